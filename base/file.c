@@ -1,0 +1,428 @@
+#define _GNU_SOURCE
+#include "file.h"
+
+#include "mem.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+struct rn_io rn_io = {.write = write, .fsync = fsync, .rename = rename};
+
+enum { BUFFER = 1 << 18 };
+
+char *rn_join(const char *dir, const char *name)
+{
+    size_t n = strlen(dir);
+    return rn_xprintf("%s%s%s", dir, n && dir[n - 1] == '/' ? "" : "/", name);
+}
+
+char *rn_dirname(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        return rn_xdup(".");
+    return slash == path ? rn_xdup("/") : rn_xprintf("%.*s", (int)(slash - path), path);
+}
+
+const char *rn_basename(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+bool rn_exists(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0;
+}
+
+int64_t rn_file_size(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 ? (int64_t)st.st_size : -1;
+}
+
+int rn_mkdirs(const char *path, struct rn_err *err)
+{
+    char *p = rn_xdup(path);
+    int rc = RN_OK;
+    for (char *s = p + 1; rc == RN_OK; s++) {
+        if (*s != '/' && *s != '\0')
+            continue;
+        char c = *s;
+        *s = '\0';
+        if (mkdir(p, 0777) != 0 && errno != EEXIST)
+            rc = rn_fail_errno(err, RN_PATH(path), "cannot make directory");
+        *s = c;
+        if (c == '\0')
+            break;
+    }
+    free(p);
+    return rc;
+}
+
+int rn_fsync_dir(const char *path, struct rn_err *err)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return rn_fail_errno(err, RN_PATH(path), "cannot open directory");
+    int rc = rn_io.fsync(fd) == 0 ? RN_OK : rn_fail_errno(err, RN_PATH(path), "cannot sync directory");
+    close(fd);
+    return rc;
+}
+
+static int fsync_parent(const char *path, struct rn_err *err)
+{
+    char *dir = rn_dirname(path);
+    int rc = rn_fsync_dir(dir, err);
+    free(dir);
+    return rc;
+}
+
+int rn_rename(const char *from, const char *to, struct rn_err *err)
+{
+    if (rn_io.rename(from, to) != 0)
+        return rn_fail_errno(err, RN_PATH(to), "cannot rename %s to this name", from);
+    return fsync_parent(to, err);
+}
+
+/* --- writer --- */
+
+int rn_writer_open(struct rn_writer *w, const char *path, struct rn_err *err)
+{
+    *w = (struct rn_writer){.path = rn_xdup(path), .fd = -1};
+    char *dir = rn_dirname(path);
+    w->tmp = rn_xprintf("%s/.%s.%ld.tmp", dir, rn_basename(path), (long)getpid());
+    free(dir);
+    w->fd = open(w->tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (w->fd < 0) {
+        int rc = rn_fail_errno(err, RN_PATH(path), "cannot create");
+        rn_writer_abort(w);
+        return rc;
+    }
+    w->buf = rn_xalloc(BUFFER);
+    rn_sha256_init(&w->sha);
+    return RN_OK;
+}
+
+static void flush(struct rn_writer *w)
+{
+    size_t done = 0;
+    while (!w->failed && done < w->buffered) {
+        ssize_t n = rn_io.write(w->fd, w->buf + done, w->buffered - done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            w->failed = n < 0 ? errno : EIO;
+        else
+            done += (size_t)n;
+    }
+    w->buffered = 0;
+}
+
+void rn_writer_add(struct rn_writer *w, const void *bytes, size_t n)
+{
+    const unsigned char *p = bytes;
+    rn_sha256_add(&w->sha, p, n);
+    w->size_bytes += n;
+    while (n > 0) {
+        size_t room = BUFFER - w->buffered, take = n < room ? n : room;
+        memcpy(w->buf + w->buffered, p, take);
+        w->buffered += take;
+        p += take;
+        n -= take;
+        if (w->buffered == BUFFER)
+            flush(w);
+    }
+}
+
+void rn_writer_printf(struct rn_writer *w, const char *fmt, ...)
+{
+    char small[512];
+    va_list ap, again;
+    va_start(ap, fmt);
+    va_copy(again, ap);
+    int n = vsnprintf(small, sizeof small, fmt, again);
+    va_end(again);
+    RN_ASSERT(n >= 0);
+    if ((size_t)n < sizeof small) {
+        rn_writer_add(w, small, (size_t)n);
+    } else {
+        char *big = rn_xalloc((size_t)n + 1);
+        vsnprintf(big, (size_t)n + 1, fmt, ap);
+        rn_writer_add(w, big, (size_t)n);
+        free(big);
+    }
+    va_end(ap);
+}
+
+int rn_writer_commit(struct rn_writer *w, char hex[RN_HEX], struct rn_err *err)
+{
+    char ignored[RN_HEX];
+    flush(w);
+    rn_sha256_done(&w->sha, hex ? hex : ignored);
+    if (!w->failed && rn_io.fsync(w->fd) != 0)
+        w->failed = errno;
+    if (w->fd >= 0 && close(w->fd) != 0 && !w->failed)
+        w->failed = errno;
+    w->fd = -1;
+    int rc = RN_OK;
+    if (w->failed) {
+        errno = w->failed;
+        rc = rn_fail_errno(err, RN_PATH(w->path), "cannot write");
+    } else {
+        rc = rn_rename(w->tmp, w->path, err);
+        if (rc == RN_OK) {
+            free(w->tmp);
+            w->tmp = NULL;
+        }
+    }
+    rn_writer_abort(w);
+    return rc;
+}
+
+void rn_writer_abort(struct rn_writer *w)
+{
+    char ignored[RN_HEX];
+    if (w->fd >= 0)
+        close(w->fd);
+    if (w->sha.ctx)
+        rn_sha256_done(&w->sha, ignored);
+    if (w->tmp)
+        unlink(w->tmp);
+    free(w->tmp);
+    free(w->path);
+    free(w->buf);
+    *w = (struct rn_writer){.fd = -1};
+}
+
+int rn_file_write(const char *path, const void *bytes, size_t n, struct rn_err *err)
+{
+    struct rn_writer w;
+    RN_TRY(rn_writer_open(&w, path, err));
+    rn_writer_add(&w, bytes, n);
+    return rn_writer_commit(&w, NULL, err);
+}
+
+/* --- reading --- */
+
+int rn_file_read(const char *path, size_t cap_bytes, char **out, size_t *n, struct rn_err *err)
+{
+    *out = NULL;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return rn_fail_errno(err, RN_PATH(path), "cannot open");
+    struct stat st;
+    int rc = RN_OK;
+    void *buf = NULL;
+    if (fstat(fd, &st) != 0)
+        rc = rn_fail_errno(err, RN_PATH(path), "cannot read");
+    else if (!S_ISREG(st.st_mode))
+        rc = rn_fail(err, RN_EIO, RN_PATH(path), "not a regular file");
+    else if ((uint64_t)st.st_size > cap_bytes)
+        rc = rn_fail(err, RN_ECORRUPT, RN_PATH(path), "%lld bytes, expected at most %zu",
+                     (long long)st.st_size, cap_bytes);
+    else
+        rc = rn_try_alloc(&buf, (size_t)st.st_size + 1, 1, path, err);
+    size_t size = rc == RN_OK ? (size_t)st.st_size : 0, done = 0;
+    while (rc == RN_OK && done < size) {
+        ssize_t got = read(fd, (char *)buf + done, size - done);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            rc = rn_fail_errno(err, RN_PATH(path), "cannot read");
+        else if (got == 0)
+            rc = rn_fail(err, RN_EIO, RN_PATH(path), "ended after %zu of %zu bytes", done, size);
+        else
+            done += (size_t)got;
+    }
+    close(fd);
+    if (rc != RN_OK) {
+        free(buf);
+        return rc;
+    }
+    *out = buf;
+    if (n)
+        *n = size;
+    return RN_OK;
+}
+
+/* --- trees --- */
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Sorted names in a directory without "." and ".."; caller frees each and the array. */
+static int list_dir(const char *path, char ***names, size_t *n, struct rn_err *err)
+{
+    size_t cap = 0;
+    *names = NULL;
+    *n = 0;
+    DIR *d = opendir(path);
+    if (!d)
+        return rn_fail_errno(err, RN_PATH(path), "cannot list");
+    for (struct dirent *e; (e = readdir(d));)
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+            RN_PUSH(*names, *n, cap, rn_xdup(e->d_name));
+    closedir(d);
+    if (*n)
+        qsort(*names, *n, sizeof **names, by_name);
+    return RN_OK;
+}
+
+static void free_names(char **names, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(names[i]);
+    free(names);
+}
+
+static bool is_dir(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+int rn_remove_tree(const char *path, struct rn_err *err)
+{
+    if (!rn_exists(path))
+        return RN_OK;
+    if (!is_dir(path))
+        return unlink(path) == 0 ? RN_OK : rn_fail_errno(err, RN_PATH(path), "cannot remove");
+    char **names;
+    size_t n;
+    RN_TRY(list_dir(path, &names, &n, err));
+    int rc = RN_OK;
+    for (size_t i = 0; i < n && rc == RN_OK; i++) {
+        char *child = rn_join(path, names[i]);
+        rc = rn_remove_tree(child, err);
+        free(child);
+    }
+    free_names(names, n);
+    if (rc == RN_OK && rmdir(path) != 0)
+        rc = rn_fail_errno(err, RN_PATH(path), "cannot remove");
+    return rc;
+}
+
+static int walk(const char *root, const char *prefix,
+                int (*each)(void *, const char *, struct rn_err *), void *ctx, struct rn_err *err)
+{
+    char *here = *prefix ? rn_join(root, prefix) : rn_xdup(root);
+    char **names;
+    size_t n;
+    int rc = list_dir(here, &names, &n, err);
+    for (size_t i = 0; i < n && rc == RN_OK; i++) {
+        char *relative = *prefix ? rn_join(prefix, names[i]) : rn_xdup(names[i]);
+        char *full = rn_join(root, relative);
+        rc = is_dir(full) ? walk(root, relative, each, ctx, err) : each(ctx, relative, err);
+        free(full);
+        free(relative);
+    }
+    free_names(names, n);
+    free(here);
+    return rc;
+}
+
+int rn_walk(const char *root, int (*each)(void *, const char *, struct rn_err *), void *ctx,
+            struct rn_err *err)
+{
+    return walk(root, "", each, ctx, err);
+}
+
+int rn_fsync_tree(const char *path, struct rn_err *err)
+{
+    if (!is_dir(path)) {
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+            return rn_fail_errno(err, RN_PATH(path), "cannot open");
+        int rc = rn_io.fsync(fd) == 0 ? RN_OK : rn_fail_errno(err, RN_PATH(path), "cannot sync");
+        close(fd);
+        return rc;
+    }
+    char **names;
+    size_t n;
+    RN_TRY(list_dir(path, &names, &n, err));
+    int rc = RN_OK;
+    for (size_t i = 0; i < n && rc == RN_OK; i++) {
+        char *child = rn_join(path, names[i]);
+        rc = rn_fsync_tree(child, err);
+        free(child);
+    }
+    free_names(names, n);
+    return rc == RN_OK ? rn_fsync_dir(path, err) : rc;
+}
+
+int rn_copy_file(const char *from, const char *to, struct rn_err *err)
+{
+    char *tmp = rn_xprintf("%s.%ld.tmp", to, (long)getpid());
+    unlink(tmp);
+    if (link(from, tmp) == 0) {
+        int rc = rn_rename(tmp, to, err);
+        unlink(tmp); /* rename of two links to one file does nothing and leaves both */
+        free(tmp);
+        return rc;
+    }
+    free(tmp);
+    int fd = open(from, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return rn_fail_errno(err, RN_PATH(from), "cannot open");
+    struct rn_writer w;
+    int rc = rn_writer_open(&w, to, err);
+    unsigned char *buf = rn_xalloc(BUFFER);
+    ssize_t got = 0;
+    while (rc == RN_OK && (got = read(fd, buf, BUFFER)) > 0)
+        rn_writer_add(&w, buf, (size_t)got);
+    if (rc == RN_OK && got < 0) {
+        rc = rn_fail_errno(err, RN_PATH(from), "cannot read");
+        rn_writer_abort(&w);
+    }
+    if (rc == RN_OK)
+        rc = rn_writer_commit(&w, NULL, err);
+    free(buf);
+    close(fd);
+    return rc;
+}
+
+int64_t rn_disk_free(const char *path)
+{
+    struct statvfs fs;
+    char *p = rn_xdup(path);
+    while (statvfs(p, &fs) != 0) {
+        char *up = rn_dirname(p);
+        bool at_top = strcmp(up, p) == 0;
+        free(p);
+        p = up;
+        if (at_top)
+            break;
+    }
+    int64_t free_bytes = statvfs(p, &fs) == 0 ? (int64_t)fs.f_bavail * (int64_t)fs.f_frsize : -1;
+    free(p);
+    return free_bytes;
+}
+
+static double clock_s(clockid_t id)
+{
+    struct timespec t;
+    clock_gettime(id, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+double rn_clock_s(void)
+{
+    return clock_s(CLOCK_MONOTONIC);
+}
+
+double rn_time_s(void)
+{
+    return clock_s(CLOCK_REALTIME);
+}

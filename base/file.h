@@ -1,0 +1,71 @@
+/* base/file.h - files that appear under their name only when whole.
+ *
+ *     struct rn_writer w;
+ *     RN_TRY(rn_writer_open(&w, "out/manifest.json", err));      writes out/.manifest.json.<pid>.tmp
+ *     rn_writer_add(&w, bytes, n);                               errors stick until commit
+ *     RN_TRY(rn_writer_commit(&w, hex, err));                    fsync, rename, fsync directory
+ *
+ * Every write, fsync and rename of the program goes through the table `rn_io`, so that tests can
+ * make the nth call fail. Temporary names start with '.' and end in ".tmp"; any process may delete
+ * one whose process is gone. */
+#ifndef RN_FILE_H
+#define RN_FILE_H
+
+#include "hash.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* The calls that change a disk. Same results and errno as the system's. */
+struct rn_io {
+    ssize_t (*write)(int fd, const void *bytes, size_t n);
+    int (*fsync)(int fd);
+    int (*rename)(const char *from, const char *to);
+};
+extern struct rn_io rn_io; /* the system's calls; tests replace entries */
+
+struct rn_writer {
+    char *path, *tmp; /* owned */
+    int fd, failed;   /* failed: errno of the first error, 0 if none */
+    size_t size_bytes, buffered;
+    struct rn_sha256 sha;
+    unsigned char *buf;
+};
+int rn_writer_open(struct rn_writer *, const char *path, struct rn_err *);
+void rn_writer_add(struct rn_writer *, const void *bytes, size_t n);
+void rn_writer_printf(struct rn_writer *, const char *fmt, ...) RN_PRINTF(2, 3);
+/* hex (may be NULL) receives the sha256 of the content. The writer is released, success or not. */
+int rn_writer_commit(struct rn_writer *, char hex[RN_HEX], struct rn_err *);
+void rn_writer_abort(struct rn_writer *); /* removes the temporary file; safe after commit */
+
+/* One call for small files. */
+int rn_file_write(const char *path, const void *bytes, size_t n, struct rn_err *);
+/* Whole file, NUL-terminated; *out is owned by the caller. Larger than cap_bytes: RN_ECORRUPT. */
+int rn_file_read(const char *path, size_t cap_bytes, char **out, size_t *n, struct rn_err *);
+
+bool rn_exists(const char *path);
+int64_t rn_file_size(const char *path); /* -1 if there is none */
+int rn_mkdirs(const char *path, struct rn_err *);             /* like mkdir -p */
+int rn_fsync_dir(const char *path, struct rn_err *);
+int rn_rename(const char *from, const char *to, struct rn_err *); /* rename + fsync of to's directory */
+int rn_remove_tree(const char *path, struct rn_err *);        /* never follows links; absent is fine */
+int rn_copy_file(const char *from, const char *to, struct rn_err *); /* atomic; a hard link where the file system allows, else a copy */
+int rn_fsync_tree(const char *path, struct rn_err *);         /* every file and directory below */
+
+/* Calls `each` for every regular file below `root` in byte order of its relative path. */
+int rn_walk(const char *root, int (*each)(void *ctx, const char *relative, struct rn_err *),
+            void *ctx, struct rn_err *);
+
+/* dir + "/" + name; caller frees. rn_dirname: "." when there is no slash; caller frees. */
+char *rn_join(const char *dir, const char *name);
+char *rn_dirname(const char *path);
+const char *rn_basename(const char *path); /* borrowed */
+
+/* Free bytes of the file system that holds `path` (nearest existing parent). */
+int64_t rn_disk_free(const char *path);
+
+double rn_clock_s(void); /* monotonic seconds */
+double rn_time_s(void);  /* seconds since 1970, for logs only */
+
+#endif

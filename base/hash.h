@@ -1,0 +1,27 @@
+/* base/hash.h - SHA-256, the only digest we use, streaming or at once.
+ *
+ *     struct rn_sha256 h;
+ *     rn_sha256_init(&h); rn_sha256_add(&h, p, n); rn_sha256_done(&h, hex);
+ *
+ * A hex digest is 64 lower-case characters and a NUL. */
+#ifndef RN_HASH_H
+#define RN_HASH_H
+
+#include "err.h"
+
+#include <stddef.h>
+
+enum { RN_HEX = 65 };
+
+struct rn_sha256 {
+    void *ctx;
+};
+void rn_sha256_init(struct rn_sha256 *);
+void rn_sha256_add(struct rn_sha256 *, const void *bytes, size_t n);
+void rn_sha256_done(struct rn_sha256 *, char hex[RN_HEX]); /* releases; call exactly once */
+
+void rn_sha256_hex(const void *bytes, size_t n, char hex[RN_HEX]);
+/* Digest and size of a file; size_bytes may be NULL. */
+int rn_sha256_file(const char *path, char hex[RN_HEX], size_t *size_bytes, struct rn_err *);
+
+#endif

@@ -1,0 +1,128 @@
+#include "mem.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+static _Noreturn void out_of_memory(size_t size_bytes)
+{
+    fprintf(stderr, "runnel: out of memory (%zu bytes)\n", size_bytes);
+    abort();
+}
+
+void *rn_xalloc(size_t size_bytes)
+{
+    void *p = calloc(1, size_bytes ? size_bytes : 1);
+    if (!p)
+        out_of_memory(size_bytes);
+    return p;
+}
+
+void *rn_xrealloc(void *old, size_t count, size_t each)
+{
+    size_t size_bytes;
+    if (__builtin_mul_overflow(count, each, &size_bytes))
+        out_of_memory(SIZE_MAX);
+    void *p = realloc(old, size_bytes ? size_bytes : 1);
+    if (!p)
+        out_of_memory(size_bytes);
+    return p;
+}
+
+char *rn_xdup(const char *s)
+{
+    size_t n = strlen(s) + 1;
+    return memcpy(rn_xalloc(n), s, n);
+}
+
+static char *vprint(void *(*alloc)(void *, size_t), void *ctx, const char *fmt, va_list ap)
+{
+    va_list again;
+    va_copy(again, ap);
+    int n = vsnprintf(NULL, 0, fmt, again);
+    va_end(again);
+    RN_ASSERT(n >= 0);
+    char *s = alloc(ctx, (size_t)n + 1);
+    vsnprintf(s, (size_t)n + 1, fmt, ap);
+    return s;
+}
+
+static void *heap_alloc(void *unused, size_t size_bytes)
+{
+    (void)unused;
+    return rn_xalloc(size_bytes);
+}
+
+char *rn_xprintf(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    char *s = vprint(heap_alloc, NULL, fmt, ap);
+    va_end(ap);
+    return s;
+}
+
+int rn_try_alloc(void **out, size_t count, size_t each, const char *what, struct rn_err *err)
+{
+    size_t size_bytes;
+    *out = NULL;
+    if (__builtin_mul_overflow(count, each, &size_bytes) || size_bytes > SIZE_MAX - 64)
+        return rn_fail(err, RN_ENOMEM, RN_NOWHERE, "%s: %zu x %zu bytes overflow", what, count, each);
+    size_t rounded = (size_bytes + 63) & ~(size_t)63;
+    void *p = aligned_alloc(64, rounded ? rounded : 64);
+    if (!p)
+        return rn_fail(err, RN_ENOMEM, RN_NOWHERE, "%s: no memory for %zu bytes", what, size_bytes);
+    memset(p, 0, rounded ? rounded : 64);
+    *out = p;
+    return RN_OK;
+}
+
+struct rn_arena_block {
+    struct rn_arena_block *next;
+    size_t used, size;
+    _Alignas(16) unsigned char data[];
+};
+
+void *rn_arena_alloc(struct rn_arena *a, size_t size_bytes)
+{
+    size_t need = (size_bytes + 15) & ~(size_t)15;
+    if (!a->head || a->head->size - a->head->used < need) {
+        size_t size = need > 16384 ? need : 16384;
+        struct rn_arena_block *b = rn_xalloc(sizeof *b + size);
+        b->size = size;
+        b->next = a->head;
+        a->head = b;
+    }
+    void *p = a->head->data + a->head->used;
+    a->head->used += need;
+    return p;
+}
+
+char *rn_arena_dup(struct rn_arena *a, const char *s)
+{
+    size_t n = strlen(s) + 1;
+    return memcpy(rn_arena_alloc(a, n), s, n);
+}
+
+static void *arena_alloc(void *arena, size_t size_bytes)
+{
+    return rn_arena_alloc(arena, size_bytes);
+}
+
+char *rn_arena_printf(struct rn_arena *a, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    char *s = vprint(arena_alloc, a, fmt, ap);
+    va_end(ap);
+    return s;
+}
+
+void rn_arena_release(struct rn_arena *a)
+{
+    while (a->head) {
+        struct rn_arena_block *next = a->head->next;
+        free(a->head);
+        a->head = next;
+    }
+}

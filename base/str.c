@@ -1,0 +1,210 @@
+#include "str.h"
+
+#include "mem.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void reserve(struct rn_str *s, size_t extra)
+{
+    size_t need = s->n + extra + 1;
+    if (need <= s->cap)
+        return;
+    size_t cap = s->cap ? s->cap : 64;
+    while (cap < need)
+        cap *= 2;
+    s->p = rn_xrealloc(s->p, cap, 1);
+    s->cap = cap;
+}
+
+void rn_str_add(struct rn_str *s, const void *bytes, size_t n)
+{
+    reserve(s, n);
+    if (n)
+        memcpy(s->p + s->n, bytes, n);
+    s->n += n;
+    s->p[s->n] = '\0';
+}
+
+void rn_str_puts(struct rn_str *s, const char *text)
+{
+    rn_str_add(s, text, strlen(text));
+}
+
+void rn_str_putc(struct rn_str *s, char c)
+{
+    rn_str_add(s, &c, 1);
+}
+
+void rn_str_printf(struct rn_str *s, const char *fmt, ...)
+{
+    va_list ap, again;
+    va_start(ap, fmt);
+    va_copy(again, ap);
+    int n = vsnprintf(NULL, 0, fmt, again);
+    va_end(again);
+    RN_ASSERT(n >= 0);
+    reserve(s, (size_t)n);
+    vsnprintf(s->p + s->n, (size_t)n + 1, fmt, ap);
+    va_end(ap);
+    s->n += (size_t)n;
+}
+
+void rn_str_clear(struct rn_str *s)
+{
+    s->n = 0;
+    if (s->p)
+        s->p[0] = '\0';
+}
+
+void rn_str_release(struct rn_str *s)
+{
+    free(s->p);
+    *s = (struct rn_str){0};
+}
+
+bool rn_starts_with(const char *s, const char *prefix)
+{
+    return strncmp(s, prefix, strlen(prefix)) == 0;
+}
+
+bool rn_ends_with(const char *s, const char *suffix)
+{
+    size_t n = strlen(s), m = strlen(suffix);
+    return n >= m && memcmp(s + n - m, suffix, m) == 0;
+}
+
+enum { WORD_MAX = 63, FAR = 4 };
+
+static int min3(int a, int b, int c)
+{
+    int m = a < b ? a : b;
+    return m < c ? m : c;
+}
+
+int rn_edit_distance(const char *a, const char *b)
+{
+    int n = (int)strlen(a), m = (int)strlen(b);
+    if (n > WORD_MAX || m > WORD_MAX || abs(n - m) >= FAR)
+        return FAR;
+    int row[WORD_MAX + 1];
+    for (int j = 0; j <= m; j++)
+        row[j] = j;
+    for (int i = 1; i <= n; i++) {
+        int diagonal = row[0];
+        row[0] = i;
+        for (int j = 1; j <= m; j++) {
+            int cost = min3(row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
+            diagonal = row[j];
+            row[j] = cost;
+        }
+    }
+    return row[m] < FAR ? row[m] : FAR;
+}
+
+const char *rn_nearest(const char *word, const char *const *words)
+{
+    const char *best = NULL;
+    int best_distance = 3;
+    for (; *words; words++) {
+        int d = rn_edit_distance(word, *words);
+        if (d < best_distance && 2 * d <= (int)strlen(*words)) {
+            best = *words;
+            best_distance = d;
+        }
+    }
+    return best;
+}
+
+static bool continuation(unsigned char c)
+{
+    return (c & 0xC0) == 0x80;
+}
+
+/* Length of the valid sequence at p, 0 if none (Unicode 16, table 3-7). */
+static int sequence_length(const unsigned char *p, const unsigned char *end)
+{
+    size_t left = (size_t)(end - p);
+    if (p[0] < 0x80)
+        return 1;
+    if (p[0] >= 0xC2 && p[0] <= 0xDF)
+        return left >= 2 && continuation(p[1]) ? 2 : 0;
+    if (p[0] >= 0xE0 && p[0] <= 0xEF) {
+        unsigned char lo = p[0] == 0xE0 ? 0xA0 : 0x80, hi = p[0] == 0xED ? 0x9F : 0xBF;
+        return left >= 3 && p[1] >= lo && p[1] <= hi && continuation(p[2]) ? 3 : 0;
+    }
+    if (p[0] >= 0xF0 && p[0] <= 0xF4) {
+        unsigned char lo = p[0] == 0xF0 ? 0x90 : 0x80, hi = p[0] == 0xF4 ? 0x8F : 0xBF;
+        return left >= 4 && p[1] >= lo && p[1] <= hi && continuation(p[2]) && continuation(p[3]) ? 4
+                                                                                                : 0;
+    }
+    return 0;
+}
+
+bool rn_utf8_valid(const void *bytes, size_t n)
+{
+    const unsigned char *p = bytes, *end = p + n;
+    while (p < end) {
+        int len = sequence_length(p, end);
+        if (!len)
+            return false;
+        p += len;
+    }
+    return true;
+}
+
+uint32_t rn_utf8_next(const unsigned char *p, const unsigned char *end, int *len)
+{
+    *len = sequence_length(p, end);
+    switch (*len) {
+    case 1:
+        return p[0];
+    case 2:
+        return (uint32_t)(p[0] & 0x1F) << 6 | (p[1] & 0x3Fu);
+    case 3:
+        return (uint32_t)(p[0] & 0x0F) << 12 | (uint32_t)(p[1] & 0x3F) << 6 | (p[2] & 0x3Fu);
+    case 4:
+        return (uint32_t)(p[0] & 0x07) << 18 | (uint32_t)(p[1] & 0x3F) << 12 |
+               (uint32_t)(p[2] & 0x3F) << 6 | (p[3] & 0x3Fu);
+    default:
+        *len = 1;
+        return 0xFFFD;
+    }
+}
+
+const char *rn_show_bytes(char buf[32], double size_bytes)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    size_t u = 0;
+    while (size_bytes >= 1024 && u + 1 < RN_COUNT(units)) {
+        size_bytes /= 1024;
+        u++;
+    }
+    snprintf(buf, 32, u ? "%.1f %s" : "%.0f %s", size_bytes, units[u]);
+    return buf;
+}
+
+const char *rn_show_count(char buf[32], double count)
+{
+    static const char *const units[] = {"", " k", " M", " B", " T"};
+    size_t u = 0;
+    while (count >= 1000 && u + 1 < RN_COUNT(units)) {
+        count /= 1000;
+        u++;
+    }
+    snprintf(buf, 32, u ? "%.1f%s" : "%.0f%s", count, units[u]);
+    return buf;
+}
+
+const char *rn_show_time(char buf[32], double seconds)
+{
+    if (seconds < 60)
+        snprintf(buf, 32, "%.1f s", seconds);
+    else if (seconds < 3600)
+        snprintf(buf, 32, "%d min %02d s", (int)seconds / 60, (int)seconds % 60);
+    else
+        snprintf(buf, 32, "%.0f h %02d min", floor(seconds / 3600), (int)fmod(seconds / 60, 60));
+    return buf;
+}

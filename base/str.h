@@ -1,0 +1,47 @@
+/* base/str.h - a growable byte string, always NUL-terminated.
+ *
+ *     struct rn_str s = {0};
+ *     rn_str_printf(&s, "%s.%d", name, i);
+ *     use(s.p, s.n);
+ *     rn_str_release(&s);
+ *
+ * Appends cannot fail (see mem.h); callers cap what comes from outside before appending it. */
+#ifndef RN_STR_H
+#define RN_STR_H
+
+#include "err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct rn_str {
+    char *p; /* NULL or NUL-terminated at p[n] */
+    size_t n, cap;
+};
+void rn_str_add(struct rn_str *, const void *bytes, size_t n);
+void rn_str_puts(struct rn_str *, const char *s);
+void rn_str_putc(struct rn_str *, char c);
+void rn_str_printf(struct rn_str *, const char *fmt, ...) RN_PRINTF(2, 3);
+void rn_str_clear(struct rn_str *); /* length 0, keeps the buffer */
+void rn_str_release(struct rn_str *);
+
+bool rn_starts_with(const char *s, const char *prefix);
+bool rn_ends_with(const char *s, const char *suffix);
+
+/* Edit distance up to 3 (4: farther), for 'did you mean'. */
+int rn_edit_distance(const char *a, const char *b);
+/* The nearest of `words` (NULL-terminated) within distance 2 and less than half the length, or NULL. */
+const char *rn_nearest(const char *word, const char *const *words);
+
+/* True if the n bytes are valid UTF-8 (no surrogates, no overlongs, at most U+10FFFF). */
+bool rn_utf8_valid(const void *bytes, size_t n);
+/* Code point at p < end, its length in *len; an invalid byte gives U+FFFD with *len 1. */
+uint32_t rn_utf8_next(const unsigned char *p, const unsigned char *end, int *len);
+
+/* Human sizes for messages: "3.2 MiB", "12.5 M", "1 h 03 min". Written to buf, which is returned. */
+const char *rn_show_bytes(char buf[32], double size_bytes);
+const char *rn_show_count(char buf[32], double count);
+const char *rn_show_time(char buf[32], double seconds);
+
+#endif

@@ -1,0 +1,35 @@
+/* data/docs.h - text documents, one after another, from a list of files.
+ *
+ *     struct rn_docs *d;
+ *     RN_TRY(rn_docs_open(&d, paths, n_paths, "text", err));
+ *     struct rn_doc doc;
+ *     while ((rc = rn_docs_next(d, &doc, err)) == RN_OK && doc.text) use(doc.text, doc.n);
+ *     rn_docs_free(d);
+ *
+ * Parquet (a string column), JSONL (a string member, or a JSON string a line) and plain text (one
+ * document: the file) by file name ending (.parquet, .jsonl, .txt). Order: files as given, rows as
+ * stored. One row group is in memory at a time. */
+#ifndef RN_DOCS_H
+#define RN_DOCS_H
+
+#include "err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct rn_docs;
+struct rn_doc {
+    const char *text; /* NULL at the end; borrowed until the next call; valid UTF-8 */
+    size_t n;
+    size_t file;      /* index into paths */
+    bool group_end;   /* last document of a parquet row group, or of the file */
+};
+int rn_docs_open(struct rn_docs **, const char *const *paths, size_t n_paths, const char *column,
+                 struct rn_err *);
+int rn_docs_next(struct rn_docs *, struct rn_doc *, struct rn_err *);
+/* Rows of all files if their footers say so, -1 otherwise. For progress. */
+int64_t rn_docs_rows(const struct rn_docs *);
+void rn_docs_free(struct rn_docs *);
+
+#endif

@@ -1,0 +1,74 @@
+/* data/tokenizer.h - byte-level BPE that gives exactly rustbpe's merges and tiktoken's ids.
+ *
+ *     struct rn_tokenizer *t;
+ *     RN_TRY(rn_tokenizer_load(&t, dir, err));                       a tokenizer directory
+ *     struct rn_ids ids = {0};
+ *     rn_tokenizer_encode(t, text, n, &ids);                         tiktoken's encode_ordinary
+ *     rn_tokenizer_free(t);
+ *
+ * A tokenizer directory holds `tokenizer.tiktoken` (base64 token, rank; no specials) and
+ * `tokenizer.json` (pattern, special tokens in id order, vocab_size, digest). Special tokens come
+ * last and are never produced by encoding text. Encoding is thread-safe: the tokenizer is constant. */
+#ifndef RN_TOKENIZER_H
+#define RN_TOKENIZER_H
+
+#include "err.h"
+#include "str.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct rn_tokenizer;
+
+struct rn_ids { /* growable; zero-initialise, rn_ids_release */
+    int32_t *p;
+    size_t n, cap;
+};
+void rn_ids_push(struct rn_ids *, int32_t id);
+void rn_ids_release(struct rn_ids *);
+
+/* nanochat's nine, in id order, NULL-ended: <|bos|>, <|user_start|>, ... <|output_end|>. */
+extern const char *const rn_special_nanochat[];
+
+/* A directory as written by rn_tokenizer_save. RN_ECORRUPT with the line for bad files. */
+int rn_tokenizer_load(struct rn_tokenizer **, const char *dir, struct rn_err *);
+/* A bare .tiktoken file with a pattern name ("nanochat", "gpt2", "cl100k"); specials NULL-ended or NULL. */
+int rn_tokenizer_load_tiktoken(struct rn_tokenizer **, const char *path, const char *pattern,
+                               const char *const *specials, struct rn_err *);
+/* GPT-2's merges (vocab.bpe) and ids (encoder.json); its <|endoftext|> becomes the special and bos. */
+int rn_tokenizer_load_gpt2(struct rn_tokenizer **, const char *vocab_bpe, const char *encoder_json,
+                           struct rn_err *);
+int rn_tokenizer_save(const struct rn_tokenizer *, const char *dir, struct rn_err *);
+void rn_tokenizer_free(struct rn_tokenizer *); /* takes NULL */
+
+/* Appends the ids of text[0..n) to out. Invalid UTF-8 is encoded as U+FFFD, like tiktoken's callers. */
+void rn_tokenizer_encode(const struct rn_tokenizer *, const char *text, size_t n, struct rn_ids *out);
+/* Appends the bytes of the ids (specials as their names). Ids outside the vocabulary: RN_ECORRUPT. */
+int rn_tokenizer_decode(const struct rn_tokenizer *, const int32_t *ids, size_t n, struct rn_str *out,
+                        struct rn_err *);
+
+int32_t rn_tokenizer_vocab_size(const struct rn_tokenizer *);  /* specials included */
+int32_t rn_tokenizer_special(const struct rn_tokenizer *, const char *name); /* -1 if absent */
+int32_t rn_tokenizer_bos(const struct rn_tokenizer *);         /* <|bos|> or <|endoftext|>; -1 */
+/* Raw bytes of an id, *n long; specials: n = 0. Borrowed. */
+const char *rn_tokenizer_bytes(const struct rn_tokenizer *, int32_t id, size_t *n);
+/* Bytes counted for bits per byte, one per id, 0 for specials. old_rule: nanochat of 2025, which
+ * counted the decoded string, so a token that is not valid UTF-8 counts its U+FFFD (3 bytes each). */
+void rn_tokenizer_byte_counts(const struct rn_tokenizer *, bool old_rule, int32_t *counts);
+const char *rn_tokenizer_pattern(const struct rn_tokenizer *);
+const char *rn_tokenizer_digest(const struct rn_tokenizer *); /* sha256 over ranks, pattern, specials */
+
+/* --- training --- */
+struct rn_bpe_trainer; /* collects word counts, then merges */
+struct rn_bpe_trainer *rn_bpe_trainer_new(const char *pattern, int threads); /* NULL: unknown pattern */
+/* Counts one document (already cropped). Not thread-safe. */
+void rn_bpe_trainer_add(struct rn_bpe_trainer *, const char *text, size_t n);
+/* Learns n_merges merges (fewer if the text has no more pairs). progress may be NULL; it returns
+ * false to stop (RN_ESTOPPED). */
+int rn_bpe_trainer_finish(struct rn_bpe_trainer *, int32_t n_merges, const char *const *specials,
+                          bool (*progress)(void *ctx, int64_t done, int64_t total), void *ctx,
+                          struct rn_tokenizer **out, struct rn_err *);
+void rn_bpe_trainer_free(struct rn_bpe_trainer *);
+
+#endif

@@ -1,0 +1,141 @@
+/* stages/stage.h - what a stage is. Stages and the runner both include this and never each other.
+ *
+ * A stage is one line in stages.def and one file stages/<kind with underscores>.c that defines
+ *
+ *     const struct rn_stage rn_stage_<name> = {...};
+ *
+ * The runner parses the YAML with `keys`, resolves references, decides whether the stage must run,
+ * makes an empty output directory and calls `run`. When run returns RN_OK the runner syncs, digests
+ * and renames the directory into the store. A stage never decides whether it is stale, never writes
+ * outside its out and work directories, never prints. */
+#ifndef RN_STAGE_H
+#define RN_STAGE_H
+
+#include "log.h"
+#include "schema.h"
+
+/* --- what the runner gives a stage --- */
+
+struct rn_artifact_file {
+    const char *name; /* relative to the artifact's directory, e.g. "shard_00003.parquet" */
+    const char *path; /* openable */
+    int64_t size_bytes;
+    const char *sha256;
+};
+/* One output of an earlier stage, immutable and verified. */
+struct rn_artifact {
+    const char *kind;   /* "files", "tokenizer", "tokens", "model", "scores" */
+    const char *name;   /* as the user wrote it: "data.shards[0:8]" */
+    const char *dir;    /* its directory */
+    const char *digest; /* over names, sizes and digests of its files */
+    const struct rn_artifact_file *files; /* in order: fetch entries as listed, otherwise by name */
+    size_t n_files;
+};
+
+struct rn_metric_value {
+    const char *name; /* a name of the stage's metric table, or "<model>.<task>" for eval */
+    double value;
+};
+
+/* One running stage. Fields are borrowed and constant during run. */
+struct rn_job {
+    const char *stage;        /* its name in the pipeline: "base" */
+    const char *out_dir;      /* empty at the start; output NAME goes to out_dir/NAME/ */
+    const char *work_dir;     /* survives kills and failures; keyed by progress key; may hold checkpoints */
+    const char *key;          /* progress key, hex: checkpoints must carry it */
+    const char *pipeline_dir; /* local paths in the YAML are relative to it */
+    const char *run_dir;      /* runs/<tag>: for quarantine and the like; not part of any digest */
+    const char *lock_path;    /* <pipeline>.lock, pins of fetched files */
+    const char *resume_from;  /* checkpoint name from --resume-from, or NULL */
+    const char *device;       /* "cpu" */
+    int threads;
+    bool offline, locked;
+    const struct rn_log *log;
+    struct rn_runner *runner; /* opaque; for the calls below */
+    const struct rn_job_ops {
+        bool (*stopping)(struct rn_runner *);
+        const struct rn_artifact *(*artifact)(struct rn_runner *, const struct rn_ref *);
+        void (*metrics)(struct rn_runner *, int64_t step, const struct rn_metric_value *, size_t n);
+        int64_t (*metrics_offset)(struct rn_runner *);
+        int (*metrics_cut)(struct rn_runner *, int64_t offset, struct rn_err *);
+        void (*progress)(struct rn_runner *, double done, double total, const char *unit, const char *text);
+    } *ops;
+};
+
+/* True once INT, TERM, USR1 or USR2 came: finish the step, save, return RN_ESTOPPED. Cheap. */
+static inline bool rn_job_stopping(const struct rn_job *j)
+{
+    return j->ops->stopping(j->runner);
+}
+/* The artifact behind a reference of the stage's config, NULL if the key was not given. */
+static inline const struct rn_artifact *rn_job_artifact(const struct rn_job *j, const struct rn_ref *r)
+{
+    return r->text ? j->ops->artifact(j->runner, r) : NULL;
+}
+/* One line of metrics/<stage>.jsonl: {"step":..,"time":..,name:value..}. The last value of a name is
+ * what gates and reports see. */
+static inline void rn_job_metrics(const struct rn_job *j, int64_t step,
+                                  const struct rn_metric_value *v, size_t n)
+{
+    j->ops->metrics(j->runner, step, v, n);
+}
+/* Where the metrics file ends now (flushed and synced); kept in a checkpoint. */
+static inline int64_t rn_job_metrics_offset(const struct rn_job *j)
+{
+    return j->ops->metrics_offset(j->runner);
+}
+/* On resume: cuts the metrics file back to the offset of the checkpoint. */
+static inline int rn_job_metrics_cut(const struct rn_job *j, int64_t offset, struct rn_err *err)
+{
+    return j->ops->metrics_cut(j->runner, offset, err);
+}
+/* How far the stage is, for the progress line and its ETA; text is extra, e.g. "loss 3.21". */
+static inline void rn_job_progress(const struct rn_job *j, double done, double total,
+                                   const char *unit, const char *text)
+{
+    j->ops->progress(j->runner, done, total, unit, text);
+}
+
+/* --- what a stage tells the runner --- */
+
+struct rn_output {
+    const char *name; /* directory below out_dir: "tokenizer" */
+    const char *kind; /* artifact kind */
+};
+struct rn_metric {
+    const char *name, *unit;
+    int better; /* +1: larger is better, -1: smaller is better, 0: neither */
+    const char *doc;
+};
+/* What a run of the stage would cost, for `plan`. Zero: unknown or nothing. */
+struct rn_estimate {
+    double flops, tokens, memory_bytes, disk_bytes, download_bytes;
+    int64_t steps, params;
+    int64_t resume_step; /* newest checkpoint in work_dir that would be continued, -1: none */
+};
+
+struct rn_stage {
+    const char *kind;         /* as written after `kind:`: "base-train" */
+    const char *doc;          /* one line */
+    int version;              /* raise when results change for equal keys: makes old outputs stale */
+    const struct rn_key *keys; /* besides the keys that every stage has (kind, in is listed here) */
+    size_t cfg_bytes;
+    const struct rn_output *outputs; /* ends with name NULL; the first is the default. NULL: use list_outputs */
+    const struct rn_metric *metrics; /* ends with name NULL; may be NULL */
+    bool trains;              /* has a work directory and checkpoints */
+    /* For kinds whose outputs depend on the config (fetch: one per entry). Items in the arena. */
+    size_t (*list_outputs)(const void *cfg, struct rn_arena *, struct rn_output **out);
+    /* Rules that join keys. No files, no clock: `runnel check` calls it. The runner places the error
+     * at the key that err->msg names first in quotes ('horizon.steps'), else at the stage. May be NULL. */
+    int (*check)(const void *cfg, struct rn_err *);
+    /* Extra content for the stage's key, e.g. digests of local files and pins. May be NULL. */
+    int (*fingerprint)(const struct rn_job *, const void *cfg, json_t *into, struct rn_err *);
+    /* Cost and resume point; inputs that do not exist yet are NULL artifacts. May be NULL. */
+    int (*estimate)(const struct rn_job *, const void *cfg, struct rn_estimate *, struct rn_err *);
+    int (*run)(struct rn_job *, const void *cfg, struct rn_err *);
+};
+
+/* All kinds, NULL-ended, in stages.def order. */
+extern const struct rn_stage *const rn_stages[];
+
+#endif
