@@ -1,0 +1,24 @@
+/* kernels/device.h - a device to compute on, behind a plugin (librunnel-cpu.so, librunnel-cuda.so).
+ *
+ *     struct rn_device *d;
+ *     RN_TRY(rn_device_open(&d, "cpu", threads, log, err));
+ *     ...
+ *     rn_device_close(d);
+ *
+ * The plugin is looked for beside the program, then in ../lib/runnel. It exports one symbol,
+ * rn_plugin_open; a plugin of another build (ABI, struct size or ops.def) is refused with one line,
+ * RN_EDEVICE. */
+#ifndef RN_DEVICE_H
+#define RN_DEVICE_H
+
+#include "err.h"
+#include "log.h"
+
+struct rn_device;
+/* threads 0: as many as the processor has. */
+int rn_device_open(struct rn_device **, const char *name, int threads, const struct rn_log *,
+                   struct rn_err *);
+void rn_device_close(struct rn_device *); /* takes NULL */
+const char *rn_device_name(const struct rn_device *);
+
+#endif

@@ -1,0 +1,128 @@
+/* kernels/prog.h - a training step as a flat list of ops: build, differentiate, plan, replay.
+ *
+ *     struct rn_prog *p = rn_prog_new(params);            weights live in params, shared by programs
+ *     rn_val loss = build(p, cfg, B, T);                  model/<arch>.c; errors stick until plan
+ *     rn_prog_backward(p, loss);                          appends backward ops; still only a list
+ *     RN_TRY(rn_prog_plan(p, err));                       lifetimes, offsets, pointers; allocates, once
+ *     for (;;) { rn_prog_put(p, x, host); RN_TRY(rn_prog_run(p, err)); }   allocates nothing
+ *
+ * After plan no shape and no address changes: that is what lets CUDA capture one graph and replay
+ * it. What changes from step to step (tokens, positions, learning rates, loss scale) goes through
+ * RN_INPUT values, never through attributes. Not thread-safe; one program per thread. */
+#ifndef RN_PROG_H
+#define RN_PROG_H
+
+#include "device.h"
+#include "err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum rn_dtype { RN_F32, RN_I32 };
+enum { RN_MAX_DIMS = 4, RN_MAX_IN = 6, RN_MAX_OUT = 3, RN_NONE = -1 };
+
+struct rn_shape { /* row-major, last dimension contiguous */
+    int n;
+    int64_t d[RN_MAX_DIMS];
+};
+#define RN_SHAPE(...)                                                                              \
+    ((struct rn_shape){.n = (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),             \
+                       .d = {__VA_ARGS__}})
+int64_t rn_elems(struct rn_shape);
+int64_t rn_cols(struct rn_shape); /* last dimension */
+int64_t rn_rows(struct rn_shape); /* elements / cols */
+
+typedef int32_t rn_val; /* a value: index into the program, RN_NONE if absent */
+
+enum rn_role {
+    RN_INPUT,  /* written by the host before a run */
+    RN_CONST,  /* written once, at plan (RoPE tables) */
+    RN_ACT,    /* planned: memory is reused when nobody needs it any more */
+    RN_GRAD,   /* gradient of an ACT; planned with the ACTs */
+    RN_PARAM,  /* a weight, in the params store */
+    RN_DPARAM, /* its gradient, in the params store; backward always adds to it */
+    RN_STATE,  /* owned by the program, zero at plan, kept between runs (KV cache, optimizer moments) */
+    RN_OUTPUT, /* an ACT pinned for the host to read after a run */
+};
+
+struct rn_attrs { /* constants of one op; which ones: ops.def */
+    float f[4];
+    int64_t i[4];
+};
+
+/* --- weights, shared by the programs of one model --- */
+
+struct rn_params; /* named fp32 tensors on a device, with a gradient slab if wanted */
+struct rn_param_spec {
+    const char *name; /* "transformer.h.3.mlp.c_fc.weight", as PyTorch exports it */
+    struct rn_shape shape;
+};
+int rn_params_new(struct rn_params **, struct rn_device *, const struct rn_param_spec *, size_t n,
+                  bool with_grads, struct rn_err *);
+void rn_params_free(struct rn_params *);
+struct rn_device *rn_params_device(const struct rn_params *);
+size_t rn_params_count(const struct rn_params *);
+const struct rn_param_spec *rn_params_spec(const struct rn_params *, size_t i);
+int rn_params_find(const struct rn_params *, const char *name); /* index or -1 */
+/* Copies between host and device; host holds rn_elems(shape) floats. */
+int rn_params_put(struct rn_params *, size_t i, const float *host, struct rn_err *);
+int rn_params_get(const struct rn_params *, size_t i, float *host, struct rn_err *);
+int rn_params_get_grad(const struct rn_params *, size_t i, float *host, struct rn_err *);
+int rn_params_zero_grads(struct rn_params *, struct rn_err *);
+
+/* --- building --- */
+
+struct rn_prog;
+struct rn_prog *rn_prog_new(struct rn_params *); /* params borrowed; must outlive the program */
+void rn_prog_free(struct rn_prog *);             /* takes NULL */
+
+rn_val rn_prog_input(struct rn_prog *, const char *name, enum rn_dtype, struct rn_shape);
+rn_val rn_prog_const(struct rn_prog *, const char *name, enum rn_dtype, struct rn_shape,
+                     const void *host); /* host is copied */
+rn_val rn_prog_weight(struct rn_prog *, const char *name); /* in params; the same name twice is tied */
+rn_val rn_prog_weight_grad(struct rn_prog *, const char *name); /* RN_DPARAM, for optimizer ops */
+rn_val rn_prog_state(struct rn_prog *, const char *name, enum rn_dtype, struct rn_shape);
+
+/* Appends an op of ops.def. x: nx operands, RN_NONE where optional. Returns its first output; the
+ * others follow as rn_prog_out(p, first, 1), (.., 2). Bad shapes stick and are reported by plan with
+ * the op's name and shapes. */
+rn_val rn_prog_op(struct rn_prog *, int kind, const char *name, const rn_val *x, int nx,
+                  struct rn_attrs);
+rn_val rn_prog_out(const struct rn_prog *, rn_val first, int i);
+void rn_prog_pin(struct rn_prog *, rn_val); /* ACT -> OUTPUT */
+
+/* Appends the backward ops of `loss` (a one-element value whose gradient is 1). */
+void rn_prog_backward(struct rn_prog *, rn_val loss);
+/* Sets lifetimes and offsets, allocates, fills constants. rn_prog_plan_no_reuse gives every
+ * value its own memory (tests compare both). RN_ECONFIG: a shape; RN_ENOMEM: says how many bytes. */
+int rn_prog_plan(struct rn_prog *, struct rn_err *);
+int rn_prog_plan_no_reuse(struct rn_prog *, struct rn_err *);
+
+/* --- running --- */
+
+int rn_prog_run(struct rn_prog *, struct rn_err *);
+rn_val rn_prog_find(const struct rn_prog *, const char *name); /* by name; RN_NONE */
+struct rn_shape rn_prog_shape(const struct rn_prog *, rn_val);
+/* Whole values to and from the host. */
+int rn_prog_put(struct rn_prog *, rn_val, const void *host, struct rn_err *);
+int rn_prog_get(struct rn_prog *, rn_val, void *host, struct rn_err *);
+rn_val rn_prog_grad(const struct rn_prog *, rn_val); /* its gradient value after backward; RN_NONE */
+
+/* Walk over RN_STATE values (checkpoints of optimizer moments): i from 0 until RN_NONE. */
+rn_val rn_prog_state_at(const struct rn_prog *, size_t i);
+const char *rn_prog_name(const struct rn_prog *, rn_val);
+
+double rn_prog_flops(const struct rn_prog *);      /* of one run, from the ops' tables */
+size_t rn_prog_bytes(const struct rn_prog *);      /* planned memory without weights */
+void rn_prog_explain(const struct rn_prog *, FILE *); /* op, name, shapes, bytes, flops, offset */
+
+/* Ops, in ops.def order: RN_OP_LINEAR, RN_OP_ADAMW, ... */
+enum rn_op_kind {
+#define OP(id, name) RN_OP_##id,
+#include "ops.def"
+#undef OP
+    RN_OP_COUNT
+};
+
+#endif

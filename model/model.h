@@ -1,0 +1,92 @@
+/* model/model.h - a language model: what it is (config), its weights on a device, its programs.
+ *
+ *     struct rn_model_cfg cfg;                                   from YAML, from a checkpoint, or from HF's config.json
+ *     struct rn_model *m;
+ *     RN_TRY(rn_model_new(&m, &cfg, device, with_grads, err));   weights uninitialised
+ *     rn_model_init_weights(m, seed, err);  or  rn_model_load(&m, dir, device, with_grads, err);
+ *     rn_model_free(m);
+ *
+ * An architecture is one line in archs.def and one builder file: it fills the weight table (name,
+ * shape, init, group: the only place that knows a weight) and emits the forward ops. */
+#ifndef RN_MODEL_H
+#define RN_MODEL_H
+
+#include "json.h"
+#include "prog.h"
+
+/* Independent switches; an architecture name is a preset over them. */
+struct rn_model_cfg {
+    const char *arch; /* "gpt2", "nanochat-2025", "nanochat-2026"; a row of archs.def (static string) */
+    int64_t n_layer, n_head, n_kv_head, n_embd, head_dim;
+    int64_t sequence_len; /* T it was made for; gpt2: rows of wpe */
+    int64_t vocab_size;   /* real; logits are cropped to it */
+    int64_t vocab_padded; /* rows of wte and lm_head */
+    char window_pattern[16]; /* "L", "SSSL": tiled over layers, last layer always L */
+};
+
+/* Fills what depth implies (DESIGN 3 keys: depth, head_dim, n_embd, ... ; 0 or "" = by rule of the
+ * arch) and checks it. */
+struct rn_model_shape_request {
+    int64_t depth, sequence_len, head_dim, n_embd, n_head, n_kv_head, vocab_pad, vocab_size;
+    const char *window_pattern; /* NULL: preset */
+};
+int rn_model_cfg_fill(struct rn_model_cfg *, const char *arch, const struct rn_model_shape_request *,
+                      struct rn_err *);
+json_t *rn_model_cfg_json(const struct rn_model_cfg *); /* as stored in config.json of our models */
+int rn_model_cfg_from_json(struct rn_model_cfg *, const json_t *, struct rn_err *);
+extern const char *const rn_arch_names[]; /* NULL-ended, for RN_KEY_WORD */
+
+enum rn_init { RN_INIT_ZERO, RN_INIT_CONST, RN_INIT_NORMAL, RN_INIT_UNIFORM };
+struct rn_weight {
+    char name[64];
+    struct rn_shape shape;
+    enum rn_init init;
+    float init_scale;  /* std, bound or constant */
+    float init_last;   /* RN_INIT_CONST: value of the last element, linear in between (lambdas) */
+    const char *group; /* row of the arch's group table: "matrix", "embedding", "unembedding", ... */
+};
+/* The weight table of a config; *out is owned by the caller (free). */
+size_t rn_model_weights(const struct rn_model_cfg *, struct rn_weight **out);
+int64_t rn_model_param_count(const struct rn_model_cfg *);          /* all, pads included */
+int64_t rn_model_scaling_params(const struct rn_model_cfg *);       /* nanochat-2026: matrices + lm_head */
+double rn_model_flops_per_token(const struct rn_model_cfg *, int64_t T); /* training, nanochat's rule */
+
+struct rn_model; /* config + params store */
+int rn_model_new(struct rn_model **, const struct rn_model_cfg *, struct rn_device *, bool with_grads,
+                 struct rn_err *);
+int rn_model_init_weights(struct rn_model *, uint64_t seed, struct rn_err *);
+void rn_model_free(struct rn_model *); /* takes NULL */
+const struct rn_model_cfg *rn_model_config(const struct rn_model *);
+struct rn_params *rn_model_params(const struct rn_model *);
+
+/* A model directory: config.json + model.safetensors (ours; or Hugging Face's GPT-2). */
+int rn_model_load(struct rn_model **, const char *dir, struct rn_device *, bool with_grads, struct rn_err *);
+int rn_model_save(const struct rn_model *, const char *dir, const json_t *extra, struct rn_err *);
+
+/* --- programs: one builder, three uses --- */
+
+struct rn_train_prog { /* forward + backward of one micro-batch; adds to the gradients */
+    struct rn_prog *prog;
+    rn_val x, y, pos, scale; /* inputs: ids (B,T), targets (B,T), positions (B,T), loss scale (1) */
+    rn_val loss;             /* scale * sum of losses */
+    rn_val losses;           /* (B*T): one loss a target, 0 where target < 0 */
+    rn_val logits;           /* (B,T,Vp) after softcap */
+};
+int rn_model_train_prog(struct rn_model *, int64_t B, int64_t T, struct rn_train_prog *, struct rn_err *);
+
+struct rn_score_prog { /* forward only: losses and argmax of every position */
+    struct rn_prog *prog;
+    rn_val x, y, pos;        /* inputs (B,T) */
+    rn_val losses, argmax;   /* (B*T) float, (B*T) int32 */
+    rn_val logits;
+};
+int rn_model_score_prog(struct rn_model *, int64_t B, int64_t T, struct rn_score_prog *, struct rn_err *);
+
+struct rn_decode_prog { /* one token a row, state kept inside */
+    struct rn_prog *prog;
+    rn_val x, pos;           /* inputs (B,1) */
+    rn_val logits;           /* (B,1,Vp) after softcap */
+};
+int rn_model_decode_prog(struct rn_model *, int64_t B, int64_t Tmax, struct rn_decode_prog *, struct rn_err *);
+
+#endif
