@@ -1,0 +1,69 @@
+/* runner/pipeline.h - a pipeline file, read, merged, checked and turned into structs.
+ *
+ *     struct rn_pipeline *p;
+ *     RN_TRY(rn_pipeline_load(&p, "smoke.yaml", &how, err));   all configuration errors in one pass
+ *     for (size_t i = 0; i < p->n_stages; i++) use(p->stages[i].cfg);
+ *     rn_pipeline_free(p);
+ *
+ * Loading touches nothing: no network, no run directory. Strings live in p->arena. */
+#ifndef RN_PIPELINE_H
+#define RN_PIPELINE_H
+
+#include "stage.h"
+
+struct rn_pipeline_how {        /* the command line's part */
+    const char *profile;        /* -p, or NULL */
+    const char *const *overrides; /* "base.horizon.steps=10", "vars.depth=4"; NULL-ended or NULL */
+};
+
+struct rn_gate { /* "finite(loss)", "val_bpb < 1.0", "sft.tiny_world >= 0.9" */
+    const char *text, *metric;
+    enum rn_gate_op { RN_GATE_FINITE, RN_GATE_LT, RN_GATE_LE, RN_GATE_GT, RN_GATE_GE } op;
+    double bound;
+    struct rn_place at;
+};
+
+struct rn_edge { /* one reference of a stage, wherever it stands */
+    const struct rn_ref *ref; /* inside cfg, or in watch_in */
+    const char *key;          /* "in.tokenizer", "mixture[0].in" */
+    size_t producer;          /* index of the stage */
+    const char *output;       /* resolved name of the output */
+    bool neutral;             /* a watch_in edge */
+};
+
+struct rn_pstage {
+    const char *name;
+    const struct rn_stage *stage; /* its kind */
+    void *cfg;                    /* struct of the kind, filled */
+    json_t *resolved;             /* every key with its value, defaults included, canonical units */
+    json_t *identity;             /* resolved cut down to RN_IDENTITY keys; references removed (the runner adds digests) */
+    json_t *extend;               /* ... to RN_EXTEND keys */
+    json_t *source;               /* ... to RN_SOURCE keys */
+    struct rn_edge *edges;
+    size_t n_edges;
+    struct rn_gate *gates;
+    size_t n_gates;
+    const struct rn_output *outputs;
+    size_t n_outputs;
+    struct rn_place at;
+};
+
+struct rn_pipeline {
+    struct rn_arena arena;
+    const char *path, *dir, *text; /* the file, its directory, its bytes */
+    const char *name, *tag, *key8; /* key8: digest of identity and extend values and of the graph */
+    const char *profile;           /* or NULL */
+    struct rn_pstage *stages;      /* in running order: topological, ties as written */
+    size_t n_stages;
+    json_t *origins;               /* {"base.horizon.steps": "smoke.yaml:31", ...}: file:line, profile NAME, command line, default */
+};
+
+/* RN_ECONFIG after printing every error found to stderr but the last, which is in err. */
+int rn_pipeline_load(struct rn_pipeline **, const char *path, const struct rn_pipeline_how *,
+                     struct rn_err *);
+void rn_pipeline_free(struct rn_pipeline *); /* takes NULL */
+const struct rn_pstage *rn_pipeline_stage(const struct rn_pipeline *, const char *name); /* or NULL */
+/* resolved.yaml: the whole document, each value with its origin as a comment. Caller frees. */
+char *rn_pipeline_resolved_yaml(const struct rn_pipeline *);
+
+#endif
