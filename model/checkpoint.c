@@ -3,6 +3,7 @@
 #include "file.h"
 #include "mem.h"
 #include "safetensors.h"
+#include "str.h"
 
 #include <dirent.h>
 #include <inttypes.h>
@@ -342,12 +343,20 @@ int rn_ckpt_find(const struct rn_ckpt *c, const char *name, int64_t *step, struc
 
 /* --- loading --- */
 
+static bool same_shape(const struct rn_shape *a, const struct rn_shape *b)
+{
+    bool same = a->n == b->n;
+    for (int i = 0; same && i < a->n; i++)
+        same = a->d[i] == b->d[i];
+    return same;
+}
+
 static int load_weight(const struct rn_safetensors *st, struct rn_params *params, size_t i,
                        struct rn_err *err)
 {
     const struct rn_param_spec *spec = rn_params_spec(params, i);
     const struct rn_tensor_info *t = rn_safetensors_find(st, spec->name);
-    if (!t || memcmp(&t->shape, &spec->shape, sizeof t->shape) != 0)
+    if (!t || !same_shape(&t->shape, &spec->shape))
         return rn_fail(err, RN_ECORRUPT, RN_PATH(rn_safetensors_path(st)), "tensor %s is %s",
                        spec->name, t ? "of another shape" : "missing");
     void *buf;
