@@ -139,7 +139,8 @@ static void list_tensors(struct tensors *t, const struct layout *layout)
                                            .fill = fill,
                                            .ctx = t,
                                            .i = i};
-        if (info->shape.n == 2 && info->shape.d[0] == t->model->vocab_padded)
+        if (strcmp(info->name, "transformer.wte.weight") == 0 ||
+            strcmp(info->name, "lm_head.weight") == 0)
             t->out[i].shape.d[0] = t->model->vocab_size;
     }
 }
