@@ -1,5 +1,4 @@
-/* base/schema.h - tables of keys: one row is parser, default, bounds, documentation and JSON
- * Schema.
+/* base/schema.h - tables of keys: one row is parser, default, bounds, docs and JSON Schema.
  *
  *     struct cfg { int64_t vocab_size; double max_chars; struct rn_ref text; };
  *     static const struct rn_key in_keys[] = {
@@ -7,7 +6,9 @@
  *         RN_KEYS_END};
  *     static const struct rn_key keys[] = {
  *         RN_KEY_COUNT(struct cfg, vocab_size, "vocab_size", RN_IDENTITY, "65536", 266, 1e7,
- * "tokens, specials included"), RN_KEY_TABLE("in", in_keys, "inputs"), RN_KEYS_END};
+ *                      "tokens, specials included"),
+ *         RN_KEY_TABLE("in", in_keys, "inputs"),
+ *         RN_KEYS_END};
  *
  * A default is written as the user would write it; NULL means required; "" for strings and "~" for
  * anything else means absent (zero, NULL, -1 for numbers whose row says so by low < 0).
@@ -24,30 +25,29 @@
 #define RN_SCHEMA_H
 
 #include "err.h"
+#include "json.h"
+#include "mem.h"
 #include "yaml_tree.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* Stages keep their config and its JSON side by side. */
-#include "json.h"
-
-enum rn_key_type { /* C field                what the user writes                             */
-                   RN_T_BOOL,  /* bool                   true, false  */
-                   RN_T_INT,   /* int64_t                12, 524_288, 2e9 where exact   */
-                   RN_T_REAL,  /* double                 0.5, 1e-3  */
-                   RN_T_COUNT, /* int64_t                as INT, and 10k, 100M, 2B */
-                   RN_T_BYTES, /* int64_t                10 MiB, 4096 */
-                   RN_T_TIME,  /* double, seconds        30 s, 10 min, 2 h  */
-                   RN_T_STEPS, /* int64_t                250 steps, 250 */
-                   RN_T_STR,   /* const char *           text   */
-                   RN_T_WORD,  /* int, index into words  one of `words`  */
-                   RN_T_REF,   /* struct rn_ref          stage, stage.output, stage.output[a:b]   */
-                   RN_T_TABLE, /* same struct            a mapping with the rows of `sub` */
-                   RN_T_LIST,  /* struct rn_list         a list; rows of `sub`, or scalars of `item`
-                                  type */
-                   RN_T_MAP,   /* struct rn_map          NAME: rows of `sub`   */
+enum rn_key_type {
+    /* name       C field                 what the user writes                              */
+    RN_T_BOOL,  /* bool                   true, false                                       */
+    RN_T_INT,   /* int64_t                12, 524_288, 2e9 where exact                      */
+    RN_T_REAL,  /* double                 0.5, 1e-3                                         */
+    RN_T_COUNT, /* int64_t                as INT, and 10k, 100M, 2B                         */
+    RN_T_BYTES, /* int64_t                10 MiB, 4096                                      */
+    RN_T_TIME,  /* double, seconds        30 s, 10 min, 2 h                                 */
+    RN_T_STEPS, /* int64_t                250 steps, 250                                    */
+    RN_T_STR,   /* const char *           text                                              */
+    RN_T_WORD,  /* int, index into words  one of `words`                                    */
+    RN_T_REF,   /* struct rn_ref          stage, stage.output, stage.output[a:b]            */
+    RN_T_TABLE, /* same struct            a mapping with the rows of `sub`                  */
+    RN_T_LIST,  /* struct rn_list         a list; rows of `sub`, or scalars of `item` type  */
+    RN_T_MAP,   /* struct rn_map          NAME: rows of `sub`, or a scalar of `item` type   */
 };
 
 /* What a change of the key means (DESIGN 3). */
@@ -63,15 +63,14 @@ struct rn_key {
     const char *name; /* NULL ends a table */
     enum rn_key_type type;
     enum rn_key_class class;
-    size_t offset;    /* of the field, in the table's struct */
-    const char *def;  /* default as text; NULL: required */
-    double low, high; /* bounds of numbers, inclusive */
-    const char *unit; /* shown in help: "tokens", "steps" */
-    const char *const
-        *words; /* RN_T_WORD: allowed words; RN_T_REF: accepted artifact kinds; NULL-ended */
+    size_t offset;            /* of the field, in the table's struct */
+    const char *def;          /* default as text; NULL: required */
+    double low, high;         /* bounds of numbers, inclusive; none if low >= high */
+    const char *unit;         /* shown in help: "tokens", "steps" */
+    const char *const *words; /* NULL-ended: words of a WORD, artifact kinds a REF accepts */
     const struct rn_key *sub; /* RN_T_TABLE, RN_T_LIST and RN_T_MAP of structs */
     size_t sub_bytes;         /* size of an item's struct (LIST, MAP) */
-    enum rn_key_type item;    /* RN_T_LIST without sub: type of the scalars */
+    enum rn_key_type item;    /* LIST, MAP without sub: type of the scalars */
     const char *shorthand;    /* a bare scalar stands for {shorthand: scalar}, e.g. "url" */
     const char *doc;          /* one line */
 };
@@ -86,7 +85,9 @@ struct rn_map {
     size_t n;
 };
 
-/* A reference as written; resolved to an artifact by the runner (stages ask rn_job_artifact). */
+/* A reference as written; resolved to an artifact by the runner (stages ask rn_job_artifact). Where
+ * the accepted kinds name "path", a text with '/' in it or '.' before it is a local file: text is
+ * set, stage is NULL. */
 struct rn_ref {
     const char *text;   /* NULL: not given */
     const char *stage;  /* "data" */
