@@ -75,7 +75,8 @@ static int loader(const struct data *d, struct rn_tokens *tokens, int64_t B, int
                       : rn_loader_stream(out, tokens, B, T, err);
 }
 
-static int train_loader(void *data, int64_t B, int64_t T, struct rn_loader **out, struct rn_err *err)
+static int train_loader(void *data, int64_t B, int64_t T, struct rn_loader **out,
+                        struct rn_err *err)
 {
     const struct data *d = data;
     return loader(d, d->train, B, T, out, err);

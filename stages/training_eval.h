@@ -32,6 +32,7 @@ struct rn_training_eval {
 int rn_training_eval_init(struct rn_training_eval *, const struct rn_training_eval_setup *,
                           struct rn_err *);
 void rn_training_eval_release(struct rn_training_eval *);
-double rn_training_evaluate(struct rn_training_eval *, int64_t step, const struct rn_training_due *);
+double rn_training_evaluate(struct rn_training_eval *, int64_t step,
+                            const struct rn_training_due *);
 
 #endif
