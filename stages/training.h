@@ -79,12 +79,18 @@ extern const struct rn_output rn_training_outputs[];
         RN_KEY_TABLE("checkpoint", rn_training_checkpoint_keys, "what is saved, and when"),        \
         RN_KEY_TABLE("eval", rn_training_eval_keys, "what is measured on the way")
 
+/* What a kind trains with where the file says nothing. */
+struct rn_training_defaults {
+    const char *schedule; /* a preset; NULL: the architecture's */
+    double lr_frac;       /* times every learning rate */
+    int64_t batch_rows;   /* 0: the architecture's batch */
+};
+
 /* What sets the three kinds apart. */
 struct rn_training_kind {
     const char *name;
-    bool continues;       /* starts from in.model instead of new weights */
-    const char *schedule; /* of this kind, where the file says nothing; NULL: by the architecture */
-    double lr_frac;
+    bool continues; /* starts from in.model instead of new weights */
+    struct rn_training_defaults (*defaults)(const struct rn_model_cfg *);
     /* The data of the stage, held as long as it runs; `close` takes NULL. */
     int (*open)(struct rn_job *, const struct rn_training_cfg *, const struct rn_tokenizer *,
                 const struct rn_model_cfg *, void **data, struct rn_err *);
