@@ -1,7 +1,9 @@
 /* base-train: a new model from token shards. */
+#include "artifact.h"
 #include "tokens.h"
 #include "training.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define CFG struct rn_training_cfg
@@ -32,8 +34,11 @@ static int open_split(struct rn_job *job, const CFG *c, const struct rn_tokenize
                       struct rn_loader **out, struct rn_err *err)
 {
     const struct rn_artifact *a = rn_job_artifact(job, &c->in_tokens);
+    const char **paths = rn_artifact_paths(a);
     struct rn_tokens *tokens;
-    RN_TRY(rn_tokens_open(&tokens, a->dir, split, rn_tokenizer_digest(tokenizer), err));
+    int rc = rn_tokens_open(&tokens, paths, a->n_files, split, rn_tokenizer_digest(tokenizer), err);
+    free(paths);
+    RN_TRY(rc);
     return wants_bestfit(c, mc) ? rn_loader_bestfit(out, tokens, B, mc->sequence_len, err)
                                 : rn_loader_stream(out, tokens, B, mc->sequence_len, err);
 }
