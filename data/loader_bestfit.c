@@ -146,7 +146,6 @@ static int64_t epoch_of(const void *self)
 static void release(void *self)
 {
     struct bestfit *s = self;
-    rn_tokens_free(s->base.tokens);
     free(s->ids);
     free(s);
 }

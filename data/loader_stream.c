@@ -65,7 +65,6 @@ static int64_t epoch_of(const void *self)
 static void release(void *self)
 {
     struct stream *s = self;
-    rn_tokens_free(s->base.tokens);
     free(s->ids);
     free(s);
 }

@@ -1,6 +1,5 @@
 /* tokenize: documents to token shards. Documents are read in order, encoded by all threads a batch
  * at a time, and written in order: the shards do not depend on the number of threads. */
-#include "artifact.h"
 #include "docs.h"
 #include "file.h"
 #include "stage.h"

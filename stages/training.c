@@ -20,6 +20,7 @@ struct training {
     struct rn_tokenizer *tokenizer;
     struct rn_model *model;
     struct rn_optim *optim;
+    void *data; /* the kind's */
     struct rn_loader *loader;
     struct rn_train_prog program;
     struct rn_training_eval eval;
@@ -131,9 +132,10 @@ static int open_loader(struct training *t, struct rn_err *err)
 {
     const struct rn_training_cfg *c = t->cfg;
     const struct rn_model_cfg *mc = rn_model_config(t->model);
+    RN_TRY(t->kind->train_loader(t->data, t->B, t->T, &t->loader, err));
     int64_t one_pass = 0;
-    RN_TRY(t->kind->train_loader(t->job, c, t->tokenizer, mc, t->B, t->batch_tokens, &t->loader,
-                                 &one_pass, err));
+    if (t->kind->one_pass_steps)
+        one_pass = t->kind->one_pass_steps(t->data, t->batch_tokens, t->T);
     struct rn_horizon h = {.steps = c->horizon_steps,
                            .tokens = c->horizon_tokens,
                            .flops = c->horizon_flops,
@@ -212,12 +214,14 @@ static int set_up(struct training *t, struct rn_err *err)
     RN_TRY(open_model(t, err));
     choose_schedule(t);
     RN_TRY(choose_batch(t, err));
+    RN_TRY(t->kind->open(job, t->cfg, t->tokenizer, rn_model_config(t->model), &t->data, err));
     RN_TRY(open_loader(t, err));
     RN_TRY(open_optim(t, err));
     RN_TRY(open_program(t, err));
     struct rn_training_eval_setup es = {.job = job,
                                         .cfg = t->cfg,
                                         .kind = t->kind,
+                                        .data = t->data,
                                         .model = t->model,
                                         .tokenizer = t->tokenizer,
                                         .B = t->B};
@@ -242,6 +246,7 @@ static void tear_down(struct training *t)
     rn_prog_free(t->program.prog);
     rn_optim_free(t->optim);
     rn_loader_free(t->loader);
+    t->kind->close(t->data);
     rn_model_free(t->model);
     rn_tokenizer_free(t->tokenizer);
     rn_device_close(t->device);

@@ -85,14 +85,15 @@ struct rn_training_kind {
     bool continues;       /* starts from in.model instead of new weights */
     const char *schedule; /* of this kind, where the file says nothing; NULL: by the architecture */
     double lr_frac;
-    /* The batches to learn from, and those of the validation (NULL: none). one_pass_steps receives
-     * the steps of one pass, 0 if that is no natural horizon. */
-    int (*train_loader)(struct rn_job *, const struct rn_training_cfg *,
-                        const struct rn_tokenizer *, const struct rn_model_cfg *, int64_t B,
-                        int64_t batch_tokens, struct rn_loader **, int64_t *one_pass_steps,
-                        struct rn_err *);
-    int (*val_loader)(struct rn_job *, const struct rn_training_cfg *, const struct rn_tokenizer *,
-                      const struct rn_model_cfg *, int64_t B, struct rn_loader **, struct rn_err *);
+    /* The data of the stage, held as long as it runs; `close` takes NULL. */
+    int (*open)(struct rn_job *, const struct rn_training_cfg *, const struct rn_tokenizer *,
+                const struct rn_model_cfg *, void **data, struct rn_err *);
+    void (*close)(void *data);
+    int (*train_loader)(void *data, int64_t B, int64_t T, struct rn_loader **, struct rn_err *);
+    /* From the start each time it is called; *loader NULL: there is nothing to validate on. */
+    int (*val_loader)(void *data, int64_t B, int64_t T, struct rn_loader **, struct rn_err *);
+    /* Steps of one pass over the data where that is the natural horizon, else NULL. */
+    int64_t (*one_pass_steps)(void *data, int64_t batch_tokens, int64_t T);
 };
 
 int rn_training_check(const struct rn_training_cfg *, struct rn_err *);
