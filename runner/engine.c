@@ -100,13 +100,13 @@ static int open_run(struct run *r, struct rn_err *err)
     json_t *stages = json_array();
     for (size_t i = 0; i < p->n_stages; i++)
         json_array_append_new(stages, json_string(p->stages[i].name));
-    return rn_journal_add(
-        &r->journal,
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:o}", "event", "run", "tag", p->tag,
-                  "pipeline", p->name, "path", p->path, "profile", p->profile ? p->profile : "",
-                  "device", r->plan.how->device, "threads", r->plan.how->threads, "version",
-                  RUNNEL_VERSION, "stages", stages),
-        err);
+    return rn_journal_add(&r->journal,
+                          json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:o}", "event", "run",
+                                    "tag", p->tag, "pipeline", p->name, "path", p->path, "profile",
+                                    p->profile ? p->profile : "", "device", r->plan.how->device,
+                                    "threads", r->plan.how->threads, "version", RUNNEL_VERSION,
+                                    "stages", stages),
+                          err);
 }
 
 /* runs/<tag>/stages/<stage> -> ../../.store/<entry>; relative, so that runs/ can be moved. */
@@ -138,7 +138,7 @@ static json_t *stage_record(const struct run *r, size_t i, const char *event)
                      s->stage->kind, "progress", n->keys.progress, "out", n->keys.out);
 }
 
-static json_t *output_digests(const struct rn_entry *e)
+static json_t *output_digests(const struct rn_stored *e)
 {
     json_t *digests = json_object();
     for (size_t i = 0; i < e->n_outputs; i++)
@@ -166,14 +166,14 @@ static int record_kept(struct run *r, size_t i, struct rn_err *err)
 static void tell_event(struct run *r, size_t i, const char *what, double wall_s)
 {
     const struct rn_planned *n = &r->plan.nodes[i];
-    rn_ui_event(r->ui, json_pack("{s:s, s:s, s:s, s:s, s:f, s:O*}", "event", "stage", "stage",
-                                 r->plan.p->stages[i].name, "state", what, "reason", n->reason,
-                                 "wall_s", wall_s, "metrics",
-                                 n->entry ? rn_entry_metrics(n->entry) : NULL));
+    rn_ui_event(r->ui,
+                json_pack("{s:s, s:s, s:s, s:s, s:f, s:O*}", "event", "stage", "stage",
+                          r->plan.p->stages[i].name, "state", what, "reason", n->reason, "wall_s",
+                          wall_s, "metrics", n->entry ? rn_stored_metrics(n->entry) : NULL));
 }
 
 /* "tokenizer (2 files, 13 KiB), val (1 file, 1.2 MiB)" */
-static void describe_outputs(struct rn_str *s, const struct rn_entry *e)
+static void describe_outputs(struct rn_str *s, const struct rn_stored *e)
 {
     enum { SHOWN = 3 };
     for (size_t i = 0; i < e->n_outputs && i < SHOWN; i++) {
@@ -203,9 +203,10 @@ static void describe_metrics(struct rn_str *s, const struct rn_pstage *stage, co
     const char *name;
     json_t *value;
     int shown = 0;
-    json_object_foreach((json_t *)metrics, name, value)
-        if (is_headline(stage, name) && json_is_number(value) && shown++ < HEADLINES)
-            rn_str_printf(s, ", %s %.4g", name, json_number_value(value));
+    json_object_foreach((json_t *)metrics, name, value) if (is_headline(stage, name) &&
+                                                            json_is_number(value) &&
+                                                            shown++ < HEADLINES)
+        rn_str_printf(s, ", %s %.4g", name, json_number_value(value));
 }
 
 static void tell_kept(struct run *r, size_t i)
@@ -217,7 +218,7 @@ static void tell_kept(struct run *r, size_t i)
     else {
         rn_str_puts(&s, "kept     ");
         describe_outputs(&s, n->entry);
-        describe_metrics(&s, &r->plan.p->stages[i], rn_entry_metrics(n->entry));
+        describe_metrics(&s, &r->plan.p->stages[i], rn_stored_metrics(n->entry));
     }
     rn_ui_stage(r->ui, n->stale ? '!' : '=', r->plan.p->stages[i].name, "%s", s.p);
     rn_str_release(&s);
@@ -243,7 +244,7 @@ static void tell_done(const struct work *w, double wall_s)
         rn_str_puts(&s, "made     ");
         describe_outputs(&s, w->node->entry);
     }
-    describe_metrics(&s, w->stage, rn_entry_metrics(w->node->entry));
+    describe_metrics(&s, w->stage, rn_stored_metrics(w->node->entry));
     rn_ui_stage(w->run->ui, '+', w->stage->name, "%s, %s", s.p, rn_show_time(time, wall_s));
     rn_str_release(&s);
     tell_event(w->run, w->index, "done", wall_s);
@@ -280,9 +281,9 @@ static json_t *final_metrics(const struct work *w)
 {
     json_t *final = json_object(), *value;
     const char *name;
-    json_object_foreach(w->metrics.last, name, value)
-        if (!rn_metric_of_machine(w->stage->stage->metrics, name))
-            json_object_set(final, name, value);
+    json_object_foreach(w->metrics.last, name,
+                        value) if (!rn_metric_of_machine(w->stage->stage->metrics, name))
+        json_object_set(final, name, value);
     return final;
 }
 
@@ -293,10 +294,9 @@ static int fetch_metrics(struct run *r, size_t i, struct rn_err *err)
     const char *stage = r->plan.p->stages[i].name;
     const json_t *mine = rn_journal_last(r->plan.journal, stage, "started|done|kept");
     char *path = in_run(r, "metrics", stage, ".jsonl");
-    bool have = rn_exists(path) &&
-                strcmp(rn_json_str(mine, "progress", ""), n->keys.progress) == 0;
-    char *other = have ? NULL
-                       : rn_runs_metrics_of(r->plan.how->runs, n->keys.progress, r->plan.p->tag);
+    bool have = rn_exists(path) && strcmp(rn_json_str(mine, "progress", ""), n->keys.progress) == 0;
+    char *other =
+        have ? NULL : rn_runs_metrics_of(r->plan.how->runs, n->keys.progress, r->plan.p->tag);
     char *text = NULL;
     size_t size;
     enum { METRICS_CAP = 1 << 30 };
@@ -416,8 +416,7 @@ static int record_done(struct work *w, double wall_s, struct rn_err *err)
 /* The stage ended badly; the journal's own trouble does not replace the reason. */
 static void record_end(struct work *w, int rc, const struct rn_err *err)
 {
-    json_t *record =
-        stage_record(w->run, w->index, rc == RN_ESTOPPED ? "interrupted" : "failed");
+    json_t *record = stage_record(w->run, w->index, rc == RN_ESTOPPED ? "interrupted" : "failed");
     json_object_set_new(record, "wall_s", json_real(rn_clock_s() - w->start_s));
     json_object_set_new(record, "code", json_integer(rn_code_exit((enum rn_code)rc)));
     json_object_set_new(record, "message", json_stringn_nocheck(err->msg, strlen(err->msg)));
@@ -534,7 +533,7 @@ static int check_gates(struct run *r, size_t i, struct rn_err *err)
     json_t *lines = s->n_gates ? rn_metrics_read(path) : json_array(), *more = json_object();
     for (size_t l = 0; l < json_array_size(lines); l++)
         json_object_update(more, json_array_get(lines, l));
-    int rc = rn_gates_check(s, rn_entry_metrics(r->plan.nodes[i].entry), more, err);
+    int rc = rn_gates_check(s, rn_stored_metrics(r->plan.nodes[i].entry), more, err);
     json_decref(more);
     json_decref(lines);
     free(path);

@@ -1,4 +1,5 @@
-/* runner/engine.h - runs a pipeline: keeps what is in the store, makes the rest, stops where it must.
+/* runner/engine.h - runs a pipeline: keeps what is in the store, makes the rest, stops where it
+ * must.
  *
  *     struct rn_run_how how = {.runs = "runs", .device = "cpu", .threads = 2};
  *     struct rn_ui ui;

@@ -6,7 +6,8 @@
 #include "pipeline.h"
 
 /* RN_OK, or RN_EGATE at the first gate that does not hold, with what was measured.
- * metrics: {name: number, or null for not finite}; `more` is asked for names it lacks; may be NULL. */
+ * metrics: {name: number, or null for not finite}; `more` is asked for names it lacks; may be NULL.
+ */
 int rn_gates_check(const struct rn_pstage *, const json_t *metrics, const json_t *more,
                    struct rn_err *);
 

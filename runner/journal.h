@@ -1,13 +1,13 @@
 /* runner/journal.h - what happened in a run, one checksummed JSON line per transition.
  *
  *     RN_TRY(rn_journal_open(&j, "runs/smoke/journal.jsonl", err));
- *     RN_TRY(rn_journal_add(&j, json_pack("{s:s, s:s}", "event", "started", "stage", "base"), err));
- *     rn_journal_close(&j);
+ *     RN_TRY(rn_journal_add(&j, json_pack("{s:s, s:s}", "event", "started", "stage", "base"),
+ * err)); rn_journal_close(&j);
  *
  * `started` is on disk before a stage's first side effect, `done` only after its outputs have their
- * final name: a process killed anywhere leaves `started` without an end, never a false `done`. Every
- * line carries "time" and "sum", the first 16 hex digits of the sha256 of the rest. A torn or damaged
- * line is passed over by readers. */
+ * final name: a process killed anywhere leaves `started` without an end, never a false `done`.
+ * Every line carries "time" and "sum", the first 16 hex digits of the sha256 of the rest. A torn or
+ * damaged line is passed over by readers. */
 #ifndef RN_JOURNAL_H
 #define RN_JOURNAL_H
 

@@ -21,8 +21,7 @@ static void make_out(struct rn_keys *k, json_t *extend)
     json_decref(doc);
 }
 
-void rn_keys_make(struct rn_keys *k, const struct rn_pstage *s, json_t *inputs,
-                  json_t *fingerprint)
+void rn_keys_make(struct rn_keys *k, const struct rn_pstage *s, json_t *inputs, json_t *fingerprint)
 {
     k->doc = json_pack("{s:i, s:s, s:i}", "runnel", KEY_FORMAT, "kind", s->stage->kind, "version",
                        s->stage->version);
@@ -49,8 +48,8 @@ enum part { VERSION, VALUE, INPUT, CONTENT };
 static const struct {
     const char *key;
     enum part part;
-} parts[] = {{"version", VERSION},    {"identity", VALUE}, {"extend", VALUE}, {"inputs", INPUT},
-             {"fingerprint", CONTENT}, {"source", VALUE}};
+} parts[] = {{"version", VERSION}, {"identity", VALUE},      {"extend", VALUE},
+             {"inputs", INPUT},    {"fingerprint", CONTENT}, {"source", VALUE}};
 
 struct diff {
     size_t n;
@@ -115,9 +114,8 @@ static void compare(struct diff *d, const char *path, json_t *old, json_t *now)
     json_t *value;
     json_object_foreach(now, key, value)
         compare_member(d, path, key, json_object_get(old, key), value);
-    json_object_foreach(old, key, value)
-        if (!json_object_get(now, key))
-            compare_member(d, path, key, value, NULL);
+    json_object_foreach(old, key, value) if (!json_object_get(now, key))
+        compare_member(d, path, key, value, NULL);
 }
 
 size_t rn_keys_diff(const json_t *old, const json_t *now, char *text, size_t text_bytes)

@@ -14,7 +14,8 @@ enum { METRICS_CAP = 1 << 30 };
 
 /* --- reading --- */
 
-/* Calls each(ctx, line) for every whole line that is an object, with the file's size up to its end. */
+/* Calls each(ctx, line) for every whole line that is an object, with the file's size up to its end.
+ */
 static void each_line(const char *path, void (*each)(void *, json_t *, int64_t), void *ctx)
 {
     char *text;
@@ -51,9 +52,9 @@ static void take(struct rn_metrics *m, const json_t *line)
 {
     const char *name;
     json_t *value;
-    json_object_foreach((json_t *)line, name, value)
-        if (strcmp(name, "step") != 0 && strcmp(name, "time") != 0)
-            json_object_set(m->last, name, value);
+    json_object_foreach((json_t *)line, name,
+                        value) if (strcmp(name, "step") != 0 && strcmp(name, "time") != 0)
+        json_object_set(m->last, name, value);
     m->step = rn_json_int(line, "step", m->step);
     m->lines++;
 }

@@ -1,4 +1,5 @@
-/* runner/metrics.h - metrics/<stage>.jsonl: one writer, one line per call, the source of every number.
+/* runner/metrics.h - metrics/<stage>.jsonl: one writer, one line per call, the source of every
+ * number.
  *
  *     RN_TRY(rn_metrics_open(&m, "runs/smoke/metrics/base.jsonl", err));
  *     rn_metrics_add(&m, step, values, n);         {"step":12,"time":1763,...,"loss":3.2}
@@ -17,7 +18,7 @@
 
 struct rn_metrics {
     int fd;
-    char *path;   /* owned */
+    char *path; /* owned */
     int64_t lines, size_bytes, lost;
     int64_t step; /* of the last line, -1 without one */
     json_t *last; /* {name: last value}; null where it was not finite */

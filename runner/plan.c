@@ -102,8 +102,8 @@ int rn_plan_init(struct rn_plan *plan, const struct rn_pipeline *p, const struct
     plan->journal = rn_runs_journal(how->runs, p->tag);
     plan->nodes = rn_xalloc((p->n_stages + 1) * sizeof *plan->nodes);
     for (size_t i = 0; i < p->n_stages; i++)
-        plan->nodes[i].inputs = rn_arena_alloc(
-            &plan->arena, (p->stages[i].n_edges + 1) * sizeof *plan->nodes[i].inputs);
+        plan->nodes[i].inputs = rn_arena_alloc(&plan->arena, (p->stages[i].n_edges + 1) *
+                                                                 sizeof *plan->nodes[i].inputs);
     return RN_OK;
 }
 
@@ -111,7 +111,7 @@ void rn_plan_release(struct rn_plan *plan)
 {
     for (size_t i = 0; plan->nodes && i < plan->p->n_stages; i++) {
         rn_keys_release(&plan->nodes[i].keys);
-        rn_entry_free(plan->nodes[i].entry);
+        rn_stored_free(plan->nodes[i].entry);
     }
     free(plan->nodes);
     json_decref(plan->journal);
@@ -201,14 +201,15 @@ struct rn_job rn_plan_job(struct rn_plan *plan, struct rn_runner *r)
 
 /* --- inputs --- */
 
-/* Model selections of a training stage: `base.best` is an output, `base.step_005000` a checkpoint. */
+/* Model selections of a training stage: `base.best` is an output, `base.step_005000` a checkpoint.
+ */
 static int select_output(struct rn_plan *plan, const struct rn_edge *edge,
                          const struct rn_artifact **out, struct rn_err *err)
 {
     struct rn_planned *producer = &plan->nodes[edge->producer];
     const struct rn_pstage *s = &plan->p->stages[edge->producer];
     const char *name = edge->ref->output && s->stage->trains ? edge->ref->output : edge->output;
-    if ((*out = rn_entry_output(producer->entry, name)))
+    if ((*out = rn_stored_output(producer->entry, name)))
         return RN_OK;
     if (!s->stage->trains || !rn_starts_with(name, "step_"))
         return rn_fail(err, RN_ECONFIG, edge->ref->at, "stage '%s' made no output '%s'", s->name,
@@ -303,7 +304,8 @@ static json_t *doc_of_keys(const struct rn_plan *plan, const char *kind, const c
     return made_from;
 }
 
-/* The finished entry of the same kind that differs least; its difference in text, SIZE_MAX if none. */
+/* The finished entry of the same kind that differs least; its difference in text, SIZE_MAX if none.
+ */
 static size_t nearest_entry(const struct rn_plan *plan, const struct rn_pstage *s,
                             const json_t *doc, char *text, size_t text_bytes)
 {
@@ -345,15 +347,16 @@ static void tell_why(struct rn_plan *plan, size_t stage)
 {
     const struct rn_pstage *s = &plan->p->stages[stage];
     struct rn_planned *n = &plan->nodes[stage];
-    const json_t *last = rn_journal_last(plan->journal, s->name, "started|done|kept|failed|interrupted");
+    const json_t *last =
+        rn_journal_last(plan->journal, s->name, "started|done|kept|failed|interrupted");
     char diff[256] = "";
     const char *progress = rn_json_str(last, "progress", "");
     if (last && strcmp(rn_json_str(last, "out", ""), n->keys.out) == 0) {
         tell_unfinished(n, last);
         return;
     }
-    json_t *old = last ? doc_of_keys(plan, s->stage->kind, rn_json_str(last, "out", ""), progress)
-                       : NULL;
+    json_t *old =
+        last ? doc_of_keys(plan, s->stage->kind, rn_json_str(last, "out", ""), progress) : NULL;
     if (old && rn_keys_diff(old, n->keys.doc, diff, sizeof diff) > 0)
         decide(n, RN_ACT_RUN, "%s", diff);
     else if (last)
@@ -413,8 +416,7 @@ static void decide_stale(struct rn_plan *plan, size_t stage)
 {
     const struct rn_pstage *s = &plan->p->stages[stage];
     struct rn_planned *n = &plan->nodes[stage];
-    char why[200];
-    snprintf(why, sizeof why, "%s", n->reason);
+    const char *why = rn_arena_dup(&plan->arena, n->reason);
     n->consent = false;
     if (!needed_later(plan, stage)) {
         decide(n, RN_ACT_SKIP, "not asked for");
@@ -446,7 +448,7 @@ static void decide_kept(struct rn_plan *plan, size_t stage)
             json_object_update(more, json_array_get(lines, i));
         json_decref(lines);
     }
-    if (rn_gates_check(s, rn_entry_metrics(n->entry), more, &gate) == RN_OK) {
+    if (rn_gates_check(s, rn_stored_metrics(n->entry), more, &gate) == RN_OK) {
         decide(n, RN_ACT_KEEP, "up to date");
     } else {
         n->gated = true;
@@ -468,11 +470,11 @@ static int decide_work(struct rn_plan *plan, size_t stage, bool forced, const ch
         decide(n, RN_ACT_RUN, "forced");
         weigh(plan, stage, true);
     } else if (n->cost.resume_step >= 0) {
-        decide(n, RN_ACT_RESUME, "%s at step %lld", damage ? "output damaged: continued" : "continued",
-               (long long)n->cost.resume_step);
+        decide(n, RN_ACT_RESUME, "%s at step %lld",
+               damage ? "output damaged: continued" : "continued", (long long)n->cost.resume_step);
         if (n->cost.steps > 0)
-            snprintf(n->reason + strlen(n->reason), sizeof n->reason - strlen(n->reason), " of %lld",
-                     (long long)n->cost.steps);
+            snprintf(n->reason + strlen(n->reason), sizeof n->reason - strlen(n->reason),
+                     " of %lld", (long long)n->cost.steps);
     } else if (damage) {
         decide(n, RN_ACT_RUN, "output damaged: %s", damage);
     } else {
@@ -495,10 +497,9 @@ static int decide_known(struct rn_plan *plan, size_t stage, struct rn_err *err)
         decide_kept(plan, stage);
         return RN_OK;
     }
-    rn_entry_free(n->entry);
+    rn_stored_free(n->entry);
     n->entry = NULL;
-    char what[400];
-    snprintf(what, sizeof what, "%s %.200s", damage.path, damage.msg);
+    const char *what = rn_arena_printf(&plan->arena, "%s %s", damage.path, damage.msg);
     return decide_work(plan, stage, forced, n->damaged ? what : NULL, err);
 }
 

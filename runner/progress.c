@@ -1,6 +1,7 @@
 #include "progress.h"
 
 #include "file.h"
+#include "mem.h"
 #include "str.h"
 
 #include <stdarg.h>
@@ -23,7 +24,9 @@ void rn_ui_init(struct rn_ui *ui, bool json, int width)
     const char *term = getenv("TERM");
     bool terminal = isatty(STDERR_FILENO) && !(term && strcmp(term, "dumb") == 0);
     bool live = terminal && !set_in_env("CI");
-    *ui = (struct rn_ui){.mode = json ? RN_UI_JSON : live ? RN_UI_LIVE : RN_UI_PLAIN,
+    *ui = (struct rn_ui){.mode = json   ? RN_UI_JSON
+                                 : live ? RN_UI_LIVE
+                                        : RN_UI_PLAIN,
                          .color = terminal && !set_in_env("NO_COLOR"),
                          .width = width,
                          .talk = stderr};

@@ -7,9 +7,9 @@
  *     rn_ui_release(&ui);
  *
  * On a terminal one live line under the talk; otherwise a plain line every 10 s, no colour, no
- * carriage returns; with json one object a line on stdout and nothing else. NO_COLOR, CI and TERM=dumb
- * are honoured. Talk goes to stderr. Control bytes in texts are replaced: samples and error bodies are
- * not trusted with a terminal. Any thread. */
+ * carriage returns; with json one object a line on stdout and nothing else. NO_COLOR, CI and
+ * TERM=dumb are honoured. Talk goes to stderr. Control bytes in texts are replaced: samples and
+ * error bodies are not trusted with a terminal. Any thread. */
 #ifndef RN_PROGRESS_H
 #define RN_PROGRESS_H
 
@@ -27,7 +27,7 @@ struct rn_ui {
     int width;        /* of the stage column */
     FILE *talk;
     pthread_mutex_t lock;
-    char stage[64];   /* whose progress is shown */
+    char stage[64]; /* whose progress is shown */
     double first_done, first_s, shown_s;
 };
 

@@ -96,8 +96,8 @@ static int verify_file(const struct rn_artifact_file *f, bool hash, struct rn_er
     char hex[RN_HEX];
     RN_TRY(rn_sha256_file(f->path, hex, NULL, err));
     if (strcmp(hex, f->sha256) != 0)
-        return rn_fail(err, RN_ECORRUPT, RN_PATH(f->path), "sha256 %.12s..., expected %.12s...", hex,
-                       f->sha256);
+        return rn_fail(err, RN_ECORRUPT, RN_PATH(f->path), "sha256 %.12s..., expected %.12s...",
+                       hex, f->sha256);
     return RN_OK;
 }
 
@@ -108,10 +108,9 @@ static int verify_artifact(const struct rn_artifact *a, bool hash, struct rn_err
     return RN_OK;
 }
 
-static int verify_entry(const struct rn_entry *e, enum rn_verify how, struct rn_err *err)
+static int verify_entry(const struct rn_stored *e, enum rn_verify how, struct rn_err *err)
 {
-    bool hash =
-        how == RN_VERIFY_HASH || (how == RN_VERIFY_CHEAP && e->size_bytes <= CHEAP_BYTES);
+    bool hash = how == RN_VERIFY_HASH || (how == RN_VERIFY_CHEAP && e->size_bytes <= CHEAP_BYTES);
     for (size_t i = 0; i < e->n_outputs; i++)
         RN_TRY(verify_artifact(&e->outputs[i], hash, err));
     return RN_OK;
@@ -119,7 +118,7 @@ static int verify_entry(const struct rn_entry *e, enum rn_verify how, struct rn_
 
 /* --- loading --- */
 
-static int parse_files(struct rn_entry *e, struct rn_artifact *a, const json_t *files,
+static int parse_files(struct rn_stored *e, struct rn_artifact *a, const json_t *files,
                        struct rn_err *err)
 {
     a->n_files = json_array_size(files);
@@ -133,7 +132,7 @@ static int parse_files(struct rn_entry *e, struct rn_artifact *a, const json_t *
     return RN_OK;
 }
 
-static int parse_output(struct rn_entry *e, const char *name, const json_t *doc,
+static int parse_output(struct rn_stored *e, const char *name, const json_t *doc,
                         struct rn_err *err)
 {
     struct rn_artifact *a = &e->outputs[e->n_outputs++];
@@ -149,7 +148,7 @@ static int parse_output(struct rn_entry *e, const char *name, const json_t *doc,
     return RN_OK;
 }
 
-static int parse_manifest(struct rn_entry *e, struct rn_err *err)
+static int parse_manifest(struct rn_stored *e, struct rn_err *err)
 {
     char *path = rn_join(e->dir, "manifest.json");
     int rc = rn_json_read(path, MANIFEST_CAP, &e->manifest, err);
@@ -158,18 +157,17 @@ static int parse_manifest(struct rn_entry *e, struct rn_err *err)
     json_t *outputs = json_object_get(e->manifest, "outputs"), *doc;
     const char *name;
     e->outputs = rn_arena_alloc(&e->arena, (json_object_size(outputs) + 1) * sizeof *e->outputs);
-    json_object_foreach(outputs, name, doc)
-        RN_TRY(parse_output(e, name, doc, err));
+    json_object_foreach(outputs, name, doc) RN_TRY(parse_output(e, name, doc, err));
     if (!e->n_outputs || !is_hex(rn_json_str(e->manifest, "key", NULL)))
         return bad_manifest(e->dir, "no outputs or no key", err);
     return RN_OK;
 }
 
-int rn_store_load_dir(struct rn_entry **out, const char *dir, enum rn_verify how,
+int rn_store_load_dir(struct rn_stored **out, const char *dir, enum rn_verify how,
                       struct rn_err *err)
 {
     *out = NULL;
-    struct rn_entry *e = rn_new(struct rn_entry);
+    struct rn_stored *e = rn_new(struct rn_stored);
     e->dir = rn_arena_dup(&e->arena, dir);
     e->name = rn_basename(e->dir);
     int rc = parse_manifest(e, err);
@@ -178,11 +176,11 @@ int rn_store_load_dir(struct rn_entry **out, const char *dir, enum rn_verify how
     if (rc == RN_OK)
         *out = e;
     else
-        rn_entry_free(e);
+        rn_stored_free(e);
     return rc == RN_OK ? RN_OK : RN_ECORRUPT;
 }
 
-int rn_store_load(struct rn_entry **out, const char *store, const char *kind, const char *out_key,
+int rn_store_load(struct rn_stored **out, const char *store, const char *kind, const char *out_key,
                   enum rn_verify how, struct rn_err *err)
 {
     *out = NULL;
@@ -191,7 +189,7 @@ int rn_store_load(struct rn_entry **out, const char *store, const char *kind, co
     if (rn_exists(dir))
         rc = rn_store_load_dir(out, dir, how, err);
     if (*out && strcmp(rn_json_str((*out)->manifest, "key", ""), out_key) != 0) {
-        rn_entry_free(*out);
+        rn_stored_free(*out);
         *out = NULL;
         rc = rn_fail(err, RN_ECORRUPT, RN_PATH(dir), "manifest.json: carries another key");
     }
@@ -199,7 +197,7 @@ int rn_store_load(struct rn_entry **out, const char *store, const char *kind, co
     return rc;
 }
 
-void rn_entry_free(struct rn_entry *e)
+void rn_stored_free(struct rn_stored *e)
 {
     if (!e)
         return;
@@ -208,7 +206,7 @@ void rn_entry_free(struct rn_entry *e)
     free(e);
 }
 
-const struct rn_artifact *rn_entry_output(const struct rn_entry *e, const char *name)
+const struct rn_artifact *rn_stored_output(const struct rn_stored *e, const char *name)
 {
     for (size_t i = 0; i < e->n_outputs; i++)
         if (strcmp(e->outputs[i].name, name) == 0)
@@ -216,14 +214,15 @@ const struct rn_artifact *rn_entry_output(const struct rn_entry *e, const char *
     return NULL;
 }
 
-const json_t *rn_entry_metrics(const struct rn_entry *e)
+const json_t *rn_stored_metrics(const struct rn_stored *e)
 {
     return json_object_get(e->manifest, "metrics");
 }
 
 /* --- publishing --- */
 
-/* Digits compare as numbers, so that shard_2 stands before shard_10: the order of a fetched list. */
+/* Digits compare as numbers, so that shard_2 stands before shard_10: the order of a fetched list.
+ */
 static int natural(const char *a, const char *b)
 {
     static const char digits[] = "0123456789";
@@ -281,9 +280,9 @@ static json_t *describe_output(struct listing *l, const char *kind)
 {
     json_t *files = json_array();
     for (size_t i = 0; i < l->n; i++)
-        json_array_append_new(
-            files, json_pack("{s:s, s:I, s:s}", "name", l->files[i].name, "size",
-                             (json_int_t)l->files[i].size_bytes, "sha256", l->files[i].sha256));
+        json_array_append_new(files, json_pack("{s:s, s:I, s:s}", "name", l->files[i].name, "size",
+                                               (json_int_t)l->files[i].size_bytes, "sha256",
+                                               l->files[i].sha256));
     return json_pack("{s:s, s:s, s:o}", "kind", kind, "digest",
                      digest_files(l->arena, l->files, l->n), "files", files);
 }
@@ -342,14 +341,15 @@ static int collect_outputs(json_t *outputs, const char *attempt, const struct rn
     return rn_walk(attempt, refuse_undeclared, &u, err);
 }
 
-/* Same outputs under the final name already? Then they stay, and whoever reads them is not disturbed. */
+/* Same outputs under the final name already? Then they stay, and whoever reads them is not
+ * disturbed. */
 static bool same_outputs(const char *dir, const json_t *manifest)
 {
-    struct rn_entry *old = NULL;
+    struct rn_stored *old = NULL;
     if (!rn_exists(dir) || rn_store_load_dir(&old, dir, RN_VERIFY_HASH, NULL) != RN_OK)
         return false;
     bool same = json_equal(old->manifest, manifest);
-    rn_entry_free(old);
+    rn_stored_free(old);
     return same;
 }
 

@@ -1,13 +1,13 @@
 /* runner/store.h - finished outputs, by content of what made them: runs/.store/<kind>-<outkey16>/.
  *
  *     RN_TRY(rn_store_load(&entry, store, kind, keys.out, RN_VERIFY_CHEAP, err));
- *     if (entry) use(rn_entry_output(entry, "tokenizer"));
- *     rn_entry_free(entry);
+ *     if (entry) use(rn_stored_output(entry, "tokenizer"));
+ *     rn_stored_free(entry);
  *
  *     <kind>-<outkey16>/manifest.json    written last, deleted first
  *     <kind>-<outkey16>/<output>/...     the files, immutable
- *     <kind>-<outkey16>.attempt/         outputs in the making; anybody with the .work lock may delete
- *     <kind>-<progresskey16>.work/       checkpoints, the lock, key.json
+ *     <kind>-<outkey16>.attempt/         outputs in the making; anybody with the .work lock may
+ * delete <kind>-<progresskey16>.work/       checkpoints, the lock, key.json
  *
  * Nothing in it holds a clock, host, path or thread count: equal keys give equal bytes anywhere. */
 #ifndef RN_STORE_H
@@ -22,7 +22,7 @@ enum rn_verify {
 };
 
 /* A loaded manifest. Outputs are artifacts whose `name` is the output's. */
-struct rn_entry {
+struct rn_stored {
     struct rn_arena arena;
     const char *name, *dir; /* "sft-0123456789abcdef", its directory */
     struct rn_artifact *outputs;
@@ -35,18 +35,19 @@ struct rn_entry {
 char *rn_store_path(const char *store, const char *kind, const char *key, const char *suffix);
 
 /* RN_OK with *out NULL: there is none. RN_ECORRUPT: there is one and it is damaged (says how). */
-int rn_store_load(struct rn_entry **out, const char *store, const char *kind, const char *out_key,
+int rn_store_load(struct rn_stored **out, const char *store, const char *kind, const char *out_key,
                   enum rn_verify, struct rn_err *);
 /* The same for a directory known by name; its key is taken from its manifest. */
-int rn_store_load_dir(struct rn_entry **out, const char *dir, enum rn_verify, struct rn_err *);
-void rn_entry_free(struct rn_entry *); /* takes NULL */
-const struct rn_artifact *rn_entry_output(const struct rn_entry *, const char *name); /* or NULL */
-const json_t *rn_entry_metrics(const struct rn_entry *);                             /* borrowed */
+int rn_store_load_dir(struct rn_stored **out, const char *dir, enum rn_verify, struct rn_err *);
+void rn_stored_free(struct rn_stored *); /* takes NULL */
+const struct rn_artifact *rn_stored_output(const struct rn_stored *,
+                                           const char *name); /* or NULL */
+const json_t *rn_stored_metrics(const struct rn_stored *);    /* borrowed */
 
 /* Makes <kind>-<outkey16>.attempt of `attempt` final: syncs, digests, writes the manifest, renames,
  * syncs the directory. Every declared output must hold a file; an undeclared directory is refused,
- * except `best` of a training stage. Until it returns RN_OK there is no final name (or the old one).
- * metrics: final values for the manifest. */
+ * except `best` of a training stage. Until it returns RN_OK there is no final name (or the old
+ * one). metrics: final values for the manifest. */
 int rn_store_publish(const char *store, const char *attempt, const struct rn_pstage *,
                      const struct rn_keys *, const json_t *metrics, struct rn_err *);
 
