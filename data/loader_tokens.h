@@ -11,7 +11,7 @@ struct rn_loader_base {
     struct rn_tokens *tokens; /* borrowed */
     int64_t B, T;
 };
-/* RN_ECORRUPT if there are no tokens at all; fewer than a batch is fine, they repeat. */
+/* RN_ECORRUPT if there are no tokens at all. */
 int rn_loader_base_init(struct rn_loader_base *, struct rn_tokens *, int64_t B, int64_t T,
                         struct rn_err *);
 /* {"data": digest, "B": ., "T": .}; new reference. */

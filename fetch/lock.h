@@ -21,7 +21,7 @@ enum rn_trust { RN_TRUST_YAML, RN_TRUST_LOCK, RN_TRUST_FIRST_USE };
 const char *rn_trust_word(enum rn_trust); /* "yaml", "lock", "first-use" */
 
 struct rn_pin {
-    const char *id;   /* "stage.entry/name", no blanks */
+    const char *id; /* "stage.entry/name", no blanks */
     int64_t size_bytes;
     char sha256[RN_HEX];
     enum rn_trust trust;
@@ -29,15 +29,16 @@ struct rn_pin {
 };
 
 struct rn_lock {
-    char *path;             /* that is written */
-    struct rn_pin *pins;    /* sorted by id; strings owned */
+    char *path;          /* that is written */
+    struct rn_pin *pins; /* sorted by id; strings owned */
     size_t n, cap;
 };
 
 /* A line that cannot be read is RN_ECONFIG at that line: a damaged pin must not turn into none. */
 int rn_lock_open(struct rn_lock *, const char *path, const char *fallback_dir, struct rn_err *);
 const struct rn_pin *rn_lock_find(const struct rn_lock *, const char *id); /* or NULL */
-/* Reads what others added meanwhile, sets the pin and replaces the file. Not for two threads at once. */
+/* Reads what others added meanwhile, sets the pin and replaces the file. Not for two threads at
+ * once. */
 int rn_lock_add(struct rn_lock *, const struct rn_pin *, struct rn_err *);
 void rn_lock_release(struct rn_lock *);
 

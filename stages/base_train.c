@@ -1,7 +1,9 @@
 /* base-train: a new model from token shards. */
+#include "str.h"
 #include "tokens.h"
 #include "training.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define CFG struct rn_training_cfg
@@ -27,35 +29,78 @@ static bool wants_bestfit(const CFG *c, const struct rn_model_cfg *mc)
     return strcmp(mc->arch, "nanochat-2026") == 0;
 }
 
-static int open_split(struct rn_job *job, const CFG *c, const struct rn_tokenizer *tokenizer,
-                      const struct rn_model_cfg *mc, int64_t B, const char *split,
-                      struct rn_loader **out, struct rn_err *err)
+/* The tokenize stage writes val_*.bin only where the pipeline gives it documents for it. */
+static bool has_val(const struct rn_artifact *a)
+{
+    for (size_t i = 0; i < a->n_files; i++)
+        if (rn_starts_with(a->files[i].name, "val"))
+            return true;
+    return false;
+}
+
+struct data {
+    struct rn_tokens *train, *val; /* val NULL: none */
+    bool bestfit;
+};
+
+static void close_data(void *data)
+{
+    struct data *d = data;
+    if (!d)
+        return;
+    rn_tokens_free(d->train);
+    rn_tokens_free(d->val);
+    free(d);
+}
+
+static int open_data(struct rn_job *job, const CFG *c, const struct rn_tokenizer *tokenizer,
+                     const struct rn_model_cfg *mc, void **out, struct rn_err *err)
 {
     const struct rn_artifact *a = rn_job_artifact(job, &c->in_tokens);
-    struct rn_tokens *tokens;
-    RN_TRY(rn_tokens_open(&tokens, a->dir, split, rn_tokenizer_digest(tokenizer), err));
-    return wants_bestfit(c, mc) ? rn_loader_bestfit(out, tokens, B, mc->sequence_len, err)
-                                : rn_loader_stream(out, tokens, B, mc->sequence_len, err);
+    const char **paths = rn_artifact_paths(a), *digest = rn_tokenizer_digest(tokenizer);
+    struct data *d = rn_new(struct data);
+    *out = d;
+    d->bestfit = wants_bestfit(c, mc);
+    int rc = rn_tokens_open(&d->train, paths, a->n_files, "train", digest, err);
+    if (rc == RN_OK && has_val(a))
+        rc = rn_tokens_open(&d->val, paths, a->n_files, "val", digest, err);
+    free(paths);
+    return rc;
 }
 
-static int train_loader(struct rn_job *job, const CFG *c, const struct rn_tokenizer *tokenizer,
-                        const struct rn_model_cfg *mc, int64_t B, int64_t batch_tokens,
-                        struct rn_loader **out, int64_t *one_pass_steps, struct rn_err *err)
+static int loader(const struct data *d, struct rn_tokens *tokens, int64_t B, int64_t T,
+                  struct rn_loader **out, struct rn_err *err)
 {
-    (void)batch_tokens;
-    *one_pass_steps = 0;
-    return open_split(job, c, tokenizer, mc, B, "train", out, err);
+    return d->bestfit ? rn_loader_bestfit(out, tokens, B, T, err)
+                      : rn_loader_stream(out, tokens, B, T, err);
 }
 
-static int val_loader(struct rn_job *job, const CFG *c, const struct rn_tokenizer *tokenizer,
-                      const struct rn_model_cfg *mc, int64_t B, struct rn_loader **out,
-                      struct rn_err *err)
+static int train_loader(void *data, int64_t B, int64_t T, struct rn_loader **out,
+                        struct rn_err *err)
 {
-    return open_split(job, c, tokenizer, mc, B, "val", out, err);
+    const struct data *d = data;
+    return loader(d, d->train, B, T, out, err);
 }
 
-static const struct rn_training_kind kind = {
-    .name = "base-train", .lr_frac = 1, .train_loader = train_loader, .val_loader = val_loader};
+static int val_loader(void *data, int64_t B, int64_t T, struct rn_loader **out, struct rn_err *err)
+{
+    const struct data *d = data;
+    *out = NULL;
+    return d->val ? loader(d, d->val, B, T, out, err) : RN_OK;
+}
+
+static struct rn_training_defaults defaults(const struct rn_model_cfg *mc)
+{
+    (void)mc;
+    return (struct rn_training_defaults){.lr_frac = 1};
+}
+
+static const struct rn_training_kind kind = {.name = "base-train",
+                                             .defaults = defaults,
+                                             .open = open_data,
+                                             .close = close_data,
+                                             .train_loader = train_loader,
+                                             .val_loader = val_loader};
 
 static int check(const void *cfg, struct rn_err *err)
 {

@@ -32,6 +32,9 @@ struct rn_artifact {
     size_t n_files;
 };
 
+/* The paths of its files, in order; caller frees the array. */
+const char **rn_artifact_paths(const struct rn_artifact *);
+
 struct rn_metric_value {
     const char *name; /* a name of the stage's metric table, or "<model>.<task>" for eval */
     double value;

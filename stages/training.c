@@ -20,8 +20,10 @@ struct training {
     struct rn_tokenizer *tokenizer;
     struct rn_model *model;
     struct rn_optim *optim;
+    void *data; /* the kind's */
     struct rn_loader *loader;
     struct rn_train_prog program;
+    struct rn_training_defaults defaults;
     struct rn_training_eval eval;
     struct rn_ckpt checkpoint;
     struct rn_schedule schedule;
@@ -58,7 +60,7 @@ static void choose_schedule(struct training *t)
 {
     const char *name = rn_schedule_names[t->cfg->schedule];
     if (strcmp(name, "auto") == 0)
-        name = t->kind->schedule ? t->kind->schedule : rn_model_config(t->model)->arch;
+        name = t->defaults.schedule ? t->defaults.schedule : rn_model_config(t->model)->arch;
     RN_ASSERT(rn_schedule_preset(&t->schedule, name));
     apply_schedule_keys(&t->schedule, t->cfg);
 }
@@ -115,7 +117,9 @@ static int choose_batch(struct training *t, struct rn_err *err)
 {
     const struct rn_model_cfg *mc = rn_model_config(t->model);
     t->T = mc->sequence_len;
-    t->batch_tokens = t->cfg->batch_tokens > 0 ? t->cfg->batch_tokens : rn_scaling_batch(mc);
+    t->batch_tokens = t->cfg->batch_tokens > 0     ? t->cfg->batch_tokens
+                      : t->defaults.batch_rows > 0 ? t->defaults.batch_rows * t->T
+                                                   : rn_scaling_batch(mc);
     if (t->batch_tokens % t->T != 0)
         return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
                        "'batch.tokens' is %" PRId64
@@ -131,9 +135,10 @@ static int open_loader(struct training *t, struct rn_err *err)
 {
     const struct rn_training_cfg *c = t->cfg;
     const struct rn_model_cfg *mc = rn_model_config(t->model);
+    RN_TRY(t->kind->train_loader(t->data, t->B, t->T, &t->loader, err));
     int64_t one_pass = 0;
-    RN_TRY(t->kind->train_loader(t->job, c, t->tokenizer, mc, t->B, t->batch_tokens, &t->loader,
-                                 &one_pass, err));
+    if (t->kind->one_pass_steps)
+        one_pass = t->kind->one_pass_steps(t->data, t->batch_tokens, t->T);
     struct rn_horizon h = {.steps = c->horizon_steps,
                            .tokens = c->horizon_tokens,
                            .flops = c->horizon_flops,
@@ -178,7 +183,7 @@ static int open_optim(struct training *t, struct rn_err *err)
         oc.clip = t->cfg->clip;
     oc.lr_scale = scaling.lr;
     oc.decay_scale = scaling.decay;
-    oc.lr_frac = t->cfg->lr_frac >= 0 ? t->cfg->lr_frac : t->kind->lr_frac;
+    oc.lr_frac = t->cfg->lr_frac >= 0 ? t->cfg->lr_frac : t->defaults.lr_frac;
     int rc = rn_optim_new(&t->optim, t->model, &oc, err);
     free(overrides);
     return rc;
@@ -210,14 +215,17 @@ static int set_up(struct training *t, struct rn_err *err)
     RN_TRY(rn_device_open(&t->device, job->device, job->threads, job->log, err));
     RN_TRY(open_tokenizer(t, err));
     RN_TRY(open_model(t, err));
+    t->defaults = t->kind->defaults(rn_model_config(t->model));
     choose_schedule(t);
     RN_TRY(choose_batch(t, err));
+    RN_TRY(t->kind->open(job, t->cfg, t->tokenizer, rn_model_config(t->model), &t->data, err));
     RN_TRY(open_loader(t, err));
     RN_TRY(open_optim(t, err));
     RN_TRY(open_program(t, err));
     struct rn_training_eval_setup es = {.job = job,
                                         .cfg = t->cfg,
                                         .kind = t->kind,
+                                        .data = t->data,
                                         .model = t->model,
                                         .tokenizer = t->tokenizer,
                                         .B = t->B};
@@ -242,6 +250,7 @@ static void tear_down(struct training *t)
     rn_prog_free(t->program.prog);
     rn_optim_free(t->optim);
     rn_loader_free(t->loader);
+    t->kind->close(t->data);
     rn_model_free(t->model);
     rn_tokenizer_free(t->tokenizer);
     rn_device_close(t->device);

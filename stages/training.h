@@ -79,20 +79,27 @@ extern const struct rn_output rn_training_outputs[];
         RN_KEY_TABLE("checkpoint", rn_training_checkpoint_keys, "what is saved, and when"),        \
         RN_KEY_TABLE("eval", rn_training_eval_keys, "what is measured on the way")
 
+/* What a kind trains with where the file says nothing. */
+struct rn_training_defaults {
+    const char *schedule; /* a preset; NULL: the architecture's */
+    double lr_frac;       /* times every learning rate */
+    int64_t batch_rows;   /* 0: the architecture's batch */
+};
+
 /* What sets the three kinds apart. */
 struct rn_training_kind {
     const char *name;
-    bool continues;       /* starts from in.model instead of new weights */
-    const char *schedule; /* of this kind, where the file says nothing; NULL: by the architecture */
-    double lr_frac;
-    /* The batches to learn from, and those of the validation (NULL: none). one_pass_steps receives
-     * the steps of one pass, 0 if that is no natural horizon. */
-    int (*train_loader)(struct rn_job *, const struct rn_training_cfg *,
-                        const struct rn_tokenizer *, const struct rn_model_cfg *, int64_t B,
-                        int64_t batch_tokens, struct rn_loader **, int64_t *one_pass_steps,
-                        struct rn_err *);
-    int (*val_loader)(struct rn_job *, const struct rn_training_cfg *, const struct rn_tokenizer *,
-                      const struct rn_model_cfg *, int64_t B, struct rn_loader **, struct rn_err *);
+    bool continues; /* starts from in.model instead of new weights */
+    struct rn_training_defaults (*defaults)(const struct rn_model_cfg *);
+    /* The data of the stage, held as long as it runs; `close` takes NULL. */
+    int (*open)(struct rn_job *, const struct rn_training_cfg *, const struct rn_tokenizer *,
+                const struct rn_model_cfg *, void **data, struct rn_err *);
+    void (*close)(void *data);
+    int (*train_loader)(void *data, int64_t B, int64_t T, struct rn_loader **, struct rn_err *);
+    /* From the start each time it is called; *loader NULL: there is nothing to validate on. */
+    int (*val_loader)(void *data, int64_t B, int64_t T, struct rn_loader **, struct rn_err *);
+    /* Steps of one pass over the data where that is the natural horizon, else NULL. */
+    int64_t (*one_pass_steps)(void *data, int64_t batch_tokens, int64_t T);
 };
 
 int rn_training_check(const struct rn_training_cfg *, struct rn_err *);
