@@ -33,7 +33,8 @@ struct rn_schedule {
     double decay;         /* factor on Muon's decay: 1, or 0 for fine-tuning */
 };
 
-extern const char *const rn_schedule_names[];                    /* NULL-ended, for RN_KEY_WORD */
+/* NULL-ended, for RN_KEY_WORD; "auto" is no preset: the architecture's. */
+extern const char *const rn_schedule_names[];
 bool rn_schedule_preset(struct rn_schedule *, const char *name); /* false: no such name */
 
 struct rn_schedule_at {
