@@ -13,7 +13,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const double CONSENT_ABOVE_S = 30 * 60;
 enum { TELLING_DIFFS = 3, CANDIDATES_MAX = 2000 };
@@ -81,14 +80,13 @@ static bool after_range(const struct rn_plan *plan, size_t i)
 
 /* --- the plan --- */
 
-/* pipelines/smoke.yaml -> pipelines/smoke.lock, or in the run's directory where that cannot be. */
+/* pipelines/smoke.yaml -> pipelines/smoke.lock. The fetch stage reads it even where it cannot write
+ * it, and then adds to one in the run's directory. */
 static const char *choose_lock_path(struct rn_plan *plan)
 {
     const char *base = rn_basename(plan->p->path), *dot = strrchr(base, '.');
     int n = dot && dot != base ? (int)(dot - base) : (int)strlen(base);
-    if (access(plan->p->dir, W_OK) == 0)
-        return rn_arena_printf(&plan->arena, "%s/%.*s.lock", plan->p->dir, n, base);
-    return rn_arena_printf(&plan->arena, "%s/%.*s.lock", plan->run_dir, n, base);
+    return rn_arena_printf(&plan->arena, "%s/%.*s.lock", plan->p->dir, n, base);
 }
 
 int rn_plan_init(struct rn_plan *plan, const struct rn_pipeline *p, const struct rn_run_how *how,
