@@ -150,6 +150,17 @@ static const struct rn_artifact *job_artifact(struct rn_runner *r, const struct 
     return NULL;
 }
 
+static const struct rn_artifact *job_watched(struct rn_runner *r, const char *name)
+{
+    const struct rn_pstage *s = &r->plan->p->stages[r->stage];
+    static const char prefix[] = "watch_in.";
+    for (size_t e = 0; e < s->n_edges; e++)
+        if (s->edges[e].neutral && rn_starts_with(s->edges[e].key, prefix) &&
+            strcmp(s->edges[e].key + sizeof prefix - 1, name) == 0)
+            return r->plan->nodes[r->stage].inputs[e];
+    return NULL;
+}
+
 static void job_metrics(struct rn_runner *r, int64_t step, const struct rn_metric_value *v,
                         size_t n)
 {
@@ -174,8 +185,13 @@ static void job_progress(struct rn_runner *r, double done, double total, const c
         rn_ui_progress(r->ui, r->plan->p->stages[r->stage].name, done, total, unit, text);
 }
 
-static const struct rn_job_ops job_ops = {job_stopping,       job_artifact,    job_metrics,
-                                          job_metrics_offset, job_metrics_cut, job_progress};
+static const struct rn_job_ops job_ops = {.stopping = job_stopping,
+                                          .artifact = job_artifact,
+                                          .watched = job_watched,
+                                          .metrics = job_metrics,
+                                          .metrics_offset = job_metrics_offset,
+                                          .metrics_cut = job_metrics_cut,
+                                          .progress = job_progress};
 
 struct rn_job rn_plan_job(struct rn_plan *plan, struct rn_runner *r)
 {

@@ -104,7 +104,7 @@ struct rn_training_kind {
 
 int rn_training_check(const struct rn_training_cfg *, struct rn_err *);
 int rn_training_estimate(const struct rn_job *, const struct rn_training_cfg *,
-                         struct rn_estimate *, struct rn_err *);
+                         const struct rn_training_kind *, struct rn_estimate *, struct rn_err *);
 int rn_training_fingerprint(const struct rn_job *, const void *cfg, json_t *into, struct rn_err *);
 int rn_training_run(struct rn_job *, const struct rn_training_cfg *,
                     const struct rn_training_kind *, struct rn_err *);

@@ -227,13 +227,13 @@ Test(chat, gsm8k_rows_come_in_numpys_order_with_tool_parts)
         cr_assert_eq(rn_task_get(t, i, &c, &err), RN_OK);
         cr_assert_eq(c.n, 2);
         for (size_t k = 0; k < c.turns[1].n_parts; k++) {
-            const struct rn_part *p = &c.turns[1].parts[k];
+            const struct rn_chat_part *p = &c.turns[1].parts[k];
             calls += p->kind == RN_PART_PYTHON;
             cr_assert(p->kind == RN_PART_TEXT || !memchr(p->text, '=', p->n) ||
                       p->kind == RN_PART_PYTHON);
             cr_assert_null(strstr(p->text, "<<"));
         }
-        const struct rn_part *last = &c.turns[1].parts[c.turns[1].n_parts - 1];
+        const struct rn_chat_part *last = &c.turns[1].parts[c.turns[1].n_parts - 1];
         cr_assert(strstr(last->text, "#### "), "%s", last->text);
         rn_conversation_release(&c);
     }
