@@ -41,14 +41,16 @@ bool rn_find(struct rn_finding *f, enum rn_verdict v, const char *fmt, ...)
 
 /* --- rendering --- */
 
-/* Printable ASCII stays; everything else, quotes and backslashes become \xNN. */
+/* Printable ASCII stays, quotes and backslashes get a backslash, everything else becomes \xNN. */
 static void add_escaped(struct rn_str *s, const unsigned char *p, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         if (p[i] == '\n')
             rn_str_puts(s, "\\n");
-        else if (p[i] < 0x20 || p[i] > 0x7E || p[i] == '"' || p[i] == '\\')
+        else if (p[i] < 0x20 || p[i] > 0x7E)
             rn_str_printf(s, "\\x%02X", p[i]);
+        else if (p[i] == '"' || p[i] == '\\')
+            rn_str_printf(s, "\\%c", p[i]);
         else
             rn_str_putc(s, (char)p[i]);
     }
