@@ -29,6 +29,15 @@ bool rn_verdict_again(enum rn_verdict v)
     return verdicts[v].again;
 }
 
+/* Words of strangers get here: no control characters, no broken UTF-8 (a cut may leave some). */
+static void make_printable(char *text)
+{
+    bool utf8 = rn_utf8_valid(text, strlen(text));
+    for (unsigned char *p = (unsigned char *)text; *p; p++)
+        if (*p < 0x20 || *p == 0x7F || (*p > 0x7F && !utf8))
+            *p = '?';
+}
+
 bool rn_find(struct rn_finding *f, enum rn_verdict v, const char *fmt, ...)
 {
     f->verdict = v;
@@ -36,6 +45,7 @@ bool rn_find(struct rn_finding *f, enum rn_verdict v, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(f->detail, sizeof f->detail, fmt, ap);
     va_end(ap);
+    make_printable(f->detail);
     return v == RN_ACCEPTED;
 }
 
