@@ -25,12 +25,12 @@ void rn_conversation_part(struct rn_conversation *c, enum rn_part_kind kind, con
 {
     RN_ASSERT(c->n);
     struct rn_turn *turn = &c->turns[c->n - 1];
-    struct rn_part *parts = rn_arena_alloc(&c->arena, (turn->n_parts + 1) * sizeof *parts);
+    struct rn_chat_part *parts = rn_arena_alloc(&c->arena, (turn->n_parts + 1) * sizeof *parts);
     if (turn->n_parts)
         memcpy(parts, turn->parts, turn->n_parts * sizeof *parts);
     char *copy = rn_arena_alloc(&c->arena, n + 1);
     memcpy(copy, text, n);
-    parts[turn->n_parts++] = (struct rn_part){kind, copy, n};
+    parts[turn->n_parts++] = (struct rn_chat_part){kind, copy, n};
     turn->parts = parts;
 }
 
@@ -193,7 +193,7 @@ static void special(struct renderer *r, int32_t id, int trained)
     mask(r, trained);
 }
 
-static void render_part(struct renderer *r, const struct rn_part *p)
+static void render_part(struct renderer *r, const struct rn_chat_part *p)
 {
     const struct rn_chat_tokens *t = r->t;
     const struct {

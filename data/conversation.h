@@ -25,13 +25,13 @@
 enum { RN_CHAT_MESSAGES_MAX = 100000 };
 
 enum rn_part_kind { RN_PART_TEXT, RN_PART_PYTHON, RN_PART_OUTPUT };
-struct rn_part {
+struct rn_chat_part {
     enum rn_part_kind kind;
     const char *text; /* UTF-8 */
     size_t n;
 };
 struct rn_turn { /* even turns are the user's, odd ones the assistant's */
-    struct rn_part *parts;
+    struct rn_chat_part *parts;
     size_t n_parts;
 };
 struct rn_conversation {
