@@ -1,4 +1,4 @@
-/* Training: rustbpe's rule stated the slow way, and the same vocabulary for any number of threads. */
+/* Training: rustbpe's rule stated the slow way, and one vocabulary for any number of threads. */
 #include "bpe.h"
 #include "docs.h"
 #include "file.h"

@@ -79,8 +79,13 @@ Test(tokenizer_file, what_is_saved_loads_again_and_is_the_same_file)
     free(golden);
 }
 
-Test(tokenizer_file, gpt2_survives_our_directory)
+/* What tiktoken 0.14 demands of the file it fetches for GPT-2 (tiktoken_ext/openai_public.py). */
+static const char tiktokens_r50k[] =
+    "306cd27f03c1a714eca7108e03d66b7dc042abe8c258b44c199a7ed9838dd930";
+
+Test(tokenizer_file, gpt2_becomes_tiktokens_own_file_and_survives_our_directory)
 {
+    char hex[RN_HEX];
     struct rn_err err = {0};
     struct rn_tokenizer *t, *again;
     const char *merges = shared_file("data/tokenizer_gpt2/vocab.bpe");
@@ -88,6 +93,8 @@ Test(tokenizer_file, gpt2_survives_our_directory)
         return;
     cr_assert_eq(rn_tokenizer_load_gpt2(&t, merges, NULL, &err), RN_OK, "%s", err.msg);
     cr_assert_eq(rn_tokenizer_save(t, dir, &err), RN_OK);
+    cr_assert_eq(rn_sha256_file(below("tokenizer.tiktoken"), hex, NULL, &err), RN_OK);
+    cr_assert_str_eq(hex, tiktokens_r50k);
     cr_assert_eq(rn_tokenizer_load(&again, dir, &err), RN_OK, "%s", err.msg);
     cr_assert_str_eq(rn_tokenizer_digest(t), rn_tokenizer_digest(again));
     cr_assert_eq(rn_tokenizer_bos(again), 50256);
