@@ -1,0 +1,32 @@
+/* base/problems.h - everything that is wrong with a file, found in one pass.
+ *
+ *     struct rn_problems all = {0};
+ *     rn_hint(rn_problem_add(&all, at, "unknown key '%s'", key), "did you mean '%s'?", near);
+ *     rn_problems_sort(&all);
+ *     for (size_t i = 0; i < all.n; i++) rn_err_print(all.items[i], stderr);
+ *     rn_problems_release(&all);
+ *
+ * Problems are RN_ECONFIG errors. The first 100 are kept, the rest is only counted. */
+#ifndef RN_PROBLEMS_H
+#define RN_PROBLEMS_H
+
+#include "err.h"
+
+#include <stddef.h>
+
+struct rn_problems {
+    struct rn_err **items; /* each on the heap: an rn_err points into itself */
+    size_t n, cap;
+    size_t dropped; /* found beyond the first 100 */
+};
+/* The new problem, to hang a hint on; never NULL. */
+struct rn_err *rn_problem_add(struct rn_problems *, struct rn_place at, const char *fmt, ...)
+    RN_PRINTF(3, 4);
+/* By file, line and column; problems of one place keep their order. */
+void rn_problems_sort(struct rn_problems *);
+size_t rn_problems_count(const struct rn_problems *); /* dropped ones included */
+/* Copies a problem into the caller's error. Returns its code. */
+int rn_problem_raise(const struct rn_err *problem, struct rn_err *err);
+void rn_problems_release(struct rn_problems *);
+
+#endif

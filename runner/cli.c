@@ -1,0 +1,251 @@
+#include "cli.h"
+
+#include "mem.h"
+#include "str.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define COMMAND(name) extern const struct rn_command rn_command_##name;
+#include "commands.def"
+#undef COMMAND
+
+const struct rn_command *const rn_commands[] = {
+#define COMMAND(name) &rn_command_##name,
+#include "commands.def"
+#undef COMMAND
+    NULL};
+
+static const struct rn_opt everywhere[] = {
+    {"json", 0, NULL, "one JSON object a line on stdout"},
+    {"runs", 0, "DIR", "where runs lie (default: $RUNNEL_RUNS or ./runs)"},
+    {"help", 'h', NULL, "this text"},
+    {"version", 0, NULL, "version of the program"},
+    {0}};
+
+enum { NAMES_MAX = 64, COLUMN = 26 };
+
+struct given {
+    const struct rn_opt *opt;
+    const char *value;
+};
+struct rn_cli {
+    const struct rn_command *command; /* NULL: none was named */
+    struct given *opts;
+    size_t n_opts, cap_opts;
+    const char **args;
+    size_t n_args, cap_args;
+};
+
+/* --- reading --- */
+
+static const char *value_at(const struct rn_cli *cli, const char *name, size_t i)
+{
+    for (size_t k = 0; k < cli->n_opts; k++)
+        if (strcmp(cli->opts[k].opt->name, name) == 0 && i-- == 0)
+            return cli->opts[k].value;
+    return NULL;
+}
+
+const char *rn_cli_opt_at(const struct rn_cli *cli, const char *name, size_t i)
+{
+    return value_at(cli, name, i);
+}
+
+const char *rn_cli_opt(const struct rn_cli *cli, const char *name)
+{
+    const char *last = NULL, *value;
+    for (size_t i = 0; (value = value_at(cli, name, i)); i++)
+        last = value;
+    return last;
+}
+
+size_t rn_cli_n(const struct rn_cli *cli)
+{
+    return cli->n_args;
+}
+
+const char *rn_cli_arg(const struct rn_cli *cli, size_t i)
+{
+    return i < cli->n_args ? cli->args[i] : NULL;
+}
+
+bool rn_cli_json(const struct rn_cli *cli)
+{
+    return rn_cli_opt(cli, "json") != NULL;
+}
+
+const char *rn_cli_runs(const struct rn_cli *cli)
+{
+    const char *given = rn_cli_opt(cli, "runs"), *env = getenv("RUNNEL_RUNS");
+    return given ? given : env && *env ? env : "runs";
+}
+
+/* --- parsing --- */
+
+static const struct rn_opt *find_in(const struct rn_opt *opts, const char *name, size_t n)
+{
+    for (; opts && opts->name; opts++)
+        if ((strncmp(opts->name, name, n) == 0 && opts->name[n] == '\0') ||
+            (n == 1 && opts->letter == *name))
+            return opts;
+    return NULL;
+}
+
+static const struct rn_opt *find_option(const struct rn_cli *cli, const char *name, size_t n)
+{
+    const struct rn_opt *own = cli->command ? find_in(cli->command->opts, name, n) : NULL;
+    return own ? own : find_in(everywhere, name, n);
+}
+
+static size_t add_names(const struct rn_opt *opts, const char *names[], size_t n)
+{
+    for (; opts && opts->name && n < NAMES_MAX; opts++)
+        names[n++] = opts->name;
+    names[n] = NULL;
+    return n;
+}
+
+static int unknown_option(const struct rn_cli *cli, const char *name, size_t n, struct rn_err *err)
+{
+    const char *names[NAMES_MAX + 1];
+    char copy[64];
+    snprintf(copy, sizeof copy, "%.*s", (int)n, name);
+    add_names(everywhere, names, add_names(cli->command ? cli->command->opts : NULL, names, 0));
+    rn_fail(err, RN_EUSAGE, RN_NOWHERE, "unknown option '%s%s'%s%s", n > 1 ? "--" : "-", copy,
+            cli->command ? " of runnel " : "", cli->command ? cli->command->name : "");
+    const char *near = rn_nearest(copy, names);
+    if (near)
+        rn_hint(err, "did you mean '--%s'?", near);
+    return RN_EUSAGE;
+}
+
+/* argv[*i] is an option; takes its value, which may be the next word. */
+static int take_option(struct rn_cli *cli, int argc, char **argv, int *i, struct rn_err *err)
+{
+    bool is_long = argv[*i][1] == '-';
+    const char *name = argv[*i] + (is_long ? 2 : 1), *equals = is_long ? strchr(name, '=') : NULL;
+    size_t n = equals ? (size_t)(equals - name) : strlen(name);
+    const struct rn_opt *opt = is_long == (n == 1) ? NULL : find_option(cli, name, n);
+    if (!opt)
+        return unknown_option(cli, name, n, err);
+    const char *value = equals ? equals + 1 : "";
+    if (!opt->arg && equals)
+        return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "option '--%s' takes no value", opt->name);
+    if (opt->arg && !equals) {
+        if (*i + 1 >= argc)
+            return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "option '--%s' needs a value: %s", opt->name,
+                           opt->arg);
+        value = argv[++*i];
+    }
+    RN_PUSH(cli->opts, cli->n_opts, cli->cap_opts, ((struct given){opt, value}));
+    return RN_OK;
+}
+
+static const struct rn_command *find_command(const char *name)
+{
+    for (const struct rn_command *const *c = rn_commands; *c; c++)
+        if (strcmp((*c)->name, name) == 0)
+            return *c;
+    return NULL;
+}
+
+static int take_command(struct rn_cli *cli, const char *name, struct rn_err *err)
+{
+    cli->command = find_command(name);
+    if (cli->command)
+        return RN_OK;
+    const char *names[NAMES_MAX + 1];
+    size_t n = 0;
+    for (; rn_commands[n] && n < NAMES_MAX; n++)
+        names[n] = rn_commands[n]->name;
+    names[n] = NULL;
+    const char *near = rn_nearest(name, names);
+    rn_fail(err, RN_EUSAGE, RN_NOWHERE, "unknown command '%.64s'", name);
+    if (near)
+        rn_hint(err, "did you mean 'runnel %s'?", near);
+    else
+        rn_hint(err, "'runnel --help' lists the commands");
+    return RN_EUSAGE;
+}
+
+int rn_cli_parse(struct rn_cli **out, int argc, char **argv, struct rn_err *err)
+{
+    struct rn_cli *cli = *out = rn_new(struct rn_cli);
+    bool options = true;
+    for (int i = 1; i < argc; i++) {
+        bool option = options && argv[i][0] == '-' && argv[i][1] != '\0';
+        if (option && strcmp(argv[i], "--") == 0)
+            options = false;
+        else if (option)
+            RN_TRY(take_option(cli, argc, argv, &i, err));
+        else if (!cli->command)
+            RN_TRY(take_command(cli, argv[i], err));
+        else
+            RN_PUSH(cli->args, cli->n_args, cli->cap_args, argv[i]);
+    }
+    return RN_OK;
+}
+
+void rn_cli_free(struct rn_cli *cli)
+{
+    if (!cli)
+        return;
+    free(cli->opts);
+    free(cli->args);
+    free(cli);
+}
+
+/* --- help --- */
+
+static void print_options(const struct rn_opt *opts, FILE *out)
+{
+    for (; opts && opts->name; opts++) {
+        char left[64], letter[8] = "    ";
+        if (opts->letter)
+            snprintf(letter, sizeof letter, "-%c, ", opts->letter);
+        snprintf(left, sizeof left, "%s--%s%s%s", letter, opts->name, opts->arg ? " " : "",
+                 opts->arg ? opts->arg : "");
+        fprintf(out, "  %-*s  %s\n", COLUMN, left, opts->doc);
+    }
+}
+
+static void print_help(FILE *out)
+{
+    fputs("runnel - language-model training pipelines from one YAML file\n\n"
+          "usage: runnel COMMAND [ARGUMENTS] [OPTIONS]\n\ncommands:\n",
+          out);
+    for (const struct rn_command *const *c = rn_commands; *c; c++)
+        fprintf(out, "  %-*s  %s\n", COLUMN, (*c)->name, (*c)->doc);
+    fputs("\noptions of every command:\n", out);
+    print_options(everywhere, out);
+    fputs("\n'runnel COMMAND --help' says more.\n", out);
+}
+
+static void print_command_help(const struct rn_command *c, FILE *out)
+{
+    fprintf(out, "runnel %s - %s\n\nusage: runnel %s%s%s [OPTIONS]\n\noptions:\n", c->name, c->doc,
+            c->name, *c->args ? " " : "", c->args);
+    print_options(c->opts, out);
+    print_options(everywhere, out);
+}
+
+int rn_cli_run(const struct rn_cli *cli, struct rn_err *err)
+{
+    if (rn_cli_opt(cli, "help")) {
+        if (cli->command)
+            print_command_help(cli->command, stdout);
+        else
+            print_help(stdout);
+        return RN_OK;
+    }
+    if (rn_cli_opt(cli, "version") && !cli->command) {
+        printf("runnel %s\n", RUNNEL_VERSION);
+        return RN_OK;
+    }
+    if (!cli->command) {
+        print_help(stderr);
+        return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "no command given");
+    }
+    return cli->command->run(cli, err);
+}
