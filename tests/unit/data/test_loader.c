@@ -43,15 +43,8 @@ static struct rn_tokens *tokenize_shard(const char *shard, const char *vocabular
         cr_assert_eq(rn_tokens_writer_add(w, ids.p, ids.n, doc.group_end, &err), RN_OK);
     }
     cr_assert_eq(rn_tokens_writer_finish(w, &err), RN_OK);
-    const char *paths[64];
-    char names[64][32];
-    size_t n = 0;
-    for (; n < 64; n++) {
-        snprintf(names[n], sizeof names[n], "train_%05zu.bin", n);
-        paths[n] = rn_join(scratch_dir, names[n]);
-        if (!rn_exists(paths[n]))
-            break;
-    }
+    const char *const *paths;
+    size_t n = scratch_shards(&paths);
     cr_assert_eq(rn_tokens_open(&t, paths, n, "train", spec.tokenizer_digest, &err), RN_OK, "%s",
                  err.msg);
     rn_ids_release(&ids);
@@ -138,15 +131,8 @@ static struct rn_tokens *make_tokens(int n_docs, int (*size)(int), int group)
     cr_assert_eq(rn_tokens_writer_finish(w, &err), RN_OK);
     rn_tokens_writer_free(w);
     free(ids);
-    const char *paths[256];
-    size_t n = 0;
-    for (; n < 256; n++) {
-        char name[32];
-        snprintf(name, sizeof name, "train_%05zu.bin", n);
-        paths[n] = rn_join(scratch_dir, name);
-        if (!rn_exists(paths[n]))
-            break;
-    }
+    const char *const *paths;
+    size_t n = scratch_shards(&paths);
     cr_assert_eq(rn_tokens_open(&t, paths, n, "train", digest, &err), RN_OK, "%s", err.msg);
     return t;
 }
@@ -196,7 +182,6 @@ static void expect_exact_resume(make_loader *make)
 {
     struct rn_err err = {0};
     struct rn_tokens *t = make_tokens(1500, mixed, 64);
-    int32_t x[B * T], y[B * T];
     struct rn_loader *unbroken, *resumed;
     cr_assert_eq(make(&unbroken, t, B, T, &err), RN_OK);
     for (int after = 0; after < 60; after++) {
@@ -208,8 +193,6 @@ static void expect_exact_resume(make_loader *make)
         rn_loader_free(resumed);
     }
     cr_expect_gt(rn_loader_epoch(unbroken), 3); /* the borders of passes were among them */
-    (void)x;
-    (void)y;
     rn_loader_free(unbroken);
     rn_tokens_free(t);
 }
@@ -242,6 +225,11 @@ Test(loader, state_of_other_data_shape_or_kind_is_refused)
     err = (struct rn_err){0};
     cr_expect_eq(rn_loader_restore(stream, state, &err), RN_ECORRUPT);
     cr_expect(strstr(err.msg, "other data"), "%s", err.msg);
+    json_decref(state);
+    rn_loader_free(stream);
+    rn_loader_free(wider);
+    rn_loader_free(bestfit);
+    rn_tokens_free(t);
 }
 
 Test(loader, impossible_positions_are_refused)

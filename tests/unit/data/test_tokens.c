@@ -27,23 +27,14 @@ static void write_docs(int width, int64_t shard_tokens, const char *split)
     rn_tokens_writer_free(w);
 }
 
-static const char *shard_paths[64];
+static const char *const *shard_paths;
 static size_t n_paths;
-
-static int list_one(void *ctx, const char *relative, struct rn_err *err)
-{
-    (void)ctx;
-    (void)err;
-    shard_paths[n_paths++] = rn_join(scratch_dir, relative);
-    return RN_OK;
-}
 
 static int open_tokens(struct rn_tokens **t, const char *split, const char *digest,
                        struct rn_err *err)
 {
     *err = (struct rn_err){0};
-    n_paths = 0;
-    cr_assert_eq(rn_walk(scratch_dir, list_one, NULL, err), RN_OK);
+    n_paths = scratch_shards(&shard_paths);
     return rn_tokens_open(t, shard_paths, n_paths, split, digest, err);
 }
 
