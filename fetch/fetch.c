@@ -18,19 +18,20 @@
 /* How one source fared; what the final message is made of. */
 struct standing {
     bool out;
-    char told[320]; /* "host: verdict: detail" */
+    char told[512]; /* "host: verdict: detail" */
 };
 
 struct attempt {
     const struct rn_fetcher *f;
     const struct rn_fetch_file *file;
     const struct rn_source *source;
-    const char *pin;       /* digest the payload must have, or NULL */
-    int64_t size_bytes;    /* it must have, or -1 */
-    char *dir, *body;      /* private; body as sent */
-    char *payload;         /* body, or what was taken out of it */
-    char sha256[RN_HEX];   /* of the payload */
-    int64_t got_bytes;     /* of the payload */
+    const char *pin;     /* digest the payload must have, or NULL */
+    int64_t size_bytes;  /* it must have, or -1 */
+    int64_t cap_bytes;   /* no body of this file can be larger, or -1 */
+    char *dir, *body;    /* private; body as sent */
+    char *payload;       /* body, or what was taken out of it */
+    char sha256[RN_HEX]; /* of the payload */
+    int64_t got_bytes;   /* of the payload */
     struct rn_response r;
 };
 
@@ -49,10 +50,10 @@ bool rn_format_known(const struct rn_format *formats, const char *name)
     return strcmp(name, "zip") == 0 || format_named(formats, name);
 }
 
-const char *rn_fetch_pin(const struct rn_lock *lock, const struct rn_fetch_file *file,
+const char *rn_fetch_pin(const struct rn_pins *lock, const struct rn_fetch_file *file,
                          enum rn_trust *trust)
 {
-    const struct rn_pin *pin = rn_lock_find(lock, file->id);
+    const struct rn_pin *pin = rn_pins_find(lock, file->id);
     *trust = file->sha256 ? RN_TRUST_YAML : pin ? RN_TRUST_LOCK : RN_TRUST_FIRST_USE;
     return file->sha256 ? file->sha256 : pin ? pin->sha256 : NULL;
 }
@@ -81,8 +82,8 @@ static bool digest_differs(const char *path, const char *expected, const char *a
 {
     char head[16], hex[128];
     size_t n = read_head(path, head, sizeof head);
-    return rn_find(found, RN_DIGEST, "sha256 %.12s.., pinned %.12s.., %lld bytes, begins %s", actual,
-                   expected, (long long)size_bytes, rn_show_hex(hex, head, n));
+    return rn_find(found, RN_DIGEST, "sha256 %.12s.., pinned %.12s.., %lld bytes, begins %s",
+                   actual, expected, (long long)size_bytes, rn_show_hex(hex, head, n));
 }
 
 /* The body as it was sent: is it what this url is said to give? */
@@ -200,8 +201,8 @@ static int64_t body_cap(const struct attempt *a)
 {
     if (a->source->member)
         return UNKNOWN_CAP_BYTES;
-    if (a->size_bytes >= 0)
-        return a->size_bytes;
+    if (a->cap_bytes >= 0)
+        return a->cap_bytes;
     return a->file->expect.max_size >= 0 ? a->file->expect.max_size : UNKNOWN_CAP_BYTES;
 }
 
@@ -254,24 +255,19 @@ static void tell_rejected(const struct attempt *a, struct standing *s)
                       a->f->log);
 }
 
-/* Pins what came from afar; a lock that may not grow makes that an error instead. */
+/* Pins what came from afar. A lock that may not grow was asked before (strike_remote). */
 static int pin_it(const struct attempt *a, enum rn_trust trust, struct rn_err *err)
 {
-    const struct rn_pin *old = rn_lock_find(a->f->lock, a->file->id);
-    if (!rn_source_kind(a->source->url)->remote ||
+    const struct rn_pin *old = rn_pins_find(a->f->lock, a->file->id);
+    if (!rn_source_kind(a->source->url)->remote || a->f->locked ||
         (old && strcmp(old->sha256, a->sha256) == 0))
         return RN_OK;
-    if (a->f->locked) {
-        rn_hint(err, "run once without --locked, look at the new line, and keep it");
-        return rn_fail(err, RN_ECONFIG, RN_PATH(a->f->lock->path),
-                       "%s is not pinned and --locked forbids adding it", a->file->id);
-    }
     struct rn_pin pin = {.id = a->file->id,
                          .size_bytes = a->got_bytes,
                          .trust = trust,
                          .host = a->r.host[0] ? a->r.host : "-"};
     memcpy(pin.sha256, a->sha256, RN_HEX);
-    return rn_lock_add(a->f->lock, &pin, err);
+    return rn_pins_add(a->f->lock, &pin, err);
 }
 
 static int accept(const struct attempt *a, enum rn_trust trust, struct rn_fetched *got,
@@ -296,6 +292,9 @@ static int try_source(const struct rn_fetcher *f, const struct rn_fetch_file *fi
     struct attempt a = {.f = f, .file = file, .source = source, .size_bytes = file->size_bytes};
     enum rn_trust trust;
     a.pin = rn_fetch_pin(f->lock, file, &trust);
+    a.cap_bytes = trust == RN_TRUST_LOCK && a.size_bytes < 0
+                      ? rn_pins_find(f->lock, file->id)->size_bytes
+                      : a.size_bytes;
     RN_TRY(rn_cache_attempt(f->cache, &a.dir, err));
     a.body = rn_join(a.dir, "body");
     int rc = prove(&a, err);
@@ -351,18 +350,23 @@ static int one_round(const struct rn_fetcher *f, const struct rn_fetch_file *fil
     return RN_OK;
 }
 
-/* Strikes out what offline forbids; the number struck. */
+static bool may_not_pin(const struct rn_fetcher *f, const struct rn_fetch_file *file)
+{
+    enum rn_trust trust;
+    return f->locked && !rn_fetch_pin(f->lock, file, &trust);
+}
+
+/* Strikes out what --offline and --locked forbid to ask; the number struck. */
 static size_t strike_remote(const struct rn_fetcher *f, const struct rn_fetch_file *file,
                             struct standing *standings)
 {
     size_t struck = 0;
-    for (size_t i = 0; i < file->n_sources && f->offline; i++) {
+    bool forbidden = f->offline || may_not_pin(f, file);
+    for (size_t i = 0; i < file->n_sources && forbidden; i++) {
         const struct rn_source_kind *kind = rn_source_kind(file->sources[i].url);
         if (!kind || !kind->remote)
             continue;
         standings[i].out = true;
-        snprintf(standings[i].told, sizeof standings[i].told, "%.200s: not asked: offline",
-                 file->sources[i].url);
         struck++;
     }
     return struck;
@@ -403,6 +407,11 @@ static int from_sources(const struct rn_fetcher *f, const struct rn_fetch_file *
     }
     if (!struck)
         return all_bad(f, file, standings, err);
+    if (!f->offline) {
+        rn_hint(err, "run once without --locked, look at the new line, and keep it");
+        return rn_fail(err, RN_ECONFIG, RN_PATH(f->lock->path),
+                       "%s is not pinned and --locked forbids adding it", file->id);
+    }
     return rn_fail(err, RN_EOFFLINE, RN_NOWHERE,
                    "%s is not in the cache and --offline forbids fetching it", file->name);
 }

@@ -1,7 +1,7 @@
 /* fetch/source.h - where bytes may come from: one table of kinds, one call for all of them.
  *
- *     const struct rn_source_kind *kind = rn_source_kind("https://host/file");   NULL: unknown scheme
- *     RN_TRY(kind->get(&from, &get, &response, err));
+ *     const struct rn_source_kind *kind = rn_source_kind("https://host/file");   NULL: unknown
+ * scheme RN_TRY(kind->get(&from, &get, &response, err));
  *
  * https://, http://, file:// and plain paths, builtin:. The kind of a source says whether it is
  * remote: only remote sources need a digest or a check, are pinned in the lock and rest offline. */
@@ -25,14 +25,15 @@ struct rn_source {
 };
 
 struct rn_from {
-    const char *dir;                  /* relative paths start here */
+    const char *dir;                   /* relative paths start here */
     const struct rn_builtin *builtins; /* or NULL */
 };
 
 struct rn_source_kind {
     const char *prefix;
     bool remote;
-    int (*get)(const struct rn_from *, const struct rn_get *, struct rn_response *, struct rn_err *);
+    int (*get)(const struct rn_from *, const struct rn_get *, struct rn_response *,
+               struct rn_err *);
 };
 
 const struct rn_source_kind *rn_source_kind(const char *url);

@@ -12,7 +12,9 @@
 #include <zip.h>
 
 enum { MAX_ENTRIES = 100000, MAX_NAME = 1024, MAX_RATIO = 200, CHUNK = 1 << 16 };
-#define RATIO_GRACE_BYTES ((int64_t)1 << 20) /* tiny archives of tiny files compress as they like */
+#define RATIO_GRACE_BYTES                                                                          \
+    ((int64_t)1 << 20) /* tiny archives of tiny files compress as they like  \
+                                              */
 
 struct archive {
     zip_t *zip;
@@ -233,7 +235,8 @@ static int write_entry(struct archive *a, zip_uint64_t index, const char *name, 
     return rn_writer_commit(&w, hex, err);
 }
 
-static int write_below(struct archive *a, const struct entry *e, const char *dir, struct rn_err *err)
+static int write_below(struct archive *a, const struct entry *e, const char *dir,
+                       struct rn_err *err)
 {
     char *path = rn_join(dir, e->name), *parent = rn_dirname(path);
     int rc = rn_mkdirs(parent, err);

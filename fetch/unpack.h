@@ -17,9 +17,9 @@
 #include <stdint.h>
 
 struct rn_unpack {
-    int64_t strip;               /* leading components to drop; entries with no more are skipped */
-    const char *const *require;  /* NULL-terminated names that must be files after strip; or NULL */
-    int64_t max_bytes;           /* of all files together; below 0: RN_UNPACK_MAX_BYTES */
+    int64_t strip;              /* leading components to drop; entries with no more are skipped */
+    const char *const *require; /* NULL-terminated names that must be files after strip; or NULL */
+    int64_t max_bytes;          /* of all files together; below 0: RN_UNPACK_MAX_BYTES */
 };
 #define RN_UNPACK_MAX_BYTES ((int64_t)16 << 30)
 

@@ -89,8 +89,14 @@ static int val_loader(void *data, int64_t B, int64_t T, struct rn_loader **out, 
     return d->val ? loader(d, d->val, B, T, out, err) : RN_OK;
 }
 
+static struct rn_training_defaults defaults(const struct rn_model_cfg *mc)
+{
+    (void)mc;
+    return (struct rn_training_defaults){.lr_frac = 1};
+}
+
 static const struct rn_training_kind kind = {.name = "base-train",
-                                             .lr_frac = 1,
+                                             .defaults = defaults,
                                              .open = open_data,
                                              .close = close_data,
                                              .train_loader = train_loader,

@@ -23,6 +23,7 @@ struct training {
     void *data; /* the kind's */
     struct rn_loader *loader;
     struct rn_train_prog program;
+    struct rn_training_defaults defaults;
     struct rn_training_eval eval;
     struct rn_ckpt checkpoint;
     struct rn_schedule schedule;
@@ -59,7 +60,7 @@ static void choose_schedule(struct training *t)
 {
     const char *name = rn_schedule_names[t->cfg->schedule];
     if (strcmp(name, "auto") == 0)
-        name = t->kind->schedule ? t->kind->schedule : rn_model_config(t->model)->arch;
+        name = t->defaults.schedule ? t->defaults.schedule : rn_model_config(t->model)->arch;
     RN_ASSERT(rn_schedule_preset(&t->schedule, name));
     apply_schedule_keys(&t->schedule, t->cfg);
 }
@@ -116,7 +117,9 @@ static int choose_batch(struct training *t, struct rn_err *err)
 {
     const struct rn_model_cfg *mc = rn_model_config(t->model);
     t->T = mc->sequence_len;
-    t->batch_tokens = t->cfg->batch_tokens > 0 ? t->cfg->batch_tokens : rn_scaling_batch(mc);
+    t->batch_tokens = t->cfg->batch_tokens > 0     ? t->cfg->batch_tokens
+                      : t->defaults.batch_rows > 0 ? t->defaults.batch_rows * t->T
+                                                   : rn_scaling_batch(mc);
     if (t->batch_tokens % t->T != 0)
         return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
                        "'batch.tokens' is %" PRId64
@@ -180,7 +183,7 @@ static int open_optim(struct training *t, struct rn_err *err)
         oc.clip = t->cfg->clip;
     oc.lr_scale = scaling.lr;
     oc.decay_scale = scaling.decay;
-    oc.lr_frac = t->cfg->lr_frac >= 0 ? t->cfg->lr_frac : t->kind->lr_frac;
+    oc.lr_frac = t->cfg->lr_frac >= 0 ? t->cfg->lr_frac : t->defaults.lr_frac;
     int rc = rn_optim_new(&t->optim, t->model, &oc, err);
     free(overrides);
     return rc;
@@ -212,6 +215,7 @@ static int set_up(struct training *t, struct rn_err *err)
     RN_TRY(rn_device_open(&t->device, job->device, job->threads, job->log, err));
     RN_TRY(open_tokenizer(t, err));
     RN_TRY(open_model(t, err));
+    t->defaults = t->kind->defaults(rn_model_config(t->model));
     choose_schedule(t);
     RN_TRY(choose_batch(t, err));
     RN_TRY(t->kind->open(job, t->cfg, t->tokenizer, rn_model_config(t->model), &t->data, err));

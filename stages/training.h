@@ -72,6 +72,8 @@ extern const struct rn_output rn_training_outputs[];
         RN_KEY_TABLE("horizon", rn_training_horizon_keys, "how long to train; give one"),          \
         RN_KEY_TABLE("optimizer", rn_training_optimizer_keys, "what differs from the rules"),      \
         RN_KEY_TABLE("schedule", rn_training_schedule_keys, "learning rate over the run"),         \
+        RN_KEY_REAL(struct rn_training_cfg, lr_frac, "lr_frac", RN_IDENTITY, "-1", -1, 100, "",    \
+                    "times every learning rate; -1: by rule"),                                     \
         RN_KEY_WORD(struct rn_training_cfg, precision, "precision", RN_IDENTITY, "auto",           \
                     rn_precision_words, "arithmetic; auto: the best this machine has"),            \
         RN_KEY_INT(struct rn_training_cfg, seed, "seed", RN_IDENTITY, "42", 0, 9e15, "",           \
@@ -79,12 +81,18 @@ extern const struct rn_output rn_training_outputs[];
         RN_KEY_TABLE("checkpoint", rn_training_checkpoint_keys, "what is saved, and when"),        \
         RN_KEY_TABLE("eval", rn_training_eval_keys, "what is measured on the way")
 
+/* What a kind trains with where the file says nothing. */
+struct rn_training_defaults {
+    const char *schedule; /* a preset; NULL: the architecture's */
+    double lr_frac;       /* times every learning rate */
+    int64_t batch_rows;   /* 0: the architecture's batch */
+};
+
 /* What sets the three kinds apart. */
 struct rn_training_kind {
     const char *name;
-    bool continues;       /* starts from in.model instead of new weights */
-    const char *schedule; /* of this kind, where the file says nothing; NULL: by the architecture */
-    double lr_frac;
+    bool continues; /* starts from in.model instead of new weights */
+    struct rn_training_defaults (*defaults)(const struct rn_model_cfg *);
     /* The data of the stage, held as long as it runs; `close` takes NULL. */
     int (*open)(struct rn_job *, const struct rn_training_cfg *, const struct rn_tokenizer *,
                 const struct rn_model_cfg *, void **data, struct rn_err *);
@@ -98,7 +106,7 @@ struct rn_training_kind {
 
 int rn_training_check(const struct rn_training_cfg *, struct rn_err *);
 int rn_training_estimate(const struct rn_job *, const struct rn_training_cfg *,
-                         struct rn_estimate *, struct rn_err *);
+                         const struct rn_training_kind *, struct rn_estimate *, struct rn_err *);
 int rn_training_fingerprint(const struct rn_job *, const void *cfg, json_t *into, struct rn_err *);
 int rn_training_run(struct rn_job *, const struct rn_training_cfg *,
                     const struct rn_training_kind *, struct rn_err *);

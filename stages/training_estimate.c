@@ -34,7 +34,10 @@ static bool model_of(const struct rn_job *job, const struct rn_training_cfg *c,
 static void estimate_horizon(const struct rn_training_cfg *c, const struct rn_model_cfg *mc,
                              const struct rn_training_kind *kind, struct rn_estimate *e)
 {
-    int64_t batch = c->batch_tokens > 0 ? c->batch_tokens : rn_scaling_batch(mc);
+    int64_t rows = kind->defaults(mc).batch_rows;
+    int64_t batch = c->batch_tokens > 0 ? c->batch_tokens
+                    : rows > 0          ? rows * mc->sequence_len
+                                        : rn_scaling_batch(mc);
     struct rn_horizon h = {.steps = c->horizon_steps,
                            .tokens = c->horizon_tokens,
                            .flops = c->horizon_flops,
