@@ -492,6 +492,7 @@ int rn_pq_decode(struct rn_pq_decoder *d, const struct rn_pq_leaf *leaf, int cod
     bool real = leaf->type == RN_PQ_FLOAT || leaf->type == RN_PQ_DOUBLE;
     bool string = leaf->type >= RN_PQ_BYTES;
     *out = (struct rn_parquet_values){.type = leaf->type,
+                                      .utf8 = leaf->text && string,
                                       .n = w.rows,
                                       .present = d->present.p,
                                       .strings = string ? d->values.p : NULL,
