@@ -67,7 +67,7 @@ static bool check_version(struct rn_loading *l)
                 "begin the file with 'runnel: 1'");
     else
         rn_hint(rn_problem_add(&l->problems, version->at, "format version %s is unknown",
-                               rn_node_show(version, shown)),
+                               version->text ? version->text : rn_node_show(version, shown)),
                 "this program reads 'runnel: 1'");
     return false;
 }
