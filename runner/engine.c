@@ -86,6 +86,32 @@ static int take_run_lock(struct run *r, struct rn_err *err)
     return rc;
 }
 
+/* Between the plan's first look and the lock, another runner may have ended. */
+static void refresh_journal(struct run *r)
+{
+    json_decref(r->plan.journal);
+    r->plan.journal = rn_runs_journal(r->plan.how->runs, r->plan.p->tag);
+}
+
+/* Attempts whose process died get their end, with what they cost. */
+static int end_killed(struct run *r, const json_t *stages, struct rn_err *err)
+{
+    int rc = RN_OK;
+    for (size_t i = 0; i < json_array_size(stages) && rc == RN_OK; i++) {
+        const char *stage = json_string_value(json_array_get(stages, i));
+        double wall_s = rn_runs_killed_after(r->plan.run_dir, r->plan.journal, stage);
+        if (wall_s < 0)
+            continue;
+        json_t *record = json_copy(rn_journal_last(r->plan.journal, stage, "started"));
+        json_object_set_new(record, "event", json_string("interrupted"));
+        json_object_set_new(record, "message", json_string("its process ended without a word"));
+        json_object_set_new(record, "wall_s", json_real(wall_s));
+        json_array_append(r->plan.journal, record);
+        rc = rn_journal_add(&r->journal, record, err);
+    }
+    return rc;
+}
+
 static int open_run(struct run *r, struct rn_err *err)
 {
     const struct rn_pipeline *p = r->plan.p;
@@ -97,9 +123,11 @@ static int open_run(struct run *r, struct rn_err *err)
     int rc = rn_journal_open(&r->journal, path, err);
     free(path);
     RN_TRY(rc);
+    refresh_journal(r);
     json_t *stages = json_array();
     for (size_t i = 0; i < p->n_stages; i++)
         json_array_append_new(stages, json_string(p->stages[i].name));
+    RN_TRY(end_killed(r, stages, err));
     return rn_journal_add(&r->journal,
                           json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:o}", "event", "run",
                                     "tag", p->tag, "pipeline", p->name, "path", p->path, "profile",
@@ -383,7 +411,6 @@ static int call_stage(struct work *w, struct rn_err *err)
     struct rn_log log = rn_stagelog_log(&w->log);
     job.out_dir = w->attempt;
     job.log = &log;
-    job.resume_from = w->node->action == RN_ACT_RESUME ? r->plan.how->resume_from : NULL;
     int rc = w->stage->stage->run(&job, w->stage->cfg, err);
     if (rc != RN_OK && err->code == RN_OK)
         rc = rn_fail(err, (enum rn_code)rc, RN_NOWHERE, "%s", rn_code_word((enum rn_code)rc));
@@ -393,8 +420,9 @@ static int call_stage(struct work *w, struct rn_err *err)
 static int publish(struct work *w, struct rn_err *err)
 {
     struct rn_plan *plan = &w->run->plan;
-    json_t *final = final_metrics(w);
     rn_metrics_offset(&w->metrics); /* the numbers are on disk before the outputs are */
+    RN_TRY(rn_plan_rekey(plan, w->index, err));
+    json_t *final = final_metrics(w);
     int rc = rn_store_publish(plan->store, w->attempt, w->stage, &w->node->keys, final, err);
     json_decref(final);
     RN_TRY(rc);
@@ -419,7 +447,10 @@ static void record_end(struct work *w, int rc, const struct rn_err *err)
     json_t *record = stage_record(w->run, w->index, rc == RN_ESTOPPED ? "interrupted" : "failed");
     json_object_set_new(record, "wall_s", json_real(rn_clock_s() - w->start_s));
     json_object_set_new(record, "code", json_integer(rn_code_exit((enum rn_code)rc)));
-    json_object_set_new(record, "message", json_stringn_nocheck(err->msg, strlen(err->msg)));
+    char message[sizeof err->msg];
+    snprintf(message, sizeof message, "%s", err->msg);
+    rn_ui_clean(message);
+    json_object_set_new(record, "message", json_string(message));
     rn_journal_add(&w->run->journal, record, NULL);
 }
 
@@ -547,6 +578,19 @@ static int check_gates(struct run *r, size_t i, struct rn_err *err)
     return rc;
 }
 
+/* The run's own copy of the pins, so that its data can be told from another's. */
+static int copy_pins(const struct run *r, struct rn_err *err)
+{
+    char *text = NULL;
+    enum { PINS_CAP = 64 << 20 };
+    if (!rn_exists(r->plan.lock_path))
+        return RN_OK;
+    RN_TRY(rn_file_read(r->plan.lock_path, PINS_CAP, &text, NULL, err));
+    int rc = write_if_other(r, "pins.lock", text, err);
+    free(text);
+    return rc;
+}
+
 static int do_stage(struct run *r, size_t i, struct rn_err *err)
 {
     struct rn_planned *n = &r->plan.nodes[i];
@@ -560,6 +604,7 @@ static int do_stage(struct run *r, size_t i, struct rn_err *err)
     else {
         RN_TRY(need_consent(r, i, err));
         RN_TRY(make_stage(r, i, err));
+        RN_TRY(copy_pins(r, err));
         r->n_made++;
     }
     return n->stale ? RN_OK : check_gates(r, i, err);
@@ -606,6 +651,19 @@ static void tell_summary(struct run *r)
         rn_ui_say(r->ui, "  ask it     runnel sample %s:%s", tag, model);
 }
 
+static int check_resumed(const struct run *r, struct rn_err *err)
+{
+    bool used = !r->plan.how->resume_from;
+    for (size_t i = 0; i < r->plan.p->n_stages; i++)
+        used |= r->plan.nodes[i].resume_named;
+    if (used)
+        return RN_OK;
+    rn_fail(err, RN_EUSAGE, RN_NOWHERE, "--resume-from %s: no training stage had work to do",
+            r->plan.how->resume_from);
+    rn_hint(err, "name the stage with --from or --only");
+    return RN_EUSAGE;
+}
+
 static void close_run(struct run *r)
 {
     rn_journal_close(&r->journal);
@@ -627,6 +685,8 @@ int rn_run(const struct rn_pipeline *p, const struct rn_run_how *how, struct rn_
                                   p->tag, "dir", r.plan.run_dir, "stages", (int)p->n_stages));
         rc = do_stages(&r, err);
     }
+    if (rc == RN_OK)
+        rc = check_resumed(&r, err);
     if (rc == RN_OK)
         tell_summary(&r);
     close_run(&r);
