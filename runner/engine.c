@@ -10,7 +10,6 @@
 #include "stagelog.h"
 #include "str.h"
 
-#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -117,6 +116,7 @@ static int open_run(struct run *r, struct rn_err *err)
     const struct rn_pipeline *p = r->plan.p;
     RN_TRY(make_dirs(r, err));
     RN_TRY(take_run_lock(r, err));
+    rn_sweep_tmp(r->plan.run_dir);
     RN_TRY(write_if_other(r, "pipeline.yaml", p->text, err));
     RN_TRY(write_if_other(r, "resolved.yaml", r->plan.how->resolved_yaml, err));
     char *path = in_run(r, "", "journal.jsonl", "");
@@ -348,43 +348,30 @@ static int open_metrics(struct work *w, struct rn_err *err)
     return w->node->action == RN_ACT_RESUME ? RN_OK : rn_metrics_cut(&w->metrics, 0, err);
 }
 
-/* Checkpoints of a forced stage: gone, after consent. The lock stays, it is held. */
-static int clear_work(const struct work *w, struct rn_err *err)
+/* runs/.locks/<kind>-<progresskey16>: not in the store, which knows no processes. */
+static int lock_work(struct rn_lock *lock, const struct run *r, size_t i, struct rn_err *err)
 {
-    DIR *d = opendir(w->dir);
-    if (!d)
-        return rn_fail_errno(err, RN_PATH(w->dir), "cannot list");
-    int rc = RN_OK;
-    for (struct dirent *e; rc == RN_OK && (e = readdir(d));) {
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
-            strcmp(e->d_name, ".lock") == 0)
-            continue;
-        char *path = rn_join(w->dir, e->d_name);
-        rc = rn_remove_tree(path, err);
-        free(path);
-    }
-    closedir(d);
-    return rc;
-}
-
-static int lock_work(struct work *w, struct rn_err *err)
-{
-    char *path = rn_join(w->dir, ".lock");
-    char *what = rn_xprintf("stage '%s'", w->stage->name);
-    int rc = rn_mkdirs(w->dir, err);
+    const struct rn_pstage *s = &r->plan.p->stages[i];
+    char *locks = rn_join(r->plan.how->runs, ".locks");
+    char *path = rn_store_path(locks, s->stage->kind, r->plan.nodes[i].keys.progress, "");
+    char *what = rn_xprintf("stage '%s'", s->name);
+    int rc = rn_mkdirs(locks, err);
     if (rc == RN_OK)
-        rc = rn_lock_take(&w->lock, path, what, err);
+        rc = rn_lock_take(lock, path, what, err);
     free(what);
     free(path);
+    free(locks);
     return rc;
 }
 
-/* Takes the .work directory, empties it where the stage was forced, empties the attempt. */
+/* Takes the .work directory, emptied where the stage was forced, and an empty attempt. */
 static int open_work(struct work *w, struct rn_err *err)
 {
-    RN_TRY(lock_work(w, err));
+    RN_TRY(lock_work(&w->lock, w->run, w->index, err));
     if (rn_in_list(w->run->plan.how->force, w->stage->name))
-        RN_TRY(clear_work(w, err));
+        RN_TRY(rn_remove_tree(w->dir, err));
+    RN_TRY(rn_mkdirs(w->dir, err));
+    rn_sweep_tmp(w->dir);
     char *key = rn_join(w->dir, "key.json");
     int rc = rn_exists(key) ? RN_OK : rn_json_write(key, w->node->keys.doc, err);
     free(key);
@@ -401,6 +388,25 @@ static void close_work(struct work *w, bool done)
     if (done && !w->stage->stage->trains)
         rn_remove_tree(w->dir, NULL);
     rn_lock_release(&w->lock);
+}
+
+/* What a process that was killed after its outputs were final left lying beside them. */
+static void sweep(const struct run *r, size_t i)
+{
+    const struct rn_pstage *s = &r->plan.p->stages[i];
+    const struct rn_keys *keys = &r->plan.nodes[i].keys;
+    struct rn_lock lock = {.fd = -1};
+    char *dir = rn_store_path(r->plan.store, s->stage->kind, keys->progress, ".work");
+    char *attempt = rn_store_path(r->plan.store, s->stage->kind, keys->out, ".attempt");
+    bool leftover = rn_exists(attempt) || (!s->stage->trains && rn_exists(dir));
+    if (leftover && lock_work(&lock, r, i, NULL) == RN_OK) {
+        rn_remove_tree(attempt, NULL);
+        if (!s->stage->trains)
+            rn_remove_tree(dir, NULL);
+    }
+    rn_lock_release(&lock);
+    free(attempt);
+    free(dir);
 }
 
 static int call_stage(struct work *w, struct rn_err *err)
@@ -482,7 +488,7 @@ static int make_stage(struct run *r, size_t i, struct rn_err *err)
 {
     const struct rn_pstage *s = &r->plan.p->stages[i];
     struct rn_planned *n = &r->plan.nodes[i];
-    struct work w = {.run = r, .index = i, .stage = s, .node = n, .lock = {-1}};
+    struct work w = {.run = r, .index = i, .stage = s, .node = n, .lock = {.fd = -1}};
     char *log = in_run(r, "log", s->name, ".log");
     w.start_s = rn_clock_s();
     w.dir = rn_store_path(r->plan.store, s->stage->kind, n->keys.progress, ".work");
@@ -553,6 +559,8 @@ static int keep_stage(struct run *r, size_t i, struct rn_err *err)
     RN_TRY(link_stage(r, i, err));
     RN_TRY(record_kept(r, i, err));
     RN_TRY(fetch_metrics(r, i, err));
+    if (r->plan.nodes[i].keyed)
+        sweep(r, i);
     tell_kept(r, i);
     return RN_OK;
 }
@@ -674,7 +682,7 @@ static void close_run(struct run *r)
 int rn_run(const struct rn_pipeline *p, const struct rn_run_how *how, struct rn_ui *ui,
            struct rn_err *err)
 {
-    struct run r = {.ui = ui, .journal = {.fd = -1}, .lock = {-1}, .start_s = rn_clock_s()};
+    struct run r = {.ui = ui, .journal = {.fd = -1}, .lock = {.fd = -1}, .start_s = rn_clock_s()};
     int rc = rn_plan_init(&r.plan, p, how, err);
     if (rc == RN_OK)
         rc = open_run(&r, err);
