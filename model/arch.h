@@ -11,10 +11,9 @@
 /* --- optimizer groups: the only place that knows hyperparameters --- */
 
 enum rn_group_kind { RN_GROUP_ADAMW, RN_GROUP_MUON_2025, RN_GROUP_MUON_2026 };
-enum {                  /* rules that multiply a group's lr; a mask */
+enum { /* rules that multiply a lr; a mask. The op muon adds its own by shape (ops.def) */
        RN_LR_WIDTH = 1, /* (n_embd / 768)^-0.5 */
        RN_LR_BATCH = 2, /* rn_optim_cfg.lr_scale */
-       RN_LR_SHAPE = 4, /* max(1, rows / cols)^0.5 of the matrix */
 };
 struct rn_group {
     const char *name; /* NULL ends a table */

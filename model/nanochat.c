@@ -15,7 +15,7 @@ enum { SMEAR_CHANNELS = 24, VE_CHANNELS = 12 }; /* of the embedding that the gat
 static const struct rn_group groups_2025[] = {
     {"unembedding", RN_GROUP_ADAMW, RN_LR_WIDTH, 0.004, 0.8, 0.95, 1e-10, 0},
     {"embedding", RN_GROUP_ADAMW, RN_LR_WIDTH, 0.2, 0.8, 0.95, 1e-10, 0},
-    {"matrix", RN_GROUP_MUON_2025, RN_LR_SHAPE, 0.02, 0, 0, 0, 0},
+    {"matrix", RN_GROUP_MUON_2025, 0, 0.02, 0, 0, 0, 0},
     {0},
 };
 
@@ -26,7 +26,7 @@ static const struct rn_group groups_2026[] = {
     {"resid_lambdas", RN_GROUP_ADAMW, RN_LR_BATCH, 0.005, 0.8, 0.95, 1e-10, 0.05},
     {"x0_lambdas", RN_GROUP_ADAMW, RN_LR_BATCH, 0.5, 0.96, 0.95, 1e-10, 0},
     {"smear", RN_GROUP_ADAMW, 0, 0.2, 0.8, 0.95, 1e-10, 0},
-    {"matrix", RN_GROUP_MUON_2026, RN_LR_BATCH | RN_LR_SHAPE, 0.02, 0, 0.9, 0, 0.28},
+    {"matrix", RN_GROUP_MUON_2026, RN_LR_BATCH, 0.02, 0, 0.9, 0, 0.28},
     {0},
 };
 

@@ -15,7 +15,7 @@ enum { SLOT_CLIP = 0, SLOTS_ADAMW = 7, SLOTS_MUON = 4 };
 struct slot { /* one weight */
     const struct rn_group *group;
     int64_t at;   /* of its hyperparameters */
-    double lr;    /* with all rules, before the schedule */
+    double lr;    /* before the schedule */
     double decay; /* before the schedule */
 };
 
@@ -103,14 +103,6 @@ static double group_lr(const struct rn_optim *o, const struct rn_group *g)
     return lr;
 }
 
-static double weight_lr(const struct rn_optim *o, const struct rn_group *g, struct rn_shape s)
-{
-    double lr = group_lr(o, g);
-    if (g->lr_rule & RN_LR_SHAPE)
-        lr *= sqrt(fmax(1, (double)s.d[0] / (double)s.d[1]));
-    return lr;
-}
-
 /* --- the program --- */
 
 static rn_val moment(struct rn_optim *o, const char *prefix, const char *weight, struct rn_shape s)
@@ -181,7 +173,7 @@ static int64_t init_slots(struct rn_optim *o, const struct rn_weight *w, double 
         bool adamw = g->kind == RN_GROUP_ADAMW;
         o->slots[i] = (struct slot){.group = g,
                                     .at = at,
-                                    .lr = weight_lr(o, g, w[i].shape),
+                                    .lr = group_lr(o, g),
                                     .decay = adamw ? g->decay : g->decay * decay_scale};
         at += adamw ? SLOTS_ADAMW : SLOTS_MUON;
     }
