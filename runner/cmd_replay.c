@@ -63,7 +63,7 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
 {
     const char *path = rn_cli_arg(cli, 0), *device = rn_cli_opt(cli, "device");
     const char *precision = rn_cli_opt(cli, "precision");
-    int threads;
+    int threads = 0;
     if (!path || rn_cli_n(cli) != 1)
         return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "replay takes one trajectory file");
     if (precision && strcmp(precision, "fp32") != 0)
