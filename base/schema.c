@@ -129,9 +129,10 @@ static bool in_bounds(struct pass *p, const struct rn_key *key, const struct rn_
 {
     if (key->low >= key->high || (value >= key->low && value <= key->high))
         return true;
+    const char *unit = key->unit ? key->unit : "";
     char text[160];
     snprintf(text, sizeof text, "must lie between %.15g and %.15g%s%s, found %.15g", key->low,
-             key->high, *key->unit ? " " : "", key->unit, value);
+             key->high, unit[0] ? " " : "", unit, value);
     problem(p, node, text);
     return false;
 }
@@ -430,7 +431,8 @@ static void missing(struct pass *p, const struct rn_key *key, struct rn_place at
 {
     struct rn_err *e =
         rn_problem_add(p->f->problems, at, "missing key '%s' in %s", p->path.p, p->f->what);
-    rn_hint(e, "%s: %s", key->name, key->doc);
+    if (key->doc)
+        rn_hint(e, "%s: %s", key->name, key->doc);
 }
 
 static void fill_row(struct pass *p, const struct rn_key *key, void *base,

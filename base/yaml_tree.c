@@ -30,7 +30,7 @@ struct reader {
 
 struct rn_node *rn_node_new(struct rn_tree *t, enum rn_node_kind kind, struct rn_place at)
 {
-    if (t->n_nodes >= RN_YAML_NODES) {
+    if (t->full || t->n_nodes >= RN_YAML_NODES) {
         if (!t->full)
             rn_hint(rn_problem_add(t->problems, at, "more than %d nodes", RN_YAML_NODES),
                     "an alias or a variable that repeats a large value?");
@@ -93,22 +93,33 @@ void rn_node_remove(struct rn_node *map, const char *key)
     map->n--;
 }
 
-struct rn_node *rn_node_copy(struct rn_tree *t, const struct rn_node *node)
+static struct rn_node *copy(struct rn_tree *t, const struct rn_node *node, int depth)
 {
-    struct rn_node *copy = rn_node_new(t, node->kind, node->at);
-    if (!copy)
+    if (depth > RN_YAML_DEPTH) {
+        if (!t->full)
+            rn_problem_add(t->problems, node->at, "nested more than %d deep", RN_YAML_DEPTH);
+        t->full = true;
         return NULL;
-    *copy = *node;
-    copy->entries = NULL;
-    copy->n = copy->cap = 0;
+    }
+    struct rn_node *to = rn_node_new(t, node->kind, node->at);
+    if (!to)
+        return NULL;
+    *to = *node;
+    to->entries = NULL;
+    to->n = to->cap = 0;
     for (size_t i = 0; i < node->n; i++) {
         struct rn_entry e = node->entries[i];
-        e.value = rn_node_copy(t, e.value);
+        e.value = copy(t, e.value, depth + 1);
         if (!e.value)
             return NULL;
-        append(t, copy, e);
+        append(t, to, e);
     }
-    return copy;
+    return to;
+}
+
+struct rn_node *rn_node_copy(struct rn_tree *t, const struct rn_node *node)
+{
+    return copy(t, node, 1);
 }
 
 /* Takes "name" or "[3]" off the front of a path; returns what follows, NULL at the end. */
@@ -302,8 +313,8 @@ static int anchor(struct reader *r, const yaml_char_t *name, const struct rn_nod
         give_up(r, node->at, "more than 1000 anchors");
         return -1;
     }
-    const char *copy = rn_arena_dup(r->tree->arena, (const char *)name);
-    r->anchors[r->n_anchors] = (struct anchor){copy, node, open};
+    const char *kept = rn_arena_dup(r->tree->arena, (const char *)name);
+    r->anchors[r->n_anchors] = (struct anchor){kept, node, open};
     return (int)r->n_anchors++;
 }
 
@@ -315,10 +326,10 @@ static struct rn_node *read_alias(struct reader *r, const yaml_event_t *e)
             continue;
         if (r->anchors[i].open)
             return give_up(r, place(r, e->start_mark), "an alias to what it stands in");
-        struct rn_node *copy = rn_node_copy(r->tree, r->anchors[i].node);
-        if (!copy)
+        struct rn_node *value = rn_node_copy(r->tree, r->anchors[i].node);
+        if (!value)
             r->failed = true;
-        return copy;
+        return value;
     }
     rn_problem_add(r->tree->problems, place(r, e->start_mark), "alias to an unknown anchor '%s'",
                    name);

@@ -14,9 +14,12 @@
 struct rn_pipeline_how {        /* the command line's part */
     const char *profile;        /* -p, or NULL */
     const char *const *overrides; /* "base.horizon.steps=10", "vars.depth=4"; NULL-ended or NULL */
+    const struct rn_stage *const *kinds; /* NULL-ended; NULL: rn_stages (tests bring their own) */
 };
 
-struct rn_gate { /* "finite(loss)", "val_bpb < 1.0", "sft.tiny_world >= 0.9" */
+/* "finite(loss)", "val_bpb < 1.0", "sft.tiny_world >= 0.9": a name of the kind's metric table, or
+ * such a name behind one of the stage's references as written ('-' in a task is '_' here). */
+struct rn_gate {
     const char *text, *metric;
     enum rn_gate_op { RN_GATE_FINITE, RN_GATE_LT, RN_GATE_LE, RN_GATE_GT, RN_GATE_GE } op;
     double bound;
@@ -43,6 +46,9 @@ struct rn_pstage {
     size_t n_edges;
     struct rn_gate *gates;
     size_t n_gates;
+    struct rn_gate *watches; /* same grammar; looked at while the stage runs */
+    size_t n_watches;
+    bool background;
     const struct rn_output *outputs;
     size_t n_outputs;
     struct rn_place at;
@@ -53,12 +59,15 @@ struct rn_pipeline {
     const char *path, *dir, *text; /* the file, its directory, its bytes */
     const char *name, *tag, *key8; /* key8: digest of identity and extend values and of the graph */
     const char *profile;           /* or NULL */
+    const char **profiles;         /* names of all profiles of the file */
+    size_t n_profiles;
     struct rn_pstage *stages;      /* in running order: topological, ties as written */
     size_t n_stages;
     json_t *origins;               /* {"base.horizon.steps": "smoke.yaml:31", ...}: file:line, profile NAME, command line, default */
 };
 
-/* RN_ECONFIG after printing every error found to stderr but the last, which is in err. */
+/* RN_ECONFIG after printing every error found to stderr but the last, which is in err. With a
+ * profile the graph is compared with that of the file alone: same kinds, edges and gate metrics. */
 int rn_pipeline_load(struct rn_pipeline **, const char *path, const struct rn_pipeline_how *,
                      struct rn_err *);
 void rn_pipeline_free(struct rn_pipeline *); /* takes NULL */

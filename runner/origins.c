@@ -1,0 +1,73 @@
+#include "origins.h"
+
+#include "file.h"
+#include "str.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct walk {
+    const struct rn_loading *l;
+    const struct rn_node *stage;
+    struct rn_str path; /* "base.horizon.steps" */
+    size_t prefix;      /* length of "base." */
+    json_t *out;
+};
+
+/* Also resolved.yaml's comments, so it is written once: here. */
+static json_t *origin_text(const struct walk *w, const struct rn_node *node)
+{
+    const char *via = node->via ? node->via : "", *from = node->via ? " from " : "";
+    if (node->origin)
+        return json_sprintf("%s%s%s", node->origin, from, via);
+    return json_sprintf("%s:%d%s%s", rn_basename(w->l->p->path), node->at.line, from, via);
+}
+
+/* A mapping or nothing where a value should be: the value is a default. */
+static json_t *origin(const struct walk *w)
+{
+    struct rn_place ignored;
+    const struct rn_node *node = rn_node_near(w->stage, w->path.p + w->prefix, &ignored);
+    bool given = node != w->stage && node->kind != RN_NODE_NULL && node->kind != RN_NODE_MAP;
+    bool inside_list = node->kind == RN_NODE_LIST && w->path.p[w->path.n - 1] == ']';
+    return given && !inside_list ? origin_text(w, node) : json_string("default");
+}
+
+static void walk(struct walk *w, const json_t *value)
+{
+    size_t mark = w->path.n, i;
+    const char *key;
+    json_t *v;
+    if (json_is_object(value)) {
+        json_object_foreach((json_t *)value, key, v)
+        {
+            rn_str_printf(&w->path, ".%s", key);
+            walk(w, v);
+            w->path.n = mark;
+        }
+    } else if (json_is_array(value) && json_array_size(value)) {
+        json_array_foreach((json_t *)value, i, v)
+        {
+            rn_str_printf(&w->path, "[%zu]", i);
+            walk(w, v);
+            w->path.n = mark;
+        }
+    } else if (!json_is_null(value)) {
+        w->path.p[w->path.n] = '\0';
+        json_object_set_new(w->out, w->path.p, origin(w));
+    }
+}
+
+json_t *rn_origins(const struct rn_loading *l)
+{
+    struct walk w = {.l = l, .out = json_object()};
+    for (size_t i = 0; i < l->p->n_stages; i++) {
+        rn_str_clear(&w.path);
+        rn_str_puts(&w.path, l->p->stages[i].name);
+        w.prefix = w.path.n + 1;
+        w.stage = l->drafts[i].entry->value;
+        walk(&w, l->p->stages[i].resolved);
+    }
+    rn_str_release(&w.path);
+    return w.out;
+}

@@ -1,0 +1,11 @@
+/* runner/origins.h - where every value of a resolved pipeline comes from. */
+#ifndef RN_ORIGINS_H
+#define RN_ORIGINS_H
+
+#include "loading.h"
+
+/* {"base.horizon.steps": "smoke.yaml:31", ..} for every value of every stage: "file:line",
+ * "profile NAME", "command line" or "default", and the variable that brought it. Caller owns. */
+json_t *rn_origins(const struct rn_loading *);
+
+#endif

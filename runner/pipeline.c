@@ -1,0 +1,427 @@
+#include "pipeline.h"
+
+#include "file.h"
+#include "filled.h"
+#include "gates.h"
+#include "graph.h"
+#include "loading.h"
+#include "merge.h"
+#include "origins.h"
+#include "str.h"
+#include "vars.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { WORDS_MAX = 64, TAG_MAX = 120 };
+
+const struct rn_key rn_common_keys[] = {
+    RN_KEY_STR(struct rn_common, kind, "kind", RN_IDENTITY, RN_REQUIRED, "what the stage does"),
+    RN_KEY_MAP_OF(struct rn_common, watch_in, "watch_in", RN_NEUTRAL, "~", RN_T_REF, NULL,
+                  "inputs whose change does not make the stage stale"),
+    RN_KEY_LIST_OF(struct rn_common, gate, "gate", RN_NEUTRAL, "~", RN_T_STR,
+                   "conditions on metrics that must hold when the stage is done"),
+    RN_KEY_LIST_OF(struct rn_common, watch, "watch", RN_NEUTRAL, "~", RN_T_STR,
+                   "conditions on metrics that must hold while the stage runs"),
+    RN_KEY_BOOL(struct rn_common, background, "background", RN_NEUTRAL, "false",
+                "may run beside later stages"),
+    RN_KEYS_END};
+
+/* --- the top level --- */
+
+static const struct top_key {
+    const char *name;
+    bool later; /* named in the plan, not built yet: refused rather than ignored */
+} top_keys[] = {
+    {"runnel"},      {"name"},          {"tag"},          {"vars"},          {"stages"},
+    {"profiles"},    {"include", true}, {"matrix", true}, {"monitor", true}, {"tensorboard", true},
+    {"alerts", true}};
+
+static void check_top_key(struct rn_loading *l, const struct rn_entry *e)
+{
+    const char *words[RN_COUNT(top_keys) + 1] = {0};
+    for (size_t i = 0; i < RN_COUNT(top_keys); i++) {
+        words[i] = top_keys[i].name;
+        if (strcmp(e->key, words[i]) != 0)
+            continue;
+        if (top_keys[i].later)
+            rn_hint(rn_problem_add(&l->problems, e->at, "'%s' is not supported yet", e->key),
+                    "remove it");
+        return;
+    }
+    struct rn_err *err = rn_problem_add(&l->problems, e->at, "unknown key '%.64s'", e->key);
+    const char *near = rn_nearest(e->key, words);
+    if (near)
+        rn_hint(err, "did you mean '%s'?", near);
+}
+
+static bool check_version(struct rn_loading *l)
+{
+    const struct rn_node *version = rn_node_get(l->root, "runnel");
+    bool is_one = version && version->kind == RN_NODE_SCALAR && strcmp(version->text, "1") == 0;
+    char shown[96];
+    if (is_one)
+        return true;
+    if (!version)
+        rn_hint(rn_problem_add(&l->problems, l->root->at, "the format version is missing"),
+                "begin the file with 'runnel: 1'");
+    else
+        rn_hint(rn_problem_add(&l->problems, version->at, "format version %s is unknown",
+                               rn_node_show(version, shown)),
+                "this program reads 'runnel: 1'");
+    return false;
+}
+
+static void check_is_map(struct rn_loading *l, const char *key)
+{
+    const struct rn_node *node = rn_node_get(l->root, key);
+    char shown[96];
+    if (node && node->kind != RN_NODE_MAP && node->kind != RN_NODE_NULL)
+        rn_problem_add(&l->problems, node->at, "'%s' takes a mapping, found %s", key,
+                       rn_node_show(node, shown));
+}
+
+static void list_profiles(struct rn_loading *l)
+{
+    const struct rn_node *all = rn_node_get(l->root, "profiles");
+    size_t n = all && all->kind == RN_NODE_MAP ? all->n : 0;
+    l->p->profiles = rn_arena_alloc(&l->p->arena, n * sizeof *l->p->profiles);
+    for (size_t i = 0; i < n; i++)
+        l->p->profiles[l->p->n_profiles++] = all->entries[i].key;
+}
+
+/* A name that may become part of a folder's name. */
+static bool is_folder_name(const char *text)
+{
+    size_t n = strlen(text);
+    return n > 0 && n <= TAG_MAX && text[0] != '.' && text[0] != '-' &&
+           strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == n;
+}
+
+static void read_name(struct rn_loading *l)
+{
+    const struct rn_node *node = rn_node_get(l->root, "name");
+    char shown[96];
+    if (!node || node->kind == RN_NODE_NULL)
+        rn_problem_add(&l->problems, l->root->at, "missing key 'name'");
+    else if (node->bad)
+        return;
+    else if (node->kind != RN_NODE_SCALAR || !is_folder_name(node->text))
+        rn_hint(rn_problem_add(&l->problems, node->at, "'name' cannot be %s",
+                               rn_node_show(node, shown)),
+                "letters, digits, '.', '_' and '-', beginning with a letter or digit");
+    else
+        l->p->name = node->text;
+}
+
+static void read_tag(struct rn_loading *l, struct rn_vars *vars)
+{
+    struct rn_node fallback = {.kind = RN_NODE_SCALAR, .text = "${name}-${key8}"};
+    struct rn_node *node = rn_node_get(l->root, "tag");
+    struct rn_place at = node ? node->at : l->root->at;
+    const char *tag = rn_vars_tag(vars, node ? node : &fallback, l->p->key8);
+    if (tag && is_folder_name(tag))
+        l->p->tag = tag;
+    else if (!node || !node->bad)
+        rn_hint(rn_problem_add(&l->problems, at, "'tag' cannot be '%.100s'", tag ? tag : ""),
+                "it names a folder: letters, digits, '.', '_' and '-', 120 at most");
+}
+
+/* --- stages --- */
+
+static const struct rn_stage *find_kind(struct rn_loading *l, const struct rn_entry *stage)
+{
+    const struct rn_node *kind = rn_node_get(stage->value, "kind");
+    const char *words[WORDS_MAX + 1];
+    size_t n = 0;
+    if (!kind || kind->kind != RN_NODE_SCALAR) {
+        rn_problem_add(&l->problems, kind ? kind->at : stage->at, "stage %s needs a 'kind'",
+                       stage->key);
+        return NULL;
+    }
+    for (const struct rn_stage *const *k = l->kinds; *k; k++) {
+        if (strcmp((*k)->kind, kind->text) == 0)
+            return *k;
+        if (n < WORDS_MAX)
+            words[n++] = (*k)->kind;
+    }
+    words[n] = NULL;
+    if (kind->bad)
+        return NULL;
+    struct rn_err *e = rn_problem_add(&l->problems, kind->at, "unknown kind '%.64s' of stage %s",
+                                      kind->text, stage->key);
+    const char *near = rn_nearest(kind->text, words);
+    if (near)
+        rn_hint(e, "did you mean '%s'?", near);
+    return NULL;
+}
+
+static void check_stage_name(struct rn_loading *l, const struct rn_entry *e)
+{
+    static const char *const reserved[] = {"vars", "name", "tag", "stages", NULL};
+    for (size_t i = 0; reserved[i]; i++)
+        if (strcmp(e->key, reserved[i]) == 0)
+            rn_problem_add(&l->problems, e->at, "a stage cannot be called '%s'", e->key);
+    if (!rn_is_name(e->key))
+        rn_problem_add(&l->problems, e->at,
+                       "'%.64s' is not a name: letters, digits, '_' and '-', 64 at most", e->key);
+}
+
+static void list_outputs(struct rn_loading *l, struct rn_pstage *s)
+{
+    struct rn_output *made = NULL;
+    if (s->stage->outputs) {
+        s->outputs = s->stage->outputs;
+        while (s->outputs[s->n_outputs].name)
+            s->n_outputs++;
+    } else if (s->stage->list_outputs) {
+        s->n_outputs = s->stage->list_outputs(s->cfg, &l->p->arena, &made);
+        s->outputs = made;
+    }
+}
+
+static void fill_stage(struct rn_loading *l, struct rn_pstage *s, struct rn_draft *draft,
+                       const struct rn_entry *e)
+{
+    *draft = (struct rn_draft){.entry = e, .bad = true};
+    *s = (struct rn_pstage){.name = e->key, .at = e->at};
+    check_stage_name(l, e);
+    if (e->value->kind != RN_NODE_MAP) {
+        if (!e->value->bad)
+            rn_problem_add(&l->problems, e->value->at, "stage %s must be a mapping", e->key);
+        return;
+    }
+    s->stage = find_kind(l, e);
+    if (!s->stage)
+        return;
+    size_t before = rn_problems_count(&l->problems);
+    struct rn_fill fill = {.arena = &l->p->arena, .problems = &l->problems};
+    fill.what = rn_arena_printf(&l->p->arena, "stage %s", e->key);
+    s->cfg = rn_arena_alloc(&l->p->arena, s->stage->cfg_bytes);
+    struct rn_part parts[] = {{rn_common_keys, &draft->common}, {s->stage->keys, s->cfg}};
+    rn_schema_fill(&fill, parts, RN_COUNT(parts), e->value, e->at);
+    draft->bad = rn_problems_count(&l->problems) != before;
+    if (!draft->bad)
+        list_outputs(l, s);
+}
+
+static void fill_stages(struct rn_loading *l)
+{
+    const struct rn_node *stages = rn_node_get(l->root, "stages");
+    if (!stages || stages->kind == RN_NODE_NULL || (stages->kind == RN_NODE_MAP && !stages->n)) {
+        rn_problem_add(&l->problems, stages ? stages->at : l->root->at, "the file has no stages");
+        return;
+    }
+    if (stages->kind != RN_NODE_MAP)
+        return;
+    l->p->n_stages = stages->n;
+    l->p->stages = rn_arena_alloc(&l->p->arena, stages->n * sizeof *l->p->stages);
+    l->drafts = rn_arena_alloc(&l->p->arena, stages->n * sizeof *l->drafts);
+    for (size_t i = 0; i < stages->n; i++)
+        fill_stage(l, &l->p->stages[i], &l->drafts[i], &stages->entries[i]);
+}
+
+/* The key that a message names first in quotes, as a place below the stage. */
+static struct rn_place place_named(const struct rn_draft *draft, const char *msg)
+{
+    char path[128];
+    struct rn_place at = draft->entry->at;
+    const char *open = strchr(msg, '\''), *close = open ? strchr(open + 1, '\'') : NULL;
+    if (!close || close - open >= (long)sizeof path)
+        return at;
+    snprintf(path, sizeof path, "%.*s", (int)(close - open - 1), open + 1);
+    rn_node_near(draft->entry->value, path, &at);
+    return at;
+}
+
+static void ask_kind(struct rn_loading *l, const struct rn_pstage *s, const struct rn_draft *draft)
+{
+    struct rn_err err = {0};
+    if (!s->stage->check || s->stage->check(s->cfg, &err) == RN_OK)
+        return;
+    struct rn_err *e =
+        rn_problem_add(&l->problems, place_named(draft, err.msg), "stage %s: %s", s->name, err.msg);
+    if (err.hint[0])
+        rn_hint(e, "%s", err.hint);
+}
+
+static void read_gates(struct rn_loading *l, struct rn_pstage *s, const struct rn_draft *draft)
+{
+    const struct rn_node *node = draft->entry->value;
+    s->n_gates = rn_gates_read(l, s, &draft->common.gate, rn_node_get(node, "gate"), &s->gates);
+    s->n_watches =
+        rn_gates_read(l, s, &draft->common.watch, rn_node_get(node, "watch"), &s->watches);
+    s->background = draft->common.background;
+}
+
+static void check_stages(struct rn_loading *l)
+{
+    for (size_t i = 0; i < l->p->n_stages; i++) {
+        struct rn_pstage *s = &l->p->stages[i];
+        if (!s->stage)
+            continue;
+        read_gates(l, s, &l->drafts[i]);
+        if (!l->drafts[i].bad)
+            ask_kind(l, s, &l->drafts[i]);
+    }
+}
+
+static void keep_json(struct rn_pstage *s, const struct rn_draft *draft)
+{
+    json_t *common = rn_filled_json(rn_common_keys, &draft->common);
+    json_t *own = rn_filled_json(s->stage->keys, s->cfg);
+    s->resolved = json_pack("{s:s}", "kind", s->stage->kind); /* first, as people write it */
+    json_object_update(s->resolved, own);
+    json_object_update(s->resolved, common);
+    json_decref(own);
+    json_decref(common);
+    s->identity = rn_filled_cut(s->stage->keys, s->cfg, RN_IDENTITY);
+    s->extend = rn_filled_cut(s->stage->keys, s->cfg, RN_EXTEND);
+    s->source = rn_filled_cut(s->stage->keys, s->cfg, RN_SOURCE);
+}
+
+/* --- the whole --- */
+
+/* Everything up to the graph; what cannot be read is left out. */
+static void build(struct rn_loading *l, const struct rn_pipeline_how *how)
+{
+    if (how->profile)
+        rn_merge_profile(l, how->profile);
+    for (const char *const *o = how->overrides; o && *o; o++)
+        rn_merge_override(l, *o);
+    for (size_t i = 0; i < l->root->n; i++)
+        check_top_key(l, &l->root->entries[i]);
+    check_is_map(l, "vars");
+    check_is_map(l, "stages");
+    check_is_map(l, "profiles");
+    list_profiles(l);
+    struct rn_vars vars = {.l = l};
+    rn_vars_apply(&vars);
+    read_name(l);
+    fill_stages(l);
+    rn_graph_resolve(l);
+    check_stages(l);
+    if (l->p->n_stages)
+        rn_graph_sort(l);
+    if (rn_problems_count(&l->problems))
+        return;
+    char key8[9];
+    for (size_t i = 0; i < l->p->n_stages; i++)
+        keep_json(&l->p->stages[i], &l->drafts[i]);
+    rn_graph_key8(l->p, key8);
+    l->p->key8 = rn_arena_dup(&l->p->arena, key8);
+    read_tag(l, &vars);
+    l->p->origins = rn_origins(l);
+}
+
+static void start(struct rn_loading *l, const char *path, const struct rn_pipeline_how *how)
+{
+    *l = (struct rn_loading){.p = rn_new(struct rn_pipeline)};
+    l->kinds = how->kinds ? how->kinds : rn_stages;
+    char *dir = rn_dirname(path);
+    l->p->path = rn_arena_dup(&l->p->arena, path);
+    l->p->dir = rn_arena_dup(&l->p->arena, dir);
+    l->p->profile = how->profile ? rn_arena_dup(&l->p->arena, how->profile) : NULL;
+    l->tree = (struct rn_tree){.arena = &l->p->arena, .problems = &l->problems};
+    free(dir);
+}
+
+static void load(struct rn_loading *l, const char *text, size_t n,
+                 const struct rn_pipeline_how *how)
+{
+    l->p->text = rn_arena_dup(&l->p->arena, text);
+    l->root = rn_yaml_parse(&l->tree, text, n, l->p->path);
+    if (l->root && l->root->kind != RN_NODE_MAP)
+        rn_problem_add(&l->problems, l->root->at, "a pipeline file is a mapping");
+    else if (l->root && check_version(l))
+        build(l, how);
+}
+
+/* Loads the file without its profile and compares; its own problems are told only if the profile
+ * has none, because then they are what is in the way. */
+static void compare_with_file(struct rn_loading *with, const char *text, size_t n,
+                              const struct rn_pipeline_how *how)
+{
+    struct rn_pipeline_how plain = *how;
+    struct rn_loading alone;
+    plain.profile = NULL;
+    start(&alone, with->p->path, &plain);
+    alone.lenient_env = true;
+    load(&alone, text, n, &plain);
+    for (size_t i = 0; i < alone.problems.n; i++) {
+        struct rn_err *e = alone.problems.items[i];
+        struct rn_err *copy = rn_problem_add(&with->problems, e->at, "%s", e->msg);
+        rn_hint(copy, "%s", e->hint[0] ? e->hint : "the file must also hold without its profile");
+    }
+    if (!alone.problems.n)
+        rn_graph_compare(with, alone.p);
+    rn_problems_release(&alone.problems);
+    rn_pipeline_free(alone.p);
+}
+
+/* Prints all problems but the last, which goes to err. */
+static int tell(struct rn_problems *problems, struct rn_err *err)
+{
+    rn_problems_sort(problems);
+    for (size_t i = 0; i + 1 < problems->n; i++)
+        rn_err_print(problems->items[i], stderr);
+    if (problems->dropped)
+        fprintf(stderr, "and %zu more\n", problems->dropped);
+    return rn_problem_raise(problems->items[problems->n - 1], err);
+}
+
+static int read_text(const char *path, char **text, size_t *n, struct rn_err *err)
+{
+    struct rn_err why = {0};
+    if (rn_file_read(path, RN_YAML_BYTES, text, n, &why) == RN_OK)
+        return RN_OK;
+    return rn_fail(err, RN_ECONFIG, RN_PATH(path), "%s", why.msg);
+}
+
+int rn_pipeline_load(struct rn_pipeline **out, const char *path, const struct rn_pipeline_how *how,
+                     struct rn_err *err)
+{
+    static const struct rn_pipeline_how nothing = {0};
+    struct rn_loading l;
+    char *text;
+    size_t n;
+    *out = NULL;
+    how = how ? how : &nothing;
+    RN_TRY(read_text(path, &text, &n, err));
+    start(&l, path, how);
+    load(&l, text, n, how);
+    if (how->profile && !rn_problems_count(&l.problems))
+        compare_with_file(&l, text, n, how);
+    free(text);
+    int rc = rn_problems_count(&l.problems) ? tell(&l.problems, err) : RN_OK;
+    rn_problems_release(&l.problems);
+    if (rc == RN_OK)
+        *out = l.p;
+    else
+        rn_pipeline_free(l.p);
+    return rc;
+}
+
+void rn_pipeline_free(struct rn_pipeline *p)
+{
+    if (!p)
+        return;
+    for (size_t i = 0; i < p->n_stages; i++) {
+        json_decref(p->stages[i].resolved);
+        json_decref(p->stages[i].identity);
+        json_decref(p->stages[i].extend);
+        json_decref(p->stages[i].source);
+    }
+    json_decref(p->origins);
+    struct rn_arena arena = p->arena;
+    rn_arena_release(&arena);
+    free(p);
+}
+
+const struct rn_pstage *rn_pipeline_stage(const struct rn_pipeline *p, const char *name)
+{
+    for (size_t i = 0; i < p->n_stages; i++)
+        if (strcmp(p->stages[i].name, name) == 0)
+            return &p->stages[i];
+    return NULL;
+}
