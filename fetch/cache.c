@@ -38,19 +38,9 @@ static void sweep(const char *tmp)
         closedir(d);
 }
 
-int rn_cache_open(struct rn_cache *c, const char *dir, struct rn_err *err)
+void rn_cache_init(struct rn_cache *c, const char *dir)
 {
     c->dir = dir ? rn_xdup(dir) : default_dir();
-    char *tmp = rn_join(c->dir, "tmp");
-    int rc = rn_mkdirs(tmp, err);
-    if (rc == RN_OK)
-        sweep(tmp);
-    else
-        rn_hint(err, "set RUNNEL_CACHE to a directory that can be written");
-    free(tmp);
-    if (rc != RN_OK)
-        rn_cache_release(c);
-    return rc;
 }
 
 void rn_cache_release(struct rn_cache *c)
@@ -62,6 +52,14 @@ void rn_cache_release(struct rn_cache *c)
 static char *content_path(const struct rn_cache *c, const char *sha256)
 {
     return rn_xprintf("%s/sha256/%.2s/%s", c->dir, sha256, sha256);
+}
+
+bool rn_cache_has(const struct rn_cache *c, const char *sha256)
+{
+    char *path = content_path(c, sha256);
+    bool has = rn_exists(path);
+    free(path);
+    return has;
 }
 
 int rn_cache_find(const struct rn_cache *c, const char *sha256, char **path, struct rn_err *err)
@@ -83,12 +81,18 @@ int rn_cache_find(const struct rn_cache *c, const char *sha256, char **path, str
 
 int rn_cache_attempt(const struct rn_cache *c, char **dir, struct rn_err *err)
 {
-    *dir = rn_xprintf("%s/tmp/%ld-XXXXXX", c->dir, (long)getpid());
-    if (mkdtemp(*dir))
-        return RN_OK;
-    int rc = rn_fail_errno(err, RN_PATH(c->dir), "cannot make a directory in the cache");
-    free(*dir);
-    *dir = NULL;
+    char *tmp = rn_join(c->dir, "tmp");
+    int rc = rn_mkdirs(tmp, err);
+    sweep(tmp);
+    *dir = rn_xprintf("%s/%ld-XXXXXX", tmp, (long)getpid());
+    if (rc == RN_OK && !mkdtemp(*dir))
+        rc = rn_fail_errno(err, RN_PATH(c->dir), "cannot make a directory in the cache");
+    if (rc != RN_OK) {
+        rn_hint(err, "set RUNNEL_CACHE to a directory that can be written");
+        free(*dir);
+        *dir = NULL;
+    }
+    free(tmp);
     return rc;
 }
 

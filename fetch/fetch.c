@@ -50,10 +50,10 @@ bool rn_format_known(const struct rn_format *formats, const char *name)
     return strcmp(name, "zip") == 0 || format_named(formats, name);
 }
 
-const char *rn_fetch_pin(const struct rn_lock *lock, const struct rn_fetch_file *file,
+const char *rn_fetch_pin(const struct rn_pins *lock, const struct rn_fetch_file *file,
                          enum rn_trust *trust)
 {
-    const struct rn_pin *pin = rn_lock_find(lock, file->id);
+    const struct rn_pin *pin = rn_pins_find(lock, file->id);
     *trust = file->sha256 ? RN_TRUST_YAML : pin ? RN_TRUST_LOCK : RN_TRUST_FIRST_USE;
     return file->sha256 ? file->sha256 : pin ? pin->sha256 : NULL;
 }
@@ -258,7 +258,7 @@ static void tell_rejected(const struct attempt *a, struct standing *s)
 /* Pins what came from afar. A lock that may not grow was asked before (strike_remote). */
 static int pin_it(const struct attempt *a, enum rn_trust trust, struct rn_err *err)
 {
-    const struct rn_pin *old = rn_lock_find(a->f->lock, a->file->id);
+    const struct rn_pin *old = rn_pins_find(a->f->lock, a->file->id);
     if (!rn_source_kind(a->source->url)->remote || a->f->locked ||
         (old && strcmp(old->sha256, a->sha256) == 0))
         return RN_OK;
@@ -267,7 +267,7 @@ static int pin_it(const struct attempt *a, enum rn_trust trust, struct rn_err *e
                          .trust = trust,
                          .host = a->r.host[0] ? a->r.host : "-"};
     memcpy(pin.sha256, a->sha256, RN_HEX);
-    return rn_lock_add(a->f->lock, &pin, err);
+    return rn_pins_add(a->f->lock, &pin, err);
 }
 
 static int accept(const struct attempt *a, enum rn_trust trust, struct rn_fetched *got,
@@ -293,7 +293,7 @@ static int try_source(const struct rn_fetcher *f, const struct rn_fetch_file *fi
     enum rn_trust trust;
     a.pin = rn_fetch_pin(f->lock, file, &trust);
     a.cap_bytes = trust == RN_TRUST_LOCK && a.size_bytes < 0
-                      ? rn_lock_find(f->lock, file->id)->size_bytes
+                      ? rn_pins_find(f->lock, file->id)->size_bytes
                       : a.size_bytes;
     RN_TRY(rn_cache_attempt(f->cache, &a.dir, err));
     a.body = rn_join(a.dir, "body");

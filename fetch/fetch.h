@@ -20,8 +20,8 @@
 
 #include "cache.h"
 #include "format.h"
-#include "lock.h"
 #include "log.h"
+#include "pins.h"
 #include "source.h"
 #include "unpack.h"
 
@@ -40,7 +40,7 @@ struct rn_fetcher {
     struct rn_from from;
     const struct rn_format *formats; /* ends with name NULL */
     const struct rn_cache *cache;
-    struct rn_lock *lock;
+    struct rn_pins *lock;
     const char *quarantine_dir; /* made when needed */
     int64_t retries;            /* rounds after the first */
     double stall_s, connect_s;  /* connect_s 0: 15 */
@@ -68,7 +68,7 @@ int rn_fetch_file(const struct rn_fetcher *, const struct rn_fetch_file *, struc
 void rn_fetched_release(struct rn_fetched *);
 
 /* The digest that the file must have: from the file, else from the lock, else NULL. */
-const char *rn_fetch_pin(const struct rn_lock *, const struct rn_fetch_file *, enum rn_trust *);
+const char *rn_fetch_pin(const struct rn_pins *, const struct rn_fetch_file *, enum rn_trust *);
 /* True if some format of that name can be checked ("zip" is known here). */
 bool rn_format_known(const struct rn_format *formats, const char *name);
 

@@ -12,7 +12,8 @@
 #include <zip.h>
 
 enum { MAX_ENTRIES = 100000, MAX_NAME = 1024, MAX_RATIO = 200, CHUNK = 1 << 16 };
-#define RATIO_GRACE_BYTES ((int64_t)1 << 20) /* tiny archives of tiny files compress as they like  \
+#define RATIO_GRACE_BYTES                                                                          \
+    ((int64_t)1 << 20) /* tiny archives of tiny files compress as they like  \
                                               */
 
 struct archive {

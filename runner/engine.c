@@ -1,7 +1,7 @@
 #include "engine.h"
 
 #include "file.h"
-#include "gate.h"
+#include "gate_check.h"
 #include "journal.h"
 #include "lock.h"
 #include "metrics.h"

@@ -1,7 +1,7 @@
 #include "plan.h"
 
 #include "file.h"
-#include "gate.h"
+#include "gate_check.h"
 #include "journal.h"
 #include "metrics.h"
 #include "progress.h"
@@ -150,13 +150,13 @@ static const struct rn_artifact *job_artifact(struct rn_runner *r, const struct 
     return NULL;
 }
 
+/* watch_in edges are told apart by their names, for no key of the stage holds them. */
 static const struct rn_artifact *job_watched(struct rn_runner *r, const char *name)
 {
     const struct rn_pstage *s = &r->plan->p->stages[r->stage];
-    static const char prefix[] = "watch_in.";
     for (size_t e = 0; e < s->n_edges; e++)
-        if (s->edges[e].neutral && rn_starts_with(s->edges[e].key, prefix) &&
-            strcmp(s->edges[e].key + sizeof prefix - 1, name) == 0)
+        if (s->edges[e].neutral && rn_starts_with(s->edges[e].key, "watch_in.") &&
+            strcmp(s->edges[e].key + strlen("watch_in."), name) == 0)
             return r->plan->nodes[r->stage].inputs[e];
     return NULL;
 }
@@ -185,13 +185,8 @@ static void job_progress(struct rn_runner *r, double done, double total, const c
         rn_ui_progress(r->ui, r->plan->p->stages[r->stage].name, done, total, unit, text);
 }
 
-static const struct rn_job_ops job_ops = {.stopping = job_stopping,
-                                          .artifact = job_artifact,
-                                          .watched = job_watched,
-                                          .metrics = job_metrics,
-                                          .metrics_offset = job_metrics_offset,
-                                          .metrics_cut = job_metrics_cut,
-                                          .progress = job_progress};
+static const struct rn_job_ops job_ops = {job_stopping, job_artifact, job_watched, job_metrics,
+                                          job_metrics_offset, job_metrics_cut, job_progress};
 
 struct rn_job rn_plan_job(struct rn_plan *plan, struct rn_runner *r)
 {

@@ -51,8 +51,8 @@ void rig_up(struct rig *r)
          *run = rn_join(r->dir, "run");
     cr_assert_eq(rn_mkdirs(r->www, NULL), RN_OK);
     cr_assert_eq(rn_mkdirs(run, NULL), RN_OK);
-    cr_assert_eq(rn_cache_open(&r->cache, cache, &r->err), RN_OK);
-    cr_assert_eq(rn_lock_open(&r->lock, lock, run, &r->err), RN_OK);
+    rn_cache_init(&r->cache, cache);
+    cr_assert_eq(rn_pins_open(&r->lock, lock, run, &r->err), RN_OK);
     free(run);
     free(lock);
     free(cache);
@@ -80,7 +80,7 @@ void rig_up(struct rig *r)
 void rig_down(struct rig *r)
 {
     rn_fetched_release(&r->got);
-    rn_lock_release(&r->lock);
+    rn_pins_release(&r->lock);
     rn_cache_release(&r->cache);
     server_stop(r->server);
     cr_assert_eq(rn_remove_tree(r->dir, NULL), RN_OK);

@@ -18,7 +18,7 @@ struct rig {
     char *www, *quarantine;
     struct server *server;
     struct rn_cache cache;
-    struct rn_lock lock;
+    struct rn_pins lock;
     struct rn_fetcher fetcher;
     struct rn_str said; /* log lines */
     struct rn_log log;

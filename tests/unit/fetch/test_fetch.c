@@ -34,7 +34,7 @@ Test(fetch, a_good_file_is_accepted_pinned_and_read_only)
     cr_assert_eq(rig.got.trust, RN_TRUST_FIRST_USE);
     cr_assert(!rig.got.from_cache);
     cr_assert(rig_said(&rig, "accepted a.jsonl from 127.0.0.1:"));
-    const struct rn_pin *pin = rn_lock_find(&rig.lock, "data.a/a.jsonl");
+    const struct rn_pin *pin = rn_pins_find(&rig.lock, "data.a/a.jsonl");
     cr_assert(pin);
     cr_assert_str_eq(pin->sha256, rig.got.sha256);
     cr_assert_eq(rig_count(&rig, "cache/tmp"), 0, "no temporary file is left");

@@ -1,4 +1,4 @@
-#include "lock.h"
+#include "pins.h"
 
 #include "file.h"
 #include "mem.h"
@@ -21,7 +21,7 @@ const char *rn_trust_word(enum rn_trust t)
 /* --- the table --- */
 
 /* Index of the first pin that is not before id. */
-static size_t lower_bound(const struct rn_lock *l, const char *id)
+static size_t lower_bound(const struct rn_pins *l, const char *id)
 {
     size_t low = 0, high = l->n;
     while (low < high) {
@@ -34,7 +34,7 @@ static size_t lower_bound(const struct rn_lock *l, const char *id)
     return low;
 }
 
-const struct rn_pin *rn_lock_find(const struct rn_lock *l, const char *id)
+const struct rn_pin *rn_pins_find(const struct rn_pins *l, const char *id)
 {
     size_t i = lower_bound(l, id);
     return i < l->n && strcmp(l->pins[i].id, id) == 0 ? &l->pins[i] : NULL;
@@ -46,7 +46,7 @@ static void release_pin(struct rn_pin *p)
     free((char *)p->host);
 }
 
-static void set_pin(struct rn_lock *l, const struct rn_pin *pin)
+static void set_pin(struct rn_pins *l, const struct rn_pin *pin)
 {
     struct rn_pin own = *pin;
     own.id = rn_xdup(pin->id);
@@ -62,7 +62,7 @@ static void set_pin(struct rn_lock *l, const struct rn_pin *pin)
     l->pins[i] = own;
 }
 
-static void clear(struct rn_lock *l)
+static void clear(struct rn_pins *l)
 {
     for (size_t i = 0; i < l->n; i++)
         release_pin(&l->pins[i]);
@@ -71,7 +71,7 @@ static void clear(struct rn_lock *l)
     l->n = l->cap = 0;
 }
 
-void rn_lock_release(struct rn_lock *l)
+void rn_pins_release(struct rn_pins *l)
 {
     clear(l);
     free(l->path);
@@ -116,7 +116,7 @@ static bool parse_line(char *line, struct rn_pin *pin)
     return parse_size(column[1], &pin->size_bytes) && parse_trust(column[3], &pin->trust);
 }
 
-static int parse(struct rn_lock *l, const char *path, char *text, struct rn_err *err)
+static int parse(struct rn_pins *l, const char *path, char *text, struct rn_err *err)
 {
     int number = 1;
     for (char *line = text, *end; line && *line; line = end, number++) {
@@ -136,7 +136,7 @@ static int parse(struct rn_lock *l, const char *path, char *text, struct rn_err 
     return RN_OK;
 }
 
-static int read_file(struct rn_lock *l, const char *path, struct rn_err *err)
+static int read_file(struct rn_pins *l, const char *path, struct rn_err *err)
 {
     enum { LARGEST_LOCK = 64 << 20 };
     char *text;
@@ -158,19 +158,19 @@ static bool can_replace(const char *path)
     return can;
 }
 
-int rn_lock_open(struct rn_lock *l, const char *path, const char *fallback_dir, struct rn_err *err)
+int rn_pins_open(struct rn_pins *l, const char *path, const char *fallback_dir, struct rn_err *err)
 {
     bool own = can_replace(path);
-    *l = (struct rn_lock){.path = own ? rn_xdup(path) : rn_join(fallback_dir, rn_basename(path))};
+    *l = (struct rn_pins){.path = own ? rn_xdup(path) : rn_join(fallback_dir, rn_basename(path))};
     int rc = read_file(l, path, err);
     if (rc == RN_OK && !own)
         rc = read_file(l, l->path, err);
     if (rc != RN_OK)
-        rn_lock_release(l);
+        rn_pins_release(l);
     return rc;
 }
 
-int rn_lock_add(struct rn_lock *l, const struct rn_pin *pin, struct rn_err *err)
+int rn_pins_add(struct rn_pins *l, const struct rn_pin *pin, struct rn_err *err)
 {
     RN_ASSERT(*pin->id && *pin->host && !strpbrk(pin->id, " \t\r\n") &&
               !strpbrk(pin->host, " \t\r\n"));

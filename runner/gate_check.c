@@ -1,4 +1,4 @@
-#include "gate.h"
+#include "gate_check.h"
 
 #include <math.h>
 

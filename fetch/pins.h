@@ -1,16 +1,16 @@
-/* fetch/lock.h - <pipeline>.lock: what each fetched file was, so that it stays that.
+/* fetch/pins.h - <pipeline>.lock: what each fetched file was, so that it stays that.
  *
- *     struct rn_lock lock;
- *     RN_TRY(rn_lock_open(&lock, "speedrun.lock", run_dir, err));      absent: no pins
- *     const struct rn_pin *pin = rn_lock_find(&lock, "data.shards/shard_00000.parquet");
- *     RN_TRY(rn_lock_add(&lock, &fresh, err));                 on disk when it returns
- *     rn_lock_release(&lock);
+ *     struct rn_pins lock;
+ *     RN_TRY(rn_pins_open(&lock, "speedrun.lock", run_dir, err));      absent: no pins
+ *     const struct rn_pin *pin = rn_pins_find(&lock, "data.shards/shard_00000.parquet");
+ *     RN_TRY(rn_pins_add(&lock, &fresh, err));                 on disk when it returns
+ *     rn_pins_release(&lock);
  *
  * One line a file, sorted by id, five columns: id, bytes, sha256, trust, host. Merges well. Where
  * the pipeline's folder cannot be written, a file of the same name in the run directory takes its
  * place, on top of what the unwritable one says. */
-#ifndef RN_LOCK_H
-#define RN_LOCK_H
+#ifndef RN_PINS_H
+#define RN_PINS_H
 
 #include "hash.h"
 
@@ -28,18 +28,18 @@ struct rn_pin {
     const char *host; /* that gave the bytes, no blanks */
 };
 
-struct rn_lock {
+struct rn_pins {
     char *path;          /* that is written */
     struct rn_pin *pins; /* sorted by id; strings owned */
     size_t n, cap;
 };
 
 /* A line that cannot be read is RN_ECONFIG at that line: a damaged pin must not turn into none. */
-int rn_lock_open(struct rn_lock *, const char *path, const char *fallback_dir, struct rn_err *);
-const struct rn_pin *rn_lock_find(const struct rn_lock *, const char *id); /* or NULL */
+int rn_pins_open(struct rn_pins *, const char *path, const char *fallback_dir, struct rn_err *);
+const struct rn_pin *rn_pins_find(const struct rn_pins *, const char *id); /* or NULL */
 /* Reads what others added meanwhile, sets the pin and replaces the file. Not for two threads at
  * once. */
-int rn_lock_add(struct rn_lock *, const struct rn_pin *, struct rn_err *);
-void rn_lock_release(struct rn_lock *);
+int rn_pins_add(struct rn_pins *, const struct rn_pin *, struct rn_err *);
+void rn_pins_release(struct rn_pins *);
 
 #endif

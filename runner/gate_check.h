@@ -1,7 +1,7 @@
-/* runner/gate.h - the bounds a stage's final metrics must keep. A gate that is not met ends the run
+/* runner/gate_check.h - the bounds a stage's final metrics must keep. A gate that is not met ends the run
  * with exit 9; the outputs stay. */
-#ifndef RN_GATE_H
-#define RN_GATE_H
+#ifndef RN_GATE_CHECK_H
+#define RN_GATE_CHECK_H
 
 #include "pipeline.h"
 
