@@ -246,14 +246,14 @@ static int run_choices(struct eval *e, struct rn_err *err)
 
 struct answer {
     const struct eval *e;
-    int32_t stop;
+    int32_t stop[2];
     struct rn_str text;
 };
 
 static int add_token(void *ctx, int32_t id)
 {
     struct answer *a = ctx;
-    if (id == a->stop)
+    if (id == a->stop[0] || id == a->stop[1])
         return 1;
     return rn_tokenizer_decode(a->e->tokenizer, &id, 1, &a->text, NULL);
 }
@@ -268,8 +268,8 @@ static int answer_one(struct eval *e, const char *question, const char *right, s
     rn_conversation_say(&chat, question, strlen(question));
     rn_conversation_prompt(&chat, &special, e->tokenizer, &prompt);
     rn_conversation_release(&chat);
-    struct answer a = {.e = e, .stop = special.assistant_end};
-    struct rn_sampling how = {.max_tokens = SAMPLE_TOKENS, .stop = &a.stop, .n_stop = 1};
+    struct answer a = {.e = e, .stop = {special.assistant_end, special.bos}};
+    struct rn_sampling how = {.max_tokens = SAMPLE_TOKENS, .stop = a.stop, .n_stop = 2};
     int rc = rn_generator_new(&g, e->model, (int64_t)prompt.n + SAMPLE_TOKENS, err);
     if (rc == RN_OK) {
         rc = rn_generate(g, prompt.p, prompt.n, &how, add_token, &a, err);
@@ -290,7 +290,7 @@ static int answer_questions(struct eval *e, const struct rn_ref *ref, struct rn_
     size_t all = rn_choices_count(c), n = all < SAMPLES ? all : SAMPLES;
     int rc = RN_OK;
     for (size_t i = 0; i < n && rc == RN_OK; i++) {
-        size_t at = i * (all / n);
+        size_t at = i * (all / n) + i % (all / n); /* of different kinds, where they take turns */
         rc = answer_one(e, rn_choices_query(c, at), rn_choices_answer(c, at), err);
     }
     rn_choices_free(c);
