@@ -29,7 +29,8 @@ static const struct rn_schedule presets[] = {
      0.85, 0.95, 300, 0.95, false, 0},
 };
 
-const char *const rn_schedule_names[] = {"constant",
+const char *const rn_schedule_names[] = {"auto",
+                                         "constant",
                                          "gpt2",
                                          "cosine",
                                          "linear",

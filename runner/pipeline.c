@@ -67,7 +67,7 @@ static bool check_version(struct rn_loading *l)
                 "begin the file with 'runnel: 1'");
     else
         rn_hint(rn_problem_add(&l->problems, version->at, "format version %s is unknown",
-                               rn_node_show(version, shown)),
+                               version->text ? version->text : rn_node_show(version, shown)),
                 "this program reads 'runnel: 1'");
     return false;
 }
@@ -167,14 +167,15 @@ static void check_stage_name(struct rn_loading *l, const struct rn_entry *e)
                        "'%.64s' is not a name: letters, digits, '_' and '-', 64 at most", e->key);
 }
 
-static void list_outputs(struct rn_loading *l, struct rn_pstage *s)
+/* A kind that makes its outputs from the config is not asked when the config has problems. */
+static void list_outputs(struct rn_loading *l, struct rn_pstage *s, bool bad)
 {
     struct rn_output *made = NULL;
     if (s->stage->outputs) {
         s->outputs = s->stage->outputs;
         while (s->outputs[s->n_outputs].name)
             s->n_outputs++;
-    } else if (s->stage->list_outputs) {
+    } else if (s->stage->list_outputs && !bad) {
         s->n_outputs = s->stage->list_outputs(s->cfg, &l->p->arena, &made);
         s->outputs = made;
     }
@@ -201,8 +202,7 @@ static void fill_stage(struct rn_loading *l, struct rn_pstage *s, struct rn_draf
     struct rn_part parts[] = {{rn_common_keys, &draft->common}, {s->stage->keys, s->cfg}};
     rn_schema_fill(&fill, parts, RN_COUNT(parts), e->value, e->at);
     draft->bad = rn_problems_count(&l->problems) != before;
-    if (!draft->bad)
-        list_outputs(l, s);
+    list_outputs(l, s, draft->bad);
 }
 
 static void fill_stages(struct rn_loading *l)

@@ -72,6 +72,8 @@ extern const struct rn_output rn_training_outputs[];
         RN_KEY_TABLE("horizon", rn_training_horizon_keys, "how long to train; give one"),          \
         RN_KEY_TABLE("optimizer", rn_training_optimizer_keys, "what differs from the rules"),      \
         RN_KEY_TABLE("schedule", rn_training_schedule_keys, "learning rate over the run"),         \
+        RN_KEY_REAL(struct rn_training_cfg, lr_frac, "lr_frac", RN_IDENTITY, "-1", -1, 100, "",    \
+                    "times every learning rate; -1: by rule"),                                     \
         RN_KEY_WORD(struct rn_training_cfg, precision, "precision", RN_IDENTITY, "auto",           \
                     rn_precision_words, "arithmetic; auto: the best this machine has"),            \
         RN_KEY_INT(struct rn_training_cfg, seed, "seed", RN_IDENTITY, "42", 0, 9e15, "",           \

@@ -18,9 +18,7 @@ extern const struct rn_key rn_training_chat_in_keys[];
                     rn_training_mixture_keys, struct rn_mixture_part, "what to learn from"),       \
         RN_KEY_LIST(struct rn_training_cfg, val_mixture, "val_mixture", RN_IDENTITY, "[]",         \
                     rn_training_mixture_keys, struct rn_mixture_part,                              \
-                    "what to validate on; gives val_bpb"),                                         \
-        RN_KEY_REAL(struct rn_training_cfg, lr_frac, "lr_frac", RN_IDENTITY, "-1", -1, 100, "",    \
-                    "times every learning rate; -1: by rule")
+                    "what to validate on; gives val_bpb")
 
 /* The hooks of struct rn_training_kind; `open` of a kind calls this with its form. */
 int rn_training_chat_open(struct rn_job *, const struct rn_training_cfg *,
