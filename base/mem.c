@@ -67,13 +67,33 @@ int rn_try_alloc(void **out, size_t count, size_t each, const char *what, struct
     size_t size_bytes;
     *out = NULL;
     if (__builtin_mul_overflow(count, each, &size_bytes) || size_bytes > SIZE_MAX - 64)
-        return rn_fail(err, RN_ENOMEM, RN_NOWHERE, "%s: %zu x %zu bytes overflow", what, count, each);
+        return rn_fail(err, RN_ENOMEM, RN_NOWHERE, "%s: %zu x %zu bytes overflow", what, count,
+                       each);
     size_t rounded = (size_bytes + 63) & ~(size_t)63;
     void *p = aligned_alloc(64, rounded ? rounded : 64);
     if (!p)
         return rn_fail(err, RN_ENOMEM, RN_NOWHERE, "%s: no memory for %zu bytes", what, size_bytes);
     memset(p, 0, rounded ? rounded : 64);
     *out = p;
+    return RN_OK;
+}
+
+int rn_try_grow(void *items, size_t *cap, size_t need, size_t each, const char *what,
+                struct rn_err *err)
+{
+    if (need <= *cap)
+        return RN_OK;
+    size_t count = *cap > SIZE_MAX / 2 ? need : *cap * 2, size_bytes;
+    count = count < need ? need : count < 16 ? 16 : count;
+    void *old, *p = NULL;
+    memcpy(&old, items, sizeof old);
+    if (!__builtin_mul_overflow(count, each, &size_bytes))
+        p = realloc(old, size_bytes);
+    if (!p)
+        return rn_fail(err, RN_ENOMEM, RN_NOWHERE, "%s: no memory for %zu x %zu bytes", what, count,
+                       each);
+    memcpy(items, &p, sizeof p);
+    *cap = count;
     return RN_OK;
 }
 

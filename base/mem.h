@@ -24,6 +24,12 @@ char *rn_xprintf(const char *fmt, ...) RN_PRINTF(1, 2); /* caller frees */
 /* *out = count * each zeroed bytes, 64-byte aligned; free with free(). RN_ENOMEM names `what`. */
 int rn_try_alloc(void **out, size_t count, size_t each, const char *what, struct rn_err *err);
 
+/* Makes room for `need` items of `each` bytes in a growable array; *cap at least doubles. New items are
+ * not zeroed. RN_ENOMEM names `what` and leaves the array as it was. `items` is the address of any
+ * object pointer. */
+int rn_try_grow(void *items, size_t *cap, size_t need, size_t each, const char *what,
+                struct rn_err *err);
+
 /* Appends to a growable array {T *items; size_t n, cap;} held by lvalues. */
 #define RN_PUSH(items, n, cap, value)                                                              \
     do {                                                                                           \

@@ -34,9 +34,13 @@ struct rn_loader_kind {
 struct rn_loader *rn_loader_new(const struct rn_loader_kind *, void *self);
 
 struct rn_tokens; /* data/tokens.h */
+/* The tokens are borrowed and outlive the loader. RN_ECORRUPT if there are none; fewer than a batch
+ * is fine, they repeat. */
 /* nanochat Dec 2025: documents end to end, windows of B*T+1 tokens, the last one discarded. */
-int rn_loader_stream(struct rn_loader **, struct rn_tokens *, int64_t B, int64_t T, struct rn_err *);
+int rn_loader_stream(struct rn_loader **, struct rn_tokens *, int64_t B, int64_t T,
+                     struct rn_err *);
 /* nanochat 2026: rows of T+1 that start with BOS, best fit from a buffer of 1,000 documents. */
-int rn_loader_bestfit(struct rn_loader **, struct rn_tokens *, int64_t B, int64_t T, struct rn_err *);
+int rn_loader_bestfit(struct rn_loader **, struct rn_tokens *, int64_t B, int64_t T,
+                      struct rn_err *);
 
 #endif

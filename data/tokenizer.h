@@ -36,7 +36,8 @@ int rn_tokenizer_load(struct rn_tokenizer **, const char *dir, struct rn_err *);
 /* A bare .tiktoken file with a pattern name ("nanochat", "gpt2", "cl100k"); specials NULL-ended or NULL. */
 int rn_tokenizer_load_tiktoken(struct rn_tokenizer **, const char *path, const char *pattern,
                                const char *const *specials, struct rn_err *);
-/* GPT-2's merges (vocab.bpe) and ids (encoder.json); its <|endoftext|> becomes the special and bos. */
+/* GPT-2's merges (vocab.bpe) and ids (encoder.json, which may be NULL: the merges imply them); its
+ * <|endoftext|> becomes the special and bos. */
 int rn_tokenizer_load_gpt2(struct rn_tokenizer **, const char *vocab_bpe, const char *encoder_json,
                            struct rn_err *);
 int rn_tokenizer_save(const struct rn_tokenizer *, const char *dir, struct rn_err *);

@@ -1,39 +1,58 @@
 /* model/model.h - a language model: what it is (config), its weights on a device, its programs.
  *
- *     struct rn_model_cfg cfg;                                   from YAML, from a checkpoint, or from HF's config.json
- *     struct rn_model *m;
- *     RN_TRY(rn_model_new(&m, &cfg, device, with_grads, err));   weights uninitialised
- *     rn_model_init_weights(m, seed, err);  or  rn_model_load(&m, dir, device, with_grads, err);
- *     rn_model_free(m);
+ *     struct rn_model_cfg cfg;         from YAML, from a checkpoint, or from Hugging Face's config
+ *     RN_TRY(rn_model_new(&m, &cfg, device, with_grads, err));        weights are zero
+ *     RN_TRY(rn_model_init_weights(m, seed, err));
+ *     rn_model_free(m);                or: rn_model_load(&m, dir, device, with_grads, err)
  *
  * An architecture is one line in archs.def and one builder file: it fills the weight table (name,
  * shape, init, group: the only place that knows a weight) and emits the forward ops. */
 #ifndef RN_MODEL_H
 #define RN_MODEL_H
 
+#include "hash.h"
 #include "json.h"
 #include "prog.h"
 
-/* Independent switches; an architecture name is a preset over them. */
-struct rn_model_cfg {
-    const char *arch; /* "gpt2", "nanochat-2025", "nanochat-2026"; a row of archs.def (static string) */
-    int64_t n_layer, n_head, n_kv_head, n_embd, head_dim;
-    int64_t sequence_len; /* T it was made for; gpt2: rows of wpe */
-    int64_t vocab_size;   /* real; logits are cropped to it */
-    int64_t vocab_padded; /* rows of wte and lm_head */
-    char window_pattern[16]; /* "L", "SSSL": tiled over layers, last layer always L */
+/* What sets the members of a family apart. An architecture name is a preset over them; tests and
+ * experiments may flip one in a filled config (config.json keeps the name only). */
+struct rn_switches {
+    bool value_embeds; /* gated embeddings added to v in every other layer */
+    bool lambdas;      /* x = resid_lambdas[i] x + x0_lambdas[i] x0 before each layer */
+    bool smear;        /* a gated share of the previous token's embedding */
+    bool backout;      /* the middle layer's output is subtracted at the end (3 layers or more) */
+    bool windows;      /* window_pattern counts; otherwise every layer sees everything */
+    bool rope_bf16;    /* the table of angles is rounded to bfloat16 */
+    bool init_2026;    /* uniform matrices, small normal head; otherwise 2025's normal and zero */
+    double rope_base;
+    double qk_scale; /* times q and k after their norm */
+    double softcap;  /* logits = c tanh(logits / c) */
 };
 
-/* Fills what depth implies (DESIGN 3 keys: depth, head_dim, n_embd, ... ; 0 or "" = by rule of the
- * arch) and checks it. */
+struct rn_model_cfg {
+    const char *arch; /* a name of archs.def (static string) */
+    int64_t n_layer, n_head, n_kv_head, n_embd, head_dim;
+    int64_t sequence_len;    /* T it was made for; gpt2: rows of wpe */
+    int64_t vocab_size;      /* real; logits are cropped to it */
+    int64_t vocab_padded;    /* rows of wte and lm_head */
+    char window_pattern[16]; /* "L", "SSSL": tiled over layers, last layer always L */
+    struct rn_switches sw;   /* of the architecture */
+};
+
+/* Keys of DESIGN 3; 0 or NULL: by the architecture's rule. */
 struct rn_model_shape_request {
     int64_t depth, sequence_len, head_dim, n_embd, n_head, n_kv_head, vocab_pad, vocab_size;
-    const char *window_pattern; /* NULL: preset */
+    const char *window_pattern;
 };
-int rn_model_cfg_fill(struct rn_model_cfg *, const char *arch, const struct rn_model_shape_request *,
-                      struct rn_err *);
-json_t *rn_model_cfg_json(const struct rn_model_cfg *); /* as stored in config.json of our models */
+/* Fills what depth implies and checks it. RN_ECONFIG says what does not fit. */
+int rn_model_cfg_fill(struct rn_model_cfg *, const char *arch,
+                      const struct rn_model_shape_request *, struct rn_err *);
+/* As stored in config.json of our models; new reference. Reading also takes Hugging Face's GPT-2.
+ */
+json_t *rn_model_cfg_json(const struct rn_model_cfg *);
 int rn_model_cfg_from_json(struct rn_model_cfg *, const json_t *, struct rn_err *);
+/* Checks every size and relation of a config made by hand. RN_ECONFIG. */
+int rn_model_cfg_check(const struct rn_model_cfg *, struct rn_err *);
 extern const char *const rn_arch_names[]; /* NULL-ended, for RN_KEY_WORD */
 
 enum rn_init { RN_INIT_ZERO, RN_INIT_CONST, RN_INIT_NORMAL, RN_INIT_UNIFORM };
@@ -42,26 +61,36 @@ struct rn_weight {
     struct rn_shape shape;
     enum rn_init init;
     float init_scale;  /* std, bound or constant */
-    float init_last;   /* RN_INIT_CONST: value of the last element, linear in between (lambdas) */
-    const char *group; /* row of the arch's group table: "matrix", "embedding", "unembedding", ... */
+    float init_last;   /* CONST: value of the last element, linear in between (lambdas) */
+    bool init_above_0; /* UNIFORM: [0, bound] instead of [-bound, bound] */
+    const char *group; /* row of the architecture's group table: "matrix", "embedding", .. */
 };
-/* The weight table of a config; *out is owned by the caller (free). */
+/* The weight table of a checked config; *out is owned by the caller (free). */
 size_t rn_model_weights(const struct rn_model_cfg *, struct rn_weight **out);
-int64_t rn_model_param_count(const struct rn_model_cfg *);          /* all, pads included */
-int64_t rn_model_scaling_params(const struct rn_model_cfg *);       /* nanochat-2026: matrices + lm_head */
-double rn_model_flops_per_token(const struct rn_model_cfg *, int64_t T); /* training, nanochat's rule */
+int64_t rn_model_param_count(const struct rn_model_cfg *); /* all, pads included */
+int64_t
+rn_model_scaling_params(const struct rn_model_cfg *); /* nanochat-2026: matrices + lm_head */
+double rn_model_flops_per_token(const struct rn_model_cfg *, int64_t T); /* training, nanochat's */
 
 struct rn_model; /* config + params store */
-int rn_model_new(struct rn_model **, const struct rn_model_cfg *, struct rn_device *, bool with_grads,
-                 struct rn_err *);
+int rn_model_new(struct rn_model **, const struct rn_model_cfg *, struct rn_device *,
+                 bool with_grads, struct rn_err *);
+/* A function of the seed and each weight's name, the same on every machine and device. */
 int rn_model_init_weights(struct rn_model *, uint64_t seed, struct rn_err *);
 void rn_model_free(struct rn_model *); /* takes NULL */
 const struct rn_model_cfg *rn_model_config(const struct rn_model *);
 struct rn_params *rn_model_params(const struct rn_model *);
 
-/* A model directory: config.json + model.safetensors (ours; or Hugging Face's GPT-2). */
-int rn_model_load(struct rn_model **, const char *dir, struct rn_device *, bool with_grads, struct rn_err *);
+/* A model directory: config.json + model.safetensors (ours; or Hugging Face's GPT-2, whose names
+ * may lack "transformer." and whose mask buffers are ignored). `extra` (may be NULL): further keys
+ * for config.json. A weight that is missing, unknown or of another shape: RN_ECORRUPT. */
+int rn_model_load(struct rn_model **, const char *dir, struct rn_device *, bool with_grads,
+                  struct rn_err *);
 int rn_model_save(const struct rn_model *, const char *dir, const json_t *extra, struct rn_err *);
+/* The weights alone, for checkpoints; hex (may be NULL) receives the file's sha256. */
+int rn_model_save_weights(const struct rn_model *, const char *path, char hex[RN_HEX],
+                          struct rn_err *);
+int rn_model_load_weights(struct rn_model *, const char *path, struct rn_err *);
 
 /* --- programs: one builder, three uses --- */
 
@@ -70,23 +99,32 @@ struct rn_train_prog { /* forward + backward of one micro-batch; adds to the gra
     rn_val x, y, pos, scale; /* inputs: ids (B,T), targets (B,T), positions (B,T), loss scale (1) */
     rn_val loss;             /* scale * sum of losses */
     rn_val losses;           /* (B*T): one loss a target, 0 where target < 0 */
-    rn_val logits;           /* (B,T,Vp) after softcap */
+    rn_val logits;           /* (B,T,Vp) after softcap; its memory is reused unless pinned */
 };
-int rn_model_train_prog(struct rn_model *, int64_t B, int64_t T, struct rn_train_prog *, struct rn_err *);
+int rn_model_train_prog(struct rn_model *, int64_t B, int64_t T, struct rn_train_prog *,
+                        struct rn_err *);
+/* The same with logits pinned. */
+int rn_model_train_prog_logits(struct rn_model *, int64_t B, int64_t T, struct rn_train_prog *,
+                               struct rn_err *);
 
 struct rn_score_prog { /* forward only: losses and argmax of every position */
     struct rn_prog *prog;
-    rn_val x, y, pos;        /* inputs (B,T) */
-    rn_val losses, argmax;   /* (B*T) float, (B*T) int32 */
+    rn_val x, y, pos;      /* inputs (B,T) */
+    rn_val losses, argmax; /* (B*T) float, (B*T) int32 */
     rn_val logits;
 };
-int rn_model_score_prog(struct rn_model *, int64_t B, int64_t T, struct rn_score_prog *, struct rn_err *);
+int rn_model_score_prog(struct rn_model *, int64_t B, int64_t T, struct rn_score_prog *,
+                        struct rn_err *);
 
 struct rn_decode_prog { /* one token a row, state kept inside */
     struct rn_prog *prog;
-    rn_val x, pos;           /* inputs (B,1) */
-    rn_val logits;           /* (B,1,Vp) after softcap */
+    rn_val x, pos; /* inputs (B,1) */
+    rn_val logits; /* (B,1,Vp) after softcap */
 };
-int rn_model_decode_prog(struct rn_model *, int64_t B, int64_t Tmax, struct rn_decode_prog *, struct rn_err *);
+int rn_model_decode_prog(struct rn_model *, int64_t B, int64_t Tmax, struct rn_decode_prog *,
+                         struct rn_err *);
+
+/* Fills a positions input: 0..T-1 in each of B rows. */
+int rn_prog_put_positions(struct rn_prog *, rn_val pos, struct rn_err *);
 
 #endif

@@ -32,6 +32,9 @@ struct rn_artifact {
     size_t n_files;
 };
 
+/* The paths of its files, in order; caller frees the array. */
+const char **rn_artifact_paths(const struct rn_artifact *);
+
 struct rn_metric_value {
     const char *name; /* a name of the stage's metric table, or "<model>.<task>" for eval */
     double value;
@@ -55,6 +58,7 @@ struct rn_job {
     const struct rn_job_ops {
         bool (*stopping)(struct rn_runner *);
         const struct rn_artifact *(*artifact)(struct rn_runner *, const struct rn_ref *);
+        const struct rn_artifact *(*watched)(struct rn_runner *, const char *name);
         void (*metrics)(struct rn_runner *, int64_t step, const struct rn_metric_value *, size_t n);
         int64_t (*metrics_offset)(struct rn_runner *);
         int (*metrics_cut)(struct rn_runner *, int64_t offset, struct rn_err *);
@@ -71,6 +75,11 @@ static inline bool rn_job_stopping(const struct rn_job *j)
 static inline const struct rn_artifact *rn_job_artifact(const struct rn_job *j, const struct rn_ref *r)
 {
     return r->text ? j->ops->artifact(j->runner, r) : NULL;
+}
+/* The artifact behind `watch_in: {name: ...}`, NULL if the pipeline does not name one. */
+static inline const struct rn_artifact *rn_job_watched(const struct rn_job *j, const char *name)
+{
+    return j->ops->watched(j->runner, name);
 }
 /* One line of metrics/<stage>.jsonl: {"step":..,"time":..,name:value..}. The last value of a name is
  * what gates and reports see. */

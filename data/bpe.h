@@ -1,0 +1,67 @@
+/* data/bpe.h - the vocabulary behind a tokenizer, and encoding one piece with it. Inside `data`
+ * only.
+ *
+ *     struct rn_vocab v = {0};
+ *     for (...) RN_TRY(rn_vocab_add(&v, bytes, n, at, err));    in rank order
+ *     RN_TRY(rn_vocab_seal(&v, at, err));                       checks, builds the pair table
+ *     rn_bpe_encode(&v, piece, n, &ids);
+ *     rn_vocab_release(&v);
+ *
+ * Ranks are ids: token i has rank i. A sealed vocabulary is constant and may be used by any thread.
+ */
+#ifndef RN_BPE_H
+#define RN_BPE_H
+
+#include "tokenizer.h"
+
+enum {
+    RN_TOKEN_MAX_BYTES = 1 << 16, /* one token */
+    RN_VOCAB_MAX_TOKENS = 1 << 22,
+    RN_VOCAB_MAX_BYTES = 1 << 24, /* all tokens */
+    RN_NO_RANK = INT32_MAX,       /* larger than every rank, so it never wins */
+};
+
+struct rn_vocab {
+    unsigned char *bytes; /* tokens end to end */
+    size_t *start;        /* n + 1 offsets into bytes */
+    size_t n, bytes_cap, start_cap;
+    int32_t *tokens; /* open addressing by content: rank or -1 */
+    size_t tokens_mask, tokens_n;
+    struct rn_pair_slot { /* open addressing: two ranks whose tokens, joined, are a token */
+        uint64_t pair;
+        int32_t rank; /* of the joined token; -1: free slot */
+    } * pairs;
+    size_t pairs_mask, pairs_n;
+    size_t longest; /* bytes of the longest token */
+    int32_t byte_rank[256];
+};
+
+/* Appends the token of the next rank. Empty, too long or already there: RN_ECORRUPT at `at`. */
+int rn_vocab_add(struct rn_vocab *, const void *bytes, size_t n, struct rn_place at,
+                 struct rn_err *);
+/* RN_ECORRUPT if one of the 256 bytes is no token. */
+int rn_vocab_seal(struct rn_vocab *, struct rn_place at, struct rn_err *);
+void rn_vocab_release(struct rn_vocab *);
+
+int32_t rn_vocab_rank(const struct rn_vocab *, const void *bytes, size_t n); /* -1: no such token */
+/* Rank of left's bytes followed by right's, RN_NO_RANK if they are no token. */
+int32_t rn_vocab_join(const struct rn_vocab *, int32_t left, int32_t right);
+const unsigned char *rn_vocab_bytes(const struct rn_vocab *, size_t rank, size_t *n);
+
+/* Appends the ids of one piece: the whole piece if it is a token, else tiktoken's merges (lowest
+ * rank first, leftmost on ties). n < 2^32. O(n log n). */
+void rn_bpe_encode(const struct rn_vocab *, const unsigned char *piece, size_t n,
+                   struct rn_ids *out);
+
+/* A tokenizer of a sealed vocabulary, which it takes over, success or not. specials NULL-ended or
+ * NULL; a duplicate, an empty or an overlong one: RN_ECORRUPT at `at`. */
+struct rn_split;
+int rn_tokenizer_make(struct rn_tokenizer **, struct rn_vocab *, const struct rn_split *,
+                      const char *const *specials, struct rn_place at, struct rn_err *);
+
+const struct rn_vocab *rn_tokenizer_vocab(const struct rn_tokenizer *);
+
+/* The content of a .tiktoken file. */
+void rn_vocab_print(const struct rn_vocab *, struct rn_str *out);
+
+#endif

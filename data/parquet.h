@@ -1,0 +1,71 @@
+/* data/parquet.h - reads columns of a parquet file, one row group at a time.
+ *
+ *     struct rn_parquet *p;
+ *     RN_TRY(rn_parquet_open(&p, "shard_00000.parquet", err));
+ *     int text = rn_parquet_column(p, "text", err);                    -1: err says which there are
+ *     for (size_t g = 0; g < rn_parquet_groups(p); g++) {
+ *         struct rn_parquet_values v;
+ *         RN_TRY(rn_parquet_read(p, g, text, &v, err));
+ *         use(v.strings[0].p, v.strings[0].n);
+ *     }
+ *     rn_parquet_free(p);
+ *
+ * Reads columns without repetition (structs of plain columns by dotted path included); data pages
+ * v1 and v2; PLAIN and dictionary encoding; no codec, snappy, gzip, zstd, lz4_raw. Anything else,
+ * and anything that does not add up, is one RN_ECORRUPT naming file, column and reason. Page
+ * checksums are verified where a file has them; strings are checked to be UTF-8. A reader belongs
+ * to one thread; its buffers are reused from group to group. */
+#ifndef RN_PARQUET_H
+#define RN_PARQUET_H
+
+#include "err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct rn_parquet;
+
+enum rn_parquet_type { /* physical types, numbered as in the format */
+                       RN_PQ_BOOLEAN,
+                       RN_PQ_INT32,
+                       RN_PQ_INT64,
+                       RN_PQ_INT96, /* never read */
+                       RN_PQ_FLOAT,
+                       RN_PQ_DOUBLE,
+                       RN_PQ_BYTES,
+                       RN_PQ_FIXED, /* byte strings of one length */
+};
+
+struct rn_parquet_string {
+    const char *p; /* not NUL-terminated */
+    size_t n;
+};
+/* One column of one row group, borrowed until the next read. Of the last three one is set. */
+struct rn_parquet_values {
+    enum rn_parquet_type type;
+    size_t n;                                /* rows, nulls included */
+    const unsigned char *present;            /* n; 0: null, and the value is zero or empty */
+    const struct rn_parquet_string *strings; /* RN_PQ_BYTES, RN_PQ_FIXED */
+    const int64_t *ints;                     /* RN_PQ_BOOLEAN, RN_PQ_INT32, RN_PQ_INT64 */
+    const double *reals;                     /* RN_PQ_FLOAT, RN_PQ_DOUBLE */
+};
+
+/* Reads and checks the footer. RN_ECORRUPT, or RN_EIO if the file cannot be opened. */
+int rn_parquet_open(struct rn_parquet **, const char *path, struct rn_err *);
+void rn_parquet_free(struct rn_parquet *); /* takes NULL */
+
+int64_t rn_parquet_rows(const struct rn_parquet *);
+size_t rn_parquet_groups(const struct rn_parquet *);
+int64_t rn_parquet_group_rows(const struct rn_parquet *, size_t group);
+int rn_parquet_columns(const struct rn_parquet *);
+const char *rn_parquet_column_name(const struct rn_parquet *, int column); /* dotted path */
+bool rn_parquet_column_nested(const struct rn_parquet *, int column);      /* cannot be read */
+/* Index of a readable column; -1 with RN_ECORRUPT in err if it is missing or nested. */
+int rn_parquet_column(const struct rn_parquet *, const char *name, struct rn_err *);
+
+/* Decodes a column of a group. RN_ECORRUPT as said above, RN_EIO, RN_ENOMEM. */
+int rn_parquet_read(struct rn_parquet *, size_t group, int column, struct rn_parquet_values *,
+                    struct rn_err *);
+
+#endif

@@ -1,0 +1,19 @@
+/* data/rle.h - parquet's hybrid of runs and bit-packed groups: levels and dictionary indices.
+ *
+ *     struct rn_rle r = {.p = bytes, .end = bytes + n, .width = bits};
+ *     const char *bad = rn_rle_take(&r, out, count);      NULL, or why the bytes do not give
+ * `count`
+ */
+#ifndef RN_RLE_H
+#define RN_RLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct rn_rle {
+    const unsigned char *p, *end;
+    int width; /* bits a value, 0 to 32 */
+};
+const char *rn_rle_take(struct rn_rle *, uint32_t *out, size_t count);
+
+#endif

@@ -1,0 +1,70 @@
+#include "tokenizer_train.h"
+
+#include "file.h"
+#include "unicode.h"
+
+enum { BYTE_TOKENS = 256, ASK_EVERY = 64 };
+
+static int64_t specials_n(const struct rn_train_plan *p)
+{
+    int64_t n = 0;
+    while (p->specials && p->specials[n])
+        n++;
+    return n;
+}
+
+int64_t rn_train_merges(const struct rn_train_plan *p)
+{
+    return p->vocab_size - BYTE_TOKENS - specials_n(p);
+}
+
+static bool stopped(const struct rn_train_watch *w, int64_t done, int64_t total, const char *unit)
+{
+    return w->go_on && !w->go_on(w->ctx, done, total, unit);
+}
+
+static int collect(struct rn_bpe_trainer *t, struct rn_docs *docs, const struct rn_train_plan *p,
+                   const struct rn_train_watch *w, struct rn_train_seen *seen, struct rn_err *err)
+{
+    struct rn_doc doc;
+    while (seen->chars <= p->max_chars) {
+        RN_TRY(rn_docs_next(docs, &doc, err));
+        if (!doc.text)
+            break;
+        int64_t chars;
+        size_t n = rn_utf8_crop(doc.text, doc.n, p->doc_chars, &chars);
+        rn_bpe_trainer_add(t, doc.text, n);
+        seen->docs++;
+        seen->chars += chars;
+        if (seen->docs % ASK_EVERY == 0 && stopped(w, seen->docs, rn_docs_rows(docs), "documents"))
+            return rn_fail(err, RN_ESTOPPED, RN_NOWHERE, "stopped after %lld documents",
+                           (long long)seen->docs);
+    }
+    return RN_OK;
+}
+
+static bool merges_go_on(void *ctx, int64_t done, int64_t total)
+{
+    return done % ASK_EVERY != 0 || !stopped(ctx, done, total, "merges");
+}
+
+int rn_tokenizer_train(struct rn_tokenizer **out, struct rn_docs *docs,
+                       const struct rn_train_plan *p, struct rn_train_watch watch,
+                       struct rn_train_seen *seen, struct rn_err *err)
+{
+    int64_t merges = rn_train_merges(p);
+    RN_ASSERT(merges >= 0 && merges < INT32_MAX / 2);
+    struct rn_bpe_trainer *t = rn_bpe_trainer_new(p->pattern, p->threads);
+    RN_ASSERT(t);
+    double start = rn_clock_s();
+    *out = NULL;
+    *seen = (struct rn_train_seen){0};
+    int rc = collect(t, docs, p, &watch, seen, err);
+    if (rc == RN_OK)
+        rc = rn_bpe_trainer_finish(t, (int32_t)merges, p->specials, merges_go_on, &watch, out, err);
+    if (rc == RN_OK)
+        seen->merges = rn_tokenizer_vocab_size(*out) - BYTE_TOKENS - (int32_t)specials_n(p);
+    seen->seconds = rn_clock_s() - start;
+    rn_bpe_trainer_free(t);
+    return rc;
+}

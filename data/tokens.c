@@ -1,0 +1,335 @@
+#include "tokens.h"
+#include "file.h"
+#include "mem.h"
+#include "str.h"
+#include "tokens_layout.h"
+
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+struct shard {
+    char *path;
+    const unsigned char *map;
+    size_t map_bytes;
+    struct rn_tokens_header header; /* a copy, aligned */
+    const unsigned char *tokens, *ends, *crcs;
+    atomic_uchar *checked;          /* per block: its checksum was right */
+    int64_t first_token, first_doc; /* over all shards */
+};
+
+struct rn_tokens {
+    struct shard *shards;
+    size_t n, cap;
+    int64_t n_tokens, n_docs;
+    char digest[RN_HEX];
+};
+
+/* --- opening --- */
+
+static int damaged(const struct shard *s, struct rn_err *err, const char *why)
+{
+    return rn_fail(err, RN_ECORRUPT, RN_PATH(s->path), "damaged token shard: %s", why);
+}
+
+static int map_file(struct shard *s, struct rn_err *err)
+{
+    struct stat st;
+    int fd = open(s->path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return rn_fail_errno(err, RN_PATH(s->path), "cannot open");
+    int rc = fstat(fd, &st) ? rn_fail_errno(err, RN_PATH(s->path), "cannot stat") : RN_OK;
+    if (rc == RN_OK && st.st_size < TOKENS_HEADER_BYTES)
+        rc = damaged(s, err, "shorter than its header");
+    if (rc == RN_OK) {
+        void *map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (map == MAP_FAILED) {
+            rc = rn_fail_errno(err, RN_PATH(s->path), "cannot map");
+        } else {
+            s->map = map;
+            s->map_bytes = (size_t)st.st_size;
+        }
+    }
+    close(fd);
+    return rc;
+}
+
+static int check_header(const struct shard *s, struct rn_err *err)
+{
+    const struct rn_tokens_header *h = &s->header;
+    int32_t magic = h->width == 2 ? TOKENS_MAGIC_2 : TOKENS_MAGIC_4;
+    if (memcmp(h->own, TOKENS_MAGIC_OWN, sizeof h->own))
+        return rn_fail(err, RN_ECORRUPT, RN_PATH(s->path), "not a token shard of this program");
+    if (crc32_z(0, s->map, offsetof(struct rn_tokens_header, header_crc)) != h->header_crc)
+        return damaged(s, err, "its header does not match its checksum");
+    if ((h->width != 2 && h->width != 4) || h->magic != magic || h->n_tokens < 0 || h->n_docs < 0 ||
+        h->vocab_size < 1 || h->split[TOKENS_SPLIT_BYTES - 1] || h->shard < 0)
+        return damaged(s, err, "its header holds impossible values");
+    int64_t token_bytes = (int64_t)h->n_tokens * h->width;
+    int64_t size = TOKENS_HEADER_BYTES + rn_tokens_padded(token_bytes) + (int64_t)h->n_docs * 8 +
+                   rn_tokens_blocks(token_bytes) * 4;
+    if (size != (int64_t)s->map_bytes)
+        return rn_fail(err, RN_ECORRUPT, RN_PATH(s->path),
+                       "damaged token shard: %zu bytes, its header asks for %lld", s->map_bytes,
+                       (long long)size);
+    return RN_OK;
+}
+
+static uint64_t doc_end(const struct shard *s, int64_t doc)
+{
+    uint64_t end;
+    if (doc < 0)
+        return 0;
+    memcpy(&end, s->ends + 8 * doc, 8);
+    return end;
+}
+
+static int check_tables(const struct shard *s, struct rn_err *err)
+{
+    uint64_t before = 0;
+    size_t n = (size_t)(s->map + s->map_bytes - s->ends);
+    if (crc32_z(0, s->ends, n) != s->header.tables_crc)
+        return damaged(s, err, "its tables do not match their checksum");
+    for (int64_t d = 0; d < s->header.n_docs; d++) {
+        uint64_t end = doc_end(s, d) & ~TOKENS_GROUP_END;
+        if (end < before || end > (uint64_t)s->header.n_tokens)
+            return damaged(s, err, "its documents overlap");
+        before = end;
+    }
+    return before == (uint64_t)s->header.n_tokens
+               ? RN_OK
+               : damaged(s, err, "its documents do not cover its tokens");
+}
+
+static int open_shard(struct shard *s, struct rn_err *err)
+{
+    RN_TRY(map_file(s, err));
+    memcpy(&s->header, s->map, sizeof s->header);
+    RN_TRY(check_header(s, err));
+    int64_t token_bytes = (int64_t)s->header.n_tokens * s->header.width;
+    s->tokens = s->map + TOKENS_HEADER_BYTES;
+    s->ends = s->tokens + rn_tokens_padded(token_bytes);
+    s->crcs = s->ends + (int64_t)s->header.n_docs * 8;
+    s->checked = rn_xalloc((size_t)rn_tokens_blocks(token_bytes) + 1);
+    return check_tables(s, err);
+}
+
+static bool in_split(const char *path, const char *split)
+{
+    const char *name = rn_basename(path);
+    size_t n = strlen(split);
+    return !strncmp(name, split, n) && name[n] == '_' && rn_ends_with(name, ".bin");
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const struct shard *x = a, *y = b;
+    return (x->header.shard > y->header.shard) - (x->header.shard < y->header.shard);
+}
+
+static int check_tokenizer(const struct shard *s, const char *digest, struct rn_err *err)
+{
+    if (!digest || !strncmp(s->header.digest, digest, TOKENS_DIGEST_BYTES))
+        return RN_OK;
+    rn_fail(err, RN_ECORRUPT, RN_PATH(s->path),
+            "tokens were made by the tokenizer %.64s, but the tokenizer given is %.64s",
+            s->header.digest, digest);
+    rn_hint(err, "run the tokenize stage again with this tokenizer");
+    return RN_ECORRUPT;
+}
+
+/* The shards must be numbers 0 to n-1 of one set, the last one marked as such. */
+static int check_set(const struct rn_tokens *t, const char *split, const char *digest,
+                     struct rn_err *err)
+{
+    const struct rn_tokens_header *first = &t->shards[0].header;
+    for (size_t i = 0; i < t->n; i++) {
+        const struct shard *s = &t->shards[i];
+        RN_TRY(check_tokenizer(s, digest, err));
+        if (strcmp(s->header.split, split))
+            return damaged(s, err, "its header names another split than its file name");
+        if (s->header.vocab_size != first->vocab_size ||
+            memcmp(s->header.digest, first->digest, TOKENS_DIGEST_BYTES))
+            return damaged(s, err, "it belongs to another set than the first shard");
+        if ((size_t)s->header.shard != i || (s->header.last != 0) != (i + 1 == t->n))
+            return rn_fail(err, RN_ECORRUPT, RN_PATH(s->path),
+                           "a token shard of '%s' is missing: this is number %d%s, at place %zu of "
+                           "%zu",
+                           split, s->header.shard, s->header.last ? ", the last" : "", i, t->n);
+    }
+    return RN_OK;
+}
+
+static void number_all(struct rn_tokens *t)
+{
+    struct rn_sha256 sha;
+    rn_sha256_init(&sha);
+    for (size_t i = 0; i < t->n; i++) {
+        struct shard *s = &t->shards[i];
+        s->first_token = t->n_tokens;
+        s->first_doc = t->n_docs;
+        t->n_tokens += s->header.n_tokens;
+        t->n_docs += s->header.n_docs;
+        rn_sha256_add(&sha, s->map, sizeof s->header); /* holds the CRCs' CRC, so covers all */
+    }
+    rn_sha256_done(&sha, t->digest);
+}
+
+static int open_all(struct rn_tokens *t, const char *const *paths, size_t n_paths,
+                    const char *split, const char *digest, struct rn_err *err)
+{
+    for (size_t i = 0; i < n_paths; i++) {
+        if (!in_split(paths[i], split))
+            continue;
+        RN_PUSH(t->shards, t->n, t->cap, (struct shard){.path = rn_xdup(paths[i])});
+        RN_TRY(open_shard(&t->shards[t->n - 1], err));
+    }
+    if (t->n == 0)
+        return rn_fail(err, RN_ECORRUPT, RN_NOWHERE, "no token shard of '%s' among %zu files",
+                       split, n_paths);
+    qsort(t->shards, t->n, sizeof *t->shards, by_number);
+    RN_TRY(check_set(t, split, digest, err));
+    number_all(t);
+    return RN_OK;
+}
+
+int rn_tokens_open(struct rn_tokens **out, const char *const *paths, size_t n_paths,
+                   const char *split, const char *tokenizer_digest, struct rn_err *err)
+{
+    struct rn_tokens *t = rn_new(struct rn_tokens);
+    int rc = open_all(t, paths, n_paths, split, tokenizer_digest, err);
+    if (rc != RN_OK) {
+        rn_tokens_free(t);
+        t = NULL;
+    }
+    *out = t;
+    return rc;
+}
+
+void rn_tokens_free(struct rn_tokens *t)
+{
+    if (!t)
+        return;
+    for (size_t i = 0; i < t->n; i++) {
+        struct shard *s = &t->shards[i];
+        if (s->map)
+            munmap((void *)s->map, s->map_bytes);
+        free((void *)s->checked);
+        free(s->path);
+    }
+    free(t->shards);
+    free(t);
+}
+
+/* --- reading --- */
+
+int64_t rn_tokens_count(const struct rn_tokens *t)
+{
+    return t->n_tokens;
+}
+
+int64_t rn_tokens_docs(const struct rn_tokens *t)
+{
+    return t->n_docs;
+}
+
+int32_t rn_tokens_vocab_size(const struct rn_tokens *t)
+{
+    return t->shards[0].header.vocab_size;
+}
+
+const char *rn_tokens_digest(const struct rn_tokens *t)
+{
+    return t->digest;
+}
+
+/* The last shard whose first document (token) is not beyond `at`, which exists. */
+static struct shard *find_shard(const struct rn_tokens *t, int64_t at, bool by_doc)
+{
+    size_t low = 0, high = t->n;
+    while (high - low > 1) {
+        size_t mid = (low + high) / 2;
+        const struct shard *s = &t->shards[mid];
+        if ((by_doc ? s->first_doc : s->first_token) <= at)
+            low = mid;
+        else
+            high = mid;
+    }
+    return &t->shards[low];
+}
+
+struct rn_tokens_doc rn_tokens_doc(const struct rn_tokens *t, int64_t id)
+{
+    RN_ASSERT(id >= 0 && id < t->n_docs);
+    const struct shard *s = find_shard(t, id, true);
+    int64_t local = id - s->first_doc;
+    uint64_t start = doc_end(s, local - 1) & ~TOKENS_GROUP_END, end = doc_end(s, local);
+    return (struct rn_tokens_doc){.start = s->first_token + (int64_t)start,
+                                  .n = (int64_t)((end & ~TOKENS_GROUP_END) - start),
+                                  .group_end = end & TOKENS_GROUP_END};
+}
+
+static int check_block(struct shard *s, int64_t block, struct rn_err *err)
+{
+    int64_t token_bytes = (int64_t)s->header.n_tokens * s->header.width;
+    int64_t at = block * TOKENS_BLOCK_BYTES, n = token_bytes - at;
+    uint32_t crc;
+    if (atomic_load_explicit(&s->checked[block], memory_order_relaxed))
+        return RN_OK;
+    memcpy(&crc, s->crcs + 4 * block, 4);
+    if (n > TOKENS_BLOCK_BYTES)
+        n = TOKENS_BLOCK_BYTES;
+    if (crc32_z(0, s->tokens + at, (size_t)n) != crc)
+        return rn_fail(err, RN_ECORRUPT, RN_PATH(s->path),
+                       "damaged token shard: bytes %lld to %lld do not match their checksum",
+                       (long long)(TOKENS_HEADER_BYTES + at),
+                       (long long)(TOKENS_HEADER_BYTES + at + n));
+    atomic_store_explicit(&s->checked[block], 1, memory_order_relaxed);
+    return RN_OK;
+}
+
+static void widen(const struct shard *s, int64_t local, int64_t n, int32_t *ids)
+{
+    const uint16_t *narrow = (const uint16_t *)s->tokens + local;
+    if (s->header.width == 4)
+        memcpy(ids, s->tokens + 4 * local, (size_t)n * 4);
+    else
+        for (int64_t i = 0; i < n; i++)
+            ids[i] = narrow[i];
+}
+
+static int get_local(struct shard *s, int64_t local, int64_t n, int32_t *ids, struct rn_err *err)
+{
+    int64_t first = local * s->header.width / TOKENS_BLOCK_BYTES;
+    int64_t last = ((local + n) * s->header.width - 1) / TOKENS_BLOCK_BYTES;
+    for (int64_t b = first; b <= last; b++)
+        RN_TRY(check_block(s, b, err));
+    widen(s, local, n, ids);
+    for (int64_t i = 0; i < n; i++)
+        if ((uint32_t)ids[i] >= (uint32_t)s->header.vocab_size)
+            return rn_fail(err, RN_ECORRUPT, RN_PATH(s->path),
+                           "damaged token shard: token %d at %lld, vocabulary of %d", ids[i],
+                           (long long)(local + i), s->header.vocab_size);
+    return RN_OK;
+}
+
+int rn_tokens_get(struct rn_tokens *t, int64_t start, int64_t n, int32_t *ids, struct rn_err *err)
+{
+    RN_ASSERT(start >= 0 && n >= 0 && start <= t->n_tokens - n);
+    while (n > 0) {
+        struct shard *s = find_shard(t, start, false);
+        int64_t local = start - s->first_token, take = s->header.n_tokens - local;
+        if (take > n)
+            take = n;
+        RN_TRY(get_local(s, local, take, ids, err));
+        start += take;
+        ids += take;
+        n -= take;
+    }
+    return RN_OK;
+}

@@ -1,0 +1,37 @@
+/* data/words.h - distinct pieces of text and how often each stood there. Inside `data` only.
+ *
+ *     struct rn_words w = {0};
+ *     rn_words_count(&w, split, text, n);        again and again; failures stick in w.err
+ *     rn_words_absorb(&w, &other);               another thread's count
+ *     rn_words_release(&w);
+ *
+ * One writer at a time. Which words there are and their counts depend on the texts alone, their
+ * order does not matter. */
+#ifndef RN_WORDS_H
+#define RN_WORDS_H
+
+#include "split.h"
+#include "str.h"
+
+struct rn_word {
+    size_t start; /* in text */
+    uint32_t size_bytes, hash;
+    int64_t count;
+};
+struct rn_words {
+    char *text; /* words end to end */
+    size_t text_n, text_cap;
+    struct rn_word *items;
+    size_t n, cap;
+    uint32_t *slots; /* open addressing: index into items + 1, 0 free */
+    size_t mask;
+    struct rn_err err; /* the first failure sticks: RN_ENOMEM; nothing is counted after it */
+};
+
+/* Counts the pieces of one document. Invalid UTF-8 is counted as U+FFFD. */
+void rn_words_count(struct rn_words *, const struct rn_split *, const char *text, size_t n);
+/* Adds the counts, or the failure, of `from`, which is released. */
+void rn_words_absorb(struct rn_words *, struct rn_words *from);
+void rn_words_release(struct rn_words *);
+
+#endif

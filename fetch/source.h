@@ -1,0 +1,47 @@
+/* fetch/source.h - where bytes may come from: one table of kinds, one call for all of them.
+ *
+ *     const struct rn_source_kind *kind = rn_source_kind("https://host/file");   NULL: unknown
+ * scheme RN_TRY(kind->get(&from, &get, &response, err));
+ *
+ * https://, http://, file:// and plain paths, builtin:. The kind of a source says whether it is
+ * remote: only remote sources need a digest or a check, are pinned in the lock and rest offline. */
+#ifndef RN_SOURCE_H
+#define RN_SOURCE_H
+
+#include "http.h"
+
+/* A generator behind `builtin:NAME/REST`, handed over by the stage. Ends with name NULL. */
+struct rn_builtin {
+    const char *name; /* "tiny-world" */
+    /* Writes REST's content to path. RN_ECONFIG: no such content. */
+    int (*make)(const char *rest, const char *path, struct rn_err *);
+};
+
+/* As written in a pipeline file: an url and how it packs the payload. */
+struct rn_source {
+    const char *url;
+    const char *member; /* of the zip that the url gives, or NULL: the body is the payload */
+    const char *sha256; /* of the body (before `member`), or NULL */
+};
+
+struct rn_from {
+    const char *dir;                   /* relative paths start here */
+    const struct rn_builtin *builtins; /* or NULL */
+};
+
+struct rn_source_kind {
+    const char *prefix;
+    bool remote;
+    int (*get)(const struct rn_from *, const struct rn_get *, struct rn_response *,
+               struct rn_err *);
+};
+
+const struct rn_source_kind *rn_source_kind(const char *url);
+
+/* Path of a local source, caller frees; NULL if the url is not local. */
+char *rn_source_path(const char *dir, const char *url);
+
+/* What `builtin:access-denied` answers, with status 403: S3's own words. */
+extern const char rn_access_denied[];
+
+#endif

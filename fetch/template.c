@@ -1,0 +1,69 @@
+#include "template.h"
+
+#include "mem.h"
+
+#include <string.h>
+
+/* Digits asked for by "{i}" (0) or "{i:0Nd}" (N) at p, and its length; -1 if it is neither. */
+static int counter_digits(const char *p, size_t *length)
+{
+    if (rn_starts_with(p, "{i}")) {
+        *length = 3;
+        return 0;
+    }
+    bool padded =
+        rn_starts_with(p, "{i:0") && p[4] >= '1' && p[4] <= '9' && rn_starts_with(p + 5, "d}");
+    *length = 7;
+    return padded ? p[4] - '0' : -1;
+}
+
+int rn_template_fill(struct rn_str *out, const char *text, int64_t i, const char *file,
+                     struct rn_err *err)
+{
+    for (const char *p = text; *p;) {
+        size_t length;
+        int digits = *p == '{' ? counter_digits(p, &length) : -1;
+        if (digits >= 0) {
+            rn_str_printf(out, "%0*lld", digits, (long long)i);
+            p += length;
+        } else if (file && rn_starts_with(p, "{file}")) {
+            rn_str_puts(out, file);
+            p += strlen("{file}");
+        } else if (*p == '{' || *p == '}') {
+            rn_hint(err, "{i}, {i:05d}%s", file ? " and {file}" : "; {file} needs a name");
+            return rn_fail(err, RN_ECONFIG, RN_NOWHERE, "cannot fill '%.40s'", p);
+        } else {
+            rn_str_putc(out, *p++);
+        }
+    }
+    return RN_OK;
+}
+
+bool rn_template_counts(const char *text)
+{
+    size_t length;
+    for (const char *p = text; (p = strchr(p, '{')); p++)
+        if (counter_digits(p, &length) >= 0)
+            return true;
+    return false;
+}
+
+bool rn_name_is_plain(const char *name)
+{
+    enum { LONGEST = 200 };
+    size_t n = strlen(name);
+    if (n == 0 || n > LONGEST || name[0] == '.')
+        return false;
+    for (const char *p = name; *p; p++)
+        if (*p <= ' ' || *p > '~' || strchr("/\\\"'", *p))
+            return false;
+    return true;
+}
+
+char *rn_url_name(const char *url)
+{
+    size_t end = strcspn(url, "?#"), start = end;
+    while (start > 0 && url[start - 1] != '/' && url[start - 1] != ':')
+        start--;
+    return rn_xprintf("%.*s", (int)(end - start), url + start);
+}

@@ -1,0 +1,227 @@
+/* The CPU as a device: memory is memory, a plan is the list of calls itself. */
+#include "cpu.h"
+#include "mem.h"
+
+#include <cblas.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct isa {
+    const char *name;
+    bool (*runs_here)(void);
+    const struct rn_kernel *const *kernels; /* by enum rn_op_kind */
+};
+
+struct cpu {
+    const struct rn_host *host;
+    const struct isa *isa;
+    int threads;
+    size_t bytes_now, bytes_max;
+};
+
+struct plan {
+    const struct rn_args *calls;
+    size_t n;
+};
+
+extern const struct rn_kernel *const rn_cpu_table_portable[];
+static bool always(void)
+{
+    return true;
+}
+
+#if defined(__x86_64__)
+extern const struct rn_kernel *const rn_cpu_table_v3[], *const rn_cpu_table_v4[];
+static bool has_v3(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+           __builtin_cpu_supports("bmi2");
+}
+static bool has_v4(void)
+{
+    return has_v3() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512cd");
+}
+#endif
+
+static const struct isa isas[] = {
+#if defined(__x86_64__)
+    {"v4", has_v4, rn_cpu_table_v4},
+    {"v3", has_v3, rn_cpu_table_v3},
+#endif
+    {"portable", always, rn_cpu_table_portable},
+};
+
+/* The best instruction set of this processor; RUNNEL_CPU_ISA names a lesser one, so that runs on
+ * two machines can be compared bit by bit. */
+static const struct isa *choose_isa(void)
+{
+    const char *wish = getenv("RUNNEL_CPU_ISA");
+    for (size_t i = 0; i < RN_COUNT(isas); i++)
+        if (isas[i].runs_here() && (!wish || strcmp(wish, isas[i].name) == 0))
+            return &isas[i];
+    return NULL;
+}
+
+static int cpu_open(void **dev, const struct rn_host *host, int threads, struct rn_err *err)
+{
+    const struct isa *isa = choose_isa();
+    if (!isa)
+        return host->fail(err, RN_EDEVICE, RN_NOWHERE,
+                          "RUNNEL_CPU_ISA names no instruction set of this processor");
+    struct cpu *c = rn_new(struct cpu);
+    *c = (struct cpu){.host = host, .isa = isa};
+    c->threads = threads > 0 ? threads : omp_get_num_procs();
+    openblas_set_num_threads(1);
+    rn_log(host->log, RN_DEBUG, "cpu: %d threads, instruction set %s, %s", c->threads, isa->name,
+           openblas_get_config());
+    *dev = c;
+    return RN_OK;
+}
+
+static void cpu_close(void *dev)
+{
+    free(dev);
+}
+
+/* A block's size stands RN_ALIGN bytes before what the caller sees. */
+static int cpu_alloc(void *dev, void **mem, size_t size_bytes, struct rn_err *err)
+{
+    struct cpu *c = dev;
+    *mem = NULL;
+    size_t all = size_bytes / RN_ALIGN * RN_ALIGN + 2 * RN_ALIGN;
+    char *block = all > size_bytes ? aligned_alloc(RN_ALIGN, all) : NULL;
+    if (!block)
+        return c->host->fail(err, RN_ENOMEM, RN_NOWHERE, "cannot allocate %zu bytes on the cpu",
+                             size_bytes);
+    memset(block, 0, all);
+    memcpy(block, &all, sizeof all);
+    c->bytes_now += all;
+    c->bytes_max = c->bytes_now > c->bytes_max ? c->bytes_now : c->bytes_max;
+    *mem = block + RN_ALIGN;
+    return RN_OK;
+}
+
+static void cpu_free(void *dev, void *mem)
+{
+    if (!mem)
+        return;
+    struct cpu *c = dev;
+    char *block = (char *)mem - RN_ALIGN;
+    size_t all;
+    memcpy(&all, block, sizeof all);
+    c->bytes_now -= all;
+    free(block);
+}
+
+static int cpu_put(void *dev, void *mem, const void *host, size_t size_bytes, struct rn_err *err)
+{
+    (void)dev, (void)err;
+    memcpy(mem, host, size_bytes);
+    return RN_OK;
+}
+
+static int cpu_get(void *dev, void *host, const void *mem, size_t size_bytes, struct rn_err *err)
+{
+    (void)dev, (void)err;
+    memcpy(host, mem, size_bytes);
+    return RN_OK;
+}
+
+static int cpu_clear(void *dev, void *mem, size_t size_bytes, struct rn_err *err)
+{
+    (void)dev, (void)err;
+    memset(mem, 0, size_bytes);
+    return RN_OK;
+}
+
+static int cpu_sync(void *dev, struct rn_err *err)
+{
+    (void)dev, (void)err;
+    return RN_OK;
+}
+
+static const struct rn_kernel *kernel_of(const struct cpu *c, const struct rn_args *a)
+{
+    return c->isa->kernels[a->kind];
+}
+
+static size_t cpu_scratch_bytes(void *dev, const struct rn_args *a)
+{
+    const struct cpu *c = dev;
+    const struct rn_kernel *k = kernel_of(c, a);
+    return k->scratch_bytes ? k->scratch_bytes(a, c->threads) : 0;
+}
+
+static int cpu_plan(void *dev, void **out, const struct rn_args *calls, size_t n,
+                    struct rn_err *err)
+{
+    const struct cpu *c = dev;
+    for (size_t i = 0; i < n; i++) {
+        const struct rn_kernel *k = kernel_of(c, &calls[i]);
+        if (!(calls[i].bwd ? k->bwd : k->fwd))
+            return c->host->fail(err, RN_EDEVICE, RN_NOWHERE, "the cpu has no kernel for op %d%s",
+                                 calls[i].kind, calls[i].bwd ? " backward" : "");
+    }
+    struct plan *p = rn_new(struct plan);
+    *p = (struct plan){calls, n};
+    *out = p;
+    return RN_OK;
+}
+
+static void cpu_unplan(void *dev, void *plan)
+{
+    (void)dev;
+    free(plan);
+}
+
+static int cpu_run(void *dev, void *plan, size_t first, size_t n, struct rn_err *err)
+{
+    const struct cpu *c = dev;
+    const struct plan *p = plan;
+    (void)err;
+    RN_ASSERT(first + n <= p->n);
+    int before = omp_get_max_threads(); /* the host's own loops keep their setting */
+    omp_set_num_threads(c->threads);
+    for (size_t i = first; i < first + n; i++) {
+        const struct rn_kernel *k = kernel_of(c, &p->calls[i]);
+        (p->calls[i].bwd ? k->bwd : k->fwd)(&p->calls[i]);
+    }
+    omp_set_num_threads(before);
+    return RN_OK;
+}
+
+static void cpu_stats(void *dev, struct rn_device_stats *out)
+{
+    const struct cpu *c = dev;
+    *out = (struct rn_device_stats){c->bytes_now, c->bytes_max, c->threads, ""};
+    memcpy(out->model, c->isa->name, strlen(c->isa->name) + 1);
+}
+
+static const struct rn_backend backend = {
+    .abi = RN_ABI,
+    .size_bytes = sizeof(struct rn_backend),
+    .ops_digest = RUNNEL_OPS_DIGEST,
+    .name = "cpu",
+    .open = cpu_open,
+    .close = cpu_close,
+    .alloc = cpu_alloc,
+    .free = cpu_free,
+    .put = cpu_put,
+    .get = cpu_get,
+    .clear = cpu_clear,
+    .sync = cpu_sync,
+    .scratch_bytes = cpu_scratch_bytes,
+    .plan = cpu_plan,
+    .unplan = cpu_unplan,
+    .run = cpu_run,
+    .stats = cpu_stats,
+};
+
+rn_plugin_open_fn rn_plugin_open;
+
+const struct rn_backend *rn_plugin_open(const struct rn_host *host, struct rn_err *err)
+{
+    return rn_host_fits(host, err) ? &backend : NULL;
+}

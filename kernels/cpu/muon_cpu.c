@@ -1,0 +1,226 @@
+/* nanochat's Muon in fp32: momentum, orthogonalisation by five matrix polynomials, update.
+ * Flavour 0, December 2025: Newton-Schulz. Flavour 1, July 2026: rows made equally long first
+ * (MuonEq), Polar Express, Frobenius norm restored (Muon+), variance of rows or columns evened out
+ * (NorMuon), decay only where it agrees with the update. */
+#include "cpu.h"
+#include "vmath.h"
+
+#include <string.h>
+
+enum { STEPS = 5 };
+static const float newton_schulz[STEPS][3] = {{3.4445f, -4.7750f, 2.0315f},
+                                              {3.4445f, -4.7750f, 2.0315f},
+                                              {3.4445f, -4.7750f, 2.0315f},
+                                              {3.4445f, -4.7750f, 2.0315f},
+                                              {3.4445f, -4.7750f, 2.0315f}};
+static const float polar_express[STEPS][3] = {
+    {8.156554524902461f, -22.48329292557795f, 15.878769915207462f},
+    {4.042929935166739f, -2.808917465908714f, 0.5000178451051316f},
+    {3.8916678022926607f, -2.772484153217685f, 0.5060648178503393f},
+    {3.285753657755655f, -2.3681294933425376f, 0.46449024233003106f},
+    {2.3465413258596377f, -1.7097828382687081f, 0.42323551169305323f}};
+
+struct muon {
+    float *w, *buf, *buf2;
+    const float *g;
+    int64_t N, K;
+    float lr, momentum, decay, beta2, coef;
+    float *X, *Y;      /* (N,K) each: the update and its successor */
+    float *A, *B;      /* (s,s), s = min(N,K) */
+    float *mean, *mul; /* max(N,K) each */
+    double *row;       /* N */
+};
+
+static size_t floats_of(int64_t N, int64_t K)
+{
+    int64_t s = rn_min(N, K);
+    return (size_t)(2 * N * K + 2 * s * s + 2 * rn_max(N, K));
+}
+
+static struct muon muon_of(const struct rn_args *a)
+{
+    const float *hyper = (const float *)a->x[4] + a->attrs.i[0], *coef = a->x[5];
+    int64_t N = a->xs[0].d[0], K = a->xs[0].d[1], s = rn_min(N, K);
+    struct muon m = {.w = a->x[0], .g = a->x[1], .buf = a->x[2], .buf2 = a->x[3], .N = N, .K = K};
+    m.lr = hyper[0] * sqrtf(rn_max(N, K) == N ? (float)N / (float)K : 1.0f);
+    m.momentum = hyper[1], m.decay = hyper[2], m.beta2 = hyper[3];
+    m.coef = coef ? *coef : 1.0f;
+    m.row = a->scratch;
+    m.X = (float *)(m.row + N);
+    m.Y = m.X + N * K;
+    m.A = m.Y + N * K;
+    m.B = m.A + s * s;
+    m.mean = m.B + s * s;
+    m.mul = m.mean + rn_max(N, K);
+    return m;
+}
+
+/* buf = lerp(buf, g, 1 - momentum); X = lerp(g, buf, momentum): Nesterov's look ahead. */
+static void take_momentum(const struct muon *m)
+{
+    int64_t n = m->N * m->K;
+#pragma omp parallel for schedule(static)
+    for (int64_t c = 0; c < rn_chunks(n); c++)
+        for (int64_t i = c * RN_CHUNK; i < rn_chunk_end(c, n); i++) {
+            float g = m->g[i] * m->coef;
+            float b = m->buf[i] + (1.0f - m->momentum) * (g - m->buf[i]);
+            m->buf[i] = b;
+            m->X[i] = b - (b - g) * (1.0f - m->momentum);
+        }
+}
+
+/* Fills m->row with the squared length of each row of X; returns their sum. */
+static double row_squares(const struct muon *m)
+{
+#pragma omp parallel for schedule(static)
+    for (int64_t r = 0; r < m->N; r++)
+        m->row[r] = rn_sum_squares(m->X + r * m->K, m->K);
+    double sum = 0;
+    for (int64_t r = 0; r < m->N; r++)
+        sum += m->row[r];
+    return sum;
+}
+
+/* X[r] *= k * (mul ? mul[r] : 1) */
+static void scale_rows(const struct muon *m, float k, const float *mul)
+{
+#pragma omp parallel for schedule(static)
+    for (int64_t r = 0; r < m->N; r++) {
+        float f = mul ? k * mul[r] : k;
+        for (int64_t c = 0; c < m->K; c++)
+            m->X[r * m->K + c] *= f;
+    }
+}
+
+/* MuonEq: every row gets the root mean square length of all rows. */
+static void even_rows(const struct muon *m)
+{
+    double length = sqrt(row_squares(m) / (double)m->N);
+    for (int64_t r = 0; r < m->N; r++)
+        m->mul[r] = (float)(length / fmax(sqrt(m->row[r]), 1e-6));
+    scale_rows(m, 1.0f, m->mul);
+}
+
+/* X = aX + (bA + cA^2) X with A = XX^T; a tall X is treated as its transpose. */
+static void polynomials(struct muon *m, const float coef[STEPS][3])
+{
+    int64_t N = m->N, K = m->K, s = rn_min(N, K), l = rn_max(N, K);
+    bool tall = N > K;
+    for (int i = 0; i < STEPS; i++) {
+        rn_gemm(tall, !tall, s, s, l, 1, m->X, K, m->X, K, 0, m->A, s);
+        memcpy(m->B, m->A, (size_t)(s * s) * sizeof(float));
+        rn_gemm(false, false, s, s, s, coef[i][2], m->A, s, m->A, s, coef[i][1], m->B, s);
+        memcpy(m->Y, m->X, (size_t)(N * K) * sizeof(float));
+        rn_gemm(false, false, N, K, s, 1, tall ? m->X : m->B, tall ? K : s, tall ? m->B : m->X,
+                tall ? s : K, coef[i][0], m->Y, K);
+        float *other = m->X;
+        m->X = m->Y;
+        m->Y = other;
+    }
+}
+
+static void update_2025(struct muon *m)
+{
+    int64_t n = m->N * m->K;
+    scale_rows(m, (float)(1.0 / (sqrt(row_squares(m)) + 1e-7)), NULL);
+    polynomials(m, newton_schulz);
+#pragma omp parallel for schedule(static)
+    for (int64_t c = 0; c < rn_chunks(n); c++)
+        for (int64_t i = c * RN_CHUNK; i < rn_chunk_end(c, n); i++)
+            m->w[i] -= m->lr * m->X[i];
+}
+
+enum { STRIPE = 64 };
+
+/* mean[c] = mean over rows of X[r][c]^2, a stripe of columns a piece. */
+static void column_means(const struct muon *m)
+{
+#pragma omp parallel for schedule(static)
+    for (int64_t at = 0; at < m->K; at += STRIPE) {
+        int64_t n = rn_min(STRIPE, m->K - at);
+        float sum[STRIPE] = {0};
+        for (int64_t r = 0; r < m->N; r++)
+            for (int64_t c = 0; c < n; c++)
+                sum[c] += m->X[r * m->K + at + c] * m->X[r * m->K + at + c];
+        for (int64_t c = 0; c < n; c++)
+            m->mean[at + c] = sum[c] / (float)m->N;
+    }
+}
+
+static void row_means(const struct muon *m)
+{
+    row_squares(m);
+    for (int64_t r = 0; r < m->N; r++)
+        m->mean[r] = (float)(m->row[r] / (double)m->K);
+}
+
+/* NorMuon: divides rows (columns if wide) by their running root mean square, then restores the
+ * Frobenius norm. */
+static void even_variance(const struct muon *m)
+{
+    bool rows = m->N >= m->K;
+    int64_t n = rn_max(m->N, m->K);
+    double before = 0, after = 0;
+    if (rows)
+        row_means(m);
+    else
+        column_means(m);
+    for (int64_t i = 0; i < n; i++) {
+        m->buf2[i] += (1.0f - m->beta2) * (m->mean[i] - m->buf2[i]);
+        m->mul[i] = 1.0f / sqrtf(fmaxf(m->buf2[i], 1e-10f));
+        before += (double)m->mean[i];
+        after += (double)m->mean[i] * (double)m->mul[i] * (double)m->mul[i];
+    }
+    double other = (double)rn_min(m->N, m->K); /* elements behind each mean */
+    float k = (float)(sqrt(before * other) / fmax(sqrt(after * other), 1e-10));
+    if (rows) {
+        scale_rows(m, k, m->mul);
+        return;
+    }
+#pragma omp parallel for schedule(static)
+    for (int64_t r = 0; r < m->N; r++)
+        for (int64_t c = 0; c < m->K; c++)
+            m->X[r * m->K + c] *= k * m->mul[c];
+}
+
+static void cautious_update(const struct muon *m)
+{
+    int64_t n = m->N * m->K;
+#pragma omp parallel for schedule(static)
+    for (int64_t c = 0; c < rn_chunks(n); c++)
+        for (int64_t i = c * RN_CHUNK; i < rn_chunk_end(c, n); i++) {
+            float w = m->w[i], x = m->X[i];
+            float decay = x * w >= 0 ? m->decay * w : 0;
+            m->w[i] = w - m->lr * (x + decay);
+        }
+}
+
+static void update_2026(struct muon *m)
+{
+    even_rows(m);
+    scale_rows(m, (float)(1.0 / (sqrt(row_squares(m)) * 1.01 + 1e-6)), NULL);
+    polynomials(m, polar_express);
+    double side = (double)rn_min(m->N, m->K);
+    scale_rows(m, (float)(sqrt(side) / fmax(sqrt(row_squares(m)), 1e-10)), NULL);
+    even_variance(m);
+    cautious_update(m);
+}
+
+static void fwd(const struct rn_args *a)
+{
+    struct muon m = muon_of(a);
+    take_momentum(&m);
+    if (a->attrs.i[1] == 0)
+        update_2025(&m);
+    else
+        update_2026(&m);
+}
+
+static size_t scratch_bytes(const struct rn_args *a, int threads)
+{
+    (void)threads;
+    int64_t N = a->xs[0].d[0], K = a->xs[0].d[1];
+    return (size_t)N * sizeof(double) + floats_of(N, K) * sizeof(float);
+}
+
+const struct rn_kernel RN_CPU(muon) = {fwd, NULL, scratch_bytes};

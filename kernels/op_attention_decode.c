@@ -1,0 +1,22 @@
+#include "opdef.h"
+
+static const char *shape(const struct rn_shape *const *xs, const struct rn_attrs *attrs,
+                         struct rn_shape *ys)
+{
+    (void)attrs;
+    const struct rn_shape *q = xs[0], *k = xs[1], *cache = xs[3];
+    if (q->n != 4 || k->n != 4 || q->d[1] != 1 || !rn_shape_same(k, xs[2]))
+        return "q, k and v must be (B,1,heads,D)";
+    if (q->d[0] != k->d[0] || k->d[1] != 1 || q->d[3] != k->d[3] || q->d[2] % k->d[2] != 0)
+        return "q and k disagree";
+    if (cache->n != 4 || cache->d[0] != k->d[0] || cache->d[2] != k->d[2] ||
+        cache->d[3] != k->d[3] || !rn_shape_same(cache, xs[4]))
+        return "kcache and vcache must be (B,Tmax,K,D)";
+    if (rn_elems(*xs[5]) != q->d[0])
+        return "pos must be (B,1)";
+    ys[0] = *q;
+    return NULL;
+}
+
+const struct rn_opdef rn_op_attention_decode = {
+    .nx = 6, .ny = 1, .ints = 32, .writes = 24, .forward_only = true, .shape = shape};

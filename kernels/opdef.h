@@ -1,0 +1,43 @@
+/* kernels/opdef.h - what the program knows of an op, whatever the backend: kernels/op_<name>.c.
+ *
+ *     const struct rn_opdef rn_op_relu2 = {
+ *         .nx = 1, .ny = 1, .keep_x = 1, .shape = rn_shape_like_first,
+ *     };
+ *
+ * All masks have bit i for operand or output i. */
+#ifndef RN_OPDEF_H
+#define RN_OPDEF_H
+
+#include "prog.h"
+
+struct rn_opdef {
+    uint8_t nx, ny;         /* operands at most, outputs exactly */
+    uint8_t optional;       /* operands that may be absent */
+    uint8_t ints;           /* int32 operands; never differentiated */
+    uint8_t fixed;          /* float operands that are never differentiated (tables, scales) */
+    uint8_t writes;         /* operands changed in place: weights, state, gradients */
+    uint8_t y_ints;         /* int32 outputs */
+    bool forward_only;      /* no backward kernel exists */
+    bool takes_grads;       /* its one operand is the whole gradient slab, added by the program */
+    uint8_t keep_x, keep_y; /* what backward reads; the rest is NULL there */
+    /* Replaces keep_x where it depends on which operands are present and which gradients are
+     * wanted. NULL: keep_x as it stands. */
+    unsigned (*keep)(unsigned present, unsigned want);
+    /* Fills ys from xs (xs[i] NULL: absent). NULL if all is well, else what is wrong. */
+    const char *(*shape)(const struct rn_shape *const *xs, const struct rn_attrs *,
+                         struct rn_shape *ys);
+    /* want 0: forward; else the mask of gradients that a backward call gives. NULL: not counted. */
+    double (*flops)(const struct rn_shape *xs, const struct rn_shape *ys, const struct rn_attrs *,
+                    unsigned want);
+};
+
+extern const struct rn_opdef *const rn_opdefs[RN_OP_COUNT];
+extern const char *const rn_op_names[RN_OP_COUNT]; /* "rmsnorm" */
+
+bool rn_shape_same(const struct rn_shape *, const struct rn_shape *);
+bool rn_shape_is_vector(const struct rn_shape *, int64_t n); /* one dimension of n, or (1, n) .. */
+/* ys[0] = xs[0]: the shape rule of everything that works element by element. */
+const char *rn_shape_like_first(const struct rn_shape *const *xs, const struct rn_attrs *,
+                                struct rn_shape *ys);
+
+#endif

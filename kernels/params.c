@@ -1,0 +1,98 @@
+#include "prog_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void copy_specs(struct rn_params *ps, const struct rn_param_spec *specs, size_t n)
+{
+    ps->specs = rn_arena_alloc(&ps->arena, n * sizeof *specs);
+    ps->offsets = rn_arena_alloc(&ps->arena, n * sizeof *ps->offsets);
+    for (size_t i = 0; i < n; i++) {
+        ps->specs[i] = specs[i];
+        ps->specs[i].name = rn_arena_dup(&ps->arena, specs[i].name);
+        ps->offsets[i] = ps->size_bytes;
+        ps->size_bytes += rn_align_up((size_t)rn_elems(specs[i].shape) * sizeof(float));
+    }
+    ps->n = n;
+}
+
+int rn_params_new(struct rn_params **out, struct rn_device *dev, const struct rn_param_spec *specs,
+                  size_t n, bool with_grads, struct rn_err *err)
+{
+    *out = NULL;
+    struct rn_params *ps = rn_new(struct rn_params);
+    ps->dev = dev;
+    copy_specs(ps, specs, n);
+    int rc;
+    RN_CHECK(rc = dev->be->alloc(dev->ctx, (void **)&ps->weights, ps->size_bytes, err));
+    if (with_grads)
+        RN_CHECK(rc = dev->be->alloc(dev->ctx, (void **)&ps->grads, ps->size_bytes, err));
+    *out = ps;
+done:
+    if (rc != RN_OK) {
+        rn_while(err, "%zu weights%s", n, with_grads ? " with gradients" : "");
+        rn_params_free(ps);
+    }
+    return rc;
+}
+
+void rn_params_free(struct rn_params *ps)
+{
+    if (!ps)
+        return;
+    ps->dev->be->free(ps->dev->ctx, ps->weights);
+    ps->dev->be->free(ps->dev->ctx, ps->grads);
+    rn_arena_release(&ps->arena);
+    free(ps);
+}
+
+struct rn_device *rn_params_device(const struct rn_params *ps)
+{
+    return ps->dev;
+}
+
+size_t rn_params_count(const struct rn_params *ps)
+{
+    return ps->n;
+}
+
+const struct rn_param_spec *rn_params_spec(const struct rn_params *ps, size_t i)
+{
+    RN_ASSERT(i < ps->n);
+    return &ps->specs[i];
+}
+
+int rn_params_find(const struct rn_params *ps, const char *name)
+{
+    for (size_t i = 0; i < ps->n; i++)
+        if (strcmp(ps->specs[i].name, name) == 0)
+            return (int)i;
+    return -1;
+}
+
+static size_t bytes_of(const struct rn_params *ps, size_t i)
+{
+    return (size_t)rn_elems(rn_params_spec(ps, i)->shape) * sizeof(float);
+}
+
+int rn_params_put(struct rn_params *ps, size_t i, const float *host, struct rn_err *err)
+{
+    return ps->dev->be->put(ps->dev->ctx, ps->weights + ps->offsets[i], host, bytes_of(ps, i), err);
+}
+
+int rn_params_get(const struct rn_params *ps, size_t i, float *host, struct rn_err *err)
+{
+    return ps->dev->be->get(ps->dev->ctx, host, ps->weights + ps->offsets[i], bytes_of(ps, i), err);
+}
+
+int rn_params_get_grad(const struct rn_params *ps, size_t i, float *host, struct rn_err *err)
+{
+    RN_ASSERT(ps->grads);
+    return ps->dev->be->get(ps->dev->ctx, host, ps->grads + ps->offsets[i], bytes_of(ps, i), err);
+}
+
+int rn_params_zero_grads(struct rn_params *ps, struct rn_err *err)
+{
+    RN_ASSERT(ps->grads);
+    return ps->dev->be->clear(ps->dev->ctx, ps->grads, ps->size_bytes, err);
+}

@@ -1,0 +1,104 @@
+/* kernels/prog_impl.h - the inside of a program, for prog*.c, params.c, device.c and their tests.
+ *
+ * A value is a shape with a role; an op names values. A view is a value whose `root` is another
+ * value: memory, lifetime and gradient belong to the root alone. */
+#ifndef RN_PROG_IMPL_H
+#define RN_PROG_IMPL_H
+
+#include "backend.h"
+#include "mem.h"
+#include "opdef.h"
+
+struct rn_device {
+    char name[32];
+    void *library; /* dlopen handle */
+    struct rn_host host;
+    const struct rn_backend *be;
+    void *ctx;
+};
+
+struct rn_params {
+    struct rn_device *dev; /* borrowed */
+    struct rn_arena arena; /* names */
+    struct rn_param_spec *specs;
+    size_t *offsets; /* bytes into both slabs */
+    size_t n, size_bytes;
+    char *weights, *grads; /* device memory; grads NULL if not wanted */
+};
+
+struct rn_value {
+    const char *name;
+    enum rn_role role;
+    enum rn_dtype dtype;
+    struct rn_shape shape;
+    rn_val root;      /* itself unless a view */
+    rn_val grad;      /* RN_NONE: none made */
+    int param;        /* RN_PARAM, RN_DPARAM: index in the store, ALL_PARAMS: the whole slab */
+    int out;          /* which output of its op; -1: not an output */
+    bool wants;       /* depends on a weight that has a gradient */
+    const void *host; /* RN_CONST: contents until plan */
+    int born, dies;   /* first and last op that touches it; set by plan */
+    size_t offset;    /* bytes into its slab; set by plan */
+    char *data;       /* device address; set by plan */
+};
+enum { ALL_PARAMS = -2 };
+
+struct rn_op { /* x, y: forward operands, in backward ops too */
+    const char *name;
+    int kind, ny;
+    bool bwd;
+    unsigned acc;              /* bit i: dx[i] is added to */
+    unsigned reads_x, reads_y; /* backward: the kept ones */
+    rn_val x[RN_MAX_IN], y[RN_MAX_OUT], dx[RN_MAX_IN], dy[RN_MAX_OUT];
+    struct rn_attrs attrs;
+};
+
+struct rn_prog {
+    struct rn_params *params; /* borrowed */
+    struct rn_device *dev;    /* borrowed */
+    struct rn_arena arena;
+    struct rn_err err; /* sticks until plan */
+    struct rn_value *values;
+    int n_values, cap_values;
+    struct rn_op *ops;
+    int n_ops, cap_ops;
+    rn_val *weights, *dweights; /* by parameter index; RN_NONE: not used yet */
+    bool planned, reused;
+    size_t held_bytes, act_bytes, scratch_bytes;
+    char *held, *act;      /* device slabs: INPUT + CONST + STATE; ACT + GRAD + OUTPUT + scratch */
+    struct rn_args *calls; /* one per op */
+    void *plan;            /* the backend's */
+};
+
+static inline struct rn_value *rn_value_at(const struct rn_prog *p, rn_val v)
+{
+    RN_ASSERT(v >= 0 && v < p->n_values);
+    return &p->values[v];
+}
+static inline size_t rn_align_up(size_t size_bytes)
+{
+    return (size_bytes + RN_ALIGN - 1) / RN_ALIGN * RN_ALIGN;
+}
+static inline size_t rn_value_bytes(const struct rn_value *v)
+{
+    return (size_t)rn_elems(v->shape) * 4; /* both dtypes have four bytes */
+}
+static inline bool rn_role_is_planned(enum rn_role role)
+{
+    return role == RN_ACT || role == RN_GRAD || role == RN_OUTPUT;
+}
+
+/* A value of its own memory; RN_NONE and a sticking error if the shape is no shape. */
+rn_val rn_prog_new_value(struct rn_prog *, const char *name, enum rn_role, enum rn_dtype,
+                         struct rn_shape);
+/* Another shape of v's memory. */
+rn_val rn_prog_new_view(struct rn_prog *, const char *name, rn_val v, struct rn_shape);
+rn_val rn_prog_dparam(struct rn_prog *, int param);
+void rn_prog_push(struct rn_prog *, const struct rn_op *);
+/* "(16,256,768)" into buf, which is returned. */
+const char *rn_shape_show(char buf[64], const struct rn_shape *);
+/* Which forward operands and outputs of `op` are present. */
+unsigned rn_op_present(const struct rn_op *);
+unsigned rn_op_wanted(const struct rn_op *); /* dx that are present */
+
+#endif

@@ -1,0 +1,397 @@
+#include "checkpoint.h"
+
+#include "file.h"
+#include "mem.h"
+#include "safetensors.h"
+#include "str.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { MANIFEST_CAP = 1 << 20, STATE_CAP = 64 << 20, POINTER_CAP = 64 };
+
+static const char *const parts[] = {"config.json", "model.safetensors", "optimizer.safetensors",
+                                    "state.json"};
+
+char *rn_ckpt_path(const struct rn_ckpt *c, int64_t step)
+{
+    return rn_xprintf("%s/step_%06" PRId64, c->dir, step);
+}
+
+/* --- names --- */
+
+int rn_ckpt_point(const struct rn_ckpt *c, const char *name, int64_t step, struct rn_err *err)
+{
+    char text[POINTER_CAP];
+    int n = snprintf(text, sizeof text, "%" PRId64 "\n", step);
+    char *path = rn_join(c->dir, name);
+    int rc = rn_file_write(path, text, (size_t)n, err);
+    free(path);
+    return rc;
+}
+
+int64_t rn_ckpt_pointed(const struct rn_ckpt *c, const char *name)
+{
+    char *path = rn_join(c->dir, name), *text = NULL;
+    int64_t step = -1;
+    if (rn_file_read(path, POINTER_CAP, &text, NULL, NULL) == RN_OK) {
+        char *end;
+        long long value = strtoll(text, &end, 10);
+        if (end != text && *end == '\n' && value >= 0)
+            step = value;
+    }
+    free(text);
+    free(path);
+    return step;
+}
+
+/* --- listing --- */
+
+struct entries { /* what lies in a work directory */
+    int64_t *steps;
+    size_t n_steps, cap_steps;
+    char **pointers;
+    size_t n_pointers, cap_pointers;
+};
+
+static int by_step(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static bool parse_step(const char *name, const char *prefix, int64_t *step)
+{
+    size_t n = strlen(prefix);
+    if (strncmp(name, prefix, n) != 0 || name[n] < '0' || name[n] > '9')
+        return false;
+    char *end;
+    *step = strtoll(name + n, &end, 10);
+    return *end == '\0';
+}
+
+static struct entries scan(const struct rn_ckpt *c)
+{
+    struct entries e = {0};
+    DIR *d = opendir(c->dir);
+    for (struct dirent *entry; d && (entry = readdir(d));) {
+        int64_t step;
+        if (entry->d_name[0] == '.')
+            continue;
+        if (parse_step(entry->d_name, "step_", &step))
+            RN_PUSH(e.steps, e.n_steps, e.cap_steps, step);
+        else if (rn_ckpt_pointed(c, entry->d_name) >= 0)
+            RN_PUSH(e.pointers, e.n_pointers, e.cap_pointers, rn_xdup(entry->d_name));
+    }
+    if (d)
+        closedir(d);
+    if (e.n_steps)
+        qsort(e.steps, e.n_steps, sizeof *e.steps, by_step);
+    return e;
+}
+
+static void entries_release(struct entries *e)
+{
+    for (size_t i = 0; i < e->n_pointers; i++)
+        free(e->pointers[i]);
+    free(e->pointers);
+    free(e->steps);
+}
+
+size_t rn_ckpt_list(const struct rn_ckpt *c, int64_t **steps)
+{
+    struct entries e = scan(c);
+    *steps = e.steps;
+    e.steps = NULL;
+    size_t n = e.n_steps;
+    entries_release(&e);
+    return n;
+}
+
+/* --- saving --- */
+
+static int write_manifest(const struct rn_ckpt *c, int64_t step, const char *dir,
+                          struct rn_err *err)
+{
+    json_t *files = json_object();
+    int rc = RN_OK;
+    for (size_t i = 0; i < RN_COUNT(parts) && rc == RN_OK; i++) {
+        char *path = rn_join(dir, parts[i]), hex[RN_HEX];
+        size_t size_bytes;
+        rc = rn_sha256_file(path, hex, &size_bytes, err);
+        if (rc == RN_OK)
+            json_object_set_new(
+                files, parts[i],
+                json_pack("{s:I, s:s}", "size", (json_int_t)size_bytes, "sha256", hex));
+        free(path);
+    }
+    json_t *doc =
+        json_pack("{s:I, s:s, s:o}", "step", (json_int_t)step, "key", c->key, "files", files);
+    char *path = rn_join(dir, "manifest.json");
+    if (rc == RN_OK)
+        rc = rn_json_write(path, doc, err);
+    free(path);
+    json_decref(doc);
+    return rc;
+}
+
+static int fill_dir(const struct rn_ckpt *c, int64_t step, const char *dir,
+                    const struct rn_model *m, const struct rn_optim *optim, const json_t *state,
+                    struct rn_err *err)
+{
+    RN_TRY(rn_mkdirs(dir, err));
+    RN_TRY(rn_model_save(m, dir, NULL, err));
+    char *moments = rn_join(dir, "optimizer.safetensors"), *path = rn_join(dir, "state.json");
+    int rc = rn_optim_save(optim, moments, NULL, err);
+    if (rc == RN_OK)
+        rc = rn_json_write(path, state, err);
+    free(moments);
+    free(path);
+    RN_TRY(rc);
+    return write_manifest(c, step, dir, err);
+}
+
+int rn_ckpt_save(const struct rn_ckpt *c, int64_t step, const struct rn_model *m,
+                 const struct rn_optim *optim, const json_t *state, struct rn_err *err)
+{
+    if (rn_ckpt_verify(c, step, NULL) == RN_OK)
+        return RN_OK;
+    char *final = rn_ckpt_path(c, step);
+    char *tmp = rn_xprintf("%s/.step_%06" PRId64 ".%ld.tmp", c->dir, step, (long)getpid());
+    int rc = rn_remove_tree(tmp, err);
+    if (rc == RN_OK)
+        rc = fill_dir(c, step, tmp, m, optim, state, err);
+    if (rc == RN_OK)
+        rc = rn_remove_tree(final, err); /* a damaged one of the same step */
+    if (rc == RN_OK)
+        rc = rn_rename(tmp, final, err);
+    if (rc != RN_OK) {
+        rn_remove_tree(tmp, NULL);
+        rn_while(err, "saving checkpoint step_%06" PRId64, step);
+    }
+    free(tmp);
+    free(final);
+    return rc;
+}
+
+/* --- rotation --- */
+
+static bool is_named(const struct rn_ckpt *c, const struct entries *e, int64_t step)
+{
+    for (size_t i = 0; i < e->n_pointers; i++)
+        if (rn_ckpt_pointed(c, e->pointers[i]) == step)
+            return true;
+    return false;
+}
+
+static int remove_entry(const struct rn_ckpt *c, const char *name, struct rn_err *err)
+{
+    char *path = rn_join(c->dir, name);
+    int rc = rn_remove_tree(path, err);
+    free(path);
+    return rc;
+}
+
+/* Temporary directories of saves that never finished; the work directory is locked, so they are dead. */
+static int remove_leftovers(const struct rn_ckpt *c, struct rn_err *err)
+{
+    DIR *d = opendir(c->dir);
+    int rc = RN_OK;
+    for (struct dirent *entry; d && rc == RN_OK && (entry = readdir(d));)
+        if (rn_starts_with(entry->d_name, ".step_") && rn_ends_with(entry->d_name, ".tmp"))
+            rc = remove_entry(c, entry->d_name, err);
+    if (d)
+        closedir(d);
+    return rc;
+}
+
+static int drop_old_rolling(const struct rn_ckpt *c, int64_t keep, struct rn_err *err)
+{
+    struct entries e = scan(c);
+    int64_t *rolling = rn_xalloc((e.n_pointers + 1) * sizeof *rolling);
+    size_t n = 0;
+    for (size_t i = 0; i < e.n_pointers; i++)
+        if (parse_step(e.pointers[i], "rolling_step_", &rolling[n]))
+            n++;
+    qsort(rolling, n, sizeof *rolling, by_step);
+    int rc = RN_OK;
+    for (size_t i = 0; i + (size_t)keep < n && rc == RN_OK; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "rolling_step_%06" PRId64, rolling[i]);
+        rc = remove_entry(c, name, err);
+    }
+    free(rolling);
+    entries_release(&e);
+    return rc;
+}
+
+static int drop_unnamed(const struct rn_ckpt *c, struct rn_err *err)
+{
+    struct entries e = scan(c);
+    int rc = RN_OK;
+    for (size_t i = 0; i < e.n_steps && rc == RN_OK; i++) {
+        if (is_named(c, &e, e.steps[i]))
+            continue;
+        char *path = rn_ckpt_path(c, e.steps[i]), *manifest = rn_join(path, "manifest.json");
+        unlink(manifest); /* first, so that a removal cut short does not look whole */
+        rc = rn_remove_tree(path, err);
+        free(manifest);
+        free(path);
+    }
+    entries_release(&e);
+    return rc;
+}
+
+int rn_ckpt_rotate(const struct rn_ckpt *c, int64_t step, int64_t keep, struct rn_err *err)
+{
+    char name[64];
+    snprintf(name, sizeof name, "rolling_step_%06" PRId64, step);
+    RN_TRY(rn_ckpt_point(c, name, step, err));
+    int64_t before = rn_ckpt_pointed(c, "latest");
+    if (before >= 0 && before != step)
+        RN_TRY(rn_ckpt_point(c, "latest_backup", before, err));
+    RN_TRY(rn_ckpt_point(c, "latest", step, err));
+    RN_TRY(drop_old_rolling(c, keep, err));
+    RN_TRY(remove_leftovers(c, err));
+    return drop_unnamed(c, err);
+}
+
+/* --- verifying --- */
+
+static int verify_file(const char *dir, const char *name, const json_t *row, struct rn_err *err)
+{
+    char *path = rn_join(dir, name), hex[RN_HEX];
+    int64_t want = rn_json_int(row, "size", -1), have = rn_file_size(path);
+    const char *sha256 = rn_json_str(row, "sha256", "");
+    int rc = RN_OK;
+    if (have < 0)
+        rc = rn_fail(err, RN_ECORRUPT, RN_PATH(path), "missing");
+    else if (have != want)
+        rc = rn_fail(err, RN_ECORRUPT, RN_PATH(path),
+                     "%" PRId64 " bytes, the manifest says %" PRId64, have, want);
+    else if ((rc = rn_sha256_file(path, hex, NULL, err)) == RN_OK && strcmp(hex, sha256) != 0)
+        rc = rn_fail(err, RN_ECORRUPT, RN_PATH(path), "sha256 %.12s.., the manifest says %.12s..",
+                     hex, sha256);
+    free(path);
+    return rc;
+}
+
+static int verify_manifest(const struct rn_ckpt *c, int64_t step, const char *dir,
+                           const json_t *doc, struct rn_err *err)
+{
+    const char *key = rn_json_str(doc, "key", "");
+    if (rn_json_int(doc, "step", -1) != step)
+        return rn_fail(err, RN_ECORRUPT, RN_PATH(dir), "the manifest is of another step");
+    if (c->key && strcmp(key, c->key) != 0)
+        return rn_fail(err, RN_ECORRUPT, RN_PATH(dir),
+                       "belongs to another configuration (key %.12s.., expected %.12s..)", key,
+                       c->key);
+    for (size_t i = 0; i < RN_COUNT(parts); i++)
+        RN_TRY(verify_file(dir, parts[i], json_object_get(json_object_get(doc, "files"), parts[i]),
+                           err));
+    return RN_OK;
+}
+
+int rn_ckpt_verify(const struct rn_ckpt *c, int64_t step, struct rn_err *err)
+{
+    char *dir = rn_ckpt_path(c, step), *path = rn_join(dir, "manifest.json");
+    json_t *doc = NULL;
+    int rc = rn_json_read(path, MANIFEST_CAP, &doc, err);
+    if (rc == RN_OK)
+        rc = verify_manifest(c, step, dir, doc, err);
+    json_decref(doc);
+    free(path);
+    free(dir);
+    return rc;
+}
+
+static int find_named(const struct rn_ckpt *c, const char *name, int64_t *step, struct rn_err *err)
+{
+    *step = rn_ckpt_pointed(c, name);
+    if (*step < 0 && !parse_step(name, "step_", step))
+        return rn_fail(err, RN_ECORRUPT, RN_PATH(c->dir), "there is no checkpoint '%s'", name);
+    return rn_ckpt_verify(c, *step, err);
+}
+
+int rn_ckpt_find(const struct rn_ckpt *c, const char *name, int64_t *step, struct rn_err *err)
+{
+    *step = -1;
+    if (name)
+        return find_named(c, name, step, err);
+    int64_t *steps;
+    size_t n = rn_ckpt_list(c, &steps), i = n;
+    for (; i > 0; i--) {
+        struct rn_err why = {0};
+        if (rn_ckpt_verify(c, steps[i - 1], &why) == RN_OK)
+            break;
+        rn_log(c->log, RN_WARN, "checkpoint step_%06" PRId64 " is passed over: %s: %s",
+               steps[i - 1], why.at.path ? rn_basename(why.at.path) : "", why.msg);
+    }
+    if (i > 0)
+        *step = steps[i - 1];
+    free(steps);
+    if (n > 0 && i == 0) {
+        rn_hint(err, "remove %s to start from step 0", c->dir);
+        return rn_fail(err, RN_ECORRUPT, RN_PATH(c->dir), "none of %zu checkpoints verifies", n);
+    }
+    return RN_OK;
+}
+
+/* --- loading --- */
+
+static bool same_shape(const struct rn_shape *a, const struct rn_shape *b)
+{
+    bool same = a->n == b->n;
+    for (int i = 0; same && i < a->n; i++)
+        same = a->d[i] == b->d[i];
+    return same;
+}
+
+static int load_weight(const struct rn_safetensors *st, struct rn_params *params, size_t i,
+                       struct rn_err *err)
+{
+    const struct rn_param_spec *spec = rn_params_spec(params, i);
+    const struct rn_tensor_info *t = rn_safetensors_find(st, spec->name);
+    if (!t || !same_shape(&t->shape, &spec->shape))
+        return rn_fail(err, RN_ECORRUPT, RN_PATH(rn_safetensors_path(st)), "tensor %s is %s",
+                       spec->name, t ? "of another shape" : "missing");
+    void *buf;
+    RN_TRY(rn_try_alloc(&buf, (size_t)rn_elems(spec->shape), sizeof(float), spec->name, err));
+    int rc = rn_safetensors_read_f32(st, t, buf, err);
+    if (rc == RN_OK)
+        rc = rn_params_put(params, i, buf, err);
+    free(buf);
+    return rc;
+}
+
+static int load_weights(const char *path, struct rn_params *params, struct rn_err *err)
+{
+    struct rn_safetensors *st;
+    RN_TRY(rn_safetensors_open(&st, path, err));
+    int rc = RN_OK;
+    for (size_t i = 0; i < rn_params_count(params) && rc == RN_OK; i++)
+        rc = load_weight(st, params, i, err);
+    rn_safetensors_close(st);
+    return rc;
+}
+
+int rn_ckpt_load(const struct rn_ckpt *c, int64_t step, struct rn_model *m, struct rn_optim *optim,
+                 json_t **state, struct rn_err *err)
+{
+    char *dir = rn_ckpt_path(c, step), *weights = rn_join(dir, "model.safetensors");
+    char *moments = rn_join(dir, "optimizer.safetensors"), *path = rn_join(dir, "state.json");
+    int rc = load_weights(weights, rn_model_params(m), err);
+    if (rc == RN_OK && optim)
+        rc = rn_optim_load(optim, moments, err);
+    if (rc == RN_OK)
+        rc = rn_json_read(path, STATE_CAP, state, err);
+    free(path);
+    free(moments);
+    free(weights);
+    free(dir);
+    return rc;
+}

@@ -1,0 +1,62 @@
+/* model/checkpoint.h - a training state that is either whole or not there.
+ *
+ *     struct rn_ckpt c = {.dir = work_dir, .key = progress_key, .log = log};
+ *     int64_t step;
+ *     RN_TRY(rn_ckpt_find(&c, NULL, &step, err));                 newest that verifies, -1: none
+ *     if (step >= 0) RN_TRY(rn_ckpt_load(&c, step, model, optim, &state, err));
+ *     ...
+ *     RN_TRY(rn_ckpt_save(&c, step, model, optim, state, err));
+ *     RN_TRY(rn_ckpt_rotate(&c, step, keep, err));
+ *
+ *     <dir>/step_012750/   model.safetensors  optimizer.safetensors  state.json  config.json
+ *                          manifest.json: {step, key, files: {name: {size, sha256}}}, written last
+ *     <dir>/latest, latest_backup, best, epoch_00001, rolling_step_012750
+ *                          small files that hold a step, replaced by rename
+ *
+ * A directory is made under a temporary name and renamed when every file is synced, so it has a step
+ * name only when whole; the manifest tells later damage. Tensors are canonical: they do not depend
+ * on threads, device or world size. Directories that no name points to are removed by rotate. */
+#ifndef RN_CHECKPOINT_H
+#define RN_CHECKPOINT_H
+
+#include "log.h"
+#include "model.h"
+#include "optim.h"
+
+struct rn_ckpt {
+    const char *dir; /* the stage's work directory */
+    const char *key; /* progress key; a checkpoint of another key is refused */
+    const struct rn_log *log;
+};
+
+/* Saves under step_NNNNNN; does nothing if a verified one of this step is there already.
+ * RN_ENOSPACE leaves everything as it was. */
+int rn_ckpt_save(const struct rn_ckpt *, int64_t step, const struct rn_model *,
+                 const struct rn_optim *optim, const json_t *state, struct rn_err *);
+
+/* Points a name at a step. */
+int rn_ckpt_point(const struct rn_ckpt *, const char *name, int64_t step, struct rn_err *);
+int64_t rn_ckpt_pointed(const struct rn_ckpt *, const char *name); /* -1: no such name */
+
+/* latest_backup = latest, latest = step, adds rolling_step_NNNNNN, keeps the newest `keep` of
+ * those, removes directories without a name. */
+int rn_ckpt_rotate(const struct rn_ckpt *, int64_t step, int64_t keep, struct rn_err *);
+
+/* name NULL: the newest checkpoint that verifies, *step -1 if there is no directory at all. Each one
+ * passed over is logged with the reason; if some exist and none verifies: RN_ECORRUPT. A name
+ * ("best", "step_012750"): that one or RN_ECORRUPT. */
+int rn_ckpt_find(const struct rn_ckpt *, const char *name, int64_t *step, struct rn_err *);
+
+/* RN_OK if step_NNNNNN is whole: manifest, key (unless key is NULL), sizes and digests. */
+int rn_ckpt_verify(const struct rn_ckpt *, int64_t step, struct rn_err *);
+
+/* Fills the weights and the optimizer's moments (optim may be NULL); *state is a new reference. */
+int rn_ckpt_load(const struct rn_ckpt *, int64_t step, struct rn_model *, struct rn_optim *optim,
+                 json_t **state, struct rn_err *);
+
+char *rn_ckpt_path(const struct rn_ckpt *, int64_t step); /* <dir>/step_NNNNNN; caller frees */
+
+/* Steps that have a directory, ascending; *steps is owned by the caller. */
+size_t rn_ckpt_list(const struct rn_ckpt *, int64_t **steps);
+
+#endif

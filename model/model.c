@@ -1,0 +1,391 @@
+#include "model.h"
+
+#include "arch.h"
+#include "file.h"
+#include "mem.h"
+#include "rng.h"
+#include "safetensors.h"
+#include "str.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct rn_model {
+    struct rn_model_cfg cfg;
+    struct rn_weight *weights; /* the table, in the order of params */
+    size_t n;
+    struct rn_params *params;
+};
+
+int rn_model_new(struct rn_model **out, const struct rn_model_cfg *cfg, struct rn_device *dev,
+                 bool with_grads, struct rn_err *err)
+{
+    RN_TRY(rn_model_cfg_check(cfg, err));
+    struct rn_model *m = rn_new(struct rn_model);
+    m->cfg = *cfg;
+    m->n = rn_model_weights(cfg, &m->weights);
+    struct rn_param_spec *specs = rn_xalloc(m->n * sizeof *specs);
+    for (size_t i = 0; i < m->n; i++)
+        specs[i] = (struct rn_param_spec){m->weights[i].name, m->weights[i].shape};
+    int rc = rn_params_new(&m->params, dev, specs, m->n, with_grads, err);
+    free(specs);
+    if (rc != RN_OK) {
+        rn_model_free(m);
+        return rc;
+    }
+    *out = m;
+    return RN_OK;
+}
+
+void rn_model_free(struct rn_model *m)
+{
+    if (!m)
+        return;
+    rn_params_free(m->params);
+    free(m->weights);
+    free(m);
+}
+
+const struct rn_model_cfg *rn_model_config(const struct rn_model *m)
+{
+    return &m->cfg;
+}
+
+struct rn_params *rn_model_params(const struct rn_model *m)
+{
+    return m->params;
+}
+
+/* A buffer that holds any one weight; caller frees. */
+static int largest_weight(const struct rn_model *m, float **buf, struct rn_err *err)
+{
+    int64_t most = 1;
+    for (size_t i = 0; i < m->n; i++)
+        if (rn_elems(m->weights[i].shape) > most)
+            most = rn_elems(m->weights[i].shape);
+    return rn_try_alloc((void **)buf, (size_t)most, sizeof(float), "a copy of the largest weight",
+                        err);
+}
+
+/* --- initial values --- */
+
+static float initial(const struct rn_weight *w, uint64_t stream, int64_t i, int64_t n)
+{
+    switch (w->init) {
+    case RN_INIT_ZERO:
+        break;
+    case RN_INIT_CONST:
+        if (n == 1)
+            return w->init_scale;
+        return w->init_scale + (w->init_last - w->init_scale) * (float)i / (float)(n - 1);
+    case RN_INIT_NORMAL:
+        return w->init_scale * (float)rn_rand_normal(stream, (uint64_t)i);
+    case RN_INIT_UNIFORM: {
+        double u = rn_rand_unit(stream, (uint64_t)i);
+        return w->init_scale * (float)(w->init_above_0 ? u : 2 * u - 1);
+    }
+    }
+    return 0;
+}
+
+int rn_model_init_weights(struct rn_model *m, uint64_t seed, struct rn_err *err)
+{
+    float *buf;
+    RN_TRY(largest_weight(m, &buf, err));
+    int rc = RN_OK;
+    for (size_t k = 0; rc == RN_OK && k < m->n; k++) {
+        const struct rn_weight *w = &m->weights[k];
+        int64_t n = rn_elems(w->shape);
+        char name[80];
+        snprintf(name, sizeof name, "init/%s", w->name);
+        uint64_t stream = rn_stream(seed, name);
+        for (int64_t i = 0; i < n; i++)
+            buf[i] = initial(w, stream, i, n);
+        rc = rn_params_put(m->params, k, buf, err);
+    }
+    free(buf);
+    return rc;
+}
+
+/* --- weights on disk --- */
+
+static int fill_weight(void *ctx, size_t i, void *out, struct rn_err *err)
+{
+    const struct rn_model *m = ctx;
+    return rn_params_get(m->params, i, out, err);
+}
+
+int rn_model_save_weights(const struct rn_model *m, const char *path, char hex[RN_HEX],
+                          struct rn_err *err)
+{
+    struct rn_tensor_out *rows = rn_xalloc(m->n * sizeof *rows);
+    for (size_t i = 0; i < m->n; i++)
+        rows[i] = (struct rn_tensor_out){.name = m->weights[i].name,
+                                         .shape = m->weights[i].shape,
+                                         .fill = fill_weight,
+                                         .ctx = (void *)m,
+                                         .i = i};
+    int rc = rn_safetensors_write(path, rows, m->n, NULL, hex, err);
+    free(rows);
+    return rc;
+}
+
+static const char prefix[] = "transformer.";
+
+/* By our name, or without "transformer." as the first GPT-2 files have it. */
+static const struct rn_tensor_info *find_weight(const struct rn_safetensors *st, const char *name)
+{
+    const struct rn_tensor_info *t = rn_safetensors_find(st, name);
+    if (!t && rn_starts_with(name, prefix))
+        t = rn_safetensors_find(st, name + strlen(prefix));
+    return t;
+}
+
+static void show_shape(struct rn_shape s, char out[80])
+{
+    size_t n = 0;
+    for (int i = 0; i < s.n; i++)
+        n += (size_t)snprintf(out + n, 80 - n, "%s%" PRId64, i ? "x" : "", s.d[i]);
+    if (s.n == 0)
+        snprintf(out, 80, "scalar");
+}
+
+static int check_weight(const struct rn_weight *w, const struct rn_tensor_info *t, const char *path,
+                        struct rn_err *err)
+{
+    if (!t)
+        return rn_fail(err, RN_ECORRUPT, RN_PATH(path), "lacks the weight '%s'", w->name);
+    if (rn_tensor_is(t, w->shape))
+        return RN_OK;
+    char have[80], want[80];
+    show_shape(t->shape, have);
+    show_shape(w->shape, want);
+    return rn_fail(err, RN_ECORRUPT, RN_PATH(path), "weight '%s' is %s, expected %s", w->name, have,
+                   want);
+}
+
+/* Buffers that old Hugging Face files carry, and the tied head written out. */
+static bool ignorable(const struct rn_model *m, const char *name)
+{
+    if (strcmp(m->cfg.arch, "gpt2") != 0)
+        return false;
+    return rn_ends_with(name, ".attn.bias") || rn_ends_with(name, ".attn.masked_bias") ||
+           strcmp(name, "lm_head.weight") == 0;
+}
+
+static bool in_table(const struct rn_model *m, const char *name)
+{
+    char full[64 + sizeof prefix];
+    snprintf(full, sizeof full, "%s%s", prefix, name);
+    return rn_params_find(m->params, name) >= 0 || rn_params_find(m->params, full) >= 0;
+}
+
+/* A weight nobody asked for would mean that the file holds another model. */
+static int check_no_strangers(const struct rn_model *m, const struct rn_safetensors *st,
+                              struct rn_err *err)
+{
+    for (size_t i = 0; i < rn_safetensors_count(st); i++) {
+        const char *name = rn_safetensors_at(st, i)->name;
+        if (!in_table(m, name) && !ignorable(m, name))
+            return rn_fail(err, RN_ECORRUPT, RN_PATH(rn_safetensors_path(st)),
+                           "weight '%.80s' does not belong to %s with %" PRId64 " layers", name,
+                           m->cfg.arch, m->cfg.n_layer);
+    }
+    return RN_OK;
+}
+
+static int read_weights(struct rn_model *m, const struct rn_safetensors *st, struct rn_err *err)
+{
+    RN_TRY(check_no_strangers(m, st, err));
+    for (size_t i = 0; i < m->n; i++)
+        RN_TRY(check_weight(&m->weights[i], find_weight(st, m->weights[i].name),
+                            rn_safetensors_path(st), err));
+    float *buf;
+    RN_TRY(largest_weight(m, &buf, err));
+    int rc = RN_OK;
+    for (size_t i = 0; rc == RN_OK && i < m->n; i++) {
+        rc = rn_safetensors_read_f32(st, find_weight(st, m->weights[i].name), buf, err);
+        if (rc == RN_OK)
+            rc = rn_params_put(m->params, i, buf, err);
+    }
+    free(buf);
+    return rc;
+}
+
+int rn_model_load_weights(struct rn_model *m, const char *path, struct rn_err *err)
+{
+    struct rn_safetensors *st;
+    RN_TRY(rn_safetensors_open(&st, path, err));
+    int rc = read_weights(m, st, err);
+    rn_safetensors_close(st);
+    return rc;
+}
+
+/* --- model directories --- */
+
+static int read_config(const char *path, struct rn_model_cfg *cfg, struct rn_err *err)
+{
+    json_t *doc;
+    RN_TRY(rn_json_read(path, 1 << 20, &doc, err));
+    int rc = rn_model_cfg_from_json(cfg, doc, err);
+    json_decref(doc);
+    return rc == RN_OK ? RN_OK : rn_while(err, "reading %s", path);
+}
+
+int rn_model_load(struct rn_model **out, const char *dir, struct rn_device *dev, bool with_grads,
+                  struct rn_err *err)
+{
+    struct rn_model_cfg cfg;
+    char *config = rn_join(dir, "config.json"), *weights = rn_join(dir, "model.safetensors");
+    struct rn_model *m = NULL;
+    int rc;
+    RN_CHECK(rc = read_config(config, &cfg, err));
+    RN_CHECK(rc = rn_model_new(&m, &cfg, dev, with_grads, err));
+    RN_CHECK(rc = rn_model_load_weights(m, weights, err));
+done:
+    if (rc == RN_OK)
+        *out = m;
+    else
+        rn_model_free(m);
+    free(config);
+    free(weights);
+    return rc;
+}
+
+int rn_model_save(const struct rn_model *m, const char *dir, const json_t *extra,
+                  struct rn_err *err)
+{
+    char *config = rn_join(dir, "config.json"), *weights = rn_join(dir, "model.safetensors");
+    json_t *doc = rn_model_cfg_json(&m->cfg);
+    int rc;
+    if (extra)
+        json_object_update(doc, (json_t *)extra);
+    RN_CHECK(rc = rn_mkdirs(dir, err));
+    RN_CHECK(rc = rn_model_save_weights(m, weights, NULL, err));
+    RN_CHECK(rc = rn_json_write(config, doc, err));
+done:
+    json_decref(doc);
+    free(config);
+    free(weights);
+    return rc;
+}
+
+/* --- programs --- */
+
+/* Inputs ids and pos (B,T), then the architecture's forward pass. */
+static rn_val forward(struct rn_model *m, struct rn_build *b)
+{
+    b->p = rn_prog_new(m->params);
+    b->cfg = &m->cfg;
+    b->rope = RN_NONE;
+    b->ids = rn_prog_input(b->p, "x", RN_I32, RN_SHAPE(b->B, b->T));
+    b->pos = rn_prog_input(b->p, "pos", RN_I32, RN_SHAPE(b->B, b->T));
+    return rn_arch_of(&m->cfg)->forward(b);
+}
+
+static int check_length(const struct rn_model *m, int64_t B, int64_t T, struct rn_err *err)
+{
+    if (B < 1 || T < 1 || B > (1 << 20) || T > (1 << 20))
+        return rn_fail(err, RN_ECONFIG, RN_NOWHERE, "a batch of %" PRId64 " rows of %" PRId64, B,
+                       T);
+    if (!rn_arch_of(&m->cfg)->window && T > m->cfg.sequence_len)
+        return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
+                       "%" PRId64 " positions, this %s has learned %" PRId64, T, m->cfg.arch,
+                       m->cfg.sequence_len);
+    return RN_OK;
+}
+
+/* x: logits, targets, scale -> loss, losses */
+static rn_val cross_entropy(struct rn_build *b, rn_val logits, rn_val y, rn_val scale)
+{
+    return rn_build_op(b, RN_OP_CROSS_ENTROPY, RN_ATTRS(.i = {b->cfg->vocab_size}),
+                       RN_IN(logits, y, scale), "loss");
+}
+
+/* Plans; a program that cannot be planned is freed. */
+static int finish(struct rn_prog *p, struct rn_prog **out, struct rn_err *err)
+{
+    int rc = rn_prog_plan(p, err);
+    if (rc == RN_OK)
+        *out = p;
+    else
+        rn_prog_free(p);
+    return rc;
+}
+
+static int train_prog(struct rn_model *m, int64_t B, int64_t T, bool keep_logits,
+                      struct rn_train_prog *out, struct rn_err *err)
+{
+    RN_TRY(check_length(m, B, T, err));
+    struct rn_build b = {.B = B, .T = T, .Tmax = T};
+    out->logits = forward(m, &b);
+    out->x = b.ids;
+    out->pos = b.pos;
+    out->y = rn_prog_input(b.p, "y", RN_I32, RN_SHAPE(B, T));
+    out->scale = rn_prog_input(b.p, "scale", RN_F32, RN_SHAPE(1));
+    out->loss = cross_entropy(&b, out->logits, out->y, out->scale);
+    out->losses = rn_prog_out(b.p, out->loss, 1);
+    rn_prog_pin(b.p, out->loss);
+    rn_prog_pin(b.p, out->losses);
+    if (keep_logits)
+        rn_prog_pin(b.p, out->logits);
+    rn_prog_backward(b.p, out->loss);
+    return finish(b.p, &out->prog, err);
+}
+
+int rn_model_train_prog(struct rn_model *m, int64_t B, int64_t T, struct rn_train_prog *out,
+                        struct rn_err *err)
+{
+    return train_prog(m, B, T, false, out, err);
+}
+
+int rn_model_train_prog_logits(struct rn_model *m, int64_t B, int64_t T, struct rn_train_prog *out,
+                               struct rn_err *err)
+{
+    return train_prog(m, B, T, true, out, err);
+}
+
+int rn_model_score_prog(struct rn_model *m, int64_t B, int64_t T, struct rn_score_prog *out,
+                        struct rn_err *err)
+{
+    RN_TRY(check_length(m, B, T, err));
+    struct rn_build b = {.B = B, .T = T, .Tmax = T};
+    const float one = 1;
+    out->logits = forward(m, &b);
+    out->x = b.ids;
+    out->pos = b.pos;
+    out->y = rn_prog_input(b.p, "y", RN_I32, RN_SHAPE(B, T));
+    rn_val scale = rn_prog_const(b.p, "scale", RN_F32, RN_SHAPE(1), &one);
+    out->losses = rn_prog_out(b.p, cross_entropy(&b, out->logits, out->y, scale), 1);
+    out->argmax = rn_build_op(&b, RN_OP_ARGMAX, RN_ATTRS(.i = {m->cfg.vocab_size}),
+                              RN_IN(out->logits), "argmax");
+    rn_prog_pin(b.p, out->losses);
+    rn_prog_pin(b.p, out->argmax);
+    rn_prog_pin(b.p, out->logits);
+    return finish(b.p, &out->prog, err);
+}
+
+int rn_model_decode_prog(struct rn_model *m, int64_t B, int64_t Tmax, struct rn_decode_prog *out,
+                         struct rn_err *err)
+{
+    RN_TRY(check_length(m, B, Tmax, err));
+    struct rn_build b = {.decode = true, .B = B, .T = 1, .Tmax = Tmax};
+    out->logits = forward(m, &b);
+    out->x = b.ids;
+    out->pos = b.pos;
+    rn_prog_pin(b.p, out->logits);
+    return finish(b.p, &out->prog, err);
+}
+
+int rn_prog_put_positions(struct rn_prog *p, rn_val pos, struct rn_err *err)
+{
+    struct rn_shape s = rn_prog_shape(p, pos);
+    int32_t *ids;
+    RN_TRY(rn_try_alloc((void **)&ids, (size_t)rn_elems(s), sizeof *ids, "positions", err));
+    for (int64_t i = 0; i < rn_elems(s); i++)
+        ids[i] = (int32_t)(i % rn_cols(s));
+    int rc = rn_prog_put(p, pos, ids, err);
+    free(ids);
+    return rc;
+}

@@ -1,0 +1,352 @@
+#include "optim.h"
+
+#include "arch.h"
+#include "mem.h"
+#include "safetensors.h"
+#include "str.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Slots of the hyper vector (kernels/ops.def): the clip bound, then a run for each weight. */
+enum { SLOT_CLIP = 0, SLOTS_ADAMW = 7, SLOTS_MUON = 4 };
+
+struct slot { /* one weight */
+    const struct rn_group *group;
+    int64_t at;   /* of its hyperparameters */
+    double lr;    /* before the schedule */
+    double decay; /* before the schedule */
+};
+
+struct rn_optim {
+    struct rn_model *model; /* borrowed */
+    struct rn_prog *prog;
+    struct rn_group *groups; /* with overrides */
+    size_t n_groups;
+    struct slot *slots; /* in the order of the params store */
+    size_t n;
+    double clip, lr_scale, lr_frac;
+    float *hyper_host;
+    rn_val hyper, norm;
+};
+
+/* --- groups --- */
+
+static size_t group_count(const struct rn_group *groups)
+{
+    size_t n = 0;
+    while (groups[n].name)
+        n++;
+    return n;
+}
+
+static struct rn_group *find_group(const struct rn_optim *o, const char *name)
+{
+    for (size_t i = 0; i < o->n_groups; i++)
+        if (strcmp(o->groups[i].name, name) == 0)
+            return &o->groups[i];
+    return NULL;
+}
+
+static int unknown_group(const struct rn_optim *o, const char *name, struct rn_err *err)
+{
+    struct rn_str known = {0};
+    for (size_t i = 0; i < o->n_groups; i++)
+        rn_str_printf(&known, "%s%s", i ? ", " : "", o->groups[i].name);
+    rn_fail(err, RN_ECONFIG, RN_NOWHERE, "no optimizer group '%s' in %s", name,
+            rn_model_config(o->model)->arch);
+    rn_hint(err, "groups: %s", known.p);
+    rn_str_release(&known);
+    return RN_ECONFIG;
+}
+
+static void change(double *field, double value)
+{
+    if (!isnan(value))
+        *field = value;
+}
+
+static void apply_override(struct rn_group *g, const struct rn_group_override *c)
+{
+    change(&g->lr, c->lr);
+    change(&g->beta1, c->beta1);
+    change(&g->beta2, c->beta2);
+    change(&g->eps, c->eps);
+    change(&g->decay, c->decay);
+}
+
+static int init_groups(struct rn_optim *o, const struct rn_optim_cfg *cfg, struct rn_err *err)
+{
+    const struct rn_group *table = rn_arch_of(rn_model_config(o->model))->groups;
+    o->n_groups = group_count(table);
+    o->groups = rn_xalloc(o->n_groups * sizeof *o->groups);
+    memcpy(o->groups, table, o->n_groups * sizeof *o->groups);
+    for (size_t i = 0; i < cfg->n_overrides; i++) {
+        const struct rn_group_override *c = &cfg->overrides[i];
+        if (c->group && !find_group(o, c->group))
+            return unknown_group(o, c->group, err);
+        for (size_t g = 0; g < o->n_groups; g++)
+            if (!c->group || strcmp(c->group, o->groups[g].name) == 0)
+                apply_override(&o->groups[g], c);
+    }
+    return RN_OK;
+}
+
+static double group_lr(const struct rn_optim *o, const struct rn_group *g)
+{
+    double lr = g->lr * o->lr_frac;
+    if (g->lr_rule & RN_LR_WIDTH)
+        lr *= pow((double)rn_model_config(o->model)->n_embd / 768, -0.5);
+    if (g->lr_rule & RN_LR_BATCH)
+        lr *= o->lr_scale;
+    return lr;
+}
+
+/* --- the program --- */
+
+static rn_val moment(struct rn_optim *o, const char *prefix, const char *weight, struct rn_shape s)
+{
+    char name[80];
+    snprintf(name, sizeof name, "%s.%s", prefix, weight);
+    return rn_prog_state(o->prog, name, RN_F32, s);
+}
+
+static void emit_adamw(struct rn_optim *o, const struct rn_weight *w, int64_t at, rn_val coef)
+{
+    rn_val x[] = {rn_prog_weight(o->prog, w->name),
+                  rn_prog_weight_grad(o->prog, w->name),
+                  moment(o, "m", w->name, w->shape),
+                  moment(o, "v", w->name, w->shape),
+                  o->hyper,
+                  coef};
+    rn_prog_op(o->prog, RN_OP_ADAMW, w->name, x, (int)RN_COUNT(x), RN_ATTRS(.i = {at}));
+}
+
+/* NorMuon's second moment has one entry per row of a tall matrix, per column of a wide one. */
+static void emit_muon(struct rn_optim *o, const struct rn_weight *w, int64_t at, rn_val coef,
+                      bool era_2026)
+{
+    int64_t N = w->shape.d[0], K = w->shape.d[1];
+    rn_val x[] = {rn_prog_weight(o->prog, w->name),
+                  rn_prog_weight_grad(o->prog, w->name),
+                  moment(o, "buf", w->name, w->shape),
+                  RN_NONE,
+                  o->hyper,
+                  coef};
+    if (era_2026)
+        x[3] = moment(o, "buf2", w->name, RN_SHAPE(N >= K ? N : K));
+    rn_prog_op(o->prog, RN_OP_MUON, w->name, x, (int)RN_COUNT(x), RN_ATTRS(.i = {at, era_2026}));
+}
+
+static void emit_update(struct rn_optim *o, const struct rn_weight *w, const struct slot *s,
+                        rn_val coef)
+{
+    if (s->group->kind == RN_GROUP_ADAMW)
+        emit_adamw(o, w, s->at, coef);
+    else
+        emit_muon(o, w, s->at, coef, s->group->kind == RN_GROUP_MUON_2026);
+}
+
+/* Norm over all gradients in table order, whatever is clipped: it is reported every step. */
+static rn_val emit_norm(struct rn_optim *o, const struct rn_weight *w)
+{
+    rn_val sum = RN_NONE;
+    for (size_t i = 0; i < o->n; i++) {
+        rn_val x[] = {rn_prog_weight_grad(o->prog, w[i].name), sum};
+        sum = rn_prog_op(o->prog, RN_OP_SUMSQ, w[i].name, x, 2, RN_NO_ATTRS);
+    }
+    rn_val x[] = {sum, o->hyper};
+    rn_val coef = rn_prog_op(o->prog, RN_OP_CLIP_COEF, "clip", x, 2, RN_ATTRS(.i = {SLOT_CLIP}));
+    o->norm = rn_prog_out(o->prog, coef, 1);
+    rn_prog_pin(o->prog, o->norm);
+    return coef;
+}
+
+/* Gives each weight its slots; returns the length of the hyper vector. */
+static int64_t init_slots(struct rn_optim *o, const struct rn_weight *w, double decay_scale)
+{
+    int64_t at = SLOT_CLIP + 1;
+    for (size_t i = 0; i < o->n; i++) {
+        const struct rn_group *g = find_group(o, w[i].group);
+        RN_ASSERT(g);
+        bool adamw = g->kind == RN_GROUP_ADAMW;
+        o->slots[i] = (struct slot){.group = g,
+                                    .at = at,
+                                    .lr = group_lr(o, g),
+                                    .decay = adamw ? g->decay : g->decay * decay_scale};
+        at += adamw ? SLOTS_ADAMW : SLOTS_MUON;
+    }
+    return at;
+}
+
+static int build(struct rn_optim *o, const struct rn_weight *w, double decay_scale,
+                 struct rn_err *err)
+{
+    o->slots = rn_xalloc(o->n * sizeof *o->slots);
+    int64_t n_hyper = init_slots(o, w, decay_scale);
+    o->hyper_host = rn_xalloc((size_t)n_hyper * sizeof *o->hyper_host);
+    o->prog = rn_prog_new(rn_model_params(o->model));
+    o->hyper = rn_prog_input(o->prog, "hyper", RN_F32, RN_SHAPE(n_hyper));
+    rn_val coef = emit_norm(o, w);
+    for (size_t i = 0; i < o->n; i++)
+        emit_update(o, &w[i], &o->slots[i], coef);
+    rn_prog_op(o->prog, RN_OP_ZERO_GRADS, "zero_grads", NULL, 0, RN_NO_ATTRS);
+    return rn_prog_plan(o->prog, err);
+}
+
+int rn_optim_new(struct rn_optim **out, struct rn_model *m, const struct rn_optim_cfg *cfg,
+                 struct rn_err *err)
+{
+    struct rn_optim *o = rn_new(struct rn_optim);
+    o->model = m;
+    o->lr_scale = cfg->lr_scale;
+    o->lr_frac = cfg->lr_frac;
+    o->clip = isnan(cfg->clip) ? rn_arch_of(rn_model_config(m))->clip : cfg->clip;
+    struct rn_weight *w;
+    o->n = rn_model_weights(rn_model_config(m), &w);
+    int rc = init_groups(o, cfg, err);
+    if (rc == RN_OK)
+        rc = build(o, w, cfg->decay_scale, err);
+    free(w);
+    if (rc != RN_OK) {
+        rn_optim_free(o);
+        return rc;
+    }
+    *out = o;
+    return RN_OK;
+}
+
+void rn_optim_free(struct rn_optim *o)
+{
+    if (!o)
+        return;
+    rn_prog_free(o->prog);
+    free(o->groups);
+    free(o->slots);
+    free(o->hyper_host);
+    free(o);
+}
+
+/* --- a step --- */
+
+static void put_adamw(float *h, const struct slot *s, const struct rn_optim_step *now)
+{
+    const struct rn_group *g = s->group;
+    h[0] = (float)(s->lr * now->lr_mult);
+    h[1] = (float)g->beta1;
+    h[2] = (float)g->beta2;
+    h[3] = (float)g->eps;
+    h[4] = (float)s->decay;
+    h[5] = (float)(1 - pow(g->beta1, (double)now->t));
+    h[6] = (float)(1 - pow(g->beta2, (double)now->t));
+}
+
+static void put_muon(float *h, const struct slot *s, const struct rn_optim_step *now)
+{
+    h[0] = (float)(s->lr * now->lr_mult);
+    h[1] = (float)now->muon_momentum;
+    h[2] = (float)(s->decay * now->decay_mult);
+    h[3] = (float)s->group->beta2;
+}
+
+int rn_optim_step(struct rn_optim *o, const struct rn_optim_step *now, float *grad_norm,
+                  struct rn_err *err)
+{
+    RN_ASSERT(now->t >= 1);
+    o->hyper_host[SLOT_CLIP] = (float)o->clip;
+    for (size_t i = 0; i < o->n; i++) {
+        const struct slot *s = &o->slots[i];
+        if (s->group->kind == RN_GROUP_ADAMW)
+            put_adamw(o->hyper_host + s->at, s, now);
+        else
+            put_muon(o->hyper_host + s->at, s, now);
+    }
+    RN_TRY(rn_prog_put(o->prog, o->hyper, o->hyper_host, err));
+    RN_TRY(rn_prog_run(o->prog, err));
+    return grad_norm ? rn_prog_get(o->prog, o->norm, grad_norm, err) : RN_OK;
+}
+
+/* --- moments on disk --- */
+
+static int fill_moment(void *ctx, size_t i, void *out, struct rn_err *err)
+{
+    const struct rn_optim *o = ctx;
+    return rn_prog_get(o->prog, rn_prog_state_at(o->prog, i), out, err);
+}
+
+static size_t count_moments(const struct rn_optim *o)
+{
+    size_t n = 0;
+    while (rn_prog_state_at(o->prog, n) != RN_NONE)
+        n++;
+    return n;
+}
+
+int rn_optim_save(const struct rn_optim *o, const char *path, char hex[RN_HEX], struct rn_err *err)
+{
+    size_t n = count_moments(o);
+    struct rn_tensor_out *rows = rn_xalloc((n + 1) * sizeof *rows);
+    for (size_t i = 0; i < n; i++) {
+        rn_val v = rn_prog_state_at(o->prog, i);
+        rows[i] = (struct rn_tensor_out){.name = rn_prog_name(o->prog, v),
+                                         .shape = rn_prog_shape(o->prog, v),
+                                         .fill = fill_moment,
+                                         .ctx = (void *)o,
+                                         .i = i};
+    }
+    int rc = rn_safetensors_write(path, rows, n, NULL, hex, err);
+    free(rows);
+    return rc;
+}
+
+static int load_moment(struct rn_optim *o, rn_val v, const struct rn_safetensors *st,
+                       struct rn_err *err)
+{
+    const char *name = rn_prog_name(o->prog, v);
+    const struct rn_tensor_info *t = rn_safetensors_find(st, name);
+    if (!t || t->type != RN_TENSOR_F32 || !rn_tensor_is(t, rn_prog_shape(o->prog, v)))
+        return rn_fail(err, RN_ECORRUPT, RN_PATH(rn_safetensors_path(st)),
+                       "%s moment '%s' of this optimizer", t ? "wrong shape of" : "lacks the",
+                       name);
+    float *buf;
+    RN_TRY(rn_try_alloc((void **)&buf, t->size_bytes + 1, 1, "an optimizer moment", err));
+    int rc = rn_safetensors_read_f32(st, t, buf, err);
+    if (rc == RN_OK)
+        rc = rn_prog_put(o->prog, v, buf, err);
+    free(buf);
+    return rc;
+}
+
+int rn_optim_load(struct rn_optim *o, const char *path, struct rn_err *err)
+{
+    struct rn_safetensors *st;
+    RN_TRY(rn_safetensors_open(&st, path, err));
+    int rc = RN_OK;
+    size_t n = count_moments(o);
+    if (rn_safetensors_count(st) != n)
+        rc = rn_fail(err, RN_ECORRUPT, RN_PATH(path), "%zu moments, this optimizer has %zu",
+                     rn_safetensors_count(st), n);
+    for (size_t i = 0; rc == RN_OK && i < n; i++)
+        rc = load_moment(o, rn_prog_state_at(o->prog, i), st, err);
+    rn_safetensors_close(st);
+    return rc;
+}
+
+/* --- for logs --- */
+
+double rn_optim_lr(const struct rn_optim *o, const char *group)
+{
+    const struct rn_group *g = find_group(o, group);
+    return g ? group_lr(o, g) : NAN;
+}
+
+size_t rn_optim_bytes(const struct rn_optim *o)
+{
+    return rn_prog_bytes(o->prog);
+}
+
+const struct rn_prog *rn_optim_prog(const struct rn_optim *o)
+{
+    return o->prog;
+}

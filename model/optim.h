@@ -1,0 +1,66 @@
+/* model/optim.h - one optimizer step as a program: norm, clip, AdamW or Muon for each weight,
+ * clear.
+ *
+ *     struct rn_optim_cfg oc = RN_OPTIM_DEFAULTS;              overrides by group from YAML,
+ * scaling RN_TRY(rn_optim_new(&o, model, &oc, err));               builds and plans; moments are
+ * zero for (..) { rn_prog_run(train);                                  adds gradients, once a
+ * micro-batch rn_optim_step(o, &(struct rn_optim_step){.t = step + 1, .lr_mult = 1, ..}, &norm,
+ * err); }                                                        gradients are zero afterwards
+ *     rn_optim_save(o, "optimizer.safetensors", ..), rn_optim_load(..);   exact
+ *
+ * Hyperparameters stand in the architecture's group table (arch.h) and nowhere else. */
+#ifndef RN_OPTIM_H
+#define RN_OPTIM_H
+
+#include "hash.h"
+#include "model.h"
+#include "schedule.h"
+
+#include <math.h>
+
+/* Changes to one group by name; NAN: as in the table. lr replaces the table's lr before its rules
+ * (width, batch, shape of the matrix) are applied. */
+struct rn_group_override {
+    const char *group; /* NULL: every group */
+    double lr, beta1, beta2, eps, decay;
+};
+#define RN_GROUP_UNCHANGED                                                                         \
+    ((struct rn_group_override){.lr = NAN, .beta1 = NAN, .beta2 = NAN, .eps = NAN, .decay = NAN})
+
+struct rn_optim_cfg {
+    const struct rn_group_override *overrides; /* later ones win; borrowed during rn_optim_new */
+    size_t n_overrides;
+    double clip;        /* largest gradient norm; 0: none; NAN: the architecture's */
+    double lr_scale;    /* times the lr of batch-scaled groups (scaling.h) */
+    double lr_frac;     /* times every lr (`lr_frac` of mid-train and sft) */
+    double decay_scale; /* times the decay of Muon groups (scaling.h) */
+};
+#define RN_OPTIM_DEFAULTS                                                                          \
+    ((struct rn_optim_cfg){.clip = NAN, .lr_scale = 1, .lr_frac = 1, .decay_scale = 1})
+
+struct rn_optim;
+/* The model needs gradients. RN_ECONFIG names an unknown group and the known ones. */
+int rn_optim_new(struct rn_optim **, struct rn_model *, const struct rn_optim_cfg *,
+                 struct rn_err *);
+void rn_optim_free(struct rn_optim *); /* takes NULL */
+
+struct rn_optim_step {
+    int64_t t;                                 /* 1 at the first step: Adam's bias correction */
+    double lr_mult, muon_momentum, decay_mult; /* schedule.h */
+};
+/* grad_norm (may be NULL): L2 norm over all gradients before clipping. */
+int rn_optim_step(struct rn_optim *, const struct rn_optim_step *, float *grad_norm,
+                  struct rn_err *);
+
+/* Moments as tensors m.<weight>, v.<weight>, buf.<weight>, buf2.<weight>. Load checks that names
+ * and shapes are exactly those of this optimizer (RN_ECORRUPT). hex may be NULL. */
+int rn_optim_save(const struct rn_optim *, const char *path, char hex[RN_HEX], struct rn_err *);
+int rn_optim_load(struct rn_optim *, const char *path, struct rn_err *);
+
+/* Learning rate of a group with the rules of width and batch, before lr_mult; NAN: no such group.
+ */
+double rn_optim_lr(const struct rn_optim *, const char *group);
+size_t rn_optim_bytes(const struct rn_optim *);               /* moments and scratch */
+const struct rn_prog *rn_optim_prog(const struct rn_optim *); /* borrowed, for explain */
+
+#endif

@@ -1,0 +1,634 @@
+#include "engine.h"
+
+#include "file.h"
+#include "gate_check.h"
+#include "journal.h"
+#include "lock.h"
+#include "metrics.h"
+#include "runs.h"
+#include "signals.h"
+#include "stagelog.h"
+#include "str.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { TAIL_LINES = 20, HEADLINES = 4 };
+
+/* The whole run. */
+struct run {
+    struct rn_plan plan;
+    struct rn_ui *ui;
+    struct rn_journal journal;
+    struct rn_lock lock;
+    size_t n_kept, n_made;
+    double start_s;
+};
+
+/* One stage at work. */
+struct work {
+    struct run *run;
+    size_t index;
+    const struct rn_pstage *stage;
+    struct rn_planned *node;
+    char *dir, *attempt; /* <kind>-<progresskey16>.work, <kind>-<outkey16>.attempt; owned */
+    struct rn_lock lock;
+    struct rn_metrics metrics;
+    struct rn_stagelog log;
+    double start_s;
+};
+
+static char *in_run(const struct run *r, const char *folder, const char *name, const char *suffix)
+{
+    return rn_xprintf("%s/%s%s%s%s", r->plan.run_dir, folder, *folder ? "/" : "", name, suffix);
+}
+
+/* --- the run's directory --- */
+
+static int write_if_other(const struct run *r, const char *name, const char *text,
+                          struct rn_err *err)
+{
+    if (!text)
+        return RN_OK;
+    char *path = in_run(r, "", name, ""), *old = NULL;
+    size_t n = 0;
+    enum { COPY_CAP = 64 << 20 };
+    bool same = rn_exists(path) && rn_file_read(path, COPY_CAP, &old, &n, NULL) == RN_OK &&
+                n == strlen(text) && memcmp(old, text, n) == 0;
+    int rc = same ? RN_OK : rn_file_write(path, text, strlen(text), err);
+    free(old);
+    free(path);
+    return rc;
+}
+
+static int make_dirs(const struct run *r, struct rn_err *err)
+{
+    static const char *const folders[] = {"metrics", "log", "stages"};
+    RN_TRY(rn_mkdirs(r->plan.store, err));
+    int rc = RN_OK;
+    for (size_t i = 0; i < RN_COUNT(folders) && rc == RN_OK; i++) {
+        char *dir = in_run(r, "", folders[i], "");
+        rc = rn_mkdirs(dir, err);
+        free(dir);
+    }
+    return rc;
+}
+
+static int take_run_lock(struct run *r, struct rn_err *err)
+{
+    char *path = in_run(r, "", ".lock", "");
+    char *what = rn_xprintf("run '%s'", r->plan.p->tag);
+    int rc = rn_lock_take(&r->lock, path, what, err);
+    free(what);
+    free(path);
+    return rc;
+}
+
+static int open_run(struct run *r, struct rn_err *err)
+{
+    const struct rn_pipeline *p = r->plan.p;
+    RN_TRY(make_dirs(r, err));
+    RN_TRY(take_run_lock(r, err));
+    RN_TRY(write_if_other(r, "pipeline.yaml", p->text, err));
+    RN_TRY(write_if_other(r, "resolved.yaml", r->plan.how->resolved_yaml, err));
+    char *path = in_run(r, "", "journal.jsonl", "");
+    int rc = rn_journal_open(&r->journal, path, err);
+    free(path);
+    RN_TRY(rc);
+    json_t *stages = json_array();
+    for (size_t i = 0; i < p->n_stages; i++)
+        json_array_append_new(stages, json_string(p->stages[i].name));
+    return rn_journal_add(&r->journal,
+                          json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:o}", "event", "run",
+                                    "tag", p->tag, "pipeline", p->name, "path", p->path, "profile",
+                                    p->profile ? p->profile : "", "device", r->plan.how->device,
+                                    "threads", r->plan.how->threads, "version", RUNNEL_VERSION,
+                                    "stages", stages),
+                          err);
+}
+
+/* runs/<tag>/stages/<stage> -> ../../.store/<entry>; relative, so that runs/ can be moved. */
+static int link_stage(struct run *r, size_t i, struct rn_err *err)
+{
+    char old[512], *path = in_run(r, "stages", r->plan.p->stages[i].name, "");
+    char *target = rn_xprintf("../../.store/%s", r->plan.nodes[i].entry->name);
+    char *tmp = in_run(r, "stages", ".link", ".tmp");
+    ssize_t n = readlink(path, old, sizeof old);
+    int rc = RN_OK;
+    if (n != (ssize_t)strlen(target) || memcmp(old, target, (size_t)n) != 0) {
+        unlink(tmp);
+        rc = symlink(target, tmp) == 0 ? rn_rename(tmp, path, err)
+                                       : rn_fail_errno(err, RN_PATH(path), "cannot link");
+    }
+    free(tmp);
+    free(target);
+    free(path);
+    return rc;
+}
+
+/* --- journal --- */
+
+static json_t *stage_record(const struct run *r, size_t i, const char *event)
+{
+    const struct rn_planned *n = &r->plan.nodes[i];
+    const struct rn_pstage *s = &r->plan.p->stages[i];
+    return json_pack("{s:s, s:s, s:s, s:s, s:s}", "event", event, "stage", s->name, "kind",
+                     s->stage->kind, "progress", n->keys.progress, "out", n->keys.out);
+}
+
+static json_t *output_digests(const struct rn_stored *e)
+{
+    json_t *digests = json_object();
+    for (size_t i = 0; i < e->n_outputs; i++)
+        json_object_set_new(digests, e->outputs[i].name, json_string(e->outputs[i].digest));
+    return digests;
+}
+
+static int record_kept(struct run *r, size_t i, struct rn_err *err)
+{
+    const struct rn_planned *n = &r->plan.nodes[i];
+    const json_t *last = rn_journal_last(r->plan.journal, r->plan.p->stages[i].name, "done|kept");
+    json_t *record = stage_record(r, i, "kept");
+    json_object_set_new(record, "outputs", output_digests(n->entry));
+    if (n->stale)
+        json_object_set_new(record, "accepted_stale", json_string(n->entry->name));
+    if (!n->stale && strcmp(rn_json_str(last, "out", ""), n->keys.out) == 0) {
+        json_decref(record); /* known already: a run without work writes one line */
+        return RN_OK;
+    }
+    return rn_journal_add(&r->journal, record, err);
+}
+
+/* --- telling --- */
+
+static void tell_event(struct run *r, size_t i, const char *what, double wall_s)
+{
+    const struct rn_planned *n = &r->plan.nodes[i];
+    rn_ui_event(r->ui,
+                json_pack("{s:s, s:s, s:s, s:s, s:f, s:O*}", "event", "stage", "stage",
+                          r->plan.p->stages[i].name, "state", what, "reason", n->reason, "wall_s",
+                          wall_s, "metrics", n->entry ? rn_stored_metrics(n->entry) : NULL));
+}
+
+/* "tokenizer (2 files, 13 KiB), val (1 file, 1.2 MiB)" */
+static void describe_outputs(struct rn_str *s, const struct rn_stored *e)
+{
+    enum { SHOWN = 3 };
+    for (size_t i = 0; i < e->n_outputs && i < SHOWN; i++) {
+        const struct rn_artifact *a = &e->outputs[i];
+        char size[32];
+        double bytes = 0;
+        for (size_t f = 0; f < a->n_files; f++)
+            bytes += (double)a->files[f].size_bytes;
+        rn_str_printf(s, "%s%s (%zu file%s, %s)", i ? ", " : "", a->name, a->n_files,
+                      a->n_files == 1 ? "" : "s", rn_show_bytes(size, bytes));
+    }
+    if (e->n_outputs > SHOWN)
+        rn_str_printf(s, " and %zu more", e->n_outputs - SHOWN);
+}
+
+/* Whether a final value belongs in the one line about a stage: scores and the like. */
+static bool is_headline(const struct rn_pstage *s, const char *name)
+{
+    const struct rn_metric *m = s->stage->metrics;
+    while (m && m->name && strcmp(m->name, name) != 0)
+        m++;
+    return m && m->name ? m->better != 0 : strchr(name, '.') != NULL;
+}
+
+static void describe_metrics(struct rn_str *s, const struct rn_pstage *stage, const json_t *metrics)
+{
+    const char *name;
+    json_t *value;
+    int shown = 0;
+    json_object_foreach((json_t *)metrics, name, value) if (is_headline(stage, name) &&
+                                                            json_is_number(value) &&
+                                                            shown++ < HEADLINES)
+        rn_str_printf(s, ", %s %.4g", name, json_number_value(value));
+}
+
+static void tell_kept(struct run *r, size_t i)
+{
+    const struct rn_planned *n = &r->plan.nodes[i];
+    struct rn_str s = {0};
+    if (n->stale)
+        rn_str_printf(&s, "kept     %s", n->reason);
+    else {
+        rn_str_puts(&s, "kept     ");
+        describe_outputs(&s, n->entry);
+        describe_metrics(&s, &r->plan.p->stages[i], rn_stored_metrics(n->entry));
+    }
+    rn_ui_stage(r->ui, n->stale ? '!' : '=', r->plan.p->stages[i].name, "%s", s.p);
+    rn_str_release(&s);
+    tell_event(r, i, "kept", 0);
+}
+
+static void tell_start(struct run *r, size_t i)
+{
+    const struct rn_planned *n = &r->plan.nodes[i];
+    bool resumed = n->action == RN_ACT_RESUME;
+    rn_ui_stage(r->ui, '>', r->plan.p->stages[i].name, "%-8s %s", resumed ? "resumes" : "runs",
+                n->reason);
+    tell_event(r, i, resumed ? "resumed" : "started", 0);
+}
+
+static void tell_done(const struct work *w, double wall_s)
+{
+    char time[32];
+    struct rn_str s = {0};
+    if (w->stage->stage->trains && w->metrics.step >= 0)
+        rn_str_printf(&s, "trained  %lld steps", (long long)w->metrics.step);
+    else {
+        rn_str_puts(&s, "made     ");
+        describe_outputs(&s, w->node->entry);
+    }
+    describe_metrics(&s, w->stage, rn_stored_metrics(w->node->entry));
+    rn_ui_stage(w->run->ui, '+', w->stage->name, "%s, %s", s.p, rn_show_time(time, wall_s));
+    rn_str_release(&s);
+    tell_event(w->run, w->index, "done", wall_s);
+}
+
+static void tell_how_to_continue(struct run *r)
+{
+    if (r->plan.how->command)
+        rn_ui_say(r->ui, "to continue:  %s", r->plan.how->command);
+}
+
+static void tell_failure(struct work *w, const struct rn_err *err)
+{
+    struct run *r = w->run;
+    rn_ui_stage(r->ui, '-', w->stage->name, "failed   %s", err->msg);
+    char *tail = rn_stagelog_tail(&w->log, TAIL_LINES);
+    if (*tail)
+        rn_ui_say(r->ui, "last lines of %s:", w->log.path);
+    for (char *line = tail, *end; *line; line = end + 1) {
+        end = line + strcspn(line, "\n");
+        rn_ui_say(r->ui, "  %.*s", (int)(end - line), line);
+        if (!*end)
+            break;
+    }
+    free(tail);
+    tell_how_to_continue(r);
+    tell_event(r, w->index, "failed", rn_clock_s() - w->start_s);
+}
+
+/* --- one stage --- */
+
+/* Final values that belong to the result, not to the machine. */
+static json_t *final_metrics(const struct work *w)
+{
+    json_t *final = json_object(), *value;
+    const char *name;
+    json_object_foreach(w->metrics.last, name,
+                        value) if (!rn_metric_of_machine(w->stage->stage->metrics, name))
+        json_object_set(final, name, value);
+    return final;
+}
+
+/* Numbers of earlier steps may lie with another tag that worked on the same key. */
+static int fetch_metrics(struct run *r, size_t i, struct rn_err *err)
+{
+    const struct rn_planned *n = &r->plan.nodes[i];
+    const char *stage = r->plan.p->stages[i].name;
+    const json_t *mine = rn_journal_last(r->plan.journal, stage, "started|done|kept");
+    char *path = in_run(r, "metrics", stage, ".jsonl");
+    bool have = rn_exists(path) && strcmp(rn_json_str(mine, "progress", ""), n->keys.progress) == 0;
+    char *other =
+        have ? NULL : rn_runs_metrics_of(r->plan.how->runs, n->keys.progress, r->plan.p->tag);
+    char *text = NULL;
+    size_t size;
+    enum { METRICS_CAP = 1 << 30 };
+    int rc = RN_OK;
+    if (other && rn_file_read(other, METRICS_CAP, &text, &size, NULL) == RN_OK)
+        rc = rn_file_write(path, text, size, err);
+    free(text);
+    free(other);
+    free(path);
+    return rc;
+}
+
+static int open_metrics(struct work *w, struct rn_err *err)
+{
+    char *path = in_run(w->run, "metrics", w->stage->name, ".jsonl");
+    int rc = fetch_metrics(w->run, w->index, err);
+    if (rc == RN_OK)
+        rc = rn_metrics_open(&w->metrics, path, err);
+    free(path);
+    RN_TRY(rc);
+    return w->node->action == RN_ACT_RESUME ? RN_OK : rn_metrics_cut(&w->metrics, 0, err);
+}
+
+/* Checkpoints of a forced stage: gone, after consent. The lock stays, it is held. */
+static int clear_work(const struct work *w, struct rn_err *err)
+{
+    DIR *d = opendir(w->dir);
+    if (!d)
+        return rn_fail_errno(err, RN_PATH(w->dir), "cannot list");
+    int rc = RN_OK;
+    for (struct dirent *e; rc == RN_OK && (e = readdir(d));) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
+            strcmp(e->d_name, ".lock") == 0)
+            continue;
+        char *path = rn_join(w->dir, e->d_name);
+        rc = rn_remove_tree(path, err);
+        free(path);
+    }
+    closedir(d);
+    return rc;
+}
+
+static int lock_work(struct work *w, struct rn_err *err)
+{
+    char *path = rn_join(w->dir, ".lock");
+    char *what = rn_xprintf("stage '%s'", w->stage->name);
+    int rc = rn_mkdirs(w->dir, err);
+    if (rc == RN_OK)
+        rc = rn_lock_take(&w->lock, path, what, err);
+    free(what);
+    free(path);
+    return rc;
+}
+
+/* Takes the .work directory, empties it where the stage was forced, empties the attempt. */
+static int open_work(struct work *w, struct rn_err *err)
+{
+    RN_TRY(lock_work(w, err));
+    if (rn_in_list(w->run->plan.how->force, w->stage->name))
+        RN_TRY(clear_work(w, err));
+    char *key = rn_join(w->dir, "key.json");
+    int rc = rn_exists(key) ? RN_OK : rn_json_write(key, w->node->keys.doc, err);
+    free(key);
+    RN_TRY(rc);
+    RN_TRY(rn_remove_tree(w->attempt, err));
+    RN_TRY(rn_mkdirs(w->attempt, err));
+    return open_metrics(w, err);
+}
+
+/* A stage that does not train leaves no .work behind. */
+static void close_work(struct work *w, bool done)
+{
+    rn_metrics_close(&w->metrics);
+    if (done && !w->stage->stage->trains)
+        rn_remove_tree(w->dir, NULL);
+    rn_lock_release(&w->lock);
+}
+
+static int call_stage(struct work *w, struct rn_err *err)
+{
+    struct run *r = w->run;
+    struct rn_runner runner = {&r->plan, w->index, &w->metrics, r->ui};
+    struct rn_job job = rn_plan_job(&r->plan, &runner);
+    struct rn_log log = rn_stagelog_log(&w->log);
+    job.out_dir = w->attempt;
+    job.log = &log;
+    job.resume_from = w->node->action == RN_ACT_RESUME ? r->plan.how->resume_from : NULL;
+    int rc = w->stage->stage->run(&job, w->stage->cfg, err);
+    if (rc != RN_OK && err->code == RN_OK)
+        rc = rn_fail(err, (enum rn_code)rc, RN_NOWHERE, "%s", rn_code_word((enum rn_code)rc));
+    return rc;
+}
+
+static int publish(struct work *w, struct rn_err *err)
+{
+    struct rn_plan *plan = &w->run->plan;
+    json_t *final = final_metrics(w);
+    rn_metrics_offset(&w->metrics); /* the numbers are on disk before the outputs are */
+    int rc = rn_store_publish(plan->store, w->attempt, w->stage, &w->node->keys, final, err);
+    json_decref(final);
+    RN_TRY(rc);
+    RN_TRY(rn_store_load(&w->node->entry, plan->store, w->stage->stage->kind, w->node->keys.out,
+                         RN_VERIFY_SIZE, err));
+    return link_stage(w->run, w->index, err);
+}
+
+static int record_done(struct work *w, double wall_s, struct rn_err *err)
+{
+    json_t *record = stage_record(w->run, w->index, "done");
+    json_object_set_new(record, "wall_s", json_real(wall_s));
+    if (w->metrics.step > 0)
+        json_object_set_new(record, "steps", json_integer((json_int_t)w->metrics.step));
+    json_object_set_new(record, "outputs", output_digests(w->node->entry));
+    return rn_journal_add(&w->run->journal, record, err);
+}
+
+/* The stage ended badly; the journal's own trouble does not replace the reason. */
+static void record_end(struct work *w, int rc, const struct rn_err *err)
+{
+    json_t *record = stage_record(w->run, w->index, rc == RN_ESTOPPED ? "interrupted" : "failed");
+    json_object_set_new(record, "wall_s", json_real(rn_clock_s() - w->start_s));
+    json_object_set_new(record, "code", json_integer(rn_code_exit((enum rn_code)rc)));
+    json_object_set_new(record, "message", json_stringn_nocheck(err->msg, strlen(err->msg)));
+    rn_journal_add(&w->run->journal, record, NULL);
+}
+
+static int start_and_run(struct work *w, struct rn_err *err)
+{
+    json_t *record = stage_record(w->run, w->index, "started");
+    json_object_set_new(record, "step", json_integer((json_int_t)w->node->cost.resume_step));
+    json_object_set_new(record, "reason", json_string(w->node->reason));
+    RN_TRY(rn_journal_add(&w->run->journal, record, err));
+    RN_TRY(open_work(w, err));
+    RN_TRY(call_stage(w, err));
+    return publish(w, err);
+}
+
+static void tell_end(struct work *w, int rc, const struct rn_err *err)
+{
+    if (rc != RN_ESTOPPED) {
+        tell_failure(w, err);
+        return;
+    }
+    rn_ui_stage(w->run->ui, '!', w->stage->name, "stopped  %s",
+                w->stage->stage->trains ? "saved; the same command continues here"
+                                        : "the same command does it again");
+    tell_how_to_continue(w->run);
+    tell_event(w->run, w->index, "interrupted", rn_clock_s() - w->start_s);
+}
+
+static int make_stage(struct run *r, size_t i, struct rn_err *err)
+{
+    const struct rn_pstage *s = &r->plan.p->stages[i];
+    struct rn_planned *n = &r->plan.nodes[i];
+    struct work w = {.run = r, .index = i, .stage = s, .node = n, .lock = {-1}};
+    char *log = in_run(r, "log", s->name, ".log");
+    w.start_s = rn_clock_s();
+    w.dir = rn_store_path(r->plan.store, s->stage->kind, n->keys.progress, ".work");
+    w.attempt = rn_store_path(r->plan.store, s->stage->kind, n->keys.out, ".attempt");
+    tell_start(r, i);
+    int rc = rn_stagelog_open(&w.log, log, s->name, r->ui, err);
+    if (rc == RN_OK)
+        rc = start_and_run(&w, err);
+    double wall_s = rn_clock_s() - w.start_s;
+    if (rc == RN_OK)
+        rc = record_done(&w, wall_s, err);
+    if (rc == RN_OK)
+        tell_done(&w, wall_s);
+    else {
+        record_end(&w, rc, err);
+        tell_end(&w, rc, err);
+    }
+    close_work(&w, rc == RN_OK);
+    rn_stagelog_close(&w.log);
+    free(w.attempt);
+    free(w.dir);
+    free(log);
+    return rc;
+}
+
+/* --- consent --- */
+
+static bool asked_and_agreed(const struct run *r, size_t i)
+{
+    char spent[32], answer[16] = "";
+    if (!r->plan.how->ask)
+        return false;
+    rn_ui_say(r->ui, "stage '%s' runs from the start (%s) and puts %s of work aside. Go on? [y/N]",
+              r->plan.p->stages[i].name, r->plan.nodes[i].reason,
+              rn_show_time(spent, r->plan.nodes[i].spent_s));
+    return fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+static int need_consent(struct run *r, size_t i, struct rn_err *err)
+{
+    char spent[32];
+    const struct rn_planned *n = &r->plan.nodes[i];
+    const char *stage = r->plan.p->stages[i].name;
+    if (!n->consent || asked_and_agreed(r, i))
+        return RN_OK;
+    int rc = rn_fail(err, RN_EUSAGE, r->plan.p->stages[i].at,
+                     "stage '%s' would run from the start (%s) and put %s of work aside", stage,
+                     n->reason, rn_show_time(spent, n->spent_s));
+    rn_hint(err, "if that is meant, add --yes=%s", stage);
+    return rc;
+}
+
+static int fail_blocked(struct run *r, size_t i, struct rn_err *err)
+{
+    const struct rn_planned *n = &r->plan.nodes[i];
+    const char *stage = r->plan.p->stages[i].name;
+    int rc = rn_fail(err, RN_EUSAGE, r->plan.p->stages[i].at, "stage '%s' %s", stage, n->reason);
+    rn_hint(err, "make it: runnel run %s --until %s; or take what there is: --accept-stale",
+            r->plan.p->path, stage);
+    return rc;
+}
+
+/* --- the run --- */
+
+static int keep_stage(struct run *r, size_t i, struct rn_err *err)
+{
+    r->n_kept++;
+    RN_TRY(link_stage(r, i, err));
+    RN_TRY(record_kept(r, i, err));
+    RN_TRY(fetch_metrics(r, i, err));
+    tell_kept(r, i);
+    return RN_OK;
+}
+
+static int check_gates(struct run *r, size_t i, struct rn_err *err)
+{
+    const struct rn_pstage *s = &r->plan.p->stages[i];
+    char *path = in_run(r, "metrics", s->name, ".jsonl");
+    json_t *lines = s->n_gates ? rn_metrics_read(path) : json_array(), *more = json_object();
+    for (size_t l = 0; l < json_array_size(lines); l++)
+        json_object_update(more, json_array_get(lines, l));
+    int rc = rn_gates_check(s, rn_stored_metrics(r->plan.nodes[i].entry), more, err);
+    json_decref(more);
+    json_decref(lines);
+    free(path);
+    if (rc == RN_OK)
+        return RN_OK;
+    json_t *record = stage_record(r, i, "gate");
+    json_object_set_new(record, "message", json_string(err->msg));
+    rn_journal_add(&r->journal, record, NULL);
+    rn_ui_stage(r->ui, '-', s->name, "gate     %s", err->msg);
+    tell_event(r, i, "gate", 0);
+    return rc;
+}
+
+static int do_stage(struct run *r, size_t i, struct rn_err *err)
+{
+    struct rn_planned *n = &r->plan.nodes[i];
+    RN_TRY(rn_plan_decide(&r->plan, i, err));
+    if (n->action == RN_ACT_SKIP)
+        return RN_OK;
+    if (n->action == RN_ACT_BLOCKED && !n->gated)
+        return fail_blocked(r, i, err);
+    if (n->entry)
+        RN_TRY(keep_stage(r, i, err));
+    else {
+        RN_TRY(need_consent(r, i, err));
+        RN_TRY(make_stage(r, i, err));
+        r->n_made++;
+    }
+    return n->stale ? RN_OK : check_gates(r, i, err);
+}
+
+static int do_stages(struct run *r, struct rn_err *err)
+{
+    for (size_t i = 0; i < r->plan.p->n_stages; i++) {
+        if (rn_signals_stopping()) {
+            tell_how_to_continue(r);
+            return rn_fail(err, RN_ESTOPPED, RN_NOWHERE, "stopped before stage '%s'",
+                           r->plan.p->stages[i].name);
+        }
+        RN_TRY(do_stage(r, i, err));
+    }
+    return RN_OK;
+}
+
+/* The last stage that made a model, to talk to. */
+static const char *last_model(const struct run *r)
+{
+    for (size_t i = r->plan.p->n_stages; i-- > 0;)
+        for (size_t o = 0; r->plan.nodes[i].entry && o < r->plan.nodes[i].entry->n_outputs; o++)
+            if (strcmp(r->plan.nodes[i].entry->outputs[o].kind, "model") == 0)
+                return r->plan.p->stages[i].name;
+    return NULL;
+}
+
+static void tell_summary(struct run *r)
+{
+    char time[32];
+    const char *tag = r->plan.p->tag, *model = last_model(r);
+    rn_ui_event(r->ui, json_pack("{s:s, s:s, s:s, s:i, s:i, s:f}", "event", "end", "tag", tag,
+                                 "dir", r->plan.run_dir, "made", (int)r->n_made, "kept",
+                                 (int)r->n_kept, "wall_s", rn_clock_s() - r->start_s));
+    if (r->n_made)
+        rn_ui_say(r->ui, "\ndone in %s: %zu made, %zu kept",
+                  rn_show_time(time, rn_clock_s() - r->start_s), r->n_made, r->n_kept);
+    else
+        rn_ui_say(r->ui, "\nnothing to do: all %zu stages are up to date", r->n_kept);
+    rn_ui_say(r->ui, "  outputs    %s/stages/", r->plan.run_dir);
+    rn_ui_say(r->ui, "  numbers    runnel metrics %s --to csv", tag);
+    if (model)
+        rn_ui_say(r->ui, "  ask it     runnel sample %s:%s", tag, model);
+}
+
+static void close_run(struct run *r)
+{
+    rn_journal_close(&r->journal);
+    rn_lock_release(&r->lock);
+    rn_plan_release(&r->plan);
+}
+
+int rn_run(const struct rn_pipeline *p, const struct rn_run_how *how, struct rn_ui *ui,
+           struct rn_err *err)
+{
+    struct run r = {.ui = ui, .journal = {.fd = -1}, .lock = {-1}, .start_s = rn_clock_s()};
+    int rc = rn_plan_init(&r.plan, p, how, err);
+    if (rc == RN_OK)
+        rc = open_run(&r, err);
+    if (rc == RN_OK) {
+        rn_ui_say(ui, "%s  (%s, %zu stages, %s, %d thread%s)", p->tag, p->path, p->n_stages,
+                  how->device, how->threads, how->threads == 1 ? "" : "s");
+        rn_ui_event(ui, json_pack("{s:s, s:i, s:s, s:s, s:i}", "event", "run", "schema", 1, "tag",
+                                  p->tag, "dir", r.plan.run_dir, "stages", (int)p->n_stages));
+        rc = do_stages(&r, err);
+    }
+    if (rc == RN_OK)
+        tell_summary(&r);
+    close_run(&r);
+    return rc;
+}

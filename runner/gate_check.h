@@ -1,0 +1,14 @@
+/* runner/gate_check.h - the bounds a stage's final metrics must keep. A gate that is not met ends the run
+ * with exit 9; the outputs stay. */
+#ifndef RN_GATE_CHECK_H
+#define RN_GATE_CHECK_H
+
+#include "pipeline.h"
+
+/* RN_OK, or RN_EGATE at the first gate that does not hold, with what was measured.
+ * metrics: {name: number, or null for not finite}; `more` is asked for names it lacks; may be NULL.
+ */
+int rn_gates_check(const struct rn_pstage *, const json_t *metrics, const json_t *more,
+                   struct rn_err *);
+
+#endif

@@ -1,0 +1,34 @@
+/* runner/journal.h - what happened in a run, one checksummed JSON line per transition.
+ *
+ *     RN_TRY(rn_journal_open(&j, "runs/smoke/journal.jsonl", err));
+ *     RN_TRY(rn_journal_add(&j, json_pack("{s:s, s:s}", "event", "started", "stage", "base"),
+ * err)); rn_journal_close(&j);
+ *
+ * `started` is on disk before a stage's first side effect, `done` only after its outputs have their
+ * final name: a process killed anywhere leaves `started` without an end, never a false `done`.
+ * Every line carries "time" and "sum", the first 16 hex digits of the sha256 of the rest. A torn or
+ * damaged line is passed over by readers. */
+#ifndef RN_JOURNAL_H
+#define RN_JOURNAL_H
+
+#include "json.h"
+
+struct rn_journal {
+    int fd;
+    char *path; /* owned */
+    bool torn;  /* the last line has no end */
+};
+
+int rn_journal_open(struct rn_journal *, const char *path, struct rn_err *);
+/* Takes over `record` (may be NULL: RN_ENOMEM), adds time and sum, writes and syncs. */
+int rn_journal_add(struct rn_journal *, json_t *record, struct rn_err *);
+void rn_journal_close(struct rn_journal *); /* safe when not open */
+
+/* All whole records, oldest first: a new array, empty if there is no such file. Writes nothing. */
+json_t *rn_journal_read(const char *path);
+/* The newest record of a stage with one of the events ("done|interrupted"); borrowed, or NULL. */
+json_t *rn_journal_last(const json_t *records, const char *stage, const char *events);
+/* Seconds of work recorded for a progress key. */
+double rn_journal_spent(const json_t *records, const char *progress);
+
+#endif

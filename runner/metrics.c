@@ -1,0 +1,197 @@
+#include "metrics.h"
+
+#include "file.h"
+#include "str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { METRICS_CAP = 1 << 30 };
+
+/* --- reading --- */
+
+/* Calls each(ctx, line) for every whole line that is an object, with the file's size up to its end.
+ */
+static void each_line(const char *path, void (*each)(void *, json_t *, int64_t), void *ctx)
+{
+    char *text;
+    size_t n;
+    if (rn_file_read(path, METRICS_CAP, &text, &n, NULL) != RN_OK)
+        return;
+    for (char *line = text, *end; (end = memchr(line, '\n', n - (size_t)(line - text)));
+         line = end + 1) {
+        json_t *doc = NULL;
+        if (rn_json_parse(line, (size_t)(end - line), RN_NOWHERE, &doc, NULL) == RN_OK &&
+            json_is_object(doc))
+            each(ctx, doc, (int64_t)(end + 1 - text));
+        json_decref(doc);
+    }
+    free(text);
+}
+
+static void append_line(void *ctx, json_t *line, int64_t end_bytes)
+{
+    (void)end_bytes;
+    json_array_append(ctx, line);
+}
+
+json_t *rn_metrics_read(const char *path)
+{
+    json_t *lines = json_array();
+    each_line(path, append_line, lines);
+    return lines;
+}
+
+/* --- writing --- */
+
+static void take(struct rn_metrics *m, const json_t *line)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)line, name,
+                        value) if (strcmp(name, "step") != 0 && strcmp(name, "time") != 0)
+        json_object_set(m->last, name, value);
+    m->step = rn_json_int(line, "step", m->step);
+    m->lines++;
+}
+
+struct recount {
+    struct rn_metrics *m;
+    int64_t lines_max;
+};
+
+static void recount_line(void *ctx, json_t *line, int64_t end_bytes)
+{
+    struct recount *r = ctx;
+    if (r->m->lines >= r->lines_max)
+        return;
+    take(r->m, line);
+    r->m->size_bytes = end_bytes;
+}
+
+/* Reads the file again, at most lines_max lines, and cuts the rest (a torn tail at least). */
+static int restart(struct rn_metrics *m, int64_t lines_max, struct rn_err *err)
+{
+    struct recount r = {m, lines_max};
+    m->lines = m->size_bytes = 0;
+    m->step = -1;
+    json_object_clear(m->last);
+    each_line(m->path, recount_line, &r);
+    if (rn_file_size(m->path) != m->size_bytes && ftruncate(m->fd, (off_t)m->size_bytes) != 0)
+        return rn_fail_errno(err, RN_PATH(m->path), "cannot cut");
+    return RN_OK;
+}
+
+int rn_metrics_open(struct rn_metrics *m, const char *path, struct rn_err *err)
+{
+    *m = (struct rn_metrics){.fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)};
+    if (m->fd < 0)
+        return rn_fail_errno(err, RN_PATH(path), "cannot open");
+    m->path = rn_xdup(path);
+    m->last = json_object();
+    return restart(m, INT64_MAX, err);
+}
+
+void rn_metrics_close(struct rn_metrics *m)
+{
+    if (!m->path)
+        return;
+    close(m->fd);
+    free(m->path);
+    json_decref(m->last);
+    *m = (struct rn_metrics){.fd = -1};
+}
+
+static json_t *finite_or_null(double v)
+{
+    return isfinite(v) ? json_real(v) : json_null();
+}
+
+/* Written by hand: step, time and the values in the caller's order, which a reader likes. */
+static json_t *make_line(int64_t step, const struct rn_metric_value *v, size_t n)
+{
+    json_t *line = json_object();
+    json_object_set_new(line, "step", json_integer(step));
+    json_object_set_new(line, "time", json_real(floor(rn_time_s() * 1e3) / 1e3));
+    for (size_t i = 0; i < n; i++)
+        json_object_set_new(line, v[i].name, finite_or_null(v[i].value));
+    return line;
+}
+
+/* One write of one line; what a full disk left of it is cut off again. */
+static bool put(struct rn_metrics *m, const char *text, size_t n)
+{
+    size_t done = 0;
+    while (done < n) {
+        ssize_t got = rn_io.write(m->fd, text + done, n - done);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0) {
+            if (done > 0 && ftruncate(m->fd, (off_t)m->size_bytes) != 0)
+                errno = EIO; /* a torn tail: readers pass over it */
+            return false;
+        }
+        done += (size_t)got;
+    }
+    m->size_bytes += (int64_t)n;
+    return true;
+}
+
+void rn_metrics_add(struct rn_metrics *m, int64_t step, const struct rn_metric_value *v, size_t n)
+{
+    json_t *line = make_line(step, v, n);
+    char *text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    RN_ASSERT(text);
+    size_t size = strlen(text);
+    text[size] = '\n'; /* in place of the NUL */
+    bool written = put(m, text, size + 1);
+    take(m, line);
+    if (!written) {
+        m->lines--;
+        m->lost++;
+    }
+    free(text);
+    json_decref(line);
+}
+
+int64_t rn_metrics_offset(struct rn_metrics *m)
+{
+    if (rn_io.fsync(m->fd) != 0)
+        m->lost++;
+    return m->lines;
+}
+
+int rn_metrics_cut(struct rn_metrics *m, int64_t offset, struct rn_err *err)
+{
+    RN_TRY(restart(m, offset < 0 ? 0 : offset, err));
+    if (rn_io.fsync(m->fd) != 0)
+        return rn_fail_errno(err, RN_PATH(m->path), "cannot sync");
+    return RN_OK;
+}
+
+/* --- which values are the machine's --- */
+
+static bool unit_of_machine(const char *unit)
+{
+    static const char *const units[] = {"s", "ms", "min", "h", "bytes", "MiB", "GiB", "W", "%peak"};
+    for (size_t i = 0; unit && i < RN_COUNT(units); i++)
+        if (strcmp(unit, units[i]) == 0)
+            return true;
+    return unit && rn_ends_with(unit, "/s");
+}
+
+bool rn_metric_of_machine(const struct rn_metric *table, const char *name)
+{
+    static const char *const names[] = {"dt_ms", "tok_per_sec", "mfu", "total_time_min"};
+    for (size_t i = 0; i < RN_COUNT(names); i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    for (; table && table->name; table++)
+        if (strcmp(table->name, name) == 0)
+            return unit_of_machine(table->unit);
+    return false;
+}

@@ -1,0 +1,87 @@
+/* runner/plan.h - what each stage of a pipeline will do, and why.
+ *
+ *     struct rn_plan plan;
+ *     RN_TRY(rn_plan_init(&plan, pipeline, &how, err));
+ *     for (size_t i = 0; i < pipeline->n_stages; i++)
+ *         RN_TRY(rn_plan_decide(&plan, i, err));
+ *     show(plan.nodes[i].action, plan.nodes[i].reason);
+ *     rn_plan_release(&plan);
+ *
+ * Deciding takes no lock and writes not a byte. Stages are decided in running order; `run` decides
+ * each one when it gets there, with what the earlier ones really made, which is how an input that
+ * comes out the same again keeps everything after it. */
+#ifndef RN_PLAN_H
+#define RN_PLAN_H
+
+#include "store.h"
+
+struct rn_ui;
+struct rn_metrics;
+
+/* What the command line asks of `plan` and `run`. Lists are NULL-ended or NULL. */
+struct rn_run_how {
+    const char *runs; /* the runs directory */
+    const char *from, *until, *only, *resume_from, *device;
+    const char *const *force, *const *yes; /* stages */
+    bool accept_stale, offline, locked;
+    bool ask; /* a person at a terminal can be asked for consent */
+    int threads;
+    enum rn_verify verify;
+    const char *resolved_yaml; /* for runs/<tag>/resolved.yaml */
+    const char *command;       /* what continues this run, for messages */
+};
+
+enum rn_action {                 /* symbol in front of the stage */
+                 RN_ACT_KEEP,    /* =  its outputs are in the store */
+                 RN_ACT_RUN,     /* +  from the start */
+                 RN_ACT_RESUME,  /* >  from a checkpoint */
+                 RN_ACT_BLOCKED, /* -  an input is missing, or its gate is not met */
+                 RN_ACT_SKIP,    /*    not asked for */
+};
+
+struct rn_planned {
+    enum rn_action action;
+    bool consent;     /* the run would throw away costly work: needs --yes=STAGE */
+    bool stale;       /* kept although not what the pipeline asks for (--accept-stale) */
+    bool gated;       /* kept, but a gate is not met */
+    bool keyed;       /* keys are known: all inputs exist */
+    bool damaged;     /* an entry stands under the key and does not verify */
+    char reason[320]; /* one line */
+    double spent_s;   /* recorded work on what would be thrown away or continued */
+    double time_s;    /* expected, from the last run of the same work; 0: unknown */
+    struct rn_keys keys;
+    struct rn_stored *entry;           /* outputs; NULL until they exist */
+    const struct rn_artifact **inputs; /* one per edge; NULL where absent */
+    struct rn_estimate cost;           /* resume_step >= 0: the checkpoint that is continued */
+};
+
+struct rn_plan {
+    const struct rn_pipeline *p;
+    const struct rn_run_how *how;
+    struct rn_arena arena;
+    const char *run_dir, *store, *lock_path; /* runs/<tag>, runs/.store, pins */
+    json_t *journal;                         /* of this tag, as it was at init */
+    struct rn_planned *nodes;                /* one per stage */
+};
+
+/* RN_EUSAGE: an option names no stage. */
+int rn_plan_init(struct rn_plan *, const struct rn_pipeline *, const struct rn_run_how *,
+                 struct rn_err *);
+void rn_plan_release(struct rn_plan *);
+/* Fails only where no decision can be made: a local file that cannot be read, a slice without
+ * files, inputs that do not fit. */
+int rn_plan_decide(struct rn_plan *, size_t stage, struct rn_err *);
+
+/* Behind job.runner: who the calls of a stage reach. */
+struct rn_runner {
+    struct rn_plan *plan;
+    size_t stage;
+    struct rn_metrics *metrics; /* NULL while planning */
+    struct rn_ui *ui;           /* NULL while planning */
+};
+/* A job with everything but directories and log; strings live in the plan's arena. */
+struct rn_job rn_plan_job(struct rn_plan *, struct rn_runner *);
+
+bool rn_in_list(const char *const *list, const char *word);
+
+#endif

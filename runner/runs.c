@@ -1,0 +1,182 @@
+#define _GNU_SOURCE
+#include "runs.h"
+
+#include "file.h"
+#include "journal.h"
+#include "mem.h"
+#include "str.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static bool has_journal(const char *dir)
+{
+    char *path = rn_join(dir, "journal.jsonl");
+    bool has = rn_file_size(path) >= 0;
+    free(path);
+    return has;
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+char **rn_runs_tags(const char *runs)
+{
+    char **tags = NULL;
+    size_t n = 0, cap = 0;
+    DIR *d = opendir(runs);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        if (e->d_name[0] == '.')
+            continue;
+        char *dir = rn_join(runs, e->d_name);
+        if (has_journal(dir))
+            RN_PUSH(tags, n, cap, rn_xdup(e->d_name));
+        free(dir);
+    }
+    if (d)
+        closedir(d);
+    if (n)
+        qsort(tags, n, sizeof *tags, by_text);
+    RN_PUSH(tags, n, cap, NULL);
+    return tags;
+}
+
+void rn_runs_free_tags(char **tags)
+{
+    for (char **t = tags; t && *t; t++)
+        free(*t);
+    free(tags);
+}
+
+int rn_runs_find(const char *runs, const char *arg, char **dir, struct rn_err *err)
+{
+    *dir = strchr(arg, '/') ? NULL : rn_join(runs, arg);
+    if (*dir && has_journal(*dir))
+        return RN_OK;
+    free(*dir);
+    *dir = rn_xdup(arg);
+    size_t n = strlen(*dir);
+    while (n > 1 && (*dir)[n - 1] == '/')
+        (*dir)[--n] = '\0';
+    if (has_journal(*dir))
+        return RN_OK;
+    free(*dir);
+    *dir = NULL;
+    char **tags = rn_runs_tags(runs);
+    const char *near = rn_nearest(arg, (const char *const *)tags);
+    rn_fail(err, RN_EUSAGE, RN_NOWHERE, "no run '%s' in %s", arg, runs);
+    if (near)
+        rn_hint(err, "did you mean '%s'?", near);
+    else if (*tags)
+        rn_hint(err, "there are %s%s%s", tags[0], tags[1] ? ", " : "", tags[1] ? tags[1] : "");
+    else
+        rn_hint(err, "nothing has run here yet: runnel run PIPELINE.yaml");
+    rn_runs_free_tags(tags);
+    return RN_EUSAGE;
+}
+
+json_t *rn_runs_journal(const char *runs, const char *tag)
+{
+    char *path = rn_xprintf("%s/%s/journal.jsonl", runs, tag);
+    json_t *records = rn_journal_read(path);
+    free(path);
+    return records;
+}
+
+double rn_runs_spent(const char *runs, const char *progress)
+{
+    double spent_s = 0;
+    char **tags = rn_runs_tags(runs);
+    for (char **t = tags; *t; t++) {
+        json_t *records = rn_runs_journal(runs, *t);
+        spent_s += rn_journal_spent(records, progress);
+        json_decref(records);
+    }
+    rn_runs_free_tags(tags);
+    return spent_s;
+}
+
+/* Stage that last worked on the key, in the time of its newest record; NULL if none did. */
+static const char *worked_on(const json_t *records, const char *progress, double *when)
+{
+    for (size_t i = json_array_size(records); i-- > 0;) {
+        const json_t *r = json_array_get(records, i);
+        if (strcmp(rn_json_str(r, "progress", ""), progress) == 0 &&
+            strcmp(rn_json_str(r, "event", ""), "kept") != 0) {
+            *when = rn_json_real(r, "time", 0);
+            return rn_json_str(r, "stage", NULL);
+        }
+    }
+    return NULL;
+}
+
+char *rn_runs_metrics_of(const char *runs, const char *progress, const char *but_tag)
+{
+    char *found = NULL;
+    double newest = -1, when;
+    char **tags = rn_runs_tags(runs);
+    for (char **t = tags; *t; t++) {
+        json_t *records = strcmp(*t, but_tag) == 0 ? NULL : rn_runs_journal(runs, *t);
+        const char *stage = worked_on(records, progress, &when);
+        char *path = stage ? rn_xprintf("%s/%s/metrics/%s.jsonl", runs, *t, stage) : NULL;
+        if (path && when > newest && rn_file_size(path) > 0) {
+            free(found);
+            found = path;
+            newest = when;
+        } else {
+            free(path);
+        }
+        json_decref(records);
+    }
+    rn_runs_free_tags(tags);
+    return found;
+}
+
+/* --- links --- */
+
+static char *link_target(const char *runs, const char *tag, const char *stage)
+{
+    char *path = rn_xprintf("%s/%s/stages/%s", runs, tag, stage);
+    char *target = realpath(path, NULL);
+    free(path);
+    return target;
+}
+
+/* When the newest record of a run of the pipeline was written; -1: not of this pipeline. */
+static double time_of_pipeline(const char *runs, const char *tag, const char *name)
+{
+    double when = -1;
+    json_t *records = rn_runs_journal(runs, tag);
+    for (size_t i = 0; i < json_array_size(records); i++) {
+        const json_t *r = json_array_get(records, i);
+        if (strcmp(rn_json_str(r, "event", ""), "run") == 0 &&
+            strcmp(rn_json_str(r, "pipeline", ""), name) == 0)
+            when = rn_json_real(r, "time", 0);
+    }
+    json_decref(records);
+    return when;
+}
+
+char *rn_runs_link(const char *runs, const char *first, const char *name, const char *stage)
+{
+    char *found = link_target(runs, first, stage);
+    if (found)
+        return found;
+    double newest = -1;
+    char **tags = rn_runs_tags(runs);
+    for (char **t = tags; *t; t++) {
+        double when = time_of_pipeline(runs, *t, name);
+        char *target = when > newest ? link_target(runs, *t, stage) : NULL;
+        if (!target)
+            continue;
+        free(found);
+        found = target;
+        newest = when;
+    }
+    rn_runs_free_tags(tags);
+    return found;
+}

@@ -1,0 +1,64 @@
+/* runner/store.h - finished outputs, by content of what made them: runs/.store/<kind>-<outkey16>/.
+ *
+ *     RN_TRY(rn_store_load(&entry, store, kind, keys.out, RN_VERIFY_CHEAP, err));
+ *     if (entry) use(rn_stored_output(entry, "tokenizer"));
+ *     rn_stored_free(entry);
+ *
+ *     <kind>-<outkey16>/manifest.json    written last, deleted first
+ *     <kind>-<outkey16>/<output>/...     the files, immutable
+ *     <kind>-<outkey16>.attempt/         outputs in the making; anybody with the .work lock may
+ * delete <kind>-<progresskey16>.work/       checkpoints, the lock, key.json
+ *
+ * Nothing in it holds a clock, host, path or thread count: equal keys give equal bytes anywhere. */
+#ifndef RN_STORE_H
+#define RN_STORE_H
+
+#include "key.h"
+
+enum rn_verify {
+    RN_VERIFY_SIZE,  /* every file is there and has its size */
+    RN_VERIFY_CHEAP, /* and its digest, where all files together are small */
+    RN_VERIFY_HASH,  /* and its digest */
+};
+
+/* A loaded manifest. Outputs are artifacts whose `name` is the output's. */
+struct rn_stored {
+    struct rn_arena arena;
+    const char *name, *dir; /* "sft-0123456789abcdef", its directory */
+    struct rn_artifact *outputs;
+    size_t n_outputs;
+    int64_t size_bytes;
+    json_t *manifest; /* owned */
+};
+
+/* "<store>/<kind>-<key16><suffix>"; caller frees. */
+char *rn_store_path(const char *store, const char *kind, const char *key, const char *suffix);
+
+/* RN_OK with *out NULL: there is none. RN_ECORRUPT: there is one and it is damaged (says how). */
+int rn_store_load(struct rn_stored **out, const char *store, const char *kind, const char *out_key,
+                  enum rn_verify, struct rn_err *);
+/* The same for a directory known by name; its key is taken from its manifest. */
+int rn_store_load_dir(struct rn_stored **out, const char *dir, enum rn_verify, struct rn_err *);
+void rn_stored_free(struct rn_stored *); /* takes NULL */
+const struct rn_artifact *rn_stored_output(const struct rn_stored *,
+                                           const char *name); /* or NULL */
+const json_t *rn_stored_metrics(const struct rn_stored *);    /* borrowed */
+
+/* Makes <kind>-<outkey16>.attempt of `attempt` final: syncs, digests, writes the manifest, renames,
+ * syncs the directory. Every declared output must hold a file; an undeclared directory is refused,
+ * except `best` of a training stage. Until it returns RN_OK there is no final name (or the old
+ * one). metrics: final values for the manifest. */
+int rn_store_publish(const char *store, const char *attempt, const struct rn_pstage *,
+                     const struct rn_keys *, const json_t *metrics, struct rn_err *);
+
+/* files[first:end) of an artifact as one of its own, in the arena; clipped, empty is RN_ECONFIG. */
+int rn_artifact_slice(struct rn_arena *, const struct rn_artifact *whole, const struct rn_ref *,
+                      const struct rn_artifact **out, struct rn_err *);
+
+/* A checkpoint directory as a model artifact: what its manifest lists, less the optimizer's state.
+ * RN_ECORRUPT: no such checkpoint, or files are missing or of another size; with `hash` or another
+ * digest. key: progress key it must carry, or NULL. */
+int rn_checkpoint_load(struct rn_arena *, const char *dir, const char *key, bool hash,
+                       const struct rn_artifact **out, int64_t *step, struct rn_err *);
+
+#endif

@@ -1,0 +1,132 @@
+/* base-train: a new model from token shards. */
+#include "str.h"
+#include "tokens.h"
+#include "training.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CFG struct rn_training_cfg
+
+static const char *const tokenizer_kinds[] = {"tokenizer", NULL};
+static const char *const tokens_kinds[] = {"tokens", NULL};
+
+static const struct rn_key in_keys[] = {
+    RN_KEY_REF(CFG, in_tokenizer, "tokenizer", tokenizer_kinds, RN_REQUIRED,
+               "the one the tokens were made with"),
+    RN_KEY_REF(CFG, in_tokens, "tokens", tokens_kinds, RN_REQUIRED, "train and val tokens"),
+    RN_KEYS_END};
+
+static const struct rn_key keys[] = {
+    RN_KEY_TABLE("in", in_keys, "inputs"),
+    RN_KEY_TABLE("model", rn_training_model_keys, "what to build"), RN_TRAINING_KEYS,
+    RN_KEY_TABLE("loader", rn_training_loader_keys, "how documents become rows"), RN_KEYS_END};
+
+static bool wants_bestfit(const CFG *c, const struct rn_model_cfg *mc)
+{
+    if (c->loader != RN_LOADER_AUTO)
+        return c->loader == RN_LOADER_BESTFIT;
+    return strcmp(mc->arch, "nanochat-2026") == 0;
+}
+
+/* The tokenize stage writes val_*.bin only where the pipeline gives it documents for it. */
+static bool has_val(const struct rn_artifact *a)
+{
+    for (size_t i = 0; i < a->n_files; i++)
+        if (rn_starts_with(a->files[i].name, "val"))
+            return true;
+    return false;
+}
+
+struct data {
+    struct rn_tokens *train, *val; /* val NULL: none */
+    bool bestfit;
+};
+
+static void close_data(void *data)
+{
+    struct data *d = data;
+    if (!d)
+        return;
+    rn_tokens_free(d->train);
+    rn_tokens_free(d->val);
+    free(d);
+}
+
+static int open_data(struct rn_job *job, const CFG *c, const struct rn_tokenizer *tokenizer,
+                     const struct rn_model_cfg *mc, void **out, struct rn_err *err)
+{
+    const struct rn_artifact *a = rn_job_artifact(job, &c->in_tokens);
+    const char **paths = rn_artifact_paths(a), *digest = rn_tokenizer_digest(tokenizer);
+    struct data *d = rn_new(struct data);
+    *out = d;
+    d->bestfit = wants_bestfit(c, mc);
+    int rc = rn_tokens_open(&d->train, paths, a->n_files, "train", digest, err);
+    if (rc == RN_OK && has_val(a))
+        rc = rn_tokens_open(&d->val, paths, a->n_files, "val", digest, err);
+    free(paths);
+    return rc;
+}
+
+static int loader(const struct data *d, struct rn_tokens *tokens, int64_t B, int64_t T,
+                  struct rn_loader **out, struct rn_err *err)
+{
+    return d->bestfit ? rn_loader_bestfit(out, tokens, B, T, err)
+                      : rn_loader_stream(out, tokens, B, T, err);
+}
+
+static int train_loader(void *data, int64_t B, int64_t T, struct rn_loader **out,
+                        struct rn_err *err)
+{
+    const struct data *d = data;
+    return loader(d, d->train, B, T, out, err);
+}
+
+static int val_loader(void *data, int64_t B, int64_t T, struct rn_loader **out, struct rn_err *err)
+{
+    const struct data *d = data;
+    *out = NULL;
+    return d->val ? loader(d, d->val, B, T, out, err) : RN_OK;
+}
+
+static struct rn_training_defaults defaults(const struct rn_model_cfg *mc)
+{
+    (void)mc;
+    return (struct rn_training_defaults){.lr_frac = 1};
+}
+
+static const struct rn_training_kind kind = {.name = "base-train",
+                                             .defaults = defaults,
+                                             .open = open_data,
+                                             .close = close_data,
+                                             .train_loader = train_loader,
+                                             .val_loader = val_loader};
+
+static int check(const void *cfg, struct rn_err *err)
+{
+    return rn_training_check(cfg, err);
+}
+
+static int estimate(const struct rn_job *job, const void *cfg, struct rn_estimate *e,
+                    struct rn_err *err)
+{
+    return rn_training_estimate(job, cfg, &kind, e, err);
+}
+
+static int run(struct rn_job *job, const void *cfg, struct rn_err *err)
+{
+    return rn_training_run(job, cfg, &kind, err);
+}
+
+const struct rn_stage rn_stage_base_train = {.kind = "base-train",
+                                             .doc = "pretrain a new model from token shards",
+                                             .version = 1,
+                                             .keys = keys,
+                                             .cfg_bytes = sizeof(CFG),
+                                             .outputs = rn_training_outputs,
+                                             .metrics = rn_training_metrics,
+                                             .trains = true,
+                                             .check = check,
+                                             .fingerprint = rn_training_fingerprint,
+                                             .estimate = estimate,
+                                             .run = run};

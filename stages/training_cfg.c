@@ -1,0 +1,176 @@
+/* The keys that the three training stages share, with the rules that join them. */
+#include "training.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "task.h"
+
+#define CFG struct rn_training_cfg
+
+const char *const rn_precision_words[] = {"auto", "fp32", NULL};
+static const char *const loader_words[] = {"auto", "stream", "bestfit", NULL};
+static const char *const on_full_words[] = {"pause", "exit", NULL};
+
+const struct rn_key rn_training_model_keys[] = {
+    RN_KEY_WORD(CFG, arch, "arch", RN_IDENTITY, RN_REQUIRED, rn_arch_names, "architecture"),
+    RN_KEY_INT(CFG, shape.depth, "depth", RN_IDENTITY, "12", 1, 200, "layers",
+               "the one dial: width, heads, horizon and rates follow from it"),
+    RN_KEY_INT(CFG, shape.sequence_len, "sequence_len", RN_IDENTITY, "0", 0, 131072, "tokens",
+               "T; 0: 2048, gpt2 1024"),
+    RN_KEY_INT(CFG, shape.head_dim, "head_dim", RN_IDENTITY, "0", 0, 1024, "", "0: by rule"),
+    RN_KEY_INT(CFG, shape.n_embd, "n_embd", RN_IDENTITY, "0", 0, 65536, "", "width; 0: by rule"),
+    RN_KEY_INT(CFG, shape.n_head, "n_head", RN_IDENTITY, "0", 0, 1024, "", "0: by rule"),
+    RN_KEY_INT(CFG, shape.n_kv_head, "n_kv_head", RN_IDENTITY, "0", 0, 1024, "", "0: as n_head"),
+    RN_KEY_STR(CFG, shape.window_pattern, "window_pattern", RN_IDENTITY, "",
+               "S and L, tiled over the layers; the last is L. Empty: by rule"),
+    RN_KEY_INT(CFG, shape.vocab_pad, "vocab_pad", RN_IDENTITY, "0", 0, 4096, "",
+               "rows are padded to a multiple of this; 0: by rule"),
+    RN_KEYS_END};
+
+const struct rn_key rn_training_batch_keys[] = {
+    RN_KEY_COUNT(CFG, batch_tokens, "tokens", RN_IDENTITY, "0", 0, 1e9,
+                 "per optimizer step; 0: by the architecture's rule"),
+    RN_KEY_INT(CFG, device_rows, "device_rows", RN_NEUTRAL, "0", 0, 65536, "rows",
+               "rows of a micro-step; 0: what fits"),
+    RN_KEYS_END};
+
+const struct rn_key rn_training_horizon_keys[] = {
+    RN_KEY_STEPS(CFG, horizon_steps, "steps", RN_EXTEND, "0", 0, 1e9, "optimizer steps"),
+    RN_KEY_COUNT(CFG, horizon_tokens, "tokens", RN_EXTEND, "0", 0, 1e15, "tokens to train on"),
+    RN_KEY_REAL(CFG, horizon_flops, "flops", RN_EXTEND, "0", 0, 1e30, "", "total training FLOPs"),
+    RN_KEY_REAL(CFG, tokens_per_param, "tokens_per_param", RN_EXTEND, "0", 0, 1e4, "",
+                "tokens for each parameter that counts (2025: all, 2026: matrices and head)"),
+    RN_KEY_REAL(CFG, horizon_epochs, "epochs", RN_EXTEND, "0", 0, 1e5, "", "passes over the data"),
+    RN_KEY_STEPS(CFG, steps_per_epoch, "steps_per_epoch", RN_NEUTRAL, "0", 0, 1e9,
+                 "for epoch checkpoints; 0: a pass over the data"),
+    RN_KEYS_END};
+
+static const struct rn_key group_keys[] = {
+    RN_KEY_REAL(struct rn_training_group, lr, "lr", RN_IDENTITY, "nan", 0, 100, "",
+                "learning rate"),
+    RN_KEY_LIST_OF(struct rn_training_group, betas, "betas", RN_IDENTITY, "[]", RN_T_REAL,
+                   "AdamW's two; Muon: its one momentum is scheduled"),
+    RN_KEY_REAL(struct rn_training_group, eps, "eps", RN_IDENTITY, "nan", 0, 1, "", "AdamW's eps"),
+    RN_KEY_REAL(struct rn_training_group, decay, "decay", RN_IDENTITY, "nan", 0, 100, "",
+                "weight decay"),
+    RN_KEYS_END};
+
+const struct rn_key rn_training_optimizer_keys[] = {
+    RN_KEY_MAP(CFG, groups, "groups", RN_IDENTITY, "{}", group_keys, struct rn_training_group,
+               "overrides by group name; names: `runnel config --groups`"),
+    RN_KEY_REAL(CFG, clip, "clip", RN_IDENTITY, "-1", -1, 1e6, "",
+                "largest gradient norm; 0: no clipping, -1: by rule"),
+    RN_KEYS_END};
+
+const struct rn_key rn_training_schedule_keys[] = {
+    RN_KEY_WORD(CFG, schedule, "kind", RN_IDENTITY, "auto", rn_schedule_names, "its shape"),
+    RN_KEY_STEPS(CFG, warmup, "warmup", RN_IDENTITY, "-1", -1, 1e9,
+                 "steps of linear warm-up; -1: by rule"),
+    RN_KEY_REAL(CFG, warmdown, "warmdown", RN_IDENTITY, "-1", -1, 1, "",
+                "last share of the run that goes down; -1: by rule"),
+    RN_KEY_REAL(CFG, final_frac, "final_frac", RN_IDENTITY, "-1", -1, 1, "",
+                "multiplier at the end; -1: by rule"),
+    RN_KEY_REAL(CFG, max_lr, "max_lr", RN_IDENTITY, "-1", -1, 100, "", "gpt2: peak; -1: by rule"),
+    RN_KEY_REAL(CFG, min_lr, "min_lr", RN_IDENTITY, "-1", -1, 100, "", "gpt2: floor; -1: by rule"),
+    RN_KEYS_END};
+
+const struct rn_key rn_training_loader_keys[] = {
+    RN_KEY_WORD(CFG, loader, "kind", RN_IDENTITY, "auto", loader_words,
+                "stream (2025, gpt2) or bestfit (2026); auto: by architecture"),
+    RN_KEYS_END};
+
+const struct rn_key rn_training_checkpoint_keys[] = {
+    RN_KEY_STEPS(CFG, checkpoint_every, "every", RN_NEUTRAL, "250", 0, 1e9, "0: never by steps"),
+    RN_KEY_TIME(CFG, checkpoint_every_s, "every_time", RN_NEUTRAL, "10 min", 0, 1e7,
+                "0: never by time"),
+    RN_KEY_INT(CFG, checkpoint_keep, "keep", RN_NEUTRAL, "10", 1, 1e6, "", "rolling ones to keep"),
+    RN_KEY_WORD(CFG, on_full, "on_full", RN_NEUTRAL, "pause", on_full_words,
+                "disk full while saving: wait for room, or exit 8"),
+    RN_KEYS_END};
+
+static const struct rn_key bpb_keys[] = {
+    RN_KEY_STEPS(CFG, bpb_every, "every", RN_NEUTRAL, "250", 0, 1e9, "0: at the end only"),
+    RN_KEY_COUNT(CFG, bpb_tokens, "tokens", RN_IDENTITY, "10485760", 1, 1e12, "validation tokens"),
+    RN_KEYS_END};
+static const struct rn_key core_keys[] = {
+    RN_KEY_STEPS(CFG, core_every, "every", RN_NEUTRAL, "0", 0, 1e9, "0: never"),
+    RN_KEY_INT(CFG, core_max_per_task, "max_per_task", RN_NEUTRAL, "500", 1, 1e9, "rows",
+               "rows of a task"),
+    RN_KEYS_END};
+static const struct rn_key sample_keys[] = {
+    RN_KEY_STEPS(CFG, sample_every, "every", RN_NEUTRAL, "0", 0, 1e9, "0: never"),
+    RN_KEY_LIST_OF(CFG, sample_prompts, "prompts", RN_NEUTRAL, "[\"The capital of France is\"]",
+                   RN_T_STR, "what to continue"),
+    RN_KEYS_END};
+const struct rn_key rn_training_eval_keys[] = {
+    RN_KEY_TABLE("bpb", bpb_keys, "bits per byte on the validation tokens"),
+    RN_KEY_TABLE("core", core_keys, "CORE on the bundle named by watch_in: {core: ..}"),
+    RN_KEY_TABLE("sample", sample_keys, "continuations printed to the log"), RN_KEYS_END};
+
+static const char *const file_kinds[] = {"files", NULL};
+const struct rn_key rn_training_mixture_keys[] = {
+    RN_KEY_WORD(struct rn_mixture_part, task, "task", RN_IDENTITY, RN_REQUIRED, rn_task_names,
+                "what the rows are"),
+    RN_KEY_REF(struct rn_mixture_part, in, "in", file_kinds, "~", "the file with the rows"),
+    RN_KEY_STR(struct rn_mixture_part, split, "split", RN_IDENTITY, "train",
+               "where a task has several"),
+    RN_KEY_INT(struct rn_mixture_part, rows, "rows", RN_IDENTITY, "-1", -1, 1e9, "rows",
+               "first rows only; -1: all"),
+    RN_KEY_INT(struct rn_mixture_part, epochs, "epochs", RN_IDENTITY, "1", 1, 1000, "",
+               "times each row is used"),
+    RN_KEYS_END};
+
+const struct rn_output rn_training_outputs[] = {
+    {"model", "model"}, {"best", "model"}, {NULL, NULL}};
+
+const struct rn_metric rn_training_metrics[] = {
+    {"loss", "nats", -1, "mean cross-entropy of the step's targets"},
+    {"grad_norm", "", 0, "L2 norm of all gradients before clipping"},
+    {"lrm", "", 0, "learning-rate multiplier (gpt2: the rate itself)"},
+    {"dt_ms", "ms", -1, "wall time of the step"},
+    {"tok_per_sec", "tokens/s", +1, "training throughput"},
+    {"mfu", "%", +1, "model FLOPs per second over the measured peak of a matrix product"},
+    {"total_time_min", "min", -1, "training time so far, evaluations excluded"},
+    {"epoch", "", 0, "passes over the data"},
+    {"val_bpb", "bits/byte", -1, "on the validation tokens"},
+    {"core", "", +1, "CORE metric, on the rows asked for"},
+    {NULL, NULL, 0, NULL}};
+
+static int count_given(const CFG *c)
+{
+    return (c->horizon_steps > 0) + (c->horizon_tokens > 0) + (c->horizon_flops > 0) +
+           (c->tokens_per_param > 0) + (c->horizon_epochs > 0);
+}
+
+int rn_training_check(const struct rn_training_cfg *c, struct rn_err *err)
+{
+    if (count_given(c) > 1)
+        return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
+                       "'horizon' is given in more than one way; keep one of steps, tokens, flops, "
+                       "tokens_per_param, epochs");
+    const struct rn_training_group *groups = c->groups.items;
+    for (size_t i = 0; i < c->groups.n; i++)
+        if (groups[i].betas.n != 0 && groups[i].betas.n != 2)
+            return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
+                           "'optimizer.groups.%s.betas' has %zu numbers, expected 2",
+                           c->groups.names[i], groups[i].betas.n);
+    return RN_OK;
+}
+
+/* Where a step's multiplier depends on the horizon, a longer horizon is another training. */
+int rn_training_fingerprint(const struct rn_job *job, const void *cfg, json_t *into,
+                            struct rn_err *err)
+{
+    (void)job;
+    (void)err;
+    const CFG *c = cfg;
+    if (strcmp(rn_schedule_names[c->schedule], "constant") == 0)
+        return RN_OK;
+    json_t *horizon =
+        json_pack("{s:I, s:I, s:f, s:f, s:f}", "steps", (json_int_t)c->horizon_steps, "tokens",
+                  (json_int_t)c->horizon_tokens, "flops", c->horizon_flops, "tokens_per_param",
+                  c->tokens_per_param, "epochs", c->horizon_epochs);
+    json_object_set_new(into, "horizon", horizon);
+    return RN_OK;
+}

@@ -1,0 +1,74 @@
+/* What a training stage would cost, for `plan`: from the configuration alone, nothing is built. */
+#include "checkpoint.h"
+#include "file.h"
+#include "training.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The model that would be built or continued; false while its tokenizer or base does not exist. */
+static bool model_of(const struct rn_job *job, const struct rn_training_cfg *c,
+                     const struct rn_training_kind *kind, struct rn_model_cfg *mc)
+{
+    const struct rn_artifact *a =
+        rn_job_artifact(job, kind->continues ? &c->in_model : &c->in_tokenizer);
+    if (!a)
+        return false;
+    char *path = rn_join(a->dir, kind->continues ? "config.json" : "tokenizer.json");
+    json_t *doc = NULL;
+    bool known = rn_json_read(path, 64 << 20, &doc, NULL) == RN_OK;
+    if (known && kind->continues) {
+        known = rn_model_cfg_from_json(mc, doc, NULL) == RN_OK;
+    } else if (known) {
+        struct rn_model_shape_request shape = c->shape;
+        shape.vocab_size = rn_json_int(doc, "vocab_size", 0);
+        if (shape.window_pattern && !*shape.window_pattern)
+            shape.window_pattern = NULL;
+        known = rn_model_cfg_fill(mc, rn_arch_names[c->arch], &shape, NULL) == RN_OK;
+    }
+    json_decref(doc);
+    free(path);
+    return known;
+}
+
+static void estimate_horizon(const struct rn_training_cfg *c, const struct rn_model_cfg *mc,
+                             const struct rn_training_kind *kind, struct rn_estimate *e)
+{
+    int64_t rows = kind->defaults(mc).batch_rows;
+    int64_t batch = c->batch_tokens > 0 ? c->batch_tokens
+                    : rows > 0          ? rows * mc->sequence_len
+                                        : rn_scaling_batch(mc);
+    struct rn_horizon h = {.steps = c->horizon_steps,
+                           .tokens = c->horizon_tokens,
+                           .flops = c->horizon_flops,
+                           .tokens_per_param = c->tokens_per_param};
+    bool given = h.steps > 0 || h.tokens > 0 || h.flops > 0 || h.tokens_per_param > 0;
+    if (!given && kind->one_pass_steps)
+        return; /* one pass over data that is not open yet */
+    if (rn_scaling_steps(&e->steps, mc, mc->sequence_len, batch, &h, NULL) != RN_OK)
+        return;
+    e->tokens = (double)e->steps * (double)batch;
+    e->flops = e->tokens * rn_model_flops_per_token(mc, mc->sequence_len);
+}
+
+int rn_training_estimate(const struct rn_job *job, const struct rn_training_cfg *c,
+                         const struct rn_training_kind *kind, struct rn_estimate *e,
+                         struct rn_err *err)
+{
+    (void)err;
+    enum { WEIGHT_GRAD_MOMENTS = 4, CHECKPOINT = 3 }; /* fp32 copies of each parameter */
+    struct rn_ckpt checkpoint = {.dir = job->work_dir, .key = job->key};
+    int64_t *steps;
+    size_t n = rn_ckpt_list(&checkpoint, &steps);
+    e->resume_step = n ? steps[n - 1] : -1;
+    free(steps);
+    struct rn_model_cfg mc;
+    if (!model_of(job, c, kind, &mc))
+        return RN_OK;
+    e->params = rn_model_param_count(&mc);
+    e->memory_bytes = (double)e->params * WEIGHT_GRAD_MOMENTS * sizeof(float);
+    e->disk_bytes = (double)e->params * CHECKPOINT * sizeof(float) *
+                    (double)(c->checkpoint_keep + 2); /* best and the one being written */
+    estimate_horizon(c, &mc, kind, e);
+    return RN_OK;
+}

@@ -1,0 +1,38 @@
+/* stages/training_eval.h - what is measured on the way: bits per byte, CORE, samples.
+ *
+ *     RN_TRY(rn_training_eval_init(&e, &setup, err));
+ *     double bpb = rn_training_evaluate(&e, step, &due);      NaN: not asked for, or it failed
+ *     rn_training_eval_release(&e);
+ *
+ * An evaluation that fails is a warning in the log, never the end of the training. */
+#ifndef RN_TRAINING_EVAL_H
+#define RN_TRAINING_EVAL_H
+
+#include "training.h"
+
+struct rn_training_due {
+    bool bpb, core, sample;
+};
+
+struct rn_training_eval_setup { /* borrowed for as long as the evaluation lives */
+    struct rn_job *job;
+    const struct rn_training_cfg *cfg;
+    const struct rn_training_kind *kind;
+    void *data;
+    struct rn_model *model;
+    const struct rn_tokenizer *tokenizer;
+    int64_t B;
+};
+
+struct rn_training_eval {
+    struct rn_training_eval_setup s;
+    struct rn_scorer *scorer; /* made when first needed */
+    int32_t *byte_counts;     /* by id */
+};
+int rn_training_eval_init(struct rn_training_eval *, const struct rn_training_eval_setup *,
+                          struct rn_err *);
+void rn_training_eval_release(struct rn_training_eval *);
+double rn_training_evaluate(struct rn_training_eval *, int64_t step,
+                            const struct rn_training_due *);
+
+#endif

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# The law of the house, held by a program: arrows between rooms, line length, banned calls, marks.
+set -u
+cd "$(dirname "$0")/../.."
+files=$(git ls-files '*.c' '*.h' 2>/dev/null) || { echo "SKIP tidy: not a git checkout"; exit 0; }
+bad=0
+complain() { # HEADING TEXT
+    [ -z "$2" ] && return
+    printf '%s\n%s\n\n' "$1" "$2"
+    bad=1
+}
+
+# A room may include headers of itself and of the rooms below it only.
+declare -A below=([base]="" [fetch]="base" [kernels]="base" [data]="base" [model]="base kernels data"
+                  [stages]="base fetch kernels data model" [runner]="base fetch kernels data model stages")
+for room in "${!below[@]}"; do
+    allowed=" $room ${below[$room]} "
+    for file in $(printf '%s\n' $files | grep "^$room/"); do
+        for header in $(sed -n 's/^#include "\([^"]*\)".*/\1/p' "$file"); do
+            owner=$(printf '%s\n' $files | grep "/${header##*/}\$" | grep -v '^tests/' | head -n 1 | cut -d/ -f1)
+            case "$allowed" in *" ${owner:-$room} "*) ;;
+            *) complain "an arrow points the wrong way:" "$file includes $header of $owner" ;; esac
+        done
+    done
+done
+
+complain "lines over 100 columns:" "$(awk 'length($0) > 100 {print FILENAME ":" FNR}' $files | grep -v -e unicode_table -e '\.def:' | head)"
+complain "banned calls (use rn_str, rn_xprintf, strtol; exit belongs to main):" \
+    "$(grep -nE '\b(strcpy|strcat|sprintf|vsprintf|gets|atoi|atof|strtok|system|popen)\(' $(printf '%s\n' $files | grep -v '^tests/') /dev/null)"
+complain "exit outside main:" "$(grep -nE '(^|[^_a-z])exit\(' $(printf '%s\n' $files | grep -v -e '^tests/' -e runner/main.c) /dev/null)"
+complain "unfinished marks:" "$(grep -nE '\b(TODO|FIXME|XXX)\b' $files)"
+complain "file names must be unique:" "$(printf '%s\n' $files | grep -v '^tests/' | sed 's|.*/||' | sort | uniq -d)"
+
+long() { # LIMIT FILES...: functions longer than LIMIT lines
+    local limit=$1
+    shift
+    awk -v limit="$limit" '
+        FNR == 1 { start = 0 }
+        /^\{/ { start = FNR; name = prev }
+        /^\}/ { if (start && FNR - start > limit) printf "%s:%d %d lines: %s\n", FILENAME, start, FNR - start, name; start = 0 }
+        { if ($0 !~ /^[ \t]*$/) prev = $0 }' "$@" /dev/null
+}
+complain "functions over 70 lines:" "$(long 70 $(printf '%s\n' $files | grep -v -e '^tests/' -e '^kernels/'))"
+complain "functions over 100 lines in kernels/:" "$(long 100 $(printf '%s\n' $files | grep '^kernels/'))"
+[ $bad -eq 0 ] && echo "tidy: $(printf '%s\n' $files | wc -l) files"
+exit $bad

@@ -1,0 +1,123 @@
+/* Pins survive, merge and never turn into something else in silence. */
+#include "rig.h"
+
+static char dir[64], *path, *run;
+
+static void up(void)
+{
+    snprintf(dir, sizeof dir, "/tmp/runnel-lock-XXXXXX");
+    cr_assert(mkdtemp(dir));
+    path = rn_join(dir, "pipelines/p.lock");
+    run = rn_join(dir, "run");
+    char *pipelines = rn_join(dir, "pipelines");
+    cr_assert_eq(rn_mkdirs(pipelines, NULL), RN_OK);
+    cr_assert_eq(rn_mkdirs(run, NULL), RN_OK);
+    free(pipelines);
+}
+
+static void down(void)
+{
+    rn_remove_tree(dir, NULL);
+    free(path);
+    free(run);
+}
+
+TestSuite(pins, .init = up, .fini = down, .timeout = 10);
+
+static struct rn_pin pin(const char *id, const char *content)
+{
+    struct rn_pin p = {.id = id,
+                       .size_bytes = (int64_t)strlen(content),
+                       .trust = RN_TRUST_FIRST_USE,
+                       .host = "example.org"};
+    rn_sha256_hex(content, strlen(content), p.sha256);
+    return p;
+}
+
+static void add(struct rn_pins *l, const char *id, const char *content)
+{
+    struct rn_pin p = pin(id, content);
+    struct rn_err err = {0};
+    cr_assert_eq(rn_pins_add(l, &p, &err), RN_OK, "%s", err.msg);
+}
+
+Test(pins, what_is_added_is_read_again_sorted)
+{
+    struct rn_pins l, again;
+    struct rn_err err = {0};
+    cr_assert_eq(rn_pins_open(&l, path, run, &err), RN_OK);
+    cr_assert_null(rn_pins_find(&l, "d.b/x"));
+    add(&l, "d.b/x", "one");
+    add(&l, "d.a/x", "two");
+    add(&l, "d.c/x", "three");
+    add(&l, "d.b/x", "changed");
+    cr_assert_eq(rn_pins_open(&again, path, run, &err), RN_OK);
+    cr_assert_eq(again.n, 3);
+    cr_assert_str_eq(again.pins[0].id, "d.a/x");
+    cr_assert_str_eq(again.pins[2].id, "d.c/x");
+    const struct rn_pin *p = rn_pins_find(&again, "d.b/x");
+    cr_assert_str_eq(p->sha256, pin("d.b/x", "changed").sha256);
+    cr_assert_eq(p->size_bytes, 7);
+    cr_assert_eq(p->trust, RN_TRUST_FIRST_USE);
+    cr_assert_str_eq(p->host, "example.org");
+    rn_pins_release(&l);
+    rn_pins_release(&again);
+}
+
+Test(pins, two_writers_keep_each_others_pins)
+{
+    struct rn_pins a, b;
+    struct rn_err err = {0};
+    cr_assert_eq(rn_pins_open(&a, path, run, &err), RN_OK);
+    cr_assert_eq(rn_pins_open(&b, path, run, &err), RN_OK);
+    add(&a, "d.a/x", "one");
+    add(&b, "d.b/x", "two");
+    add(&a, "d.c/x", "three");
+    cr_assert_eq(a.n, 3);
+    rn_pins_release(&a);
+    rn_pins_release(&b);
+}
+
+Test(pins, an_unreadable_line_is_an_error_at_that_line)
+{
+    static const char *const bad[] = {
+        "d.a/x 3 0123 first-use host\n",
+        "d.a/x three 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae yaml host\n",
+        "d.a/x 3 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae guess host\n",
+        "d.a/x 3 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae yaml\n",
+        "<<<<<<< HEAD\n",
+    };
+    for (size_t i = 0; i < RN_COUNT(bad); i++) {
+        struct rn_pins l;
+        struct rn_err err = {0};
+        char *text = rn_xprintf("# a comment\n\n%s", bad[i]);
+        cr_assert_eq(rn_file_write(path, text, strlen(text), NULL), RN_OK);
+        cr_assert_eq(rn_pins_open(&l, path, run, &err), RN_ECONFIG, "%s", bad[i]);
+        cr_assert_eq(err.at.line, 3);
+        free(text);
+    }
+}
+
+Test(pins, a_folder_that_cannot_be_written_is_not_written)
+{
+    if (geteuid() == 0) {
+        fprintf(stderr, "SKIP: root may write everywhere; trying a folder that is not there\n");
+        rn_remove_tree(path, NULL);
+        char *pipelines = rn_dirname(path);
+        rn_remove_tree(pipelines, NULL);
+        free(pipelines);
+    } else {
+        char *pipelines = rn_dirname(path);
+        cr_assert_eq(access(pipelines, W_OK), 0);
+        cr_assert_eq(rmdir(pipelines), 0);
+        free(pipelines);
+    }
+    struct rn_pins l;
+    struct rn_err err = {0};
+    cr_assert_eq(rn_pins_open(&l, path, run, &err), RN_OK);
+    add(&l, "d.a/x", "one");
+    char *there = rn_join(run, "p.lock");
+    cr_assert(rn_exists(there));
+    free(there);
+    rn_pins_release(&l);
+}

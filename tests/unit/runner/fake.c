@@ -1,0 +1,293 @@
+#include "fake.h"
+
+#include "file.h"
+#include "signals.h"
+#include "str.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int64_t fake_runs[FAKE_STAGES];
+int64_t fake_stop_at = -1;
+
+static void count(const struct rn_job *job)
+{
+    static const char *const names[] = {"data", "base", "sft"};
+    for (int i = 0; i < FAKE_STAGES; i++)
+        fake_runs[i] += strcmp(job->stage, names[i]) == 0;
+}
+
+/* --- make --- */
+
+static int make_run(struct rn_job *job, const void *config, struct rn_err *err)
+{
+    const struct fake_cfg *cfg = config;
+    count(job);
+    char *dir = rn_join(job->out_dir, "text");
+    int rc = rn_mkdirs(dir, err);
+    for (int64_t i = 0; i < cfg->files && rc == RN_OK; i++) {
+        char *path = rn_xprintf("%s/part_%lld.txt", dir, (long long)i);
+        char *text = rn_xprintf("%s %lld\n", cfg->text, (long long)i);
+        rc = rn_file_write(path, text, strlen(text), err);
+        free(text);
+        free(path);
+    }
+    free(dir);
+    rn_log(job->log, RN_INFO, "made %lld files", (long long)cfg->files);
+    return rc;
+}
+
+static const struct rn_output make_outputs[] = {{"text", "files"}, {NULL, NULL}};
+static const struct rn_stage make = {
+    .kind = "make", .doc = "files", .version = 1, .outputs = make_outputs, .run = make_run};
+
+/* --- train --- */
+
+static int64_t newest(const struct rn_job *job, const struct fake_cfg *cfg, char state[RN_HEX],
+                      int64_t *offset)
+{
+    for (int64_t step = cfg->steps; step > 0; step--) {
+        char *dir = rn_xprintf("%s/step_%06lld", job->work_dir, (long long)step);
+        char *path = rn_join(dir, "state.json");
+        json_t *doc = NULL;
+        bool ok = rn_exists(dir) && rn_json_read(path, 1 << 16, &doc, NULL) == RN_OK;
+        if (ok && state) {
+            snprintf(state, RN_HEX, "%s", rn_json_str(doc, "state", ""));
+            *offset = rn_json_int(doc, "offset", 0);
+        }
+        json_decref(doc);
+        free(path);
+        free(dir);
+        if (ok)
+            return step;
+    }
+    return -1;
+}
+
+static int save(struct rn_job *job, int64_t step, const char *state, struct rn_err *err)
+{
+    char *tmp = rn_xprintf("%s/.step.tmp", job->work_dir);
+    char *dir = rn_xprintf("%s/step_%06lld", job->work_dir, (long long)step);
+    char *model = rn_join(tmp, "model.safetensors"), *path = rn_join(tmp, "state.json");
+    char *manifest = rn_join(tmp, "manifest.json"), hex[RN_HEX];
+    rn_sha256_hex(state, strlen(state), hex);
+    json_t *doc =
+        json_pack("{s:s, s:I}", "state", state, "offset", (json_int_t)rn_job_metrics_offset(job));
+    json_t *list =
+        json_pack("{s:I, s:s, s:{s:{s:I, s:s}}}", "step", (json_int_t)step, "key", job->key,
+                  "files", "model.safetensors", "size", (json_int_t)strlen(state), "sha256", hex);
+    int rc;
+    RN_CHECK(rc = rn_remove_tree(tmp, err));
+    RN_CHECK(rc = rn_remove_tree(dir, err));
+    RN_CHECK(rc = rn_mkdirs(tmp, err));
+    RN_CHECK(rc = rn_file_write(model, state, strlen(state), err));
+    RN_CHECK(rc = rn_json_write(path, doc, err));
+    RN_CHECK(rc = rn_json_write(manifest, list, err));
+    RN_CHECK(rc = rn_rename(tmp, dir, err));
+done:
+    json_decref(doc);
+    json_decref(list);
+    free(manifest);
+    free(path);
+    free(model);
+    free(dir);
+    free(tmp);
+    return rc;
+}
+
+static void fold(const struct rn_job *job, const struct fake_cfg *cfg, int64_t step,
+                 char state[RN_HEX])
+{
+    const struct rn_artifact *in = rn_job_artifact(job, &cfg->in);
+    char *text = rn_xprintf("%s %lld %lld %s", state, (long long)cfg->seed, (long long)step,
+                            in ? in->digest : "");
+    rn_sha256_hex(text, strlen(text), state);
+    struct rn_metric_value v[] = {{"loss", 10.0 / (double)step}, {"dt_ms", 1.5 + rn_clock_s()}};
+    rn_job_metrics(job, step, v, 2);
+    free(text);
+}
+
+static int write_model(struct rn_job *job, const char *state, struct rn_err *err)
+{
+    char *dir = rn_join(job->out_dir, "model"), *path = rn_join(dir, "model.safetensors");
+    int rc = rn_mkdirs(dir, err);
+    if (rc == RN_OK)
+        rc = rn_file_write(path, state, strlen(state), err);
+    free(path);
+    free(dir);
+    return rc;
+}
+
+static int train_run(struct rn_job *job, const void *config, struct rn_err *err)
+{
+    const struct fake_cfg *cfg = config;
+    char state[RN_HEX] = "start";
+    int64_t offset = 0, step = newest(job, cfg, state, &offset);
+    count(job);
+    if (step >= 0)
+        RN_TRY(rn_job_metrics_cut(job, offset, err));
+    for (step = step < 0 ? 1 : step + 1; step <= cfg->steps; step++) {
+        fold(job, cfg, step, state);
+        if (step == fake_stop_at)
+            rn_signals_stop();
+        if (step % cfg->every == 0 || step == cfg->steps || rn_job_stopping(job))
+            RN_TRY(save(job, step, state, err));
+        if (rn_job_stopping(job) && step < cfg->steps)
+            return rn_fail(err, RN_ESTOPPED, RN_NOWHERE, "stopped at step %lld", (long long)step);
+        if (cfg->crash && step == cfg->steps / 2)
+            return rn_fail(err, RN_ESTAGE, RN_NOWHERE, "loss is not finite");
+        rn_job_progress(job, (double)step, (double)cfg->steps, "steps", "");
+    }
+    return write_model(job, state, err);
+}
+
+static int train_estimate(const struct rn_job *job, const void *config, struct rn_estimate *e,
+                          struct rn_err *err)
+{
+    (void)err;
+    const struct fake_cfg *cfg = config;
+    e->steps = cfg->steps;
+    e->tokens = (double)cfg->steps * 100;
+    e->resume_step = *job->work_dir ? newest(job, cfg, NULL, NULL) : -1;
+    return RN_OK;
+}
+
+static const struct rn_output train_outputs[] = {{"model", "model"}, {NULL, NULL}};
+static const struct rn_metric train_metrics[] = {
+    {"loss", "nats", -1, "training loss"}, {"dt_ms", "ms", -1, "time of a step"}, {NULL}};
+static const struct rn_stage train = {.kind = "train",
+                                      .doc = "folds",
+                                      .version = 1,
+                                      .outputs = train_outputs,
+                                      .metrics = train_metrics,
+                                      .trains = true,
+                                      .estimate = train_estimate,
+                                      .run = train_run};
+
+/* --- the pipeline --- */
+
+static void add_edge(struct fake *f, int stage, struct rn_ref *ref, const char *key,
+                     const char *text, int producer, bool neutral)
+{
+    struct rn_pstage *s = &f->stages[stage];
+    *ref = (struct rn_ref){.text = text, .stage = f->stages[producer].name, .end = INT64_MAX};
+    f->edges[stage][s->n_edges++] = (struct rn_edge){
+        ref, key, (size_t)producer, f->stages[producer].stage->outputs[0].name, neutral};
+}
+
+void fake_rekey(struct fake *f)
+{
+    for (int i = 0; i < FAKE_STAGES; i++) {
+        struct rn_pstage *s = &f->stages[i];
+        const struct fake_cfg *c = &f->cfg[i];
+        json_decref(s->identity);
+        json_decref(s->extend);
+        s->identity = i == DATA ? json_pack("{s:s, s:I, s:I}", "text", c->text, "files",
+                                            (json_int_t)c->files, "salt", (json_int_t)c->salt)
+                                : json_pack("{s:I}", "seed", (json_int_t)c->seed);
+        s->extend = i == DATA ? json_object()
+                              : json_pack("{s:{s:I}}", "horizon", "steps", (json_int_t)c->steps);
+    }
+}
+
+void fake_init(struct fake *f)
+{
+    *f = (struct fake){.root = "/tmp/runnel-runner-XXXXXX"};
+    if (!mkdtemp(f->root))
+        abort();
+    snprintf(f->runs, sizeof f->runs, "%s/runs", f->root);
+    static const char *const names[] = {"data", "base", "sft"};
+    for (int i = 0; i < FAKE_STAGES; i++) {
+        f->cfg[i] = (struct fake_cfg){
+            .text = "hello", .files = 3, .steps = i == SFT ? 6 : 12, .seed = 7, .every = 5};
+        f->stages[i] = (struct rn_pstage){.name = names[i],
+                                          .stage = i == DATA ? &make : &train,
+                                          .cfg = &f->cfg[i],
+                                          .edges = f->edges[i],
+                                          .outputs = i == DATA ? make_outputs : train_outputs,
+                                          .n_outputs = 1};
+    }
+    add_edge(f, BASE, &f->cfg[BASE].in, "in.data", "data.text", DATA, false);
+    add_edge(f, SFT, &f->cfg[SFT].in, "in.model", "base", BASE, false);
+    fake_rekey(f);
+    f->p = (struct rn_pipeline){.path = rn_xprintf("%s/fake.yaml", f->root),
+                                .dir = f->root,
+                                .text = "# fake\n",
+                                .name = "fake",
+                                .tag = "fake-1",
+                                .key8 = "12345678",
+                                .stages = f->stages,
+                                .n_stages = FAKE_STAGES};
+    f->how = (struct rn_run_how){.runs = f->runs,
+                                 .device = "cpu",
+                                 .threads = 1,
+                                 .verify = RN_VERIFY_CHEAP,
+                                 .resolved_yaml = "name: fake\n"};
+}
+
+void fake_release(struct fake *f)
+{
+    rn_remove_tree(f->root, NULL);
+}
+
+int fake_run(struct fake *f)
+{
+    struct rn_ui ui;
+    rn_ui_init(&ui, false, 8);
+    if (!getenv("RUNNER_TEST_TALKS"))
+        ui.mode = RN_UI_SILENT;
+    f->err = (struct rn_err){0};
+    int rc = rn_run(&f->p, &f->how, &ui, &f->err);
+    rn_ui_release(&ui);
+    return rc;
+}
+
+void fake_plan(struct fake *f, struct rn_plan *plan)
+{
+    f->err = (struct rn_err){0};
+    if (rn_plan_init(plan, &f->p, &f->how, &f->err) != RN_OK)
+        abort();
+    for (size_t i = 0; i < FAKE_STAGES; i++)
+        if (rn_plan_decide(plan, i, &f->err) != RN_OK)
+            abort();
+}
+
+char *fake_path(const struct fake *f, const char *fmt, ...)
+{
+    char below[512];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(below, sizeof below, fmt, ap);
+    va_end(ap);
+    return rn_join(f->runs, below);
+}
+
+/* --- trees --- */
+
+struct tree {
+    const char *root;
+    struct rn_str text;
+};
+
+static int add_file(void *ctx, const char *relative, struct rn_err *err)
+{
+    struct tree *t = ctx;
+    char hex[RN_HEX], *path = rn_join(t->root, relative);
+    int rc = rn_sha256_file(path, hex, NULL, err);
+    rn_str_printf(&t->text, "%s %s\n", relative, rc == RN_OK ? hex : "");
+    free(path);
+    return rc;
+}
+
+char *tree_digest(const char *dir)
+{
+    struct tree t = {.root = dir};
+    struct rn_err err = {0};
+    if (rn_exists(dir) && rn_walk(dir, add_file, &t, &err) != RN_OK)
+        return rn_xprintf("error: %s", err.msg);
+    char *text = rn_xdup(t.text.p ? t.text.p : "");
+    rn_str_release(&t.text);
+    return text;
+}

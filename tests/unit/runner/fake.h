@@ -1,0 +1,47 @@
+/* tests/unit/runner/fake.h - a pipeline of three fake stages, without a YAML file.
+ *
+ *     data (make)  ->  base (train, in.data)  ->  sft (train, in.model)
+ *
+ * `make` writes files of a text; its key `salt` belongs to the identity and does not change a byte.
+ * `train` folds the seed into a state step by step, saves a checkpoint every `every` steps,
+ * resumes, and writes the state as its model: any broken resume shows in the bytes. */
+#ifndef FAKE_H
+#define FAKE_H
+
+#include "engine.h"
+
+struct fake_cfg {
+    const char *text;           /* make */
+    int64_t files, salt;        /* make */
+    int64_t steps, seed, every; /* train */
+    int64_t log_every;          /* neutral */
+    struct rn_ref in, watch;
+    bool crash; /* fails at half time */
+};
+enum { DATA, BASE, SFT, FAKE_STAGES };
+
+struct fake {
+    struct rn_pipeline p;
+    struct rn_pstage stages[FAKE_STAGES];
+    struct fake_cfg cfg[FAKE_STAGES];
+    struct rn_edge edges[FAKE_STAGES][2];
+    struct rn_gate gate;
+    char root[64]; /* a fresh directory */
+    char runs[96];
+    struct rn_run_how how;
+    struct rn_err err;
+};
+
+extern int64_t fake_runs[FAKE_STAGES]; /* how often each stage's run was called in this process */
+extern int64_t fake_stop_at;           /* `train` raises the stop flag at this step; -1: never */
+
+void fake_init(struct fake *);                   /* makes the directory */
+void fake_rekey(struct fake *);                  /* after a change of cfg */
+int fake_run(struct fake *);                     /* rn_run, silent; error in f->err */
+void fake_release(struct fake *);                /* removes the directory */
+void fake_plan(struct fake *, struct rn_plan *); /* decides all stages */
+/* Digest over names and bytes of everything below dir; caller frees. */
+char *tree_digest(const char *dir);
+char *fake_path(const struct fake *, const char *fmt, ...) RN_PRINTF(2, 3); /* below runs/; leaks */
+
+#endif
