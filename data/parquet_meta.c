@@ -194,8 +194,9 @@ static int read_chunk(struct parse *p, const struct rn_pq_leaf *leaf, struct rn_
         return corrupt(p, p->t.bad);
     if (c->external || c->encrypted)
         return RN_OK;
-    /* Some writers put 0 where there is no dictionary; and the dictionary comes first. */
-    c->start = o.dictionary > 0 && o.dictionary < o.data ? o.dictionary : o.data;
+    /* The dictionary comes first. Writers put 0 where there is none, or where no data follows. */
+    bool from_dictionary = o.dictionary > 0 && (o.dictionary < o.data || o.data == 0);
+    c->start = from_dictionary ? o.dictionary : o.data;
     if (!o.whole || o.type != leaf->type)
         return corrupt(p, "has a column chunk whose type is not the schema's");
     if (c->start < 4 || c->size_bytes < 0 || c->values < 0 ||

@@ -36,6 +36,8 @@ static int open_tokenizer(struct rn_tokenizer **t, const struct rn_cli *cli, str
 {
     const char *path = rn_cli_opt(cli, "tokenizer"), *pattern = rn_cli_opt(cli, "pattern");
     *t = NULL;
+    if (!path && strcmp(rn_cli_arg(cli, 0), "info") == 0)
+        path = rn_cli_arg(cli, 1);
     if (!path)
         return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "--tokenizer is needed: a directory or a file");
     RN_TRY(open_path(t, path, pattern, err));

@@ -431,6 +431,7 @@ static int start_and_run(struct work *w, struct rn_err *err)
     RN_TRY(rn_journal_add(&w->run->journal, record, err));
     RN_TRY(open_work(w, err));
     RN_TRY(call_stage(w, err));
+    RN_TRY(rn_plan_rekey(&w->run->plan, w->index, err));
     return publish(w, err);
 }
 

@@ -285,6 +285,12 @@ static int make_keys(struct rn_plan *plan, size_t stage, struct rn_err *err)
     return rc;
 }
 
+int rn_plan_rekey(struct rn_plan *plan, size_t stage, struct rn_err *err)
+{
+    const struct rn_stage *kind = plan->p->stages[stage].stage;
+    return kind->fingerprint && !kind->trains ? make_keys(plan, stage, err) : RN_OK;
+}
+
 static int ask_cost(struct rn_plan *plan, size_t stage, struct rn_err *err)
 {
     const struct rn_stage *kind = plan->p->stages[stage].stage;

@@ -71,6 +71,9 @@ void rn_plan_release(struct rn_plan *);
 /* Fails only where no decision can be made: a local file that cannot be read, a slice without
  * files, inputs that do not fit. */
 int rn_plan_decide(struct rn_plan *, size_t stage, struct rn_err *);
+/* The keys again, after the stage ran: a fetch pins files for the first time, and its outputs belong
+ * to the key that the next plan will compute with those pins. */
+int rn_plan_rekey(struct rn_plan *, size_t stage, struct rn_err *);
 
 /* Behind job.runner: who the calls of a stage reach. */
 struct rn_runner {

@@ -42,7 +42,7 @@ static const struct rn_metric metrics[] = {
     {"train_seconds", "s", -1, "time to read, count and merge"},
     {NULL, NULL, 0, NULL}};
 
-/* NULL-ended copy of the list, NULL if there is none; the array is the caller's, the names are not. */
+/* NULL-ended copy of the list, NULL if there is none; the array is the caller's. */
 static const char **given_specials(const struct cfg *c)
 {
     if (!c->special.items)

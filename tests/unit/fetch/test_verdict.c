@@ -56,7 +56,7 @@ Test(verdict, the_evidence_is_printable_whatever_came)
     for (const char *p = f.detail; *p; p++)
         cr_assert(*p >= 0x20 && *p < 0x7F);
     char buf[256];
-    cr_assert_str_eq(rn_show_text(buf, "<a>\n\x80\"", 6), "\"<a>\\n\\x80\\x22\"");
+    cr_assert_str_eq(rn_show_text(buf, "<a>\n\x80\"", 6), "\"<a>\\n\\x80\\\"\"");
     cr_assert_str_eq(rn_show_hex(buf, "<META\x01", 6), "3C 4D 45 54 41 01 \"<META.\"");
 }
 
