@@ -395,10 +395,12 @@ static int open_work(struct work *w, struct rn_err *err)
     return open_metrics(w, err);
 }
 
-/* A stage that does not train leaves no .work behind. */
+/* Half-made outputs go, checkpoints stay; a stage that does not train leaves no .work behind. */
 static void close_work(struct work *w, bool done)
 {
     rn_metrics_close(&w->metrics);
+    if (!done && w->lock.fd >= 0)
+        rn_remove_tree(w->attempt, NULL);
     if (done && !w->stage->stage->trains)
         rn_remove_tree(w->dir, NULL);
     rn_lock_release(&w->lock);
