@@ -253,21 +253,35 @@ static void tell_kept(struct run *r, size_t i)
     tell_event(r, i, "kept", 0);
 }
 
+/* The first time needs no reason. */
+static bool goes_without_saying(const char *reason)
+{
+    return strcmp(reason, "never run") == 0;
+}
+
 static void tell_start(struct run *r, size_t i)
 {
     const struct rn_planned *n = &r->plan.nodes[i];
     bool resumed = n->action == RN_ACT_RESUME;
     rn_ui_stage(r->ui, '>', r->plan.p->stages[i].name, "%-8s %s", resumed ? "resumes" : "runs",
-                n->reason);
+                goes_without_saying(n->reason) ? "" : n->reason);
     tell_event(r, i, resumed ? "resumed" : "started", 0);
+}
+
+/* Steps a training took all in all, 0 if the stage does not train. */
+static int64_t steps_of(const struct work *w)
+{
+    if (!w->stage->stage->trains)
+        return 0;
+    return w->node->cost.steps > 0 ? w->node->cost.steps : w->metrics.step;
 }
 
 static void tell_done(const struct work *w, double wall_s)
 {
     char time[32];
     struct rn_str s = {0};
-    if (w->stage->stage->trains && w->metrics.step >= 0)
-        rn_str_printf(&s, "trained  %lld steps", (long long)w->metrics.step);
+    if (steps_of(w) > 0)
+        rn_str_printf(&s, "trained  %lld steps", (long long)steps_of(w));
     else {
         rn_str_puts(&s, "made     ");
         describe_outputs(&s, w->node->entry);
@@ -381,10 +395,12 @@ static int open_work(struct work *w, struct rn_err *err)
     return open_metrics(w, err);
 }
 
-/* A stage that does not train leaves no .work behind. */
+/* Half-made outputs go, checkpoints stay; a stage that does not train leaves no .work behind. */
 static void close_work(struct work *w, bool done)
 {
     rn_metrics_close(&w->metrics);
+    if (!done && w->lock.fd >= 0)
+        rn_remove_tree(w->attempt, NULL);
     if (done && !w->stage->stage->trains)
         rn_remove_tree(w->dir, NULL);
     rn_lock_release(&w->lock);
@@ -440,8 +456,8 @@ static int record_done(struct work *w, double wall_s, struct rn_err *err)
 {
     json_t *record = stage_record(w->run, w->index, "done");
     json_object_set_new(record, "wall_s", json_real(wall_s));
-    if (w->metrics.step > 0)
-        json_object_set_new(record, "steps", json_integer((json_int_t)w->metrics.step));
+    if (steps_of(w) > 0)
+        json_object_set_new(record, "steps", json_integer((json_int_t)steps_of(w)));
     json_object_set_new(record, "outputs", output_digests(w->node->entry));
     return rn_journal_add(&w->run->journal, record, err);
 }
@@ -546,8 +562,8 @@ static int fail_blocked(struct run *r, size_t i, struct rn_err *err)
     const struct rn_planned *n = &r->plan.nodes[i];
     const char *stage = r->plan.p->stages[i].name;
     int rc = rn_fail(err, RN_EUSAGE, r->plan.p->stages[i].at, "stage '%s' %s", stage, n->reason);
-    rn_hint(err, "make it: runnel run %s --until %s; or take what there is: --accept-stale",
-            r->plan.p->path, stage);
+    rn_hint(err, "make it: %s --until %s; or take what there is: --accept-stale",
+            r->plan.how->command ? r->plan.how->command : "runnel run", stage);
     return rc;
 }
 
