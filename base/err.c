@@ -88,23 +88,51 @@ int rn_while(struct rn_err *err, const char *fmt, ...)
     return (int)err->code;
 }
 
-/* The source line under the message, if the file is still there to be read. */
+/* Line `number` of a file without its end; NULL if there is none. Caller frees. */
+static char *read_line(const char *path, int number)
+{
+    FILE *f = fopen(path, "r");
+    char *line = NULL;
+    size_t cap = 0;
+    ssize_t n = 0;
+    if (!f)
+        return NULL;
+    for (int i = 0; i < number && n >= 0; i++)
+        n = getline(&line, &cap, f);
+    fclose(f);
+    if (n < 0) {
+        free(line);
+        return NULL;
+    }
+    line[strcspn(line, "\r\n")] = '\0';
+    return line;
+}
+
+/* Past n characters (not bytes) of UTF-8, or at the end. */
+static const char *skip_characters(const char *p, int n)
+{
+    while (*p && n-- > 0)
+        for (p++; ((unsigned char)*p & 0xC0) == 0x80;)
+            p++;
+    return p;
+}
+
+/* The source line under the message, if the file is still there to be read; of a long line the part
+ * around the column. */
 static void print_source_line(const struct rn_place *at, const char *hint, FILE *out)
 {
-    FILE *f = fopen(at->path, "r");
-    if (!f)
+    enum { LONG = 120, BEFORE = 60, SHOWN = 160 };
+    char *line = read_line(at->path, at->line);
+    if (!line)
         return;
-    char line[512];
-    int number = 0;
-    while (number < at->line && fgets(line, sizeof line, f))
-        number += strchr(line, '\n') != NULL || feof(f);
-    fclose(f);
-    if (number != at->line)
-        return;
-    line[strcspn(line, "\r\n")] = '\0';
-    fprintf(out, "%6d | %s\n", at->line, line);
+    int skipped = at->col > LONG ? at->col - BEFORE : 0;
+    const char *from = skip_characters(line, skipped), *to = skip_characters(from, SHOWN);
+    const char *dots = skipped ? "..." : "";
+    fprintf(out, "%6d | %s%.*s%s\n", at->line, dots, (int)(to - from), from, *to ? "..." : "");
     if (at->col > 0)
-        fprintf(out, "       | %*s^%s%s\n", at->col - 1, "", *hint ? " " : "", hint);
+        fprintf(out, "       | %*s^%s%s\n", at->col - 1 - skipped + (int)strlen(dots), "",
+                *hint ? " " : "", hint);
+    free(line);
 }
 
 void rn_err_print(const struct rn_err *err, FILE *out)
