@@ -123,6 +123,16 @@ Test(err, of_a_long_line_the_part_around_the_caret)
     free(text);
 }
 
+Test(err, control_characters_do_not_reach_the_terminal)
+{
+    struct rn_err err = {0};
+    rn_fail(&err, RN_EUSAGE, RN_NOWHERE, "unknown \x1b[31m key\n");
+    rn_hint(&err, "a\tb");
+    char *text = printed(&err);
+    cr_assert_str_eq(text, "usage: unknown ?[31m key?\n  a?b\n");
+    free(text);
+}
+
 Test(err, prints_without_a_place)
 {
     struct rn_err err = {0};
