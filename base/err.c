@@ -104,7 +104,7 @@ static void print_source_line(const struct rn_place *at, const char *hint, FILE 
     line[strcspn(line, "\r\n")] = '\0';
     fprintf(out, "%6d | %s\n", at->line, line);
     if (at->col > 0)
-        fprintf(out, "       | %*s^ %s\n", at->col - 1, "", hint);
+        fprintf(out, "       | %*s^%s%s\n", at->col - 1, "", *hint ? " " : "", hint);
 }
 
 void rn_err_print(const struct rn_err *err, FILE *out)

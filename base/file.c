@@ -2,6 +2,7 @@
 #include "file.h"
 
 #include "mem.h"
+#include "str.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -74,7 +75,8 @@ int rn_fsync_dir(const char *path, struct rn_err *err)
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return rn_fail_errno(err, RN_PATH(path), "cannot open directory");
-    int rc = rn_io.fsync(fd) == 0 ? RN_OK : rn_fail_errno(err, RN_PATH(path), "cannot sync directory");
+    int rc =
+        rn_io.fsync(fd) == 0 ? RN_OK : rn_fail_errno(err, RN_PATH(path), "cannot sync directory");
     close(fd);
     return rc;
 }
@@ -312,6 +314,21 @@ int rn_remove_tree(const char *path, struct rn_err *err)
     if (rc == RN_OK && rmdir(path) != 0)
         rc = rn_fail_errno(err, RN_PATH(path), "cannot remove");
     return rc;
+}
+
+void rn_sweep_tmp(const char *dir)
+{
+    char **names;
+    size_t n;
+    if (list_dir(dir, &names, &n, NULL) != RN_OK)
+        return;
+    for (size_t i = 0; i < n; i++) {
+        char *path = rn_join(dir, names[i]);
+        if (names[i][0] == '.' && rn_ends_with(names[i], ".tmp"))
+            rn_remove_tree(path, NULL);
+        free(path);
+    }
+    free_names(names, n);
 }
 
 static int walk(const char *root, const char *prefix,

@@ -1,9 +1,9 @@
 /* base/file.h - files that appear under their name only when whole.
  *
  *     struct rn_writer w;
- *     RN_TRY(rn_writer_open(&w, "out/manifest.json", err));      writes out/.manifest.json.<pid>.tmp
- *     rn_writer_add(&w, bytes, n);                               errors stick until commit
- *     RN_TRY(rn_writer_commit(&w, hex, err));                    fsync, rename, fsync directory
+ *     RN_TRY(rn_writer_open(&w, "out/a.json", err));      writes out/.a.json.<pid>.tmp
+ *     rn_writer_add(&w, bytes, n);                        errors stick until commit
+ *     RN_TRY(rn_writer_commit(&w, hex, err));             fsync, rename, fsync directory
  *
  * Every write, fsync and rename of the program goes through the table `rn_io`, so that tests can
  * make the nth call fail. Temporary names start with '.' and end in ".tmp"; any process may delete
@@ -45,13 +45,20 @@ int rn_file_write(const char *path, const void *bytes, size_t n, struct rn_err *
 int rn_file_read(const char *path, size_t cap_bytes, char **out, size_t *n, struct rn_err *);
 
 bool rn_exists(const char *path);
-int64_t rn_file_size(const char *path); /* -1 if there is none */
-int rn_mkdirs(const char *path, struct rn_err *);             /* like mkdir -p */
+int64_t rn_file_size(const char *path);           /* -1 if there is none */
+int rn_mkdirs(const char *path, struct rn_err *); /* like mkdir -p */
 int rn_fsync_dir(const char *path, struct rn_err *);
-int rn_rename(const char *from, const char *to, struct rn_err *); /* rename + fsync of to's directory */
-int rn_remove_tree(const char *path, struct rn_err *);        /* never follows links; absent is fine */
-int rn_copy_file(const char *from, const char *to, struct rn_err *); /* atomic; a hard link where the file system allows, else a copy */
-int rn_fsync_tree(const char *path, struct rn_err *);         /* every file and directory below */
+int rn_rename(const char *from, const char *to,
+              struct rn_err *);                        /* rename + fsync of to's directory */
+int rn_remove_tree(const char *path, struct rn_err *); /* never follows links; absent is fine */
+int rn_copy_file(
+    const char *from, const char *to,
+    struct rn_err *); /* atomic; a hard link where the file system allows, else a copy */
+int rn_fsync_tree(const char *path, struct rn_err *); /* every file and directory below */
+
+/* Removes what writers that died left in a directory (names .*.tmp, not below it). For whoever holds
+ * the lock of the directory; best effort. */
+void rn_sweep_tmp(const char *dir);
 
 /* Calls `each` for every regular file below `root` in byte order of its relative path. */
 int rn_walk(const char *root, int (*each)(void *ctx, const char *relative, struct rn_err *),

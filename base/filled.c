@@ -118,7 +118,7 @@ static json_t *map(const struct rn_key *key, const struct rn_map *m, struct cut 
 static json_t *container(const struct rn_key *key, const void *base, const void *from,
                          struct cut cut)
 {
-    bool own_class = key->type != RN_T_TABLE && key->class != RN_IDENTITY;
+    bool own_class = key->type != RN_T_TABLE && (key->class != RN_IDENTITY || !key->sub);
     if (!cut.everything && !cut.inside && own_class) {
         if (key->class != cut.class)
             return NULL;

@@ -155,6 +155,12 @@ static bool is_number_text(struct pass *p, enum rn_key_type type, const struct r
     return false;
 }
 
+/* Worth a word on what is wrong with the number. */
+static bool is_numeric(const struct rn_node *node)
+{
+    return node->text[0] && strchr("+-.0123456789", node->text[0]);
+}
+
 static void set_int(struct pass *p, const struct rn_key *key, enum rn_key_type type,
                     const struct rn_node *node, void *to)
 {
@@ -163,7 +169,7 @@ static void set_int(struct pass *p, const struct rn_key *key, enum rn_key_type t
     if (!is_number_text(p, type, node))
         return;
     if (!rn_units_int(node->text, types[type].unit, &value, why))
-        wrong_type(p, node, type, why);
+        wrong_type(p, node, type, is_numeric(node) ? why : NULL);
     else if (in_bounds(p, key, node, (double)value))
         *(int64_t *)to = value;
 }
@@ -176,7 +182,7 @@ static void set_real(struct pass *p, const struct rn_key *key, enum rn_key_type 
     if (!is_number_text(p, type, node))
         return;
     if (!rn_units_real(node->text, types[type].unit, &value, why))
-        wrong_type(p, node, type, why);
+        wrong_type(p, node, type, is_numeric(node) ? why : NULL);
     else if (in_bounds(p, key, node, value))
         *(double *)to = value;
 }

@@ -137,16 +137,31 @@ static int sequence_length(const unsigned char *p, const unsigned char *end)
     }
     if (p[0] >= 0xF0 && p[0] <= 0xF4) {
         unsigned char lo = p[0] == 0xF0 ? 0x90 : 0x80, hi = p[0] == 0xF4 ? 0x8F : 0xBF;
-        return left >= 4 && p[1] >= lo && p[1] <= hi && continuation(p[2]) && continuation(p[3]) ? 4
-                                                                                                : 0;
+        return left >= 4 && p[1] >= lo && p[1] <= hi && continuation(p[2]) && continuation(p[3])
+                   ? 4
+                   : 0;
     }
     return 0;
+}
+
+/* Text is mostly ASCII: steps over it 32 bytes at a time. */
+static const unsigned char *skip_ascii(const unsigned char *p, const unsigned char *end)
+{
+    const uint64_t high_bits = 0x8080808080808080u;
+    for (uint64_t w[4]; (size_t)(end - p) >= sizeof w; p += sizeof w) {
+        memcpy(w, p, sizeof w);
+        if ((w[0] | w[1] | w[2] | w[3]) & high_bits)
+            break;
+    }
+    while (p < end && *p < 0x80)
+        p++;
+    return p;
 }
 
 bool rn_utf8_valid(const void *bytes, size_t n)
 {
     const unsigned char *p = bytes, *end = p + n;
-    while (p < end) {
+    while ((p = skip_ascii(p, end)) < end) {
         int len = sequence_length(p, end);
         if (!len)
             return false;

@@ -78,7 +78,7 @@ static int next_parquet(struct source *s, struct rn_doc *doc, struct rn_err *err
     const struct rn_parquet_string *text = &s->values.strings[s->row];
     *doc = (struct rn_doc){.text = text->p, .n = text->n, .group_end = s->row == s->last_row};
     s->row++;
-    if (!rn_utf8_valid(doc->text, doc->n))
+    if (!s->values.utf8 && !rn_utf8_valid(doc->text, doc->n))
         return rn_fail(err, RN_ECORRUPT, RN_PATH(s->path), "row %zu of row group %zu is not UTF-8",
                        s->row, s->next_group);
     return RN_OK;

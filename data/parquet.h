@@ -10,11 +10,11 @@
  *     }
  *     rn_parquet_free(p);
  *
- * Reads columns without repetition (structs of plain columns by dotted path included); data pages
- * v1 and v2; PLAIN and dictionary encoding; no codec, snappy, gzip, zstd, lz4_raw. Anything else,
- * and anything that does not add up, is one RN_ECORRUPT naming file, column and reason. Page
- * checksums are verified where a file has them; strings are checked to be UTF-8. A reader belongs
- * to one thread; its buffers are reused from group to group. */
+ * Reads columns without repetition (structs of plain columns by dotted path included); data pages v1
+ * and v2; PLAIN and dictionary encoding; no codec, snappy, gzip, zstd, lz4_raw. Anything else, and
+ * anything that does not add up, is one RN_ECORRUPT naming file, column and reason. Page checksums
+ * are verified where a file has them; strings annotated as text are checked to be UTF-8. A reader
+ * belongs to one thread; its buffers are reused from group to group. */
 #ifndef RN_PARQUET_H
 #define RN_PARQUET_H
 
@@ -26,15 +26,16 @@
 
 struct rn_parquet;
 
-enum rn_parquet_type { /* physical types, numbered as in the format */
-                       RN_PQ_BOOLEAN,
-                       RN_PQ_INT32,
-                       RN_PQ_INT64,
-                       RN_PQ_INT96, /* never read */
-                       RN_PQ_FLOAT,
-                       RN_PQ_DOUBLE,
-                       RN_PQ_BYTES,
-                       RN_PQ_FIXED, /* byte strings of one length */
+/* Physical types, numbered as in the format. */
+enum rn_parquet_type {
+    RN_PQ_BOOLEAN,
+    RN_PQ_INT32,
+    RN_PQ_INT64,
+    RN_PQ_INT96, /* never read */
+    RN_PQ_FLOAT,
+    RN_PQ_DOUBLE,
+    RN_PQ_BYTES,
+    RN_PQ_FIXED, /* byte strings of one length */
 };
 
 struct rn_parquet_string {
@@ -44,6 +45,7 @@ struct rn_parquet_string {
 /* One column of one row group, borrowed until the next read. Of the last three one is set. */
 struct rn_parquet_values {
     enum rn_parquet_type type;
+    bool utf8;                               /* annotated as text, and found to be UTF-8 */
     size_t n;                                /* rows, nulls included */
     const unsigned char *present;            /* n; 0: null, and the value is zero or empty */
     const struct rn_parquet_string *strings; /* RN_PQ_BYTES, RN_PQ_FIXED */

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SCHEMA_DEPTH_MAX = 32, ELEMENTS_MAX = 100000, REQUIRED = 0, OPTIONAL, REPEATED };
+enum { SCHEMA_DEPTH_MAX = 32, ELEMENTS_MAX = 100000, PATH_BYTES_MAX = 16 << 20 };
+enum { REQUIRED, OPTIONAL, REPEATED };
 
 struct parse {
     struct rn_thrift t;
@@ -16,6 +17,7 @@ struct parse {
     struct rn_err *err;
     struct rn_thrift_list schema;
     struct rn_str name; /* dotted path of the element being read */
+    size_t path_bytes;  /* of all leaves: a long common beginning is copied into each */
     bool seen_schema, encrypted;
 };
 
@@ -86,6 +88,9 @@ static int add_leaf(struct parse *p, const struct element *e, int max_def, int m
         return corrupt(p, "names a type that does not exist");
     if (e->type == RN_PQ_FIXED && (e->type_length < 1 || e->type_length > 1 << 20))
         return corrupt(p, "gives a fixed length outside 1 to 1048576");
+    p->path_bytes += p->name.n + 1;
+    if (p->path_bytes > PATH_BYTES_MAX)
+        return corrupt(p, "has column names of more than 16 MiB");
     struct rn_pq_leaf leaf = {.path = rn_xdup(p->name.p ? p->name.p : ""),
                               .type = (enum rn_parquet_type)e->type,
                               .type_length = (int)e->type_length,
@@ -141,6 +146,8 @@ static int read_schema(struct parse *p, const struct rn_thrift_field *f)
     RN_TRY(read_node(p, 0, 0, 0));
     if (p->schema.left)
         return corrupt(p, "has schema elements outside the tree");
+    if (p->m->n_leaves == 0)
+        return corrupt(p, "has no columns");
     return RN_OK;
 }
 
@@ -194,8 +201,9 @@ static int read_chunk(struct parse *p, const struct rn_pq_leaf *leaf, struct rn_
         return corrupt(p, p->t.bad);
     if (c->external || c->encrypted)
         return RN_OK;
-    /* Some writers put 0 where there is no dictionary; and the dictionary comes first. */
-    c->start = o.dictionary > 0 && o.dictionary < o.data ? o.dictionary : o.data;
+    /* The dictionary comes first. Writers put 0 where there is none, or where no data follows. */
+    bool from_dictionary = o.dictionary > 0 && (o.dictionary < o.data || o.data == 0);
+    c->start = from_dictionary ? o.dictionary : o.data;
     if (!o.whole || o.type != leaf->type)
         return corrupt(p, "has a column chunk whose type is not the schema's");
     if (c->start < 4 || c->size_bytes < 0 || c->values < 0 ||
@@ -222,7 +230,7 @@ static int check_group(const struct parse *p, const struct rn_pq_group *g)
 {
     if (p->t.bad)
         return corrupt(p, p->t.bad);
-    if (!g->chunks && p->m->n_leaves)
+    if (!g->chunks)
         return corrupt(p, "has a row group without columns");
     if (g->rows < 0)
         return corrupt(p, "has a negative row count");

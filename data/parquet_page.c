@@ -67,7 +67,8 @@ static int corrupt(const struct work *w, const char *what, const char *why)
 
 /* --- page headers --- */
 
-static void read_data_header(struct rn_thrift *t, const struct rn_thrift_field *in, struct page *h)
+/* Of a v1 data page or a dictionary page, whose first fields agree. */
+static void read_v1_header(struct rn_thrift *t, const struct rn_thrift_field *in, struct page *h)
 {
     struct rn_thrift_field f = {0};
     h->has_header = rn_thrift_enter(t, in);
@@ -76,8 +77,8 @@ static void read_data_header(struct rn_thrift *t, const struct rn_thrift_field *
             h->n_values = rn_thrift_int(t, &f);
         else if (f.id == 2)
             h->encoding = rn_thrift_int(t, &f);
-        else if (f.id == 3)
-            h->def_encoding = rn_thrift_int(t, &f);
+        else if (f.id == 3 && h->type == PAGE_DATA)
+            h->def_encoding = rn_thrift_int(t, &f); /* a dictionary's 3 says whether it is sorted */
         else
             rn_thrift_skip(t, &f);
     }
@@ -124,7 +125,7 @@ static void read_header(struct rn_thrift *t, struct page *h)
         } else if (mine && f.id == 8) {
             read_v2_header(t, &f, h);
         } else if (mine && f.id != 6) {
-            read_data_header(t, &f, h);
+            read_v1_header(t, &f, h);
         } else {
             rn_thrift_skip(t, &f);
         }
@@ -491,6 +492,7 @@ int rn_pq_decode(struct rn_pq_decoder *d, const struct rn_pq_leaf *leaf, int cod
     bool real = leaf->type == RN_PQ_FLOAT || leaf->type == RN_PQ_DOUBLE;
     bool string = leaf->type >= RN_PQ_BYTES;
     *out = (struct rn_parquet_values){.type = leaf->type,
+                                      .utf8 = leaf->text && string,
                                       .n = w.rows,
                                       .present = d->present.p,
                                       .strings = string ? d->values.p : NULL,

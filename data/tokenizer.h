@@ -8,7 +8,7 @@
  *
  * A tokenizer directory holds `tokenizer.tiktoken` (base64 token, rank; no specials) and
  * `tokenizer.json` (pattern, special tokens in id order, vocab_size, digest). Special tokens come
- * last and are never produced by encoding text. Encoding is thread-safe: the tokenizer is constant. */
+ * last and are never produced by encoding text. A tokenizer is constant: any thread may use it. */
 #ifndef RN_TOKENIZER_H
 #define RN_TOKENIZER_H
 
@@ -33,7 +33,8 @@ extern const char *const rn_special_nanochat[];
 
 /* A directory as written by rn_tokenizer_save. RN_ECORRUPT with the line for bad files. */
 int rn_tokenizer_load(struct rn_tokenizer **, const char *dir, struct rn_err *);
-/* A bare .tiktoken file with a pattern name ("nanochat", "gpt2", "cl100k"); specials NULL-ended or NULL. */
+/* A bare .tiktoken file with a pattern name ("nanochat", "gpt2", "cl100k"); specials NULL-ended or
+ * NULL. Broken lines, gaps in the ranks, tokens listed twice, a missing byte: RN_ECORRUPT. */
 int rn_tokenizer_load_tiktoken(struct rn_tokenizer **, const char *path, const char *pattern,
                                const char *const *specials, struct rn_err *);
 /* GPT-2's merges (vocab.bpe) and ids (encoder.json, which may be NULL: the merges imply them); its
@@ -43,30 +44,34 @@ int rn_tokenizer_load_gpt2(struct rn_tokenizer **, const char *vocab_bpe, const 
 int rn_tokenizer_save(const struct rn_tokenizer *, const char *dir, struct rn_err *);
 void rn_tokenizer_free(struct rn_tokenizer *); /* takes NULL */
 
-/* Appends the ids of text[0..n) to out. Invalid UTF-8 is encoded as U+FFFD, like tiktoken's callers. */
-void rn_tokenizer_encode(const struct rn_tokenizer *, const char *text, size_t n, struct rn_ids *out);
-/* Appends the bytes of the ids (specials as their names). Ids outside the vocabulary: RN_ECORRUPT. */
-int rn_tokenizer_decode(const struct rn_tokenizer *, const int32_t *ids, size_t n, struct rn_str *out,
-                        struct rn_err *);
+/* Appends the ids of text[0..n), n < 2^32, to out. Invalid UTF-8 is encoded as U+FFFD, like
+ * tiktoken's callers. O(n log n) for any text. */
+void rn_tokenizer_encode(const struct rn_tokenizer *, const char *text, size_t n,
+                         struct rn_ids *out);
+/* Appends the bytes of the ids (specials: their names). Ids outside the vocabulary: RN_ECORRUPT. */
+int rn_tokenizer_decode(const struct rn_tokenizer *, const int32_t *ids, size_t n,
+                        struct rn_str *out, struct rn_err *);
 
-int32_t rn_tokenizer_vocab_size(const struct rn_tokenizer *);  /* specials included */
+int32_t rn_tokenizer_vocab_size(const struct rn_tokenizer *);                /* specials included */
 int32_t rn_tokenizer_special(const struct rn_tokenizer *, const char *name); /* -1 if absent */
-int32_t rn_tokenizer_bos(const struct rn_tokenizer *);         /* <|bos|> or <|endoftext|>; -1 */
+int32_t rn_tokenizer_bos(const struct rn_tokenizer *); /* <|bos|> or <|endoftext|>; -1 */
 /* Raw bytes of an id, *n long; specials: n = 0. Borrowed. */
 const char *rn_tokenizer_bytes(const struct rn_tokenizer *, int32_t id, size_t *n);
 /* Bytes counted for bits per byte, one per id, 0 for specials. old_rule: nanochat of 2025, which
- * counted the decoded string, so a token that is not valid UTF-8 counts its U+FFFD (3 bytes each). */
+ * counted the decoded string, so that a token that is no UTF-8 counts its U+FFFD (3 bytes each). */
 void rn_tokenizer_byte_counts(const struct rn_tokenizer *, bool old_rule, int32_t *counts);
 const char *rn_tokenizer_pattern(const struct rn_tokenizer *);
-const char *rn_tokenizer_digest(const struct rn_tokenizer *); /* sha256 over ranks, pattern, specials */
+/* sha256 over ranks, pattern and specials. */
+const char *rn_tokenizer_digest(const struct rn_tokenizer *);
 
 /* --- training --- */
 struct rn_bpe_trainer; /* collects word counts, then merges */
-struct rn_bpe_trainer *rn_bpe_trainer_new(const char *pattern, int threads); /* NULL: unknown pattern */
+/* NULL: unknown pattern. The result is the same for any number of threads. */
+struct rn_bpe_trainer *rn_bpe_trainer_new(const char *pattern, int threads);
 /* Counts one document (already cropped). Not thread-safe. */
 void rn_bpe_trainer_add(struct rn_bpe_trainer *, const char *text, size_t n);
-/* Learns n_merges merges (fewer if the text has no more pairs). progress may be NULL; it returns
- * false to stop (RN_ESTOPPED). */
+/* Learns n_merges merges (fewer if the text has no more pairs); at most once per trainer. progress
+ * may be NULL; it is asked after each merge and returns false to stop (RN_ESTOPPED). RN_ENOMEM. */
 int rn_bpe_trainer_finish(struct rn_bpe_trainer *, int32_t n_merges, const char *const *specials,
                           bool (*progress)(void *ctx, int64_t done, int64_t total), void *ctx,
                           struct rn_tokenizer **out, struct rn_err *);

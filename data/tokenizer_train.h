@@ -6,8 +6,8 @@
  *     struct rn_train_seen seen;
  *     RN_TRY(rn_tokenizer_train(&t, docs, &plan, watch, &seen, err));
  *
- * Documents are taken in order, each cut to its first doc_chars characters, until more than max_chars
- * characters were taken; the document that passes the bound still counts. */
+ * Documents are taken in order, each cut to its first doc_chars characters, until more than
+ * max_chars characters were taken; the document that passes the bound still counts. */
 #ifndef RN_TOKENIZER_TRAIN_H
 #define RN_TOKENIZER_TRAIN_H
 

@@ -23,6 +23,15 @@ static bool is_loopback(const char *host)
     return inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127;
 }
 
+/* Header values and hosts end up in logs, JSON and the lock: printable ASCII; `kept` may stay too. */
+static void copy_word(char *to, size_t cap, const char *from, const char *kept)
+{
+    snprintf(to, cap, "%s", from ? from : "");
+    for (char *p = to; *p; p++)
+        if ((*p <= ' ' || *p > '~') && !strchr(kept, *p))
+            *p = '?';
+}
+
 struct url {
     bool https, http, loopback;
     char host[128]; /* with port when given */
@@ -40,7 +49,9 @@ static struct url parse_url(const char *text)
         u.http = strcmp(scheme, "http") == 0;
         u.loopback = is_loopback(host);
         bool has_port = curl_url_get(handle, CURLUPART_PORT, &port, 0) == CURLUE_OK;
-        snprintf(u.host, sizeof u.host, "%s%s%s", host, has_port ? ":" : "", has_port ? port : "");
+        char whole[sizeof u.host];
+        snprintf(whole, sizeof whole, "%s%s%s", host, has_port ? ":" : "", has_port ? port : "");
+        copy_word(u.host, sizeof u.host, whole, "");
     }
     curl_free(scheme);
     curl_free(host);
@@ -239,10 +250,10 @@ static void read_header_facts(CURL *curl, struct rn_response *r)
     struct curl_header *h;
     curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &type);
     curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &retry_after_s);
-    snprintf(r->content_type, sizeof r->content_type, "%s", type ? type : "");
+    copy_word(r->content_type, sizeof r->content_type, type, " ");
     r->retry_after_s = retry_after_s > 0 ? (double)retry_after_s : 0;
     if (curl_easy_header(curl, "Content-Encoding", 0, CURLH_HEADER, -1, &h) == CURLHE_OK)
-        snprintf(r->content_encoding, sizeof r->content_encoding, "%s", h->value);
+        copy_word(r->content_encoding, sizeof r->content_encoding, h->value, " ");
     r->declared_bytes = r->status ? declared_of(curl) : -1;
 }
 

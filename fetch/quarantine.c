@@ -84,9 +84,9 @@ void rn_quarantine(const char *dir, const char *name, const char *url, const str
     size_t n = read_head(body, head, RN_ERROR_BODY);
     char *place = place_for(dir, name, rn_verdict_id(r->finding.verdict), shown);
     struct rn_err err = {0};
-    /* Jansson refuses strings that are not UTF-8; headers of a hostile server may be. */
     json_t *meta = describe(name, shown, r, head, n);
-    if (write_evidence(place, head, n, meta ? meta : json_null(), &err) != RN_OK)
+    RN_ASSERT(meta); /* everything in it was made printable where it came in */
+    if (write_evidence(place, head, n, meta, &err) != RN_OK)
         rn_log(log, RN_WARN, "cannot keep what was rejected in %s: %s", place, err.msg);
     json_decref(meta);
     free(place);

@@ -29,6 +29,15 @@ bool rn_verdict_again(enum rn_verdict v)
     return verdicts[v].again;
 }
 
+/* Words of strangers get here: no control characters, no broken UTF-8 (a cut may leave some). */
+static void make_printable(char *text)
+{
+    bool utf8 = rn_utf8_valid(text, strlen(text));
+    for (unsigned char *p = (unsigned char *)text; *p; p++)
+        if (*p < 0x20 || *p == 0x7F || (*p > 0x7F && !utf8))
+            *p = '?';
+}
+
 bool rn_find(struct rn_finding *f, enum rn_verdict v, const char *fmt, ...)
 {
     f->verdict = v;
@@ -36,19 +45,22 @@ bool rn_find(struct rn_finding *f, enum rn_verdict v, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(f->detail, sizeof f->detail, fmt, ap);
     va_end(ap);
+    make_printable(f->detail);
     return v == RN_ACCEPTED;
 }
 
 /* --- rendering --- */
 
-/* Printable ASCII stays; everything else, quotes and backslashes become \xNN. */
+/* Printable ASCII stays, quotes and backslashes get a backslash, everything else becomes \xNN. */
 static void add_escaped(struct rn_str *s, const unsigned char *p, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         if (p[i] == '\n')
             rn_str_puts(s, "\\n");
-        else if (p[i] < 0x20 || p[i] > 0x7E || p[i] == '"' || p[i] == '\\')
+        else if (p[i] < 0x20 || p[i] > 0x7E)
             rn_str_printf(s, "\\x%02X", p[i]);
+        else if (p[i] == '"' || p[i] == '\\')
+            rn_str_printf(s, "\\%c", p[i]);
         else
             rn_str_putc(s, (char)p[i]);
     }

@@ -106,14 +106,15 @@ static size_t add_names(const struct rn_opt *opts, const char *names[], size_t n
     return n;
 }
 
-static int unknown_option(const struct rn_cli *cli, const char *name, size_t n, struct rn_err *err)
+static int unknown_option(const struct rn_cli *cli, const char *word, const char *name, size_t n,
+                          struct rn_err *err)
 {
     const char *names[NAMES_MAX + 1];
     char copy[64];
     snprintf(copy, sizeof copy, "%.*s", (int)n, name);
     add_names(everywhere, names, add_names(cli->command ? cli->command->opts : NULL, names, 0));
-    rn_fail(err, RN_EUSAGE, RN_NOWHERE, "unknown option '%s%s'%s%s", n > 1 ? "--" : "-", copy,
-            cli->command ? " of runnel " : "", cli->command ? cli->command->name : "");
+    rn_fail(err, RN_EUSAGE, RN_NOWHERE, "unknown option '%.*s%s'%s%s", (int)(name - word), word,
+            copy, cli->command ? " of runnel " : "", cli->command ? cli->command->name : "");
     const char *near = rn_nearest(copy, names);
     if (near)
         rn_hint(err, "did you mean '--%s'?", near);
@@ -128,7 +129,7 @@ static int take_option(struct rn_cli *cli, int argc, char **argv, int *i, struct
     size_t n = equals ? (size_t)(equals - name) : strlen(name);
     const struct rn_opt *opt = is_long == (n == 1) ? NULL : find_option(cli, name, n);
     if (!opt)
-        return unknown_option(cli, name, n, err);
+        return unknown_option(cli, argv[*i], name, n, err);
     const char *value = equals ? equals + 1 : "";
     if (!opt->arg && equals)
         return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "option '--%s' takes no value", opt->name);

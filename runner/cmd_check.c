@@ -1,22 +1,31 @@
 /* runner/cmd_check.c - is the file all right? Without -p every profile is checked, too. */
 #include "args.h"
+#include "str.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+static void report_json(const struct rn_pipeline *p)
+{
+    const char *path = rn_utf8_valid(p->path, strlen(p->path)) ? p->path : "";
+    json_t *doc = json_pack("{s:s, s:s?, s:s, s:I}", "file", path, "profile", p->profile, "tag",
+                            p->tag, "stages", (json_int_t)p->n_stages);
+    RN_ASSERT(doc);
+    char *text = rn_json_canonical(doc);
+    puts(text);
+    free(text);
+    json_decref(doc);
+}
 
 static void report(const struct rn_cli *cli, const struct rn_pipeline *p)
 {
     const char *profile = p->profile ? p->profile : "";
-    if (rn_cli_json(cli)) {
-        json_t *doc = json_pack("{s:s, s:s?, s:s, s:I}", "file", p->path, "profile", p->profile,
-                                "tag", p->tag, "stages", (json_int_t)p->n_stages);
-        char *text = rn_json_canonical(doc);
-        puts(text);
-        free(text);
-        json_decref(doc);
-        return;
-    }
-    printf("%s%s%s: ok, %zu stages, tag %s\n", p->path, *profile ? ", profile " : "", profile,
-           p->n_stages, p->tag);
+    if (rn_cli_json(cli))
+        report_json(p);
+    else
+        printf("%s%s%s: ok, %zu stage%s, tag %s\n", p->path, *profile ? ", profile " : "", profile,
+               p->n_stages, p->n_stages == 1 ? "" : "s", p->tag);
+    fflush(stdout); /* before the problems of the next profile */
 }
 
 static int check(const struct rn_cli *cli, const char *profile, struct rn_pipeline **p,
@@ -27,15 +36,21 @@ static int check(const struct rn_cli *cli, const char *profile, struct rn_pipeli
     return RN_OK;
 }
 
+/* All profiles, also behind one with problems; the last one's last problem is left to main(). */
 static int check_profiles(const struct rn_cli *cli, const struct rn_pipeline *p, struct rn_err *err)
 {
-    int rc = RN_OK;
-    for (size_t i = 0; i < p->n_profiles && rc == RN_OK; i++) {
+    for (size_t i = 0; i < p->n_profiles; i++) {
         struct rn_pipeline *with;
-        rc = check(cli, p->profiles[i], &with, err);
+        struct rn_err one = {0};
+        if (check(cli, p->profiles[i], &with, &one) != RN_OK) {
+            if (err->code != RN_OK)
+                rn_err_print(err, stderr);
+            *err = (struct rn_err){0};
+            rn_problem_raise(&one, err);
+        }
         rn_pipeline_free(with);
     }
-    return rc;
+    return (int)err->code;
 }
 
 static int run(const struct rn_cli *cli, struct rn_err *err)

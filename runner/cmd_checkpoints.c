@@ -192,15 +192,14 @@ static size_t show_newest(const struct rn_cli *cli, const char *dir, const json_
 static size_t show_run(const struct rn_cli *cli, const char *dir, const json_t *records, bool hash)
 {
     const char *only = rn_cli_opt(cli, "stage");
-    const json_t *stages = NULL;
+    json_t *stages = rn_journal_stages(records);
     size_t n = 0;
-    for (size_t i = json_array_size(records); i-- > 0 && !stages;)
-        stages = json_object_get(json_array_get(records, i), "stages");
     for (size_t i = 0; i < json_array_size(stages); i++) {
         const char *name = json_string_value(json_array_get(stages, i));
         if (!only || strcmp(only, name) == 0)
             n += show_newest(cli, dir, records, name, hash);
     }
+    json_decref(stages);
     return n;
 }
 

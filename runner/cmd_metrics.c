@@ -38,7 +38,7 @@ static json_t *read_rows(const char *dir, const json_t *stages, const char *only
     json_t *rows = json_array();
     for (size_t i = 0; i < json_array_size(stages); i++) {
         const char *stage = json_string_value(json_array_get(stages, i));
-        if (!stage || (only && strcmp(stage, only) != 0))
+        if (only && strcmp(stage, only) != 0)
             continue;
         char *path = rn_xprintf("%s/metrics/%s.jsonl", dir, stage);
         json_t *lines = rn_metrics_read(path);
@@ -49,16 +49,13 @@ static json_t *read_rows(const char *dir, const json_t *stages, const char *only
     return rows;
 }
 
-/* Names of stages as the newest start of the run wrote them down: a new array. */
 static json_t *stages_of(const char *dir)
 {
     char *path = rn_join(dir, "journal.jsonl");
-    json_t *records = rn_journal_read(path), *stages = NULL;
-    free(path);
-    for (size_t i = json_array_size(records); i-- > 0 && !stages;)
-        stages = json_incref(json_object_get(json_array_get(records, i), "stages"));
+    json_t *records = rn_journal_read(path), *stages = rn_journal_stages(records);
     json_decref(records);
-    return stages ? stages : json_array();
+    free(path);
+    return stages;
 }
 
 static bool is_first_column(const char *name)
@@ -103,9 +100,12 @@ static void print_value(const json_t *v)
 {
     if (json_is_integer(v))
         printf("%lld", (long long)json_integer_value(v));
-    else if (json_is_real(v))
-        printf("%.9g", json_real_value(v));
-    else if (json_is_string(v))
+    else if (json_is_real(v)) {
+        struct rn_str s = {0};
+        rn_metrics_show(&s, json_real_value(v));
+        fputs(s.p, stdout);
+        rn_str_release(&s);
+    } else if (json_is_string(v))
         print_field(json_string_value(v));
     else if (json_is_null(v))
         fputs("nan", stdout);

@@ -88,28 +88,18 @@ static void print_state_json(const struct state *s)
     json_decref(doc);
 }
 
-/* The newest record of a start of the run; borrowed, or NULL. */
-static const json_t *newest_start(const json_t *records)
-{
-    for (size_t i = json_array_size(records); i-- > 0;)
-        if (json_object_get(json_array_get(records, i), "stages"))
-            return json_array_get(records, i);
-    return NULL;
-}
-
 static void print_run(const struct rn_cli *cli, const char *dir, const json_t *records)
 {
     char *lock = rn_join(dir, ".lock"), owner[192];
     bool running = rn_lock_held(lock, owner, sizeof owner);
-    const json_t *start = newest_start(records), *stages = json_object_get(start, "stages");
+    json_t *stages = rn_journal_stages(records);
     int width = 4;
     for (size_t i = 0; i < json_array_size(stages); i++) {
         int n = (int)strlen(json_string_value(json_array_get(stages, i)));
         width = n > width ? n : width;
     }
     if (!rn_cli_json(cli))
-        printf("%s  (%s)%s%s\n", dir, rn_json_str(start, "path", "?"),
-               running ? "  in use by " : "", running ? owner : "");
+        printf("%s%s%s\n", dir, running ? "  in use by " : "", running ? owner : "");
     for (size_t i = 0; i < json_array_size(stages); i++) {
         const char *stage = json_string_value(json_array_get(stages, i));
         struct state s = state_of(dir, records, stage, running);
@@ -118,6 +108,7 @@ static void print_run(const struct rn_cli *cli, const char *dir, const json_t *r
         else
             print_state(&s, width);
     }
+    json_decref(stages);
     free(lock);
 }
 

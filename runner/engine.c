@@ -10,7 +10,6 @@
 #include "stagelog.h"
 #include "str.h"
 
-#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -86,20 +85,49 @@ static int take_run_lock(struct run *r, struct rn_err *err)
     return rc;
 }
 
+/* Between the plan's first look and the lock, another runner may have ended. */
+static void refresh_journal(struct run *r)
+{
+    json_decref(r->plan.journal);
+    r->plan.journal = rn_runs_journal(r->plan.how->runs, r->plan.p->tag);
+}
+
+/* Attempts whose process died get their end, with what they cost. */
+static int end_killed(struct run *r, const json_t *stages, struct rn_err *err)
+{
+    int rc = RN_OK;
+    for (size_t i = 0; i < json_array_size(stages) && rc == RN_OK; i++) {
+        const char *stage = json_string_value(json_array_get(stages, i));
+        double wall_s = rn_runs_killed_after(r->plan.run_dir, r->plan.journal, stage);
+        if (wall_s < 0)
+            continue;
+        json_t *record = json_copy(rn_journal_last(r->plan.journal, stage, "started"));
+        json_object_set_new(record, "event", json_string("interrupted"));
+        json_object_set_new(record, "message", json_string("its process ended without a word"));
+        json_object_set_new(record, "wall_s", json_real(wall_s));
+        json_array_append(r->plan.journal, record);
+        rc = rn_journal_add(&r->journal, record, err);
+    }
+    return rc;
+}
+
 static int open_run(struct run *r, struct rn_err *err)
 {
     const struct rn_pipeline *p = r->plan.p;
     RN_TRY(make_dirs(r, err));
     RN_TRY(take_run_lock(r, err));
+    rn_sweep_tmp(r->plan.run_dir);
     RN_TRY(write_if_other(r, "pipeline.yaml", p->text, err));
     RN_TRY(write_if_other(r, "resolved.yaml", r->plan.how->resolved_yaml, err));
     char *path = in_run(r, "", "journal.jsonl", "");
     int rc = rn_journal_open(&r->journal, path, err);
     free(path);
     RN_TRY(rc);
+    refresh_journal(r);
     json_t *stages = json_array();
     for (size_t i = 0; i < p->n_stages; i++)
         json_array_append_new(stages, json_string(p->stages[i].name));
+    RN_TRY(end_killed(r, stages, err));
     return rn_journal_add(&r->journal,
                           json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:o}", "event", "run",
                                     "tag", p->tag, "pipeline", p->name, "path", p->path, "profile",
@@ -225,21 +253,35 @@ static void tell_kept(struct run *r, size_t i)
     tell_event(r, i, "kept", 0);
 }
 
+/* The first time needs no reason. */
+static bool goes_without_saying(const char *reason)
+{
+    return strcmp(reason, "never run") == 0;
+}
+
 static void tell_start(struct run *r, size_t i)
 {
     const struct rn_planned *n = &r->plan.nodes[i];
     bool resumed = n->action == RN_ACT_RESUME;
     rn_ui_stage(r->ui, '>', r->plan.p->stages[i].name, "%-8s %s", resumed ? "resumes" : "runs",
-                n->reason);
+                goes_without_saying(n->reason) ? "" : n->reason);
     tell_event(r, i, resumed ? "resumed" : "started", 0);
+}
+
+/* Steps a training took all in all, 0 if the stage does not train. */
+static int64_t steps_of(const struct work *w)
+{
+    if (!w->stage->stage->trains)
+        return 0;
+    return w->node->cost.steps > 0 ? w->node->cost.steps : w->metrics.step;
 }
 
 static void tell_done(const struct work *w, double wall_s)
 {
     char time[32];
     struct rn_str s = {0};
-    if (w->stage->stage->trains && w->metrics.step >= 0)
-        rn_str_printf(&s, "trained  %lld steps", (long long)w->metrics.step);
+    if (steps_of(w) > 0)
+        rn_str_printf(&s, "trained  %lld steps", (long long)steps_of(w));
     else {
         rn_str_puts(&s, "made     ");
         describe_outputs(&s, w->node->entry);
@@ -320,43 +362,30 @@ static int open_metrics(struct work *w, struct rn_err *err)
     return w->node->action == RN_ACT_RESUME ? RN_OK : rn_metrics_cut(&w->metrics, 0, err);
 }
 
-/* Checkpoints of a forced stage: gone, after consent. The lock stays, it is held. */
-static int clear_work(const struct work *w, struct rn_err *err)
+/* runs/.locks/<kind>-<progresskey16>: not in the store, which knows no processes. */
+static int lock_work(struct rn_lock *lock, const struct run *r, size_t i, struct rn_err *err)
 {
-    DIR *d = opendir(w->dir);
-    if (!d)
-        return rn_fail_errno(err, RN_PATH(w->dir), "cannot list");
-    int rc = RN_OK;
-    for (struct dirent *e; rc == RN_OK && (e = readdir(d));) {
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
-            strcmp(e->d_name, ".lock") == 0)
-            continue;
-        char *path = rn_join(w->dir, e->d_name);
-        rc = rn_remove_tree(path, err);
-        free(path);
-    }
-    closedir(d);
-    return rc;
-}
-
-static int lock_work(struct work *w, struct rn_err *err)
-{
-    char *path = rn_join(w->dir, ".lock");
-    char *what = rn_xprintf("stage '%s'", w->stage->name);
-    int rc = rn_mkdirs(w->dir, err);
+    const struct rn_pstage *s = &r->plan.p->stages[i];
+    char *locks = rn_join(r->plan.how->runs, ".locks");
+    char *path = rn_store_path(locks, s->stage->kind, r->plan.nodes[i].keys.progress, "");
+    char *what = rn_xprintf("stage '%s'", s->name);
+    int rc = rn_mkdirs(locks, err);
     if (rc == RN_OK)
-        rc = rn_lock_take(&w->lock, path, what, err);
+        rc = rn_lock_take(lock, path, what, err);
     free(what);
     free(path);
+    free(locks);
     return rc;
 }
 
-/* Takes the .work directory, empties it where the stage was forced, empties the attempt. */
+/* Takes the .work directory, emptied where the stage was forced, and an empty attempt. */
 static int open_work(struct work *w, struct rn_err *err)
 {
-    RN_TRY(lock_work(w, err));
+    RN_TRY(lock_work(&w->lock, w->run, w->index, err));
     if (rn_in_list(w->run->plan.how->force, w->stage->name))
-        RN_TRY(clear_work(w, err));
+        RN_TRY(rn_remove_tree(w->dir, err));
+    RN_TRY(rn_mkdirs(w->dir, err));
+    rn_sweep_tmp(w->dir);
     char *key = rn_join(w->dir, "key.json");
     int rc = rn_exists(key) ? RN_OK : rn_json_write(key, w->node->keys.doc, err);
     free(key);
@@ -366,13 +395,34 @@ static int open_work(struct work *w, struct rn_err *err)
     return open_metrics(w, err);
 }
 
-/* A stage that does not train leaves no .work behind. */
+/* Half-made outputs go, checkpoints stay; a stage that does not train leaves no .work behind. */
 static void close_work(struct work *w, bool done)
 {
     rn_metrics_close(&w->metrics);
+    if (!done && w->lock.fd >= 0)
+        rn_remove_tree(w->attempt, NULL);
     if (done && !w->stage->stage->trains)
         rn_remove_tree(w->dir, NULL);
     rn_lock_release(&w->lock);
+}
+
+/* What a process that was killed after its outputs were final left lying beside them. */
+static void sweep(const struct run *r, size_t i)
+{
+    const struct rn_pstage *s = &r->plan.p->stages[i];
+    const struct rn_keys *keys = &r->plan.nodes[i].keys;
+    struct rn_lock lock = {.fd = -1};
+    char *dir = rn_store_path(r->plan.store, s->stage->kind, keys->progress, ".work");
+    char *attempt = rn_store_path(r->plan.store, s->stage->kind, keys->out, ".attempt");
+    bool leftover = rn_exists(attempt) || (!s->stage->trains && rn_exists(dir));
+    if (leftover && lock_work(&lock, r, i, NULL) == RN_OK) {
+        rn_remove_tree(attempt, NULL);
+        if (!s->stage->trains)
+            rn_remove_tree(dir, NULL);
+    }
+    rn_lock_release(&lock);
+    free(attempt);
+    free(dir);
 }
 
 static int call_stage(struct work *w, struct rn_err *err)
@@ -383,7 +433,6 @@ static int call_stage(struct work *w, struct rn_err *err)
     struct rn_log log = rn_stagelog_log(&w->log);
     job.out_dir = w->attempt;
     job.log = &log;
-    job.resume_from = w->node->action == RN_ACT_RESUME ? r->plan.how->resume_from : NULL;
     int rc = w->stage->stage->run(&job, w->stage->cfg, err);
     if (rc != RN_OK && err->code == RN_OK)
         rc = rn_fail(err, (enum rn_code)rc, RN_NOWHERE, "%s", rn_code_word((enum rn_code)rc));
@@ -393,8 +442,8 @@ static int call_stage(struct work *w, struct rn_err *err)
 static int publish(struct work *w, struct rn_err *err)
 {
     struct rn_plan *plan = &w->run->plan;
-    json_t *final = final_metrics(w);
     rn_metrics_offset(&w->metrics); /* the numbers are on disk before the outputs are */
+    json_t *final = final_metrics(w);
     int rc = rn_store_publish(plan->store, w->attempt, w->stage, &w->node->keys, final, err);
     json_decref(final);
     RN_TRY(rc);
@@ -407,8 +456,8 @@ static int record_done(struct work *w, double wall_s, struct rn_err *err)
 {
     json_t *record = stage_record(w->run, w->index, "done");
     json_object_set_new(record, "wall_s", json_real(wall_s));
-    if (w->metrics.step > 0)
-        json_object_set_new(record, "steps", json_integer((json_int_t)w->metrics.step));
+    if (steps_of(w) > 0)
+        json_object_set_new(record, "steps", json_integer((json_int_t)steps_of(w)));
     json_object_set_new(record, "outputs", output_digests(w->node->entry));
     return rn_journal_add(&w->run->journal, record, err);
 }
@@ -419,7 +468,10 @@ static void record_end(struct work *w, int rc, const struct rn_err *err)
     json_t *record = stage_record(w->run, w->index, rc == RN_ESTOPPED ? "interrupted" : "failed");
     json_object_set_new(record, "wall_s", json_real(rn_clock_s() - w->start_s));
     json_object_set_new(record, "code", json_integer(rn_code_exit((enum rn_code)rc)));
-    json_object_set_new(record, "message", json_stringn_nocheck(err->msg, strlen(err->msg)));
+    char message[sizeof err->msg];
+    snprintf(message, sizeof message, "%s", err->msg);
+    rn_ui_clean(message);
+    json_object_set_new(record, "message", json_string(message));
     rn_journal_add(&w->run->journal, record, NULL);
 }
 
@@ -431,6 +483,7 @@ static int start_and_run(struct work *w, struct rn_err *err)
     RN_TRY(rn_journal_add(&w->run->journal, record, err));
     RN_TRY(open_work(w, err));
     RN_TRY(call_stage(w, err));
+    RN_TRY(rn_plan_rekey(&w->run->plan, w->index, err));
     return publish(w, err);
 }
 
@@ -451,7 +504,7 @@ static int make_stage(struct run *r, size_t i, struct rn_err *err)
 {
     const struct rn_pstage *s = &r->plan.p->stages[i];
     struct rn_planned *n = &r->plan.nodes[i];
-    struct work w = {.run = r, .index = i, .stage = s, .node = n, .lock = {-1}};
+    struct work w = {.run = r, .index = i, .stage = s, .node = n, .lock = {.fd = -1}};
     char *log = in_run(r, "log", s->name, ".log");
     w.start_s = rn_clock_s();
     w.dir = rn_store_path(r->plan.store, s->stage->kind, n->keys.progress, ".work");
@@ -509,8 +562,8 @@ static int fail_blocked(struct run *r, size_t i, struct rn_err *err)
     const struct rn_planned *n = &r->plan.nodes[i];
     const char *stage = r->plan.p->stages[i].name;
     int rc = rn_fail(err, RN_EUSAGE, r->plan.p->stages[i].at, "stage '%s' %s", stage, n->reason);
-    rn_hint(err, "make it: runnel run %s --until %s; or take what there is: --accept-stale",
-            r->plan.p->path, stage);
+    rn_hint(err, "make it: %s --until %s; or take what there is: --accept-stale",
+            r->plan.how->command ? r->plan.how->command : "runnel run", stage);
     return rc;
 }
 
@@ -522,6 +575,8 @@ static int keep_stage(struct run *r, size_t i, struct rn_err *err)
     RN_TRY(link_stage(r, i, err));
     RN_TRY(record_kept(r, i, err));
     RN_TRY(fetch_metrics(r, i, err));
+    if (r->plan.nodes[i].keyed)
+        sweep(r, i);
     tell_kept(r, i);
     return RN_OK;
 }
@@ -547,6 +602,19 @@ static int check_gates(struct run *r, size_t i, struct rn_err *err)
     return rc;
 }
 
+/* The run's own copy of the pins, so that its data can be told from another's. */
+static int copy_pins(const struct run *r, struct rn_err *err)
+{
+    char *text = NULL;
+    enum { PINS_CAP = 64 << 20 };
+    if (!rn_exists(r->plan.lock_path))
+        return RN_OK;
+    RN_TRY(rn_file_read(r->plan.lock_path, PINS_CAP, &text, NULL, err));
+    int rc = write_if_other(r, "pins.lock", text, err);
+    free(text);
+    return rc;
+}
+
 static int do_stage(struct run *r, size_t i, struct rn_err *err)
 {
     struct rn_planned *n = &r->plan.nodes[i];
@@ -560,6 +628,7 @@ static int do_stage(struct run *r, size_t i, struct rn_err *err)
     else {
         RN_TRY(need_consent(r, i, err));
         RN_TRY(make_stage(r, i, err));
+        RN_TRY(copy_pins(r, err));
         r->n_made++;
     }
     return n->stale ? RN_OK : check_gates(r, i, err);
@@ -606,6 +675,19 @@ static void tell_summary(struct run *r)
         rn_ui_say(r->ui, "  ask it     runnel sample %s:%s", tag, model);
 }
 
+static int check_resumed(const struct run *r, struct rn_err *err)
+{
+    bool used = !r->plan.how->resume_from;
+    for (size_t i = 0; i < r->plan.p->n_stages; i++)
+        used |= r->plan.nodes[i].resume_named;
+    if (used)
+        return RN_OK;
+    rn_fail(err, RN_EUSAGE, RN_NOWHERE, "--resume-from %s: no training stage had work to do",
+            r->plan.how->resume_from);
+    rn_hint(err, "name the stage with --from or --only");
+    return RN_EUSAGE;
+}
+
 static void close_run(struct run *r)
 {
     rn_journal_close(&r->journal);
@@ -616,7 +698,7 @@ static void close_run(struct run *r)
 int rn_run(const struct rn_pipeline *p, const struct rn_run_how *how, struct rn_ui *ui,
            struct rn_err *err)
 {
-    struct run r = {.ui = ui, .journal = {.fd = -1}, .lock = {-1}, .start_s = rn_clock_s()};
+    struct run r = {.ui = ui, .journal = {.fd = -1}, .lock = {.fd = -1}, .start_s = rn_clock_s()};
     int rc = rn_plan_init(&r.plan, p, how, err);
     if (rc == RN_OK)
         rc = open_run(&r, err);
@@ -627,6 +709,8 @@ int rn_run(const struct rn_pipeline *p, const struct rn_run_how *how, struct rn_
                                   p->tag, "dir", r.plan.run_dir, "stages", (int)p->n_stages));
         rc = do_stages(&r, err);
     }
+    if (rc == RN_OK)
+        rc = check_resumed(&r, err);
     if (rc == RN_OK)
         tell_summary(&r);
     close_run(&r);

@@ -126,7 +126,7 @@ static const char *resolve_output(struct resolving *r, const char *key, const st
                                   const struct rn_key *row, size_t producer)
 {
     const struct rn_pstage *s = &r->l->p->stages[producer];
-    if (!s->stage || r->l->drafts[producer].bad)
+    if (!s->stage || (r->l->drafts[producer].bad && !s->stage->outputs))
         return ""; /* its problems are told already */
     const struct rn_output *output =
         ref->output ? find_output(s, ref->output) : default_output(r, key, ref, s);

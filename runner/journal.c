@@ -2,6 +2,7 @@
 
 #include "file.h"
 #include "mem.h"
+#include "schema.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -133,6 +134,20 @@ json_t *rn_journal_last(const json_t *records, const char *stage, const char *ev
             return r;
     }
     return NULL;
+}
+
+json_t *rn_journal_stages(const json_t *records)
+{
+    const json_t *named = NULL;
+    json_t *stages = json_array();
+    for (size_t i = json_array_size(records); i-- > 0 && !named;)
+        named = json_object_get(json_array_get(records, i), "stages");
+    for (size_t i = 0; i < json_array_size(named); i++) {
+        json_t *name = json_array_get(named, i);
+        if (json_is_string(name) && rn_is_name(json_string_value(name)))
+            json_array_append(stages, name);
+    }
+    return stages;
 }
 
 double rn_journal_spent(const json_t *records, const char *progress)

@@ -28,6 +28,9 @@ void rn_journal_close(struct rn_journal *); /* safe when not open */
 json_t *rn_journal_read(const char *path);
 /* The newest record of a stage with one of the events ("done|interrupted"); borrowed, or NULL. */
 json_t *rn_journal_last(const json_t *records, const char *stage, const char *events);
+/* Names of the pipeline's stages as the newest start of the run wrote them: a new array of plain
+ * names, whatever the file holds. */
+json_t *rn_journal_stages(const json_t *records);
 /* Seconds of work recorded for a progress key. */
 double rn_journal_spent(const json_t *records, const char *progress);
 

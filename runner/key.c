@@ -67,7 +67,7 @@ static void show_value(struct rn_str *s, const json_t *v)
     }
     char *text = rn_json_canonical(v);
     if (strlen(text) > SHOWN_VALUE)
-        strcpy(text + SHOWN_VALUE - 3, "...");
+        memcpy(text + SHOWN_VALUE - 3, "...", sizeof "...");
     rn_str_puts(s, text);
     free(text);
 }
@@ -77,7 +77,8 @@ static void tell(struct diff *d, const char *path, const json_t *old, const json
     if (d->n++ > 0)
         return;
     struct rn_str s = {0};
-    if (d->part == INPUT || d->part == CONTENT) {
+    bool opaque = d->part == CONTENT && !(json_is_number(old) && json_is_number(now));
+    if (d->part == INPUT || opaque) {
         const char *role = rn_starts_with(path, "in.") ? path + 3 : path;
         rn_str_printf(&s, "%s%s changed", d->part == INPUT ? "input " : "", role);
     } else {

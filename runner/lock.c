@@ -3,6 +3,7 @@
 
 #include "file.h"
 #include "json.h"
+#include "mem.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -62,7 +63,7 @@ static int fail_locked(const char *path, const char *what, struct rn_err *err)
 
 int rn_lock_take(struct rn_lock *lock, const char *path, const char *what, struct rn_err *err)
 {
-    lock->fd = -1;
+    *lock = (struct rn_lock){.fd = -1};
     for (;;) {
         int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
         if (fd < 0)
@@ -78,6 +79,7 @@ int rn_lock_take(struct rn_lock *lock, const char *path, const char *what, struc
         }
         if (still_there(fd, path)) {
             lock->fd = fd;
+            lock->path = rn_xdup(path);
             write_owner(fd);
             return RN_OK;
         }
@@ -85,14 +87,15 @@ int rn_lock_take(struct rn_lock *lock, const char *path, const char *what, struc
     }
 }
 
+/* Removed while still held: whoever opened it meanwhile sees that it is gone and opens anew. */
 void rn_lock_release(struct rn_lock *lock)
 {
     if (lock->fd < 0)
         return;
-    if (ftruncate(lock->fd, 0) != 0)
-        errno = 0; /* a stale owner record harms nobody */
+    unlink(lock->path);
     close(lock->fd);
-    lock->fd = -1;
+    free(lock->path);
+    *lock = (struct rn_lock){.fd = -1};
 }
 
 bool rn_lock_held(const char *path, char *owner, size_t owner_bytes)

@@ -5,7 +5,7 @@
  * owner rn_lock_release(&lock);
  *
  * An open-file-description lock (fcntl): the kernel frees it when the process dies, however it
- * dies. The owner record inside the file serves only the message and is emptied on release. */
+ * dies. The owner record inside the file serves only the message; the file goes on release. */
 #ifndef RN_LOCK_H
 #define RN_LOCK_H
 
@@ -15,7 +15,8 @@
 #include <stddef.h>
 
 struct rn_lock {
-    int fd; /* -1: not held */
+    int fd;     /* -1: not held */
+    char *path; /* owned while held */
 };
 
 /* what: "this run", for the message. Makes the file; its directory must exist. */

@@ -85,7 +85,7 @@ void rn_merge_profile(struct rn_loading *l, const char *name)
 /* --- overrides --- */
 
 /* The map an override's first words name, and the rest of its path. */
-static struct rn_node *start(struct rn_loading *l, const char *path, const char **rest)
+static struct rn_node *start_map(struct rn_loading *l, const char *path, const char **rest)
 {
     static const char *const top[] = {"vars.", "stages."};
     for (size_t i = 0; i < RN_COUNT(top); i++)
@@ -120,7 +120,7 @@ static struct rn_node *descend(struct rn_loading *l, struct rn_node *map, const 
 
 static void set_path(struct rn_loading *l, struct rn_node *map, char *path, struct rn_node *value)
 {
-    struct rn_place at = RN_PATH(RN_COMMAND_LINE);
+    struct rn_place at = value->at;
     for (char *dot; (dot = strchr(path, '.')); path = dot + 1) {
         *dot = '\0';
         map = descend(l, map, path, at);
@@ -135,39 +135,49 @@ static void set_path(struct rn_loading *l, struct rn_node *map, char *path, stru
 
 /* The first word must exist: a new variable or stage from the command line is a typing error. */
 static bool known_start(struct rn_loading *l, const struct rn_node *map, const char *path,
-                        const char *rest)
+                        const char *rest, struct rn_place at)
 {
     char first[80];
     snprintf(first, sizeof first, "%.*s", (int)strcspn(rest, "."), rest);
     if (map == l->root || rn_node_entry(map, first))
         return true;
     bool var = rn_starts_with(path, "vars.");
-    unknown(l, RN_PATH(RN_COMMAND_LINE), var ? "the file has no variable" : "the file has no stage",
-            first, map);
+    unknown(l, at, var ? "the file has no variable" : "the file has no stage", first, map);
     return false;
+}
+
+/* Where the override's value goes: a map and the path below it; NULL after a problem. */
+static struct rn_node *find_start(struct rn_loading *l, const char *path, const char **rest,
+                                  struct rn_place at)
+{
+    struct rn_node *map = start_map(l, path, rest);
+    if (!map || map->kind != RN_NODE_MAP) {
+        rn_problem_add(&l->problems, at, "the file has nothing of that name");
+        return NULL;
+    }
+    if (!known_start(l, map, path, *rest, at))
+        return NULL;
+    if (map != l->root && !strchr(*rest, '.') && !rn_starts_with(path, "vars.")) {
+        rn_hint(rn_problem_add(&l->problems, at, "'%.64s' is a stage, not a key", *rest),
+                "write %.64s.KEY=value", *rest);
+        return NULL;
+    }
+    return map;
 }
 
 void rn_merge_override(struct rn_loading *l, const char *text)
 {
-    struct rn_place at = RN_PATH(RN_COMMAND_LINE);
+    struct rn_arena *arena = l->tree.arena;
+    struct rn_place at = RN_PATH(rn_arena_printf(arena, RN_COMMAND_LINE ": %.100s", text));
     const char *equals = strchr(text, '='), *rest;
     if (!equals || equals == text || strcspn(text, "[] \t") < (size_t)(equals - text)) {
-        rn_problem_add(&l->problems, at, "'%.100s' is not written key.path=value", text);
+        rn_hint(rn_problem_add(&l->problems, at, "not an override"), "write key.path=value");
         return;
     }
-    char *path = rn_arena_printf(l->tree.arena, "%.*s", (int)(equals - text), text);
-    struct rn_node *map = start(l, path, &rest);
-    if (!map || map->kind != RN_NODE_MAP) {
-        rn_problem_add(&l->problems, at, "'%.100s' names nothing in the file", path);
+    char *path = rn_arena_printf(arena, "%.*s", (int)(equals - text), text);
+    struct rn_node *map = find_start(l, path, &rest, at);
+    if (!map)
         return;
-    }
-    if (!known_start(l, map, path, rest))
-        return;
-    if (map != l->root && !strchr(rest, '.') && !rn_starts_with(path, "vars.")) {
-        rn_hint(rn_problem_add(&l->problems, at, "'%.100s' is a stage, not a key", path),
-                "write %s.KEY=value", path);
-        return;
-    }
     struct rn_node *value = equals[1] ? rn_yaml_parse_value(&l->tree, equals + 1, at)
                                       : rn_node_new(&l->tree, RN_NODE_NULL, at);
     if (!value)

@@ -67,7 +67,7 @@ static bool check_version(struct rn_loading *l)
                 "begin the file with 'runnel: 1'");
     else
         rn_hint(rn_problem_add(&l->problems, version->at, "format version %s is unknown",
-                               rn_node_show(version, shown)),
+                               version->text ? version->text : rn_node_show(version, shown)),
                 "this program reads 'runnel: 1'");
     return false;
 }
@@ -129,30 +129,40 @@ static void read_tag(struct rn_loading *l, struct rn_vars *vars)
 
 /* --- stages --- */
 
-static const struct rn_stage *find_kind(struct rn_loading *l, const struct rn_entry *stage)
+static void unknown_kind(struct rn_loading *l, const struct rn_entry *stage,
+                         const struct rn_node *kind)
 {
-    const struct rn_node *kind = rn_node_get(stage->value, "kind");
     const char *words[WORDS_MAX + 1];
+    struct rn_str all = {0};
     size_t n = 0;
-    if (!kind || kind->kind != RN_NODE_SCALAR) {
-        rn_problem_add(&l->problems, kind ? kind->at : stage->at, "stage %s needs a 'kind'",
-                       stage->key);
-        return NULL;
-    }
-    for (const struct rn_stage *const *k = l->kinds; *k; k++) {
-        if (strcmp((*k)->kind, kind->text) == 0)
-            return *k;
-        if (n < WORDS_MAX)
-            words[n++] = (*k)->kind;
+    for (const struct rn_stage *const *k = l->kinds; *k && n < WORDS_MAX; k++) {
+        rn_str_printf(&all, "%s%s", n ? ", " : "known: ", (*k)->kind);
+        words[n++] = (*k)->kind;
     }
     words[n] = NULL;
-    if (kind->bad)
-        return NULL;
     struct rn_err *e = rn_problem_add(&l->problems, kind->at, "unknown kind '%.64s' of stage %s",
                                       kind->text, stage->key);
     const char *near = rn_nearest(kind->text, words);
     if (near)
         rn_hint(e, "did you mean '%s'?", near);
+    else if (n)
+        rn_hint(e, "%s", all.p);
+    rn_str_release(&all);
+}
+
+static const struct rn_stage *find_kind(struct rn_loading *l, const struct rn_entry *stage)
+{
+    const struct rn_node *kind = rn_node_get(stage->value, "kind");
+    if (!kind || kind->kind != RN_NODE_SCALAR) {
+        rn_problem_add(&l->problems, kind ? kind->at : stage->at, "stage %s needs a 'kind'",
+                       stage->key);
+        return NULL;
+    }
+    for (const struct rn_stage *const *k = l->kinds; *k; k++)
+        if (strcmp((*k)->kind, kind->text) == 0)
+            return *k;
+    if (!kind->bad)
+        unknown_kind(l, stage, kind);
     return NULL;
 }
 
@@ -167,14 +177,15 @@ static void check_stage_name(struct rn_loading *l, const struct rn_entry *e)
                        "'%.64s' is not a name: letters, digits, '_' and '-', 64 at most", e->key);
 }
 
-static void list_outputs(struct rn_loading *l, struct rn_pstage *s)
+/* A kind that makes its outputs from the config is not asked when the config has problems. */
+static void list_outputs(struct rn_loading *l, struct rn_pstage *s, bool bad)
 {
     struct rn_output *made = NULL;
     if (s->stage->outputs) {
         s->outputs = s->stage->outputs;
         while (s->outputs[s->n_outputs].name)
             s->n_outputs++;
-    } else if (s->stage->list_outputs) {
+    } else if (s->stage->list_outputs && !bad) {
         s->n_outputs = s->stage->list_outputs(s->cfg, &l->p->arena, &made);
         s->outputs = made;
     }
@@ -201,8 +212,7 @@ static void fill_stage(struct rn_loading *l, struct rn_pstage *s, struct rn_draf
     struct rn_part parts[] = {{rn_common_keys, &draft->common}, {s->stage->keys, s->cfg}};
     rn_schema_fill(&fill, parts, RN_COUNT(parts), e->value, e->at);
     draft->bad = rn_problems_count(&l->problems) != before;
-    if (!draft->bad)
-        list_outputs(l, s);
+    list_outputs(l, s, draft->bad);
 }
 
 static void fill_stages(struct rn_loading *l)

@@ -62,6 +62,8 @@ static int check_options(const struct rn_pipeline *p, const struct rn_run_how *h
         RN_TRY(check_stage(p, "--force", *s, err));
     for (const char *const *s = how->yes; s && *s; s++)
         RN_TRY(check_stage(p, "--yes", *s, err));
+    if (how->resume_from && how->force && *how->force)
+        return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "--resume-from and --force exclude each other");
     if (how->only && (how->from || how->until))
         return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "--only excludes --from and --until");
     return RN_OK;
@@ -185,8 +187,9 @@ static void job_progress(struct rn_runner *r, double done, double total, const c
         rn_ui_progress(r->ui, r->plan->p->stages[r->stage].name, done, total, unit, text);
 }
 
-static const struct rn_job_ops job_ops = {job_stopping, job_artifact, job_watched, job_metrics,
-                                          job_metrics_offset, job_metrics_cut, job_progress};
+static const struct rn_job_ops job_ops = {job_stopping, job_artifact,       job_watched,
+                                          job_metrics,  job_metrics_offset, job_metrics_cut,
+                                          job_progress};
 
 struct rn_job rn_plan_job(struct rn_plan *plan, struct rn_runner *r)
 {
@@ -204,6 +207,7 @@ struct rn_job rn_plan_job(struct rn_plan *plan, struct rn_runner *r)
                          .threads = plan->how->threads,
                          .offline = plan->how->offline,
                          .locked = plan->how->locked,
+                         .resume_from = n->resume_named ? plan->how->resume_from : NULL,
                          .runner = r,
                          .ops = &job_ops};
     free(work);
@@ -282,6 +286,37 @@ static int make_keys(struct rn_plan *plan, size_t stage, struct rn_err *err)
     n->keyed = rc == RN_OK;
     json_decref(fingerprint);
     json_decref(inputs);
+    return rc;
+}
+
+/* True if everything in `old` is in `now` too. */
+static bool only_added(json_t *old, json_t *now)
+{
+    const char *key;
+    json_t *value;
+    if (!json_is_object(old) || !json_is_object(now))
+        return json_equal(old, now);
+    json_object_foreach(old, key,
+                        value) if (!json_object_get(now, key) ||
+                                   !only_added(value, json_object_get(now, key))) return false;
+    return true;
+}
+
+int rn_plan_rekey(struct rn_plan *plan, size_t stage, struct rn_err *err)
+{
+    struct rn_planned *n = &plan->nodes[stage];
+    struct rn_keys before = n->keys;
+    if (!plan->p->stages[stage].stage->fingerprint)
+        return RN_OK;
+    n->keys = (struct rn_keys){0};
+    int rc = make_keys(plan, stage, err);
+    if (rc == RN_OK && only_added(before.doc, n->keys.doc)) {
+        rn_keys_release(&before);
+        return RN_OK;
+    }
+    rn_keys_release(&n->keys);
+    n->keys = before;
+    n->keyed = true;
     return rc;
 }
 
@@ -379,6 +414,25 @@ static void tell_why(struct rn_plan *plan, size_t stage)
     json_decref(old);
 }
 
+/* Checkpoints of a finished training are continued to a later end, all others where they broke off. */
+static void tell_resumed(struct rn_plan *plan, size_t stage)
+{
+    struct rn_planned *n = &plan->nodes[stage];
+    const json_t *last = rn_journal_last(plan->journal, plan->p->stages[stage].name,
+                                         "started|done|kept|failed|interrupted");
+    const char *event = rn_json_str(last, "event", "");
+    bool finished = strcmp(event, "done") == 0 || strcmp(event, "kept") == 0;
+    bool other = strcmp(rn_json_str(last, "out", ""), n->keys.out) != 0;
+    char of[48] = "";
+    if (n->cost.steps > 0)
+        snprintf(of, sizeof of, " of %lld", (long long)n->cost.steps);
+    decide(n, RN_ACT_RESUME, "%s at step %lld%s",
+           finished && other ? "goes on"
+           : finished        ? "output missing, goes on"
+                             : "interrupted",
+           (long long)n->cost.resume_step, of);
+}
+
 /* --- cost --- */
 
 /* What the stage took last time in this run, scaled by steps where both are known. */
@@ -440,8 +494,9 @@ static void decide_stale(struct rn_plan *plan, size_t stage)
         n->stale = true;
         decide(n, RN_ACT_KEEP, "stale, accepted (%s): %s", n->entry->name, why);
     } else {
-        decide(n, RN_ACT_BLOCKED, "does not run before --%s, but is not up to date: %s",
-               plan->how->only ? "only" : "from", why);
+        decide(n, RN_ACT_BLOCKED,
+               "is needed and not up to date (%s), and --%s keeps it from running", why,
+               plan->how->only ? "only" : "from");
     }
     free(dir);
 }
@@ -469,6 +524,20 @@ static void decide_kept(struct rn_plan *plan, size_t stage)
     free(path);
 }
 
+/* Whether --resume-from means this stage: the one that --only or --from names, else the first that
+ * trains and has work to do. */
+static bool takes_resume(const struct rn_plan *plan, size_t stage)
+{
+    const struct rn_run_how *how = plan->how;
+    const char *named = how->only ? how->only : how->from;
+    if (!how->resume_from || !plan->p->stages[stage].stage->trains)
+        return false;
+    for (size_t i = 0; i < stage; i++)
+        if (plan->nodes[i].resume_named)
+            return false;
+    return named ? strcmp(named, plan->p->stages[stage].name) == 0 : !plan->nodes[stage].entry;
+}
+
 /* Not in the store, or not whole, or not wanted: from a checkpoint or from the start. */
 static int decide_work(struct rn_plan *plan, size_t stage, bool forced, const char *damage,
                        struct rn_err *err)
@@ -480,12 +549,10 @@ static int decide_work(struct rn_plan *plan, size_t stage, bool forced, const ch
         n->cost.resume_step = -1;
         decide(n, RN_ACT_RUN, "forced");
         weigh(plan, stage, true);
+    } else if (n->resume_named) {
+        decide(n, RN_ACT_RESUME, "continued from %s", plan->how->resume_from);
     } else if (n->cost.resume_step >= 0) {
-        decide(n, RN_ACT_RESUME, "%s at step %lld",
-               damage ? "output damaged: continued" : "continued", (long long)n->cost.resume_step);
-        if (n->cost.steps > 0)
-            snprintf(n->reason + strlen(n->reason), sizeof n->reason - strlen(n->reason),
-                     " of %lld", (long long)n->cost.steps);
+        tell_resumed(plan, stage);
     } else if (damage) {
         decide(n, RN_ACT_RUN, "output damaged: %s", damage);
     } else {
@@ -504,7 +571,8 @@ static int decide_known(struct rn_plan *plan, size_t stage, struct rn_err *err)
     int rc = rn_store_load(&n->entry, plan->store, s->stage->kind, n->keys.out, plan->how->verify,
                            &damage);
     n->damaged = rc != RN_OK;
-    if (n->entry && !forced) {
+    n->resume_named = takes_resume(plan, stage);
+    if (n->entry && !forced && !n->resume_named) {
         decide_kept(plan, stage);
         return RN_OK;
     }

@@ -41,14 +41,15 @@ enum rn_action {                 /* symbol in front of the stage */
 
 struct rn_planned {
     enum rn_action action;
-    bool consent;     /* the run would throw away costly work: needs --yes=STAGE */
-    bool stale;       /* kept although not what the pipeline asks for (--accept-stale) */
-    bool gated;       /* kept, but a gate is not met */
-    bool keyed;       /* keys are known: all inputs exist */
-    bool damaged;     /* an entry stands under the key and does not verify */
-    char reason[320]; /* one line */
-    double spent_s;   /* recorded work on what would be thrown away or continued */
-    double time_s;    /* expected, from the last run of the same work; 0: unknown */
+    bool consent;      /* the run would throw away costly work: needs --yes=STAGE */
+    bool stale;        /* kept although not what the pipeline asks for (--accept-stale) */
+    bool gated;        /* kept, but a gate is not met */
+    bool keyed;        /* keys are known: all inputs exist */
+    bool damaged;      /* an entry stands under the key and does not verify */
+    bool resume_named; /* continues from --resume-from */
+    char reason[320];  /* one line */
+    double spent_s;    /* recorded work on what would be thrown away or continued */
+    double time_s;     /* expected, from the last run of the same work; 0: unknown */
     struct rn_keys keys;
     struct rn_stored *entry;           /* outputs; NULL until they exist */
     const struct rn_artifact **inputs; /* one per edge; NULL where absent */
@@ -71,6 +72,9 @@ void rn_plan_release(struct rn_plan *);
 /* Fails only where no decision can be made: a local file that cannot be read, a slice without
  * files, inputs that do not fit. */
 int rn_plan_decide(struct rn_plan *, size_t stage, struct rn_err *);
+/* After a stage ran: if it only added to its fingerprint (pins of first downloads), its outputs belong
+ * to the keys that the next plan will ask for, and `keys` becomes those. */
+int rn_plan_rekey(struct rn_plan *, size_t stage, struct rn_err *);
 
 /* Behind job.runner: who the calls of a stage reach. */
 struct rn_runner {

@@ -49,14 +49,16 @@ void rn_ui_release(struct rn_ui *ui)
     pthread_mutex_destroy(&ui->lock);
 }
 
+/* Controls (C0, DEL, C1) and bytes that are no UTF-8 become question marks, byte for byte. */
 void rn_ui_clean(char *text)
 {
-    for (unsigned char *p = (unsigned char *)text; *p; p++) {
-        bool c1 = p[0] == 0xC2 && p[1] >= 0x80 && p[1] <= 0x9F;
-        if (c1)
-            *p++ = '?';
-        if (c1 || (*p < 0x20 && *p != '\t') || *p == 0x7F)
-            *p = '?';
+    unsigned char *p = (unsigned char *)text, *end = p + strlen(text);
+    for (int len; p < end; p += len) {
+        uint32_t c = rn_utf8_next(p, end, &len);
+        bool broken = len == 1 && *p >= 0x80;
+        bool control = (c < 0x20 && c != '\t') || (c >= 0x7F && c <= 0x9F);
+        if (broken || control)
+            memset(p, '?', (size_t)len);
     }
 }
 
@@ -137,14 +139,14 @@ void rn_ui_log(struct rn_ui *ui, const char *stage, enum rn_level level, const c
     static const char *const words[] = {"debug", "info", "warning"};
     if (level == RN_DEBUG)
         return;
-    if (ui->mode == RN_UI_JSON)
-        rn_ui_event(ui, json_pack("{s:s, s:s, s:s, s:s+}", "event", "log", "stage", stage, "level",
-                                  words[level], "text", text, ""));
-    if (talks(ui)) {
-        char *copy = rn_xprintf("%s%s", level == RN_WARN ? "warning: " : "", text);
+    bool warns = level == RN_WARN && talks(ui);
+    char *copy = rn_xprintf("%s%s", warns ? "warning: " : "", text);
+    rn_ui_clean(copy);
+    rn_ui_event(ui, json_pack("{s:s, s:s, s:s, s:s}", "event", "log", "stage", stage, "level",
+                              words[level], "text", copy));
+    if (talks(ui))
         put_line(ui, ' ', stage, copy);
-        free(copy);
-    }
+    free(copy);
 }
 
 /* --- progress --- */

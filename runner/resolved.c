@@ -14,6 +14,7 @@ struct writer {
     const struct rn_pipeline *p;
     struct rn_str out, path;
     size_t line; /* where the current line begins */
+    bool dashed; /* the next member stands behind the dash of its item */
 };
 
 /* A '$' that would begin a substitution is written twice. */
@@ -90,7 +91,8 @@ static void put_member(struct writer *w, const char *key, const json_t *value, i
     if (json_is_null(value) || (json_is_object(value) && !has_values(value)))
         return;
     rn_str_printf(&w->path, "%s%s", mark ? "." : "", key);
-    rn_str_printf(&w->out, "%*s%s:", indent, "", key);
+    rn_str_printf(&w->out, "%*s%s:", w->dashed ? 1 : indent, "", key);
+    w->dashed = false;
     put_value(w, value, indent);
     w->path.n = mark;
     w->path.p[mark] = '\0';
@@ -104,6 +106,7 @@ static void put_items(struct writer *w, const json_t *list, int indent)
     {
         rn_str_printf(&w->path, "[%zu]", i);
         rn_str_printf(&w->out, "%*s-", indent, "");
+        w->dashed = json_is_object(v) && has_values(v);
         put_value(w, v, indent);
         w->path.n = mark;
         w->path.p[mark] = '\0';
@@ -118,7 +121,8 @@ static void put_value(struct writer *w, const json_t *value, int indent)
     bool object = json_is_object(value) && has_values(value);
     bool list = json_is_array(value) && json_array_size(value);
     if (object || list) {
-        end_line(w);
+        if (!w->dashed)
+            end_line(w);
     } else {
         rn_str_putc(&w->out, ' ');
         if (json_is_object(value))

@@ -4,6 +4,7 @@
 #include "file.h"
 #include "journal.h"
 #include "mem.h"
+#include "metrics.h"
 #include "str.h"
 
 #include <dirent.h>
@@ -87,6 +88,41 @@ json_t *rn_runs_journal(const char *runs, const char *tag)
     return records;
 }
 
+double rn_runs_killed_after(const char *run_dir, const json_t *records, const char *stage)
+{
+    const json_t *last = rn_journal_last(records, stage, "started|done|failed|interrupted");
+    if (strcmp(rn_json_str(last, "event", ""), "started") != 0)
+        return -1;
+    char *path = rn_xprintf("%s/metrics/%s.jsonl", run_dir, stage);
+    json_t *lines = rn_metrics_read(path);
+    size_t n = json_array_size(lines);
+    double start_s = rn_json_real(last, "time", 0);
+    double end_s = n ? rn_json_real(json_array_get(lines, n - 1), "time", 0) : 0;
+    json_decref(lines);
+    free(path);
+    return end_s > start_s ? end_s - start_s : 0;
+}
+
+/* Attempts on the key that were killed and not yet written off by a later start of the run. */
+static double killed_work(const char *runs, const char *tag, const json_t *records,
+                          const char *progress)
+{
+    double spent_s = 0;
+    char *dir = rn_join(runs, tag);
+    json_t *stages = rn_journal_stages(records);
+    for (size_t i = 0; i < json_array_size(stages); i++) {
+        const char *stage = json_string_value(json_array_get(stages, i));
+        const json_t *last = rn_journal_last(records, stage, "started");
+        if (strcmp(rn_json_str(last, "progress", ""), progress) != 0)
+            continue;
+        double s = rn_runs_killed_after(dir, records, stage);
+        spent_s += s > 0 ? s : 0;
+    }
+    json_decref(stages);
+    free(dir);
+    return spent_s;
+}
+
 double rn_runs_spent(const char *runs, const char *progress)
 {
     double spent_s = 0;
@@ -94,6 +130,7 @@ double rn_runs_spent(const char *runs, const char *progress)
     for (char **t = tags; *t; t++) {
         json_t *records = rn_runs_journal(runs, *t);
         spent_s += rn_journal_spent(records, progress);
+        spent_s += killed_work(runs, *t, records, progress);
         json_decref(records);
     }
     rn_runs_free_tags(tags);

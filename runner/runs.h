@@ -24,7 +24,11 @@ void rn_runs_free_tags(char **tags);
 /* Records of runs/<tag>/journal.jsonl: a new array. */
 json_t *rn_runs_journal(const char *runs, const char *tag);
 
-/* Seconds of work that all runs together recorded for a progress key. */
+/* Seconds that a stage whose newest record is `started` worked, as far as its numbers reach: what a
+ * killed attempt cost. -1: the stage's last attempt has an end. */
+double rn_runs_killed_after(const char *run_dir, const json_t *records, const char *stage);
+
+/* Seconds of work that all runs together recorded for a progress key, killed attempts included. */
 double rn_runs_spent(const char *runs, const char *progress);
 
 /* A run that worked on `progress` and has a metrics file for it, other than `but_tag`: path of that

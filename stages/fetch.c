@@ -2,7 +2,7 @@
  *
  * The stage turns each entry of `files:` into a list of single files, has each fetched and proven
  * (fetch/fetch.h), and lays them into out_dir/<entry>/ as links to the cache, or unpacked. */
-#include "fetch.h"
+#include "fetcher.h"
 
 #include "file.h"
 #include "formats.h"
@@ -35,7 +35,7 @@ struct entry {
 
 struct cfg {
     struct rn_map files; /* of struct entry */
-    int64_t retries;
+    int64_t retries, per_host;
     double stall_s;
 };
 
@@ -49,7 +49,8 @@ static const struct rn_key url_keys[] = {
     RN_KEYS_END};
 
 static const struct rn_key check_keys[] = {
-    RN_KEY_STR(struct entry, format, "format", RN_IDENTITY, "", "parquet, jsonl, text, zip, ..."),
+    RN_KEY_STR(struct entry, format, "format", RN_IDENTITY, "",
+               "parquet, jsonl, text, zip and whatever else the program can check"),
     RN_KEY_LIST_OF(struct entry, columns, "columns", RN_IDENTITY, "~", RN_T_STR,
                    "parquet: columns that must be there"),
     RN_KEY_STR(struct entry, record, "record", RN_IDENTITY, "", "jsonl: conversation"),
@@ -95,6 +96,8 @@ static const struct rn_key keys[] = {
                "what to fetch, by output name"),
     RN_KEY_INT(struct cfg, retries, "retries", RN_NEUTRAL, "4", 0, 100, "rounds",
                "more rounds over the sources after transient trouble"),
+    RN_KEY_INT(struct cfg, per_host, "per_host", RN_NEUTRAL, "4", 1, 64, "downloads",
+               "from one host at a time, at most (today files come one after another)"),
     RN_KEY_TIME(struct cfg, stall_s, "stall", RN_NEUTRAL, "30 s", 1, 3600,
                 "drop a connection that is slower than 1 KiB/s for so long"),
     RN_KEYS_END};
@@ -327,8 +330,6 @@ static int check_many(const char *name, const struct entry *e, struct rn_err *er
 
 static int check_entry(const char *name, const struct entry *e, struct rn_err *err)
 {
-    if (!rn_name_is_plain(name))
-        return rn_fail(err, RN_ECONFIG, RN_NOWHERE, "'files': '%.80s' cannot name an output", name);
     RN_TRY(check_urls(name, e, err));
     RN_TRY(check_proof(name, e, err));
     RN_TRY(check_format(name, e, err));
@@ -343,6 +344,8 @@ static int check_entry(const char *name, const struct entry *e, struct rn_err *e
 static int check(const void *cfg, struct rn_err *err)
 {
     const struct cfg *c = cfg;
+    if (c->files.n == 0)
+        return rn_fail(err, RN_ECONFIG, RN_NOWHERE, "'files': nothing to fetch");
     for (size_t i = 0; i < c->files.n; i++)
         RN_TRY(check_entry(c->files.names[i], entry_at(c, i), err));
     return RN_OK;

@@ -488,15 +488,26 @@ static int keep_best(struct training *t, double bpb, struct rn_err *err)
     return rn_ckpt_point(&t->checkpoint, "best", t->step, err);
 }
 
-static int evaluate(struct training *t, const struct rn_training_due *due, struct rn_err *err)
+/* Saves what is still due and ends the stage; the same command goes on from here. */
+static int stop_here(struct training *t, const struct rn_training_due *due, struct rn_err *err)
+{
+    RN_TRY(save(t, due, err));
+    return rn_fail(err, RN_ESTOPPED, RN_NOWHERE,
+                   "stopped after step %" PRId64 " of %" PRId64 ", saved", t->step, t->steps);
+}
+
+static int evaluate(struct training *t, struct rn_training_due *due, struct rn_err *err)
 {
     double bpb = rn_training_evaluate(&t->eval, t->step, due);
-    return keep_best(t, bpb, err);
+    RN_TRY(keep_best(t, bpb, err));
+    return rn_job_stopping(t->job) ? stop_here(t, due, err) : RN_OK;
 }
 
 static int boundary(struct training *t, int64_t epoch_before, struct rn_err *err)
 {
     struct rn_training_due due = due_at(t);
+    if (rn_job_stopping(t->job))
+        return stop_here(t, &due, err);
     if (save_due(t, epoch_before)) {
         RN_TRY(save(t, &due, err));
         RN_TRY(name_epoch(t, epoch_before, err));
@@ -515,13 +526,6 @@ static int train(struct training *t, struct rn_err *err)
     while (t->step < t->steps) {
         int64_t epoch_before = rn_loader_epoch(t->loader);
         RN_TRY(train_step(t, err));
-        if (rn_job_stopping(t->job) && t->step < t->steps) {
-            due = due_at(t);
-            RN_TRY(save(t, &due, err));
-            return rn_fail(err, RN_ESTOPPED, RN_NOWHERE,
-                           "stopped after step %" PRId64 " of %" PRId64 ", saved", t->step,
-                           t->steps);
-        }
         RN_TRY(boundary(t, epoch_before, err));
     }
     return RN_OK;

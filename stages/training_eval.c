@@ -1,6 +1,7 @@
 #include "training_eval.h"
 
 #include "eval_bpb.h"
+#include "eval_core.h"
 #include "file.h"
 #include "generate.h"
 #include "scorer.h"
@@ -108,24 +109,75 @@ static int evaluate_samples(struct rn_training_eval *e, struct rn_err *err)
     return rc;
 }
 
-/* --- all of them --- */
+/* --- CORE --- */
 
-static void warn(const struct rn_training_eval *e, const char *what, int64_t step,
-                 const struct rn_err *err)
+static bool goes_on(void *ctx, const char *task, size_t done, size_t all)
 {
-    rn_log(e->s.job->log, RN_WARN, "step %05" PRId64 ": %s failed, training goes on: %s", step,
-           what, err->msg);
+    const struct rn_training_eval *e = ctx;
+    char text[96];
+    snprintf(text, sizeof text, "CORE %s", task);
+    rn_job_progress(e->s.job, (double)done, (double)all, "items", text);
+    return !rn_job_stopping(e->s.job);
 }
 
-double rn_training_evaluate(struct rn_training_eval *e, int64_t step,
-                            const struct rn_training_due *due)
+static int score_core(struct rn_training_eval *e, const struct rn_core *core, int64_t step,
+                      struct rn_err *err)
+{
+    struct rn_core_run how = {.tokenizer = e->s.tokenizer,
+                              .scorer = e->scorer,
+                              .max_per_task = e->s.cfg->core_max_per_task,
+                              .max_len = rn_scorer_max_len(e->scorer),
+                              .progress = goes_on,
+                              .ctx = e};
+    struct rn_core_result result = {0};
+    int rc = rn_core_score(core, &how, &result, err);
+    if (rc == RN_OK) {
+        rn_log(e->s.job->log, RN_INFO, "step %05" PRId64 ": CORE %.4f", step, result.core);
+        rn_job_metrics(e->s.job, step, &(struct rn_metric_value){"core", result.core}, 1);
+    }
+    rn_core_result_release(&result);
+    return rc;
+}
+
+static int evaluate_core(struct rn_training_eval *e, int64_t step, struct rn_err *err)
+{
+    const struct rn_artifact *bundle = rn_job_watched(e->s.job, "core");
+    if (!bundle)
+        return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
+                       "eval.core needs the bundle: watch_in: {core: <reference>}");
+    struct rn_core core;
+    RN_TRY(scorer_of(e, err));
+    int rc = rn_core_open(&core, bundle->dir, err);
+    if (rc == RN_OK)
+        rc = score_core(e, &core, step, err);
+    rn_core_release(&core);
+    return rc;
+}
+
+/* --- all of them --- */
+
+/* Settles one evaluation: done, or failed with a warning; an interrupted one stays due. */
+static void settle(const struct rn_training_eval *e, bool *due, const char *what, int64_t step,
+                   int rc, const struct rn_err *err)
+{
+    if (rc == RN_ESTOPPED)
+        return;
+    *due = false;
+    if (rc != RN_OK)
+        rn_log(e->s.job->log, RN_WARN, "step %05" PRId64 ": %s failed, training goes on: %s", step,
+               what, err->msg);
+}
+
+double rn_training_evaluate(struct rn_training_eval *e, int64_t step, struct rn_training_due *due)
 {
     double bpb = NAN;
-    struct rn_err why = {0};
-    if (due->bpb && evaluate_bpb(e, step, &bpb, &why) != RN_OK)
-        warn(e, "bits per byte", step, &why);
-    why = (struct rn_err){0};
-    if (due->sample && evaluate_samples(e, &why) != RN_OK)
-        warn(e, "sampling", step, &why);
+    struct rn_err bpb_err = {0}, core_err = {0}, sample_err = {0};
+    if (due->bpb)
+        settle(e, &due->bpb, "bits per byte", step, evaluate_bpb(e, step, &bpb, &bpb_err),
+               &bpb_err);
+    if (due->core && !rn_job_stopping(e->s.job))
+        settle(e, &due->core, "CORE", step, evaluate_core(e, step, &core_err), &core_err);
+    if (due->sample && !rn_job_stopping(e->s.job))
+        settle(e, &due->sample, "sampling", step, evaluate_samples(e, &sample_err), &sample_err);
     return bpb;
 }

@@ -4,7 +4,8 @@
  *     double bpb = rn_training_evaluate(&e, step, &due);      NaN: not asked for, or it failed
  *     rn_training_eval_release(&e);
  *
- * An evaluation that fails is a warning in the log, never the end of the training. */
+ * An evaluation that fails is a warning in the log, never the end of the training. One that a signal
+ * interrupts stays set in `due`, so that it can be saved as pending. */
 #ifndef RN_TRAINING_EVAL_H
 #define RN_TRAINING_EVAL_H
 
@@ -32,7 +33,6 @@ struct rn_training_eval {
 int rn_training_eval_init(struct rn_training_eval *, const struct rn_training_eval_setup *,
                           struct rn_err *);
 void rn_training_eval_release(struct rn_training_eval *);
-double rn_training_evaluate(struct rn_training_eval *, int64_t step,
-                            const struct rn_training_due *);
+double rn_training_evaluate(struct rn_training_eval *, int64_t step, struct rn_training_due *);
 
 #endif

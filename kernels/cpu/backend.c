@@ -85,21 +85,27 @@ static void cpu_close(void *dev)
     free(dev);
 }
 
-/* A block's size stands RN_ALIGN bytes before what the caller sees. */
+/* In front of what the caller sees. Zeroed pages come from the system untouched: each thread's
+ * first write places them. */
+struct block {
+    void *start;
+    size_t size_bytes;
+};
+
 static int cpu_alloc(void *dev, void **mem, size_t size_bytes, struct rn_err *err)
 {
     struct cpu *c = dev;
     *mem = NULL;
-    size_t all = size_bytes / RN_ALIGN * RN_ALIGN + 2 * RN_ALIGN;
-    char *block = all > size_bytes ? aligned_alloc(RN_ALIGN, all) : NULL;
-    if (!block)
+    struct block b = {.size_bytes = size_bytes + 2 * RN_ALIGN};
+    b.start = b.size_bytes > size_bytes ? calloc(1, b.size_bytes) : NULL;
+    if (!b.start)
         return c->host->fail(err, RN_ENOMEM, RN_NOWHERE, "cannot allocate %zu bytes on the cpu",
                              size_bytes);
-    memset(block, 0, all);
-    memcpy(block, &all, sizeof all);
-    c->bytes_now += all;
+    uintptr_t at = ((uintptr_t)b.start + sizeof b + RN_ALIGN - 1) / RN_ALIGN * RN_ALIGN;
+    *mem = (char *)b.start + (at - (uintptr_t)b.start);
+    memcpy((char *)*mem - sizeof b, &b, sizeof b);
+    c->bytes_now += b.size_bytes;
     c->bytes_max = c->bytes_now > c->bytes_max ? c->bytes_now : c->bytes_max;
-    *mem = block + RN_ALIGN;
     return RN_OK;
 }
 
@@ -108,11 +114,10 @@ static void cpu_free(void *dev, void *mem)
     if (!mem)
         return;
     struct cpu *c = dev;
-    char *block = (char *)mem - RN_ALIGN;
-    size_t all;
-    memcpy(&all, block, sizeof all);
-    c->bytes_now -= all;
-    free(block);
+    struct block b;
+    memcpy(&b, (char *)mem - sizeof b, sizeof b);
+    c->bytes_now -= b.size_bytes;
+    free(b.start);
 }
 
 static int cpu_put(void *dev, void *mem, const void *host, size_t size_bytes, struct rn_err *err)

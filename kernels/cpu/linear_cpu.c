@@ -62,7 +62,7 @@ static size_t scratch_bytes(const struct rn_args *a, int threads)
 {
     (void)threads;
     struct sizes s = sizes_of(a);
-    return a->bwd ? (size_t)(rn_parts(s.R) * s.N) * sizeof(float) : 0;
+    return a->bwd && a->xs[2].n ? (size_t)(rn_parts(s.R) * s.N) * sizeof(float) : 0;
 }
 
 const struct rn_kernel RN_CPU(linear) = {fwd, bwd, scratch_bytes};

@@ -244,6 +244,13 @@ static void give_gzip(const struct request *r)
         send_bytes(r->fd, body, sizeof body - 1);
 }
 
+/* Headers that no terminal and no JSON file should see as they are. */
+static void give_evil_headers(const struct request *r)
+{
+    send_text(r->fd, "200 OK", "text/\033[31m\xff\xfe\"",
+              "<html><title>\033[2J\xff</title></html>");
+}
+
 static void nap(long ms)
 {
     nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000L}, NULL);
@@ -335,6 +342,7 @@ static const struct kind {
     {"204", give_204},
     {"empty", give_empty},
     {"gzip", give_gzip},
+    {"evil-headers", give_evil_headers},
     {"401", give_401},
     {"404", give_not_found},
     {"429", give_429},

@@ -60,6 +60,7 @@ static const struct {
     {"204", "refused", "status 204", false},
     {"empty", "truncated", "empty body", false},
     {"gzip", "malformed", "sent as gzip", true},
+    {"evil-headers", "error-page", "HTML page '\\x1B[2J\\xFF' (200)", true},
     {"401", "refused", "status 401", true},
     {"404", "refused", "status 404", true},
     {"429", "transient", "status 429", true},

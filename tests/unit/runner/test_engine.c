@@ -53,11 +53,11 @@ Test(engine, first_run_makes_everything_second_keeps_everything)
 Test(engine, run_without_work_changes_only_the_journal)
 {
     runs_ok();
-    char *before = tree_digest(fake_path(&f, ".store"));
-    char *metrics = tree_digest(fake_path(&f, "fake-1/metrics"));
+    char *before = fake_tree(&f, ".store");
+    char *metrics = fake_tree(&f, "fake-1/metrics");
     runs_ok();
-    cr_expect_str_eq(tree_digest(fake_path(&f, ".store")), before);
-    cr_expect_str_eq(tree_digest(fake_path(&f, "fake-1/metrics")), metrics);
+    cr_expect_str_eq(fake_tree(&f, ".store"), before);
+    cr_expect_str_eq(fake_tree(&f, "fake-1/metrics"), metrics);
 }
 
 Test(engine, identity_change_reruns_the_stage_and_what_follows)
@@ -124,12 +124,12 @@ Test(engine, extend_continues_from_the_last_checkpoint)
 Test(engine, two_runs_in_different_folders_give_equal_stores)
 {
     runs_ok();
-    char *first = tree_digest(fake_path(&f, ".store"));
+    char *first = fake_tree(&f, ".store");
     struct fake g;
     fake_init(&g);
     g.p.tag = "other-tag";
     cr_assert_eq(fake_run(&g), RN_OK);
-    cr_expect_str_eq(tree_digest(fake_path(&g, ".store")), first);
+    cr_expect_str_eq(fake_tree(&g, ".store"), first);
     fake_release(&g);
 }
 
@@ -147,7 +147,7 @@ Test(engine, failing_stage_stops_the_run_and_keeps_its_checkpoints)
 Test(engine, stop_signal_saves_and_the_same_command_resumes_to_the_same_bytes)
 {
     runs_ok();
-    char *unbroken = tree_digest(fake_path(&f, "fake-1/stages/sft/model"));
+    char *unbroken = rn_xdup(fake_tree(&f, "fake-1/stages/sft/model"));
     fake_release(&f);
     fake_init(&f);
     fake_stop_at = 7;
@@ -155,7 +155,8 @@ Test(engine, stop_signal_saves_and_the_same_command_resumes_to_the_same_bytes)
     fake_stop_at = -1;
     rn_signals_reset();
     runs_ok();
-    cr_expect_str_eq(tree_digest(fake_path(&f, "fake-1/stages/sft/model")), unbroken);
+    cr_expect_str_eq(fake_tree(&f, "fake-1/stages/sft/model"), unbroken);
+    free(unbroken);
     json_t *journal = rn_journal_read(fake_path(&f, "fake-1/journal.jsonl"));
     cr_expect(rn_journal_last(journal, "base", "interrupted"));
     json_decref(journal);
@@ -306,7 +307,7 @@ Test(engine, second_runner_on_the_same_run_is_told_who_has_it)
     char c;
     cr_assert_eq(read(ready[0], &c, 1), 1);
     cr_expect_eq(fake_run(&f), RN_ELOCKED);
-    char *who = rn_xprintf("pid %ld", (long)pid);
+    char *who = rn_arena_printf(&f.scratch, "pid %ld", (long)pid);
     cr_expect(strstr(f.err.msg, who), "%s", f.err.msg);
     cr_assert_eq(write(done[1], "x", 1), 1);
     waitpid(pid, NULL, 0);

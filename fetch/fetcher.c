@@ -1,4 +1,4 @@
-#include "fetch.h"
+#include "fetcher.h"
 
 #include "file.h"
 #include "mem.h"
@@ -389,7 +389,8 @@ static int all_bad(const struct rn_fetcher *f, const struct rn_fetch_file *file,
     int rc = rn_fail(err, RN_EFETCH, RN_NOWHERE, "no source gave acceptable bytes for %s: %s",
                      file->name, list.p ? list.p : "there are none");
     rn_str_release(&list);
-    rn_hint(err, "what came instead is kept in %s", f->quarantine_dir);
+    if (rn_exists(f->quarantine_dir))
+        rn_hint(err, "what came instead is kept in %s", f->quarantine_dir);
     return rc;
 }
 

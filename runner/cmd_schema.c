@@ -1,0 +1,73 @@
+/* runner/cmd_schema.c - JSON Schema of pipeline files, from the tables of all kinds.
+ *
+ * An editor shows it where a file begins with
+ *     # yaml-language-server: $schema=../docs/runnel.schema.json */
+#include "command.h"
+#include "json_schema.h"
+#include "loading.h"
+
+#include <stdlib.h>
+
+/* {"if": the kind is this, "then": its keys} */
+static json_t *branch(const struct rn_stage *stage)
+{
+    const struct rn_key *const tables[] = {rn_common_keys, stage->keys};
+    json_t *keys = rn_json_schema(tables, RN_COUNT(tables));
+    json_object_set_new(keys, "description", json_string(stage->doc));
+    return json_pack("{s:{s:{s:{s:s}}}, s:o}", "if", "properties", "kind", "const", stage->kind,
+                     "then", keys);
+}
+
+static json_t *stage_schema(void)
+{
+    json_t *kinds = json_array(), *branches = json_array();
+    for (const struct rn_stage *const *s = rn_stages; *s; s++) {
+        json_array_append_new(kinds, json_string((*s)->kind));
+        json_array_append_new(branches, branch(*s));
+    }
+    return json_pack("{s:s, s:[s], s:{s:{s:o}}, s:o}", "type", "object", "required", "kind",
+                     "properties", "kind", "enum", kinds, "allOf", branches);
+}
+
+/* A profile is a piece of the document: no key is required in it and null removes one. */
+static json_t *profile_schema(void)
+{
+    return json_pack("{s:[s,s], s:b, s:{s:{}, s:{}, s:{s:s}, s:{s:s, s:{s:s}}}}", "type", "object",
+                     "null", "additionalProperties", 0, "properties", "name", "tag", "vars", "type",
+                     "object", "stages", "type", "object", "additionalProperties", "type",
+                     "object");
+}
+
+static json_t *properties(void)
+{
+    return json_pack("{s:{s:i}, s:{s:s, s:s}, s:{s:s, s:s}, s:{s:s, s:s}, s:{s:s, s:{s:s}}, "
+                     "s:{s:s, s:o}}",
+                     "runnel", "const", 1, "name", "type", "string", "description",
+                     "name of the pipeline", "tag", "type", "string", "description",
+                     "name of the run's folder; default ${name}-${key8}", "vars", "type", "object",
+                     "description", "values for ${vars.x}", "stages", "type", "object",
+                     "additionalProperties", "$ref", "#/$defs/stage", "profiles", "type", "object",
+                     "additionalProperties", profile_schema());
+}
+
+static int run(const struct rn_cli *cli, struct rn_err *err)
+{
+    if (rn_cli_n(cli) > 0)
+        return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "schema takes no arguments");
+    json_t *doc =
+        json_pack("{s:s, s:s, s:s, s:[s,s,s], s:b, s:o, s:{s:{s:s, s:s}, s:o}}", "$schema",
+                  "https://json-schema.org/draft/2020-12/schema", "title", "runnel pipeline",
+                  "type", "object", "required", "runnel", "name", "stages", "additionalProperties",
+                  0, "properties", properties(), "$defs", "substitution", "type", "string",
+                  "pattern", "\\$\\{.*\\}", "stage", stage_schema());
+    RN_ASSERT(doc);
+    size_t flags = rn_cli_json(cli) ? JSON_COMPACT : JSON_INDENT(2);
+    char *text = json_dumps(doc, flags | JSON_REAL_PRECISION(15));
+    puts(text);
+    free(text);
+    json_decref(doc);
+    return RN_OK;
+}
+
+const struct rn_command rn_command_schema = {
+    "schema", "", "JSON Schema of pipeline files, for editors", NULL, run};

@@ -1,0 +1,202 @@
+/* Files appear under their name only when whole: the nth write, fsync or rename fails, for every n.
+ */
+#include "file.h"
+#include "mem.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char dir[64];
+static int calls_left; /* the call that finds 0 fails */
+static int wanted_errno = ENOSPC;
+
+static bool fails_now(void)
+{
+    if (calls_left-- != 0)
+        return false;
+    errno = wanted_errno;
+    return true;
+}
+
+static ssize_t counted_write(int fd, const void *bytes, size_t n)
+{
+    return fails_now() ? -1 : write(fd, bytes, n);
+}
+
+static int counted_fsync(int fd)
+{
+    return fails_now() ? -1 : fsync(fd);
+}
+
+static int counted_rename(const char *from, const char *to)
+{
+    return fails_now() ? -1 : rename(from, to);
+}
+
+static ssize_t short_write(int fd, const void *bytes, size_t n)
+{
+    return write(fd, bytes, n < 7 ? n : 7);
+}
+
+static void enter(void)
+{
+    snprintf(dir, sizeof dir, "/tmp/runnel-file-XXXXXX");
+    cr_assert(mkdtemp(dir));
+}
+
+static void leave(void)
+{
+    struct rn_err err = {0};
+    cr_assert_eq(rn_remove_tree(dir, &err), RN_OK, "%s", err.msg);
+    cr_assert_not(rn_exists(dir));
+}
+
+static int count_file(void *ctx, const char *relative, struct rn_err *err)
+{
+    (void)relative;
+    (void)err;
+    ++*(int *)ctx;
+    return RN_OK;
+}
+
+static int files_in(const char *root)
+{
+    int n = 0;
+    struct rn_err err = {0};
+    cr_assert_eq(rn_walk(root, count_file, &n, &err), RN_OK, "%s", err.msg);
+    return n;
+}
+
+static int write_big(const char *path, struct rn_err *err)
+{
+    enum { SIZE = 600000 }; /* more than two buffers */
+    char *bytes = rn_xalloc(SIZE);
+    int rc = rn_file_write(path, bytes, SIZE, err);
+    free(bytes);
+    return rc;
+}
+
+Test(file, a_name_appears_only_when_the_file_is_whole, .init = enter, .fini = leave)
+{
+    char *path = rn_join(dir, "out.bin");
+    rn_io = (struct rn_io){counted_write, counted_fsync, counted_rename};
+    int n = 0;
+    for (bool ok = false; !ok; n++) {
+        struct rn_err err = {0};
+        calls_left = n;
+        ok = write_big(path, &err) == RN_OK;
+        if (ok)
+            break;
+        cr_assert_eq(err.code, RN_ENOSPACE, "call %d: %s", n, err.msg);
+        bool renamed = calls_left < 0 && rn_exists(path); /* only the directory was not synced */
+        cr_assert(!renamed || rn_file_size(path) == 600000, "call %d left half a file", n);
+        cr_assert_eq(files_in(dir), renamed ? 1 : 0, "call %d left something behind", n);
+        unlink(path);
+    }
+    cr_assert_geq(n, 6, "3 writes, fsync, rename and fsync of the directory");
+    cr_assert_eq(rn_file_size(path), 600000);
+    free(path);
+}
+
+Test(file, an_old_file_stays_when_the_new_one_fails, .init = enter, .fini = leave)
+{
+    char *path = rn_join(dir, "f"), *text;
+    struct rn_err err = {0};
+    cr_assert_eq(rn_file_write(path, "old", 3, &err), RN_OK);
+    rn_io.rename = counted_rename;
+    calls_left = 0;
+    wanted_errno = EIO;
+    cr_assert_eq(rn_file_write(path, "new", 3, &err), RN_EIO);
+    rn_io.rename = rename;
+    struct rn_err none = {0};
+    cr_assert_eq(rn_file_read(path, 100, &text, NULL, &none), RN_OK);
+    cr_assert_str_eq(text, "old");
+    free(text);
+    free(path);
+}
+
+Test(file, short_writes_are_continued, .init = enter, .fini = leave)
+{
+    char *path = rn_join(dir, "f"), *text, hex[RN_HEX], expected[RN_HEX];
+    struct rn_writer w;
+    struct rn_err err = {0};
+    size_t n;
+    rn_io.write = short_write;
+    cr_assert_eq(rn_writer_open(&w, path, &err), RN_OK);
+    for (int i = 0; i < 100; i++)
+        rn_writer_printf(&w, "line %d\n", i);
+    cr_assert_eq(rn_writer_commit(&w, hex, &err), RN_OK, "%s", err.msg);
+    rn_writer_abort(&w); /* safe after commit */
+    cr_assert_eq(rn_file_read(path, 10000, &text, &n, &err), RN_OK);
+    rn_sha256_hex(text, n, expected);
+    cr_assert_str_eq(hex, expected);
+    free(text);
+    free(path);
+}
+
+Test(file, reading_has_a_cap_and_wants_a_file, .init = enter, .fini = leave)
+{
+    char *path = rn_join(dir, "f"), *text;
+    struct rn_err write_err = {0}, large = {0}, folder = {0}, none = {0};
+    cr_assert_eq(rn_file_write(path, "12345", 5, &write_err), RN_OK);
+    cr_assert_eq(rn_file_read(path, 4, &text, NULL, &large), RN_ECORRUPT);
+    cr_assert_null(text);
+    cr_assert_eq(rn_file_read(dir, 100, &text, NULL, &folder), RN_EIO);
+    cr_assert_eq(rn_file_read("/tmp/runnel/no/such", 100, &text, NULL, &none), RN_EIO);
+    free(path);
+}
+
+Test(file, trees_are_removed_without_following_links, .init = enter, .fini = leave)
+{
+    struct rn_err err = {0};
+    char *kept = rn_join(dir, "kept"), *tree = rn_join(dir, "tree/a/b"),
+         *top = rn_join(dir, "tree");
+    char *link = rn_join(dir, "tree/link");
+    cr_assert_eq(rn_mkdirs(tree, &err), RN_OK);
+    cr_assert_eq(rn_mkdirs(tree, &err), RN_OK, "there already is fine");
+    cr_assert_eq(rn_file_write(kept, "x", 1, &err), RN_OK);
+    cr_assert_eq(symlink(dir, link), 0);
+    cr_assert_eq(rn_remove_tree(top, &err), RN_OK);
+    cr_assert_not(rn_exists(top));
+    cr_assert(rn_exists(kept));
+    cr_assert_eq(rn_remove_tree(top, &err), RN_OK, "absent is fine");
+    free(kept);
+    free(tree);
+    free(top);
+    free(link);
+}
+
+Test(file, copies_are_whole, .init = enter, .fini = leave)
+{
+    struct rn_err err = {0};
+    char *from = rn_join(dir, "from"), *to = rn_join(dir, "to"), *text;
+    cr_assert_eq(rn_file_write(from, "abc", 3, &err), RN_OK);
+    cr_assert_eq(rn_copy_file(from, to, &err), RN_OK);
+    cr_assert_eq(rn_copy_file(from, to, &err), RN_OK, "over itself");
+    cr_assert_eq(rn_file_read(to, 10, &text, NULL, &err), RN_OK);
+    cr_assert_str_eq(text, "abc");
+    cr_assert_eq(files_in(dir), 2);
+    free(from);
+    free(to);
+    free(text);
+}
+
+Test(file, names)
+{
+    char *a = rn_dirname("a/b/c"), *b = rn_dirname("c"), *c = rn_dirname("/c"),
+         *d = rn_join("a/", "b");
+    cr_assert_str_eq(a, "a/b");
+    cr_assert_str_eq(b, ".");
+    cr_assert_str_eq(c, "/");
+    cr_assert_str_eq(d, "a/b");
+    cr_assert_str_eq(rn_basename("a/b/c"), "c");
+    cr_assert(rn_disk_free("/tmp/not/there") > 0);
+    free(a);
+    free(b);
+    free(c);
+    free(d);
+}

@@ -1,0 +1,57 @@
+#include "rng.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdint.h>
+
+enum { N = 200000 };
+
+Test(rng, a_value_is_a_function_of_seed_stream_and_index)
+{
+    uint64_t a = rn_stream(1, "init"), b = rn_stream(1, "data"), c = rn_stream(2, "init");
+    cr_assert(a != b && a != c && b != c);
+    cr_assert_eq(rn_stream(1, "init"), a);
+    cr_assert_eq(rn_rand_u64(a, 12345), rn_rand_u64(a, 12345));
+    cr_assert_neq(rn_rand_u64(a, 0), rn_rand_u64(a, 1));
+    cr_assert_neq(rn_rand_u64(a, 0), rn_rand_u64(b, 0));
+}
+
+/* Mean of a uniform: 1/2, deviation of the mean sqrt(1/12/N); five of them. */
+Test(rng, units_are_uniform)
+{
+    double sum = 0, square = 0;
+    for (uint64_t i = 0; i < N; i++) {
+        double x = rn_rand_unit(7, i);
+        cr_assert(x >= 0 && x < 1);
+        sum += x;
+        square += x * x;
+    }
+    cr_assert(!(fabs(sum / N - 0.5) > 5 * sqrt(1.0 / 12 / N)));
+    cr_assert(!(fabs(square / N - 1.0 / 3) > 5 * sqrt(4.0 / 45 / N)));
+}
+
+Test(rng, normals_have_mean_0_and_variance_1)
+{
+    double sum = 0, square = 0;
+    for (uint64_t i = 0; i < N; i++) {
+        double x = rn_rand_normal(7, i);
+        cr_assert(isfinite(x));
+        sum += x;
+        square += x * x;
+    }
+    cr_assert(!(fabs(sum / N) > 5 / sqrt((double)N)));
+    cr_assert(!(fabs(square / N - 1) > 5 * sqrt(2.0 / N)));
+}
+
+Test(rng, below_covers_its_range)
+{
+    int seen[6] = {0};
+    for (uint64_t i = 0; i < 6000; i++) {
+        uint32_t x = rn_rand_below(3, i, 6);
+        cr_assert_lt(x, 6);
+        seen[x]++;
+    }
+    for (int i = 0; i < 6; i++)
+        cr_assert(seen[i] > 850 && seen[i] < 1150, "%d: %d", i, seen[i]);
+    cr_assert_eq(rn_rand_below(3, 9, 1), 0);
+}

@@ -1,0 +1,72 @@
+#include "str.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+Test(str, grows_and_stays_terminated)
+{
+    struct rn_str s = {0};
+    for (int i = 0; i < 1000; i++)
+        rn_str_printf(&s, "%d,", i);
+    cr_assert_eq(s.n, strlen(s.p));
+    cr_assert(rn_ends_with(s.p, "998,999,"));
+    rn_str_clear(&s);
+    cr_assert_str_eq(s.p, "");
+    rn_str_add(&s, "a\0b", 3);
+    rn_str_putc(&s, 'c');
+    cr_assert(s.n == 4 && memcmp(s.p, "a\0bc", 5) == 0);
+    rn_str_release(&s);
+    cr_assert(!s.p && !s.n);
+}
+
+Test(str, prefixes_and_suffixes)
+{
+    cr_assert(rn_starts_with("abc", "ab") && rn_starts_with("abc", ""));
+    cr_assert_not(rn_starts_with("ab", "abc"));
+    cr_assert(rn_ends_with("a.json", ".json") && !rn_ends_with("json", "a.json"));
+}
+
+Test(str, did_you_mean)
+{
+    static const char *const words[] = {"steps", "stall", "vocab_size", NULL};
+    cr_assert_eq(rn_edit_distance("kitten", "sitting"), 3);
+    cr_assert_eq(rn_edit_distance("", "abcd"), 4);
+    cr_assert_eq(rn_edit_distance("same", "same"), 0);
+    cr_assert_str_eq(rn_nearest("stpes", words), "steps");
+    cr_assert_str_eq(rn_nearest("vocabsize", words), "vocab_size");
+    cr_assert_null(rn_nearest("x", words));
+    cr_assert_null(rn_nearest("completely", words));
+    char long_word[300];
+    memset(long_word, 'a', 299);
+    long_word[299] = '\0';
+    cr_assert_null(rn_nearest(long_word, words));
+}
+
+Test(str, utf8)
+{
+    static const char *const good[] = {
+        "", "a", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xf4\x8f\xbf\xbf"};
+    static const char *const bad[] = {
+        "\xff", "\xc0\x80",         "\xed\xa0\x80", "\xe2\x82",
+        "\x80", "\xf4\x90\x80\x80", "\xe0\x9f\xbf", "\xf0\x8f\xbf\xbf"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        cr_assert(rn_utf8_valid(good[i], strlen(good[i])), "good %zu", i);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        cr_assert_not(rn_utf8_valid(bad[i], strlen(bad[i])), "bad %zu", i);
+    int len;
+    const unsigned char *smile = (const unsigned char *)"\xf0\x9f\x98\x80";
+    cr_assert_eq(rn_utf8_next(smile, smile + 4, &len), 0x1F600);
+    cr_assert_eq(len, 4);
+    cr_assert_eq(rn_utf8_next(smile, smile + 3, &len), 0xFFFD);
+    cr_assert_eq(len, 1);
+}
+
+Test(str, sizes_for_people)
+{
+    char buf[32];
+    cr_assert_str_eq(rn_show_bytes(buf, 512), "512 B");
+    cr_assert_str_eq(rn_show_bytes(buf, 3.2 * 1024 * 1024), "3.2 MiB");
+    cr_assert_str_eq(rn_show_count(buf, 12.5e6), "12.5 M");
+    cr_assert_str_eq(rn_show_time(buf, 3780), "1 h 03 min");
+}

@@ -1,0 +1,261 @@
+/* Encoding and decoding: tiktoken's ids, and no text that takes long. */
+#include "bpe.h"
+#include "file.h"
+#include "json.h"
+#include "mem.h"
+#include "rng.h"
+#include "shared.h"
+#include "tokenizer.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GOLDEN RUNNEL_SOURCE_DIR "/tests/golden/"
+
+static struct rn_tokenizer *nanochat(void)
+{
+    struct rn_err err = {0};
+    struct rn_tokenizer *t;
+    cr_assert_eq(rn_tokenizer_load_tiktoken(&t, GOLDEN "nanochat-32k.tiktoken", "nanochat",
+                                            rn_special_nanochat, &err),
+                 RN_OK, "%s", err.msg);
+    return t;
+}
+
+static struct rn_tokenizer *gpt2(void)
+{
+    struct rn_err err = {0};
+    struct rn_tokenizer *t;
+    const char *merges = shared_file("data/tokenizer_gpt2/vocab.bpe");
+    const char *ids = shared_file("data/tokenizer_gpt2/encoder.json");
+    if (!merges || !ids)
+        return NULL;
+    cr_assert_eq(rn_tokenizer_load_gpt2(&t, merges, ids, &err), RN_OK, "%s", err.msg);
+    return t;
+}
+
+static void expect_ids(const struct rn_ids *ids, const json_t *expected, const char *what)
+{
+    cr_assert_eq(ids->n, json_array_size(expected), "%s: %zu ids", what, ids->n);
+    for (size_t k = 0; k < ids->n; k++)
+        cr_assert_eq(ids->p[k], json_integer_value(json_array_get(expected, k)), "%s: id %zu", what,
+                     k);
+}
+
+Test(tokenizer, gives_tiktokens_ids_and_back)
+{
+    struct rn_err err = {0};
+    struct rn_tokenizer *t = nanochat();
+    json_t *doc, *row;
+    size_t i;
+    cr_assert_eq(rn_json_read(GOLDEN "encode-nanochat-32k.json", 1 << 22, &doc, &err), RN_OK);
+    cr_assert_eq(json_array_size(doc), 300);
+    json_array_foreach(doc, i, row)
+    {
+        const json_t *text = json_object_get(row, "text");
+        struct rn_ids ids = {0};
+        struct rn_str back = {0};
+        rn_tokenizer_encode(t, json_string_value(text), json_string_length(text), &ids);
+        expect_ids(&ids, json_object_get(row, "ids"), json_string_value(text));
+        cr_assert_eq(rn_tokenizer_decode(t, ids.p, ids.n, &back, &err), RN_OK);
+        cr_assert_eq(back.n, json_string_length(text));
+        cr_assert(back.n == 0 || memcmp(back.p, json_string_value(text), back.n) == 0);
+        rn_ids_release(&ids);
+        rn_str_release(&back);
+    }
+    json_decref(doc);
+    rn_tokenizer_free(t);
+}
+
+Test(tokenizer, reads_gpt2_and_gives_its_ids)
+{
+    struct rn_tokenizer *t = gpt2();
+    if (!t)
+        return;
+    static const int32_t expected[] = {15496, 995, 0, 220, 220, 314, 1183, 467, 13};
+    const char *text = "Hello world!   I'll go.";
+    struct rn_ids ids = {0};
+    cr_assert_eq(rn_tokenizer_vocab_size(t), 50257);
+    cr_assert_eq(rn_tokenizer_bos(t), 50256);
+    rn_tokenizer_encode(t, text, strlen(text), &ids);
+    cr_assert_eq(ids.n, RN_COUNT(expected));
+    cr_assert_arr_eq(ids.p, expected, sizeof expected);
+    rn_ids_release(&ids);
+    rn_tokenizer_free(t);
+}
+
+Test(tokenizer, specials_come_last_and_never_from_text)
+{
+    struct rn_tokenizer *t = nanochat();
+    struct rn_ids ids = {0};
+    struct rn_str back = {0};
+    struct rn_err err = {0};
+    cr_assert_eq(rn_tokenizer_vocab_size(t), 32768);
+    cr_assert_eq(rn_tokenizer_bos(t), 32759);
+    cr_assert_eq(rn_tokenizer_special(t, "<|output_end|>"), 32767);
+    cr_assert_eq(rn_tokenizer_special(t, "<|endoftext|>"), -1);
+    rn_tokenizer_encode(t, "<|bos|>", 7, &ids);
+    for (size_t i = 0; i < ids.n; i++)
+        cr_assert_lt(ids.p[i], 32759);
+    int32_t bos = 32759, outside = 32768, negative = -1;
+    cr_assert_eq(rn_tokenizer_decode(t, &bos, 1, &back, &err), RN_OK);
+    cr_assert_str_eq(back.p, "<|bos|>");
+    cr_assert_eq(rn_tokenizer_decode(t, &outside, 1, &back, &err), RN_ECORRUPT);
+    cr_assert_eq(rn_tokenizer_decode(t, &negative, 1, &back, &err), RN_ECORRUPT);
+    rn_ids_release(&ids);
+    rn_str_release(&back);
+    rn_tokenizer_free(t);
+}
+
+Test(tokenizer, invalid_utf8_encodes_as_replacement)
+{
+    struct rn_tokenizer *t = nanochat();
+    struct rn_ids bad = {0}, clean = {0};
+    rn_tokenizer_encode(t, "ab\xFF\xE2\x82 cd", 8, &bad);
+    rn_tokenizer_encode(t, "ab\uFFFD\uFFFD cd", 11, &clean);
+    cr_assert_eq(bad.n, clean.n);
+    cr_assert_arr_eq(bad.p, clean.p, bad.n * sizeof *bad.p);
+    rn_ids_release(&bad);
+    rn_ids_release(&clean);
+    rn_tokenizer_free(t);
+}
+
+Test(tokenizer, counts_bytes_by_both_rules)
+{
+    struct rn_tokenizer *t = nanochat();
+    int32_t *now = rn_xalloc(32768 * sizeof *now), *old = rn_xalloc(32768 * sizeof *old);
+    rn_tokenizer_byte_counts(t, false, now);
+    rn_tokenizer_byte_counts(t, true, old);
+    cr_assert_eq(now['a'], 1);
+    cr_assert_eq(old['a'], 1);
+    cr_assert_eq(now[0xFF], 1);
+    cr_assert_eq(old[0xFF], 3); /* decoded alone it is U+FFFD */
+    cr_assert_eq(now[32759], 0);
+    cr_assert_eq(old[32767], 0);
+    free(now);
+    free(old);
+    rn_tokenizer_free(t);
+}
+
+/* --- the merge rule, stated the slow way --- */
+
+static void slow_encode(const struct rn_vocab *v, const unsigned char *p, size_t n,
+                        struct rn_ids *out)
+{
+    size_t *end = rn_xalloc(n * sizeof *end), parts = n;
+    for (size_t i = 0; i < n; i++)
+        end[i] = i + 1;
+    for (;;) {
+        int32_t best_rank = INT32_MAX;
+        size_t best = 0;
+        for (size_t i = 0; i + 1 < parts; i++) {
+            size_t start = i ? end[i - 1] : 0;
+            int32_t rank = rn_vocab_rank(v, p + start, end[i + 1] - start);
+            if (rank >= 0 && rank < best_rank) {
+                best_rank = rank;
+                best = i;
+            }
+        }
+        if (best_rank == INT32_MAX)
+            break;
+        memmove(end + best, end + best + 1, (parts - best - 1) * sizeof *end);
+        parts--;
+    }
+    for (size_t i = 0; i < parts; i++)
+        rn_ids_push(out, rn_vocab_rank(v, p + (i ? end[i - 1] : 0), end[i] - (i ? end[i - 1] : 0)));
+    free(end);
+}
+
+/* Any set of tokens, not only one that training could give: the rule is about bytes. */
+static void random_vocab(struct rn_vocab *v, uint64_t stream)
+{
+    struct rn_err err = {0};
+    uint64_t k = 0;
+    for (int b = 0; b < 256; b++)
+        rn_vocab_add(v, &(unsigned char){(unsigned char)b}, 1, RN_NOWHERE, &err);
+    for (int i = 0; i < 60; i++) {
+        char token[8];
+        size_t n = 2 + rn_rand_below(stream, k++, 5);
+        for (size_t c = 0; c < n; c++)
+            token[c] = (char)('a' + rn_rand_below(stream, k++, 3));
+        if (rn_vocab_rank(v, token, n) < 0)
+            cr_assert_eq(rn_vocab_add(v, token, n, RN_NOWHERE, &err), RN_OK);
+    }
+    cr_assert_eq(rn_vocab_seal(v, RN_NOWHERE, &err), RN_OK);
+}
+
+Test(bpe, merges_lowest_rank_first_whatever_the_length_and_the_vocabulary)
+{
+    for (uint64_t round = 0; round < 300; round++) {
+        uint64_t stream = rn_stream(round, "bpe");
+        struct rn_vocab v = {0};
+        struct rn_ids fast = {0}, slow = {0};
+        unsigned char text[120];
+        size_t n = 7 + rn_rand_below(stream, 1 << 20, 113);
+        random_vocab(&v, stream);
+        for (size_t i = 0; i < n; i++)
+            text[i] = (unsigned char)('a' + rn_rand_below(stream, (2 << 20) + i, 3));
+        rn_bpe_encode(&v, text, n, &fast);
+        slow_encode(&v, text, n, &slow);
+        cr_assert_eq(fast.n, slow.n, "round %d", (int)round);
+        cr_assert_arr_eq(fast.p, slow.p, fast.n * sizeof *fast.p);
+        rn_ids_release(&fast);
+        rn_ids_release(&slow);
+        rn_vocab_release(&v);
+    }
+}
+
+/* --- a megabyte of anything --- */
+
+static void fill(char *text, size_t n, int kind)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint32_t r = rn_rand_below(rn_stream(2, "fill"), i, 1 << 20);
+        const char *rows[] = {"a", " ", "\n", "=", "ab", "abcdefgh", " \t\n"};
+        size_t len = strlen(rows[kind]);
+        text[i] = kind < 5 ? rows[kind][i % len] : rows[kind][r % len];
+    }
+}
+
+Test(tokenizer, a_megabyte_of_anything_takes_no_second)
+{
+    enum { N = 1 << 20 };
+    struct rn_tokenizer *t = nanochat();
+    char *text = rn_xalloc(N);
+    for (int kind = 0; kind < 8; kind++) {
+        struct rn_ids ids = {0};
+        if (kind < 7)
+            fill(text, N, kind);
+        else
+            for (size_t i = 0; i < N; i++)
+                text[i] = (char)rn_rand_below(rn_stream(3, "bytes"), i, 256);
+        double start = rn_clock_s();
+        rn_tokenizer_encode(t, text, N, &ids);
+        double seconds = rn_clock_s() - start;
+        cr_expect(seconds < 2.0, "kind %d took %.2f s", kind, seconds);
+        cr_expect_gt(ids.n, 1000);
+        rn_ids_release(&ids);
+    }
+    free(text);
+    rn_tokenizer_free(t);
+}
+
+Test(tokenizer, encodes_the_same_from_many_threads)
+{
+    struct rn_tokenizer *t = nanochat();
+    const char *text = "Many threads, one tokenizer; it'll be the same \u6F22\u5B57 12345.\n\n";
+    struct rn_ids one = {0};
+    int different = 0;
+    rn_tokenizer_encode(t, text, strlen(text), &one);
+#pragma omp parallel for num_threads(4) reduction(+ : different)
+    for (int i = 0; i < 400; i++) {
+        struct rn_ids ids = {0};
+        rn_tokenizer_encode(t, text, strlen(text), &ids);
+        different += ids.n != one.n || memcmp(ids.p, one.p, one.n * sizeof *one.p) != 0;
+        rn_ids_release(&ids);
+    }
+    cr_assert_eq(different, 0);
+    rn_ids_release(&one);
+    rn_tokenizer_free(t);
+}

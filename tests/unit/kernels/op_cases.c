@@ -1,0 +1,609 @@
+#include "op_cases.h"
+
+#include "mem.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int64_t rows(const struct ref *r, int i)
+{
+    return rn_rows(r->xs[i]);
+}
+
+static int64_t cols(const struct ref *r, int i)
+{
+    return rn_cols(r->xs[i]);
+}
+
+/* --- the model's ops --- */
+
+static void embed(const struct ref *r)
+{
+    int64_t C = cols(r, 1);
+    for (int64_t i = 0; i < rn_elems(r->xs[0]); i++)
+        memcpy(r->y[0] + i * C, r->x[1] + (int64_t)r->x[0][i] * C, (size_t)C * sizeof(double));
+}
+
+static void linear(const struct ref *r)
+{
+    int64_t R = rows(r, 0), K = cols(r, 0), N = rn_cols(r->ys[0]);
+    for (int64_t i = 0; i < R; i++)
+        for (int64_t n = 0; n < N; n++) {
+            double s = r->x[2] ? r->x[2][n] : 0;
+            for (int64_t k = 0; k < K; k++)
+                s += r->x[0][i * K + k] * r->x[1][r->attrs.i[0] ? k * N + n : n * K + k];
+            r->y[0][i * N + n] = s;
+        }
+}
+
+static void layernorm(const struct ref *r)
+{
+    int64_t C = cols(r, 0);
+    for (int64_t i = 0; i < rows(r, 0); i++) {
+        const double *x = r->x[0] + i * C;
+        double m = 0, v = 0;
+        for (int64_t c = 0; c < C; c++)
+            m += x[c] / (double)C;
+        for (int64_t c = 0; c < C; c++)
+            v += (x[c] - m) * (x[c] - m) / (double)C;
+        r->y[1][i] = m;
+        r->y[2][i] = 1 / sqrt(v + (double)r->attrs.f[0]);
+        for (int64_t c = 0; c < C; c++)
+            r->y[0][i * C + c] = (x[c] - m) * r->y[2][i] * r->x[1][c] + r->x[2][c];
+    }
+}
+
+static void rmsnorm(const struct ref *r)
+{
+    int64_t C = cols(r, 0);
+    for (int64_t i = 0; i < rows(r, 0); i++) {
+        double s = 0;
+        for (int64_t c = 0; c < C; c++)
+            s += r->x[0][i * C + c] * r->x[0][i * C + c] / (double)C;
+        r->y[1][i] = 1 / sqrt(s + (double)r->attrs.f[0]);
+        for (int64_t c = 0; c < C; c++)
+            r->y[0][i * C + c] = r->x[0][i * C + c] * r->y[1][i];
+    }
+}
+
+static void view(const struct ref *r)
+{
+    memcpy(r->y[0], r->x[0], (size_t)rn_elems(r->xs[0]) * sizeof(double));
+}
+
+static void split(const struct ref *r)
+{
+    int64_t C = rn_cols(r->ys[0]);
+    for (int64_t i = 0; i < rows(r, 0); i++)
+        for (int64_t j = 0; j < 3 * C; j++)
+            r->y[j / C][i * C + j % C] = r->x[0][i * 3 * C + j];
+}
+
+static void lincomb(const struct ref *r)
+{
+    double ca = (double)r->attrs.f[0] * (r->x[2] ? r->x[2][r->attrs.i[0]] : 1);
+    double cb = (double)r->attrs.f[1] * (r->x[3] ? r->x[3][r->attrs.i[1]] : 1);
+    for (int64_t i = 0; i < rn_elems(r->xs[0]); i++)
+        r->y[0][i] = ca * r->x[0][i] + cb * r->x[1][i];
+}
+
+static void scale(const struct ref *r)
+{
+    for (int64_t i = 0; i < rn_elems(r->xs[0]); i++)
+        r->y[0][i] = (double)r->attrs.f[0] * r->x[0][i];
+}
+
+static void rope(const struct ref *r)
+{
+    int64_t H = r->xs[0].d[2], D = r->xs[0].d[3], half = D / 2;
+    for (int64_t i = 0; i < rows(r, 0); i++) {
+        const double *t = r->x[1] + (int64_t)r->x[2][i / H] * D, *x = r->x[0] + i * D;
+        for (int64_t d = 0; d < half; d++) {
+            r->y[0][i * D + d] = x[d] * t[d] + x[half + d] * t[half + d];
+            r->y[0][i * D + half + d] = -x[d] * t[half + d] + x[half + d] * t[d];
+        }
+    }
+}
+
+/* One query against keys lo .. hi of its head; returns the log of the sum of exponentials. */
+static double attend(double *y, const double *q, const double *k, const double *v, int64_t lo,
+                     int64_t hi, int64_t row, int64_t D, double f)
+{
+    double sum = 0;
+    memset(y, 0, (size_t)D * sizeof *y);
+    for (int64_t j = lo; j <= hi; j++) {
+        double s = 0;
+        for (int64_t d = 0; d < D; d++)
+            s += q[d] * k[j * row + d];
+        double e = exp(f * s);
+        sum += e;
+        for (int64_t d = 0; d < D; d++)
+            y[d] += e * v[j * row + d];
+    }
+    for (int64_t d = 0; d < D; d++)
+        y[d] /= sum;
+    return log(sum);
+}
+
+static void attention(const struct ref *r)
+{
+    int64_t B = r->xs[0].d[0], T = r->xs[0].d[1], H = r->xs[0].d[2], D = r->xs[0].d[3];
+    int64_t K = r->xs[1].d[2], window = r->attrs.i[0];
+    for (int64_t b = 0; b < B; b++)
+        for (int64_t t = 0; t < T; t++)
+            for (int64_t h = 0; h < H; h++) {
+                int64_t q = ((b * T + t) * H + h) * D, k = (b * T * K + h / (H / K)) * D;
+                int64_t lo = window < 0 || t < window ? 0 : t - window;
+                r->y[1][(b * H + h) * T + t] =
+                    attend(r->y[0] + q, r->x[0] + q, r->x[1] + k, r->x[2] + k, lo, t, K * D, D,
+                           (double)r->attrs.f[0]);
+            }
+}
+
+static void attention_decode(const struct ref *r)
+{
+    int64_t B = r->xs[0].d[0], H = r->xs[0].d[2], D = r->xs[0].d[3], K = r->xs[1].d[2];
+    int64_t Tmax = r->xs[3].d[1], window = r->attrs.i[0];
+    for (int64_t b = 0; b < B; b++) {
+        int64_t t = (int64_t)r->x[5][b], row = K * D, at = b * Tmax * row;
+        memcpy(r->x[3] + at + t * row, r->x[1] + b * row, (size_t)row * sizeof(double));
+        memcpy(r->x[4] + at + t * row, r->x[2] + b * row, (size_t)row * sizeof(double));
+        int64_t lo = window < 0 || t < window ? 0 : t - window;
+        for (int64_t h = 0; h < H; h++)
+            attend(r->y[0] + (b * H + h) * D, r->x[0] + (b * H + h) * D,
+                   r->x[3] + at + h / (H / K) * D, r->x[4] + at + h / (H / K) * D, lo, t, row, D,
+                   (double)r->attrs.f[0]);
+    }
+}
+
+static void gelu(const struct ref *r)
+{
+    for (int64_t i = 0; i < rn_elems(r->xs[0]); i++) {
+        double x = r->x[0][i];
+        r->y[0][i] = 0.5 * x * (1 + tanh(sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+    }
+}
+
+static void relu2(const struct ref *r)
+{
+    for (int64_t i = 0; i < rn_elems(r->xs[0]); i++)
+        r->y[0][i] = r->x[0][i] > 0 ? r->x[0][i] * r->x[0][i] : 0;
+}
+
+static double gate(const double *w, const double *x, int64_t G)
+{
+    double z = 0;
+    for (int64_t g = 0; g < G; g++)
+        z += w[g] * x[g];
+    return 1 / (1 + exp(-z));
+}
+
+static void smear(const struct ref *r)
+{
+    int64_t T = r->xs[0].d[1], C = r->xs[0].d[2];
+    for (int64_t i = 0; i < rows(r, 0); i++) {
+        const double *x = r->x[0] + i * C;
+        double g = i % T ? gate(r->x[1], x, cols(r, 1)) : 0;
+        for (int64_t c = 0; c < C; c++)
+            r->y[0][i * C + c] = x[c] + (g != 0 ? r->x[2][0] * g * x[c - C] : 0);
+        r->y[1][i] = g;
+    }
+}
+
+static void smear_decode(const struct ref *r)
+{
+    int64_t C = r->xs[0].d[2];
+    for (int64_t b = 0; b < r->xs[0].d[0]; b++) {
+        const double *x = r->x[0] + b * C;
+        double g = r->x[4][b] > 0 ? gate(r->x[1], x, cols(r, 1)) : 0;
+        for (int64_t c = 0; c < C; c++) {
+            r->y[0][b * C + c] = x[c] + r->x[2][0] * g * r->x[3][b * C + c];
+            r->x[3][b * C + c] = x[c];
+        }
+    }
+}
+
+static void ve_gate(const struct ref *r)
+{
+    int64_t K = r->xs[0].d[2], D = r->xs[0].d[3], C = r->xs[1].d[2], G = r->xs[2].d[1];
+    for (int64_t i = 0; i < rows(r, 0); i++) {
+        double g = gate(r->x[2] + i % K * G, r->x[1] + i / K * C, G);
+        for (int64_t d = 0; d < D; d++)
+            r->y[0][i * D + d] =
+                r->x[0][i * D + d] + (double)r->attrs.f[0] * g * r->x[3][i * D + d];
+        r->y[1][i] = g;
+    }
+}
+
+static void softcap(const struct ref *r)
+{
+    double cap = (double)r->attrs.f[0];
+    for (int64_t i = 0; i < rn_elems(r->xs[0]); i++)
+        r->y[0][i] = cap * tanh(r->x[0][i] / cap);
+}
+
+static void gather_rows(const struct ref *r)
+{
+    int64_t C = cols(r, 0);
+    for (int64_t i = 0; i < rn_elems(r->xs[1]); i++)
+        memcpy(r->y[0] + i * C, r->x[0] + (int64_t)r->x[1][i] * C, (size_t)C * sizeof(double));
+}
+
+static void cross_entropy(const struct ref *r)
+{
+    int64_t C = cols(r, 0), V = r->attrs.i[0];
+    r->y[0][0] = 0;
+    for (int64_t i = 0; i < rows(r, 0); i++) {
+        double sum = 0;
+        for (int64_t c = 0; c < V; c++)
+            sum += exp(r->x[0][i * C + c]);
+        int64_t t = (int64_t)r->x[1][i];
+        r->y[1][i] = t < 0 ? 0 : log(sum) - r->x[0][i * C + t];
+        r->y[2][i] = log(sum);
+        r->y[0][0] += r->x[2][0] * r->y[1][i];
+    }
+}
+
+static void argmax(const struct ref *r)
+{
+    int64_t C = cols(r, 0);
+    for (int64_t i = 0; i < rows(r, 0); i++) {
+        int64_t best = 0;
+        for (int64_t c = 1; c < r->attrs.i[0]; c++)
+            if (r->x[0][i * C + c] > r->x[0][i * C + best])
+                best = c;
+        r->y[0][i] = (double)best;
+    }
+}
+
+/* --- the optimizer's --- */
+
+static double squares(const double *x, int64_t n)
+{
+    double s = 0;
+    for (int64_t i = 0; i < n; i++)
+        s += x[i] * x[i];
+    return s;
+}
+
+static void sumsq(const struct ref *r)
+{
+    r->y[0][0] = (r->x[1] ? r->x[1][0] : 0) + squares(r->x[0], rn_elems(r->xs[0]));
+}
+
+static void clip_coef(const struct ref *r)
+{
+    double most = r->x[1][r->attrs.i[0]], norm = sqrt(r->x[0][0]);
+    r->y[1][0] = norm;
+    r->y[0][0] = most > 0 ? fmin(1, most / (norm + 1e-6)) : 1;
+}
+
+static void adamw(const struct ref *r)
+{
+    const double *h = r->x[4] + r->attrs.i[0], coef = r->x[5] ? r->x[5][0] : 1;
+    double *w = r->x[0], *m = r->x[2], *v = r->x[3];
+    for (int64_t i = 0; i < rn_elems(r->xs[0]); i++) {
+        double g = r->x[1][i] * coef;
+        w[i] *= 1 - h[0] * h[4];
+        m[i] = h[1] * m[i] + (1 - h[1]) * g;
+        v[i] = h[2] * v[i] + (1 - h[2]) * g * g;
+        w[i] -= h[0] / h[5] * m[i] / (sqrt(v[i]) / sqrt(h[6]) + h[3]);
+    }
+}
+
+/* C(M,N) = A(M,K) B(K,N); ta, tb: stored transposed. */
+static void product(double *C, const double *A, bool ta, const double *B, bool tb, int64_t M,
+                    int64_t N, int64_t K)
+{
+    for (int64_t m = 0; m < M; m++)
+        for (int64_t n = 0; n < N; n++) {
+            double s = 0;
+            for (int64_t k = 0; k < K; k++)
+                s += A[ta ? k * M + m : m * K + k] * B[tb ? n * K + k : k * N + n];
+            C[m * N + n] = s;
+        }
+}
+
+/* X = aX + (b XX^T + c (XX^T)^2) X, written for every shape as nanochat does for wide ones; the
+ * tall form, X (b X^TX + c (X^TX)^2), is the same polynomial. */
+static void polynomial(double *X, int64_t N, int64_t K, const double *k)
+{
+    double *A = rn_xalloc((size_t)(2 * N * N + N * K) * sizeof(double)), *B = A + N * N,
+           *Y = B + N * N;
+    product(A, X, false, X, true, N, N, K);
+    product(B, A, false, A, false, N, N, N);
+    for (int64_t i = 0; i < N * N; i++)
+        B[i] = k[1] * A[i] + k[2] * B[i];
+    product(Y, B, false, X, false, N, K, N);
+    for (int64_t i = 0; i < N * K; i++)
+        X[i] = k[0] * X[i] + Y[i];
+    free(A);
+}
+
+static void multiply(double *X, int64_t n, double k)
+{
+    for (int64_t i = 0; i < n; i++)
+        X[i] *= k;
+}
+
+static void nor_muon(double *X, double *buf2, int64_t N, int64_t K, double beta2)
+{
+    double before = sqrt(squares(X, N * K));
+    for (int64_t i = 0; i < (N >= K ? N : K); i++) {
+        double mean = 0;
+        for (int64_t j = 0; j < (N >= K ? K : N); j++) {
+            double x = N >= K ? X[i * K + j] : X[j * K + i];
+            mean += x * x / (double)(N >= K ? K : N);
+        }
+        buf2[i] = beta2 * buf2[i] + (1 - beta2) * mean;
+    }
+    for (int64_t i = 0; i < N * K; i++)
+        X[i] /= sqrt(fmax(buf2[N >= K ? i / K : i % K], 1e-10));
+    multiply(X, N * K, before / fmax(sqrt(squares(X, N * K)), 1e-10));
+}
+
+static void muon(const struct ref *r)
+{
+    static const double old[3] = {3.4445, -4.7750, 2.0315};
+    static const double polar[5][3] = {
+        {8.156554524902461, -22.48329292557795, 15.878769915207462},
+        {4.042929935166739, -2.808917465908714, 0.5000178451051316},
+        {3.8916678022926607, -2.772484153217685, 0.5060648178503393},
+        {3.285753657755655, -2.3681294933425376, 0.46449024233003106},
+        {2.3465413258596377, -1.7097828382687081, 0.42323551169305323}};
+    int64_t N = r->xs[0].d[0], K = r->xs[0].d[1], n = N * K;
+    const double *h = r->x[4] + r->attrs.i[0], coef = r->x[5] ? r->x[5][0] : 1;
+    double *w = r->x[0], *buf = r->x[2], *X = rn_xalloc((size_t)n * sizeof(double));
+    double lr = h[0] * sqrt(fmax(1, (double)N / (double)K));
+    bool now = r->attrs.i[1] == 1;
+    for (int64_t i = 0; i < n; i++) {
+        double g = r->x[1][i] * coef;
+        buf[i] = h[1] * buf[i] + (1 - h[1]) * g;
+        X[i] = (1 - h[1]) * g + h[1] * buf[i];
+    }
+    double even = sqrt(squares(X, n) / (double)N);
+    for (int64_t i = 0; now && i < N; i++)
+        multiply(X + i * K, K, even / fmax(sqrt(squares(X + i * K, K)), 1e-6));
+    double norm = sqrt(squares(X, n));
+    multiply(X, n, now ? 1 / (norm * 1.01 + 1e-6) : 1 / (norm + 1e-7));
+    for (int i = 0; i < 5; i++)
+        polynomial(X, N, K, now ? polar[i] : old);
+    if (now) {
+        multiply(X, n, sqrt((double)(N < K ? N : K)) / sqrt(squares(X, n)));
+        nor_muon(X, r->x[3], N, K, h[3]);
+    }
+    for (int64_t i = 0; i < n; i++)
+        w[i] -= lr * X[i] + (now && X[i] * w[i] >= 0 ? lr * h[2] * w[i] : 0);
+    free(X);
+}
+
+static void zero_grads(const struct ref *r)
+{
+    (void)r;
+}
+
+void (*const op_refs[RN_OP_COUNT])(const struct ref *) = {
+#define OP(id, name) name,
+#include "ops.def"
+#undef OP
+};
+
+/* --- values that random ones do not serve --- */
+
+static void some_targets_absent(int operand, double *x, int64_t n)
+{
+    for (int64_t i = 0; operand == 1 && i < n; i += 3)
+        x[i] = -1;
+}
+
+static void all_targets_absent(int operand, double *x, int64_t n)
+{
+    for (int64_t i = 0; operand == 1 && i < n; i++)
+        x[i] = -1;
+}
+
+static void large_logits(int operand, double *x, int64_t n)
+{
+    for (int64_t i = 0; operand == 0 && i < n; i++)
+        x[i] *= 40;
+}
+
+static void adamw_values(int operand, double *x, int64_t n)
+{
+    static const float hyper[8] = {9, 0.01f, 0.9f, 0.95f, 1e-8f, 0.1f, 0.271f, 0.142625f};
+    for (int64_t i = 0; i < n; i++)
+        x[i] = operand == 3 ? fabs(x[i]) : operand == 4 ? (double)hyper[i] : x[i];
+}
+
+static void muon_values(int operand, double *x, int64_t n)
+{
+    static const float hyper[5] = {9, 0.02f, 0.95f, 0.1f, 0.9f};
+    for (int64_t i = 0; i < n; i++)
+        x[i] = operand == 3 ? fabs(x[i]) : operand == 4 ? (double)hyper[i] : x[i];
+}
+
+static void small_norm(int operand, double *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        x[i] = operand == 0 ? 0.25 : 1.0;
+}
+
+static void large_norm(int operand, double *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        x[i] = operand == 0 ? 1234.5 : 1.0;
+}
+
+static void no_clipping(int operand, double *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        x[i] = operand == 0 ? 1234.5 : 0.0;
+}
+
+static void first_and_later(int operand, double *x, int64_t n)
+{
+    for (int64_t i = 0; operand == 4 && i < n; i++)
+        x[i] = (double)(i % 2 * 5);
+}
+
+#define S(...)     RN_SHAPE(__VA_ARGS__)
+#define F(...)     .attrs = {.f = {__VA_ARGS__}}
+#define I(...)     .attrs = {.i = {__VA_ARGS__}}
+#define ATT(f_, w) .attrs = {.f = {f_}, .i = {w}}
+
+const struct op_case op_cases[] = {
+    {"", RN_OP_EMBED, {S(2, 5), S(7, 3)}, .below = 7},
+    {"one row", RN_OP_EMBED, {S(1, 1), S(1, 1)}, .below = 1},
+    {"more rows than pieces", RN_OP_EMBED, {S(3, 9), S(70, 17)}, .below = 70},
+    {"", RN_OP_LINEAR, {S(2, 3, 5), S(7, 5)}},
+    {"bias", RN_OP_LINEAR, {S(2, 3, 5), S(7, 5), S(7)}},
+    {"w (K,N), bias", RN_OP_LINEAR, {S(4, 5), S(5, 6), S(6)}, I(1)},
+    {"w (K,N)", RN_OP_LINEAR, {S(1, 1), S(1, 1)}, I(1)},
+    {"several tiles", RN_OP_LINEAR, {S(131, 33), S(65, 33), S(65)}},
+    {"x and w one value", RN_OP_LINEAR, {S(6, 4), S(6, 4)}, .same_b = 1},
+    {"", RN_OP_LAYERNORM, {S(2, 3, 17), S(17), S(17)}, F(1e-5f)},
+    {"several pieces", RN_OP_LAYERNORM, {S(100, 5), S(5), S(5)}, F(1e-5f)},
+    {"", RN_OP_RMSNORM, {S(2, 3, 17)}, F(1.1920929e-07f)},
+    {"one column", RN_OP_RMSNORM, {S(5, 1)}, F(1e-2f)},
+    {"", RN_OP_VIEW, {S(2, 6)}, I(3, 4)},
+    {"", RN_OP_SPLIT, {S(2, 3, 15)}},
+    {"", RN_OP_LINCOMB, {S(3, 5), S(3, 5)}, F(0.5f, -2.0f)},
+    {"coefficients",
+     RN_OP_LINCOMB,
+     {S(3, 5), S(3, 5), S(4), S(3)},
+     .attrs = {.f = {0.5f, -2.0f}, .i = {3, 1}}},
+    {"one coefficient",
+     RN_OP_LINCOMB,
+     {S(3, 5), S(3, 5), {0}, S(3)},
+     .attrs = {.f = {1, -1}, .i = {0, 0}}},
+    {"a and b one value",
+     RN_OP_LINCOMB,
+     {S(3, 5), S(3, 5), S(4), S(3)},
+     .attrs = {.f = {0.5f, -2.0f}, .i = {3, 1}},
+     .same_b = 1},
+    {"pa and pb one value",
+     RN_OP_LINCOMB,
+     {S(3, 5), S(3, 5), S(4), S(4)},
+     .attrs = {.f = {0.5f, -2.0f}, .i = {3, 1}},
+     .same_a = 2,
+     .same_b = 3},
+    {"more than one piece", RN_OP_LINCOMB, {S(3, 5501), S(3, 5501)}, F(1, 1)},
+    {"", RN_OP_SCALE, {S(3, 5)}, F(-1.5f)},
+    {"", RN_OP_ROPE, {S(2, 3, 2, 6), S(9, 6), S(2, 3)}, .below = 9},
+    {"", RN_OP_ATTENTION, {S(2, 5, 2, 3), S(2, 5, 2, 3), S(2, 5, 2, 3)}, ATT(0.7f, -1)},
+    {"grouped", RN_OP_ATTENTION, {S(1, 5, 4, 3), S(1, 5, 2, 3), S(1, 5, 2, 3)}, ATT(0.7f, -1)},
+    {"window 2", RN_OP_ATTENTION, {S(1, 7, 2, 3), S(1, 7, 1, 3), S(1, 7, 1, 3)}, ATT(0.7f, 2)},
+    {"window 0", RN_OP_ATTENTION, {S(1, 4, 1, 2), S(1, 4, 1, 2), S(1, 4, 1, 2)}, ATT(0.7f, 0)},
+    {"window of all", RN_OP_ATTENTION, {S(1, 4, 1, 2), S(1, 4, 1, 2), S(1, 4, 1, 2)}, ATT(1, 99)},
+    {"one position", RN_OP_ATTENTION, {S(2, 1, 1, 2), S(2, 1, 1, 2), S(2, 1, 1, 2)}, ATT(1, -1)},
+    {"several tiles",
+     RN_OP_ATTENTION,
+     {S(1, 131, 1, 2), S(1, 131, 1, 2), S(1, 131, 1, 2)},
+     ATT(0.7f, -1)},
+    {"tiles and window",
+     RN_OP_ATTENTION,
+     {S(1, 131, 2, 2), S(1, 131, 1, 2), S(1, 131, 1, 2)},
+     ATT(0.7f, 70)},
+    {"q and k one value",
+     RN_OP_ATTENTION,
+     {S(2, 70, 1, 2), S(2, 70, 1, 2), S(2, 70, 1, 2)},
+     ATT(0.7f, 9),
+     .same_b = 1},
+    {"q and v one value",
+     RN_OP_ATTENTION,
+     {S(2, 5, 2, 3), S(2, 5, 2, 3), S(2, 5, 2, 3)},
+     ATT(0.7f, -1),
+     .same_b = 2},
+    {"k and v one value",
+     RN_OP_ATTENTION,
+     {S(1, 5, 4, 3), S(1, 5, 2, 3), S(1, 5, 2, 3)},
+     ATT(0.7f, -1),
+     .same_a = 1,
+     .same_b = 2},
+    {"",
+     RN_OP_ATTENTION_DECODE,
+     {S(3, 1, 4, 3), S(3, 1, 2, 3), S(3, 1, 2, 3), S(3, 6, 2, 3), S(3, 6, 2, 3), S(3, 1)},
+     ATT(0.7f, -1),
+     .below = 6},
+    {"window",
+     RN_OP_ATTENTION_DECODE,
+     {S(3, 1, 4, 3), S(3, 1, 2, 3), S(3, 1, 2, 3), S(3, 6, 2, 3), S(3, 6, 2, 3), S(3, 1)},
+     ATT(0.7f, 2),
+     .below = 6},
+    {"", RN_OP_GELU, {S(3, 37)}},
+    {"", RN_OP_RELU2, {S(3, 37)}},
+    {"", RN_OP_SMEAR, {S(2, 5, 9), S(1, 4), S(1)}},
+    {"one position", RN_OP_SMEAR, {S(2, 1, 9), S(1, 9), S(1)}},
+    {"",
+     RN_OP_SMEAR_DECODE,
+     {S(4, 1, 9), S(1, 4), S(1), S(4, 1, 9), S(4, 1)},
+     .below = 9,
+     .fill = first_and_later},
+    {"", RN_OP_VE_GATE, {S(2, 3, 2, 5), S(2, 3, 9), S(2, 4), S(2, 3, 2, 5)}, F(3)},
+    {"v and ve one value",
+     RN_OP_VE_GATE,
+     {S(2, 3, 2, 5), S(2, 3, 9), S(2, 4), S(2, 3, 2, 5)},
+     F(3),
+     .same_b = 3},
+    {"", RN_OP_SOFTCAP, {S(3, 37)}, F(1.5f)},
+    {"", RN_OP_GATHER_ROWS, {S(2, 3, 5), S(4)}, .below = 6},
+    {"", RN_OP_CROSS_ENTROPY, {S(2, 3, 7), S(2, 3), S(1)}, I(7), .below = 7},
+    {"padded, some absent",
+     RN_OP_CROSS_ENTROPY,
+     {S(7, 9), S(7), S(1)},
+     I(6),
+     .below = 6,
+     .fill = some_targets_absent},
+    {"all absent",
+     RN_OP_CROSS_ENTROPY,
+     {S(4, 5), S(4), S(1)},
+     I(5),
+     .below = 5,
+     .fill = all_targets_absent},
+    {"large logits",
+     RN_OP_CROSS_ENTROPY,
+     {S(4, 50), S(4), S(1)},
+     I(50),
+     .below = 50,
+     .fill = large_logits},
+    {"", RN_OP_ARGMAX, {S(2, 3, 19)}, I(11)},
+    {"", RN_OP_SUMSQ, {S(3, 5)}},
+    {"chained, several pieces", RN_OP_SUMSQ, {S(7, 5001), S(1)}},
+    {"above", RN_OP_CLIP_COEF, {S(1), S(3)}, I(2), .fill = large_norm},
+    {"below", RN_OP_CLIP_COEF, {S(1), S(3)}, I(2), .fill = small_norm},
+    {"off", RN_OP_CLIP_COEF, {S(1), S(3)}, I(2), .fill = no_clipping},
+    {"", RN_OP_ADAMW, {S(3, 7), S(3, 7), S(3, 7), S(3, 7), S(8), S(1)}, I(1), .fill = adamw_values},
+    {"no coefficient, several pieces",
+     RN_OP_ADAMW,
+     {S(7, 5001), S(7, 5001), S(7, 5001), S(7, 5001), S(8)},
+     I(1),
+     .fill = adamw_values},
+    {"2025 wide",
+     RN_OP_MUON,
+     {S(5, 9), S(5, 9), S(5, 9), {0}, S(5), S(1)},
+     I(1, 0),
+     .fill = muon_values},
+    {"2025 tall", RN_OP_MUON, {S(9, 4), S(9, 4), S(9, 4), {0}, S(5)}, I(1, 0), .fill = muon_values},
+    {"2025 square",
+     RN_OP_MUON,
+     {S(6, 6), S(6, 6), S(6, 6), {0}, S(5)},
+     I(1, 0),
+     .fill = muon_values},
+    {"2026 wide",
+     RN_OP_MUON,
+     {S(5, 70), S(5, 70), S(5, 70), S(70), S(5), S(1)},
+     I(1, 1),
+     .fill = muon_values},
+    {"2026 tall",
+     RN_OP_MUON,
+     {S(9, 4), S(9, 4), S(9, 4), S(9, 1), S(5)},
+     I(1, 1),
+     .fill = muon_values},
+    {"2026 square",
+     RN_OP_MUON,
+     {S(6, 6), S(6, 6), S(6, 6), S(6), S(5)},
+     I(1, 1),
+     .fill = muon_values},
+};
+const size_t op_case_count = RN_COUNT(op_cases);

@@ -1,0 +1,2 @@
+/* A library that is no plugin. */
+int rn_something_else;
