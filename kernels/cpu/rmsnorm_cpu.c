@@ -8,6 +8,7 @@ static void rmsnorm_fwd(float *y, float *rstd, const float *x, int64_t R, int64_
     for (int64_t r = 0; r < R; r++) {
         const float *xr = x + r * C;
         float s = 1.0f / sqrtf(rn_dot(xr, xr, C) / (float)C + eps);
+#pragma omp simd
         for (int64_t c = 0; c < C; c++)
             y[r * C + c] = xr[c] * s;
         rstd[r] = s;
