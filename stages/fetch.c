@@ -2,7 +2,7 @@
  *
  * The stage turns each entry of `files:` into a list of single files, has each fetched and proven
  * (fetch/fetch.h), and lays them into out_dir/<entry>/ as links to the cache, or unpacked. */
-#include "fetch.h"
+#include "fetcher.h"
 
 #include "file.h"
 #include "formats.h"
