@@ -179,10 +179,10 @@ static int fetch_metrics(struct rn_running *r, size_t i, struct rn_err *err)
     const struct rn_planned *n = &r->plan.nodes[i];
     const char *stage = r->plan.p->stages[i].name;
     const json_t *mine = rn_journal_last(r->plan.journal, stage, "started|done|kept");
+    if (strcmp(rn_json_str(mine, "progress", ""), n->keys.progress) == 0)
+        return RN_OK; /* this run has seen the key: what there is lies here */
     char *path = in_run(r, "metrics", stage, ".jsonl");
-    bool have = rn_exists(path) && strcmp(rn_json_str(mine, "progress", ""), n->keys.progress) == 0;
-    char *other =
-        have ? NULL : rn_runs_metrics_of(r->plan.how->runs, n->keys.progress, r->plan.p->tag);
+    char *other = rn_runs_metrics_of(r->plan.how->runs, n->keys.progress, r->plan.p->tag);
     char *text = NULL;
     size_t size;
     enum { METRICS_CAP = 1 << 30 };
@@ -429,7 +429,7 @@ static int check_gates(struct rn_running *r, size_t i, struct rn_err *err)
     json_object_set_new(record, "message", json_string(err->msg));
     rn_journal_add(&r->journal, record, NULL);
     rn_ui_stage(r->ui, '-', s->name, "gate     %s", err->msg);
-    rn_tell_event(r, i, "gate", 0);
+    rn_tell_event(r, i, "gate", 0, err->msg);
     return rc;
 }
 
@@ -507,8 +507,9 @@ int rn_run(const struct rn_pipeline *p, const struct rn_run_how *how, struct rn_
     if (rc == RN_OK)
         rc = open_run(&r, err);
     if (rc == RN_OK) {
-        rn_ui_say(ui, "%s  (%s, %zu stages, %s, %d thread%s)", p->tag, p->path, p->n_stages,
-                  how->device, how->threads, how->threads == 1 ? "" : "s");
+        rn_ui_say(ui, "%s  (%s, %zu stage%s, %s, %d thread%s)", p->tag, p->path, p->n_stages,
+                  p->n_stages == 1 ? "" : "s", how->device, how->threads,
+                  how->threads == 1 ? "" : "s");
         rn_ui_event(ui, json_pack("{s:s, s:i, s:s, s:s, s:i}", "event", "run", "schema", 1, "tag",
                                   p->tag, "dir", r.plan.run_dir, "stages", (int)p->n_stages));
         rc = do_stages(&r, err);

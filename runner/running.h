@@ -39,7 +39,9 @@ void rn_tell_done(const struct rn_work *, double wall_s);
 void rn_tell_end(struct rn_work *, int rc, const struct rn_err *); /* failed or stopped */
 void rn_tell_how_to_continue(struct rn_running *);
 void rn_tell_summary(struct rn_running *);
-void rn_tell_event(struct rn_running *, size_t stage, const char *state, double wall_s);
+/* message: what went wrong, or NULL. */
+void rn_tell_event(struct rn_running *, size_t stage, const char *state, double wall_s,
+                   const char *message);
 
 /* Steps a training took all in all, 0 if the stage does not train. */
 int64_t rn_work_steps(const struct rn_work *);

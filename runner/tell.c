@@ -8,16 +8,20 @@
 
 enum { TAIL_LINES = 20, HEADLINES = 4 };
 
-void rn_tell_event(struct rn_running *r, size_t i, const char *what, double wall_s)
+void rn_tell_event(struct rn_running *r, size_t i, const char *state, double wall_s,
+                   const char *message)
 {
     const struct rn_planned *n = &r->plan.nodes[i];
-    rn_ui_event(r->ui,
-                json_pack("{s:s, s:s, s:s, s:s, s:f, s:O*}", "event", "stage", "stage",
-                          r->plan.p->stages[i].name, "state", what, "reason", n->reason, "wall_s",
-                          wall_s, "metrics", n->entry ? rn_stored_metrics(n->entry) : NULL));
+    char *clean = message ? rn_xdup(message) : NULL;
+    if (clean)
+        rn_ui_clean(clean);
+    rn_ui_event(r->ui, json_pack("{s:s, s:s, s:s, s:s, s:f, s:s*, s:O*}", "event", "stage", "stage",
+                                 r->plan.p->stages[i].name, "state", state, "reason", n->reason,
+                                 "wall_s", wall_s, "message", clean, "metrics",
+                                 n->entry ? rn_stored_metrics(n->entry) : NULL));
+    free(clean);
 }
 
-/* "tokenizer (2 files, 13 KiB), val (1 file, 1.2 MiB)" */
 static void describe_output(struct rn_str *s, const struct rn_artifact *a)
 {
     char size[32];
@@ -78,7 +82,7 @@ void rn_tell_kept(struct rn_running *r, size_t i)
     }
     rn_ui_stage(r->ui, n->stale ? '!' : '=', r->plan.p->stages[i].name, "%s", s.p);
     rn_str_release(&s);
-    rn_tell_event(r, i, "kept", 0);
+    rn_tell_event(r, i, "kept", 0, NULL);
 }
 
 /* The first time needs no reason. */
@@ -96,7 +100,7 @@ void rn_tell_start(struct rn_running *r, size_t i)
         rn_ui_stage(r->ui, '>', r->plan.p->stages[i].name, "%s", word);
     else
         rn_ui_stage(r->ui, '>', r->plan.p->stages[i].name, "%-8s %s", word, n->reason);
-    rn_tell_event(r, i, resumed ? "resumed" : "started", 0);
+    rn_tell_event(r, i, resumed ? "resumed" : "started", 0, NULL);
 }
 
 int64_t rn_work_steps(const struct rn_work *w)
@@ -119,7 +123,7 @@ void rn_tell_done(const struct rn_work *w, double wall_s)
     describe_metrics(&s, w->stage, rn_stored_metrics(w->node->entry));
     rn_ui_stage(w->run->ui, '+', w->stage->name, "%s, %s", s.p, rn_show_time(time, wall_s));
     rn_str_release(&s);
-    rn_tell_event(w->run, w->index, "done", wall_s);
+    rn_tell_event(w->run, w->index, "done", wall_s, NULL);
 }
 
 void rn_tell_how_to_continue(struct rn_running *r)
@@ -143,7 +147,7 @@ static void tell_failure(struct rn_work *w, const struct rn_err *err)
     }
     free(tail);
     rn_tell_how_to_continue(r);
-    rn_tell_event(r, w->index, "failed", rn_clock_s() - w->start_s);
+    rn_tell_event(r, w->index, "failed", rn_clock_s() - w->start_s, err->msg);
 }
 
 void rn_tell_end(struct rn_work *w, int rc, const struct rn_err *err)
@@ -156,7 +160,7 @@ void rn_tell_end(struct rn_work *w, int rc, const struct rn_err *err)
                 w->stage->stage->trains ? "saved; the same command continues here"
                                         : "the same command does it again");
     rn_tell_how_to_continue(w->run);
-    rn_tell_event(w->run, w->index, "interrupted", rn_clock_s() - w->start_s);
+    rn_tell_event(w->run, w->index, "interrupted", rn_clock_s() - w->start_s, err->msg);
 }
 
 /* The last stage that made a model, to talk to. */
