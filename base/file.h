@@ -1,9 +1,9 @@
 /* base/file.h - files that appear under their name only when whole.
  *
  *     struct rn_writer w;
- *     RN_TRY(rn_writer_open(&w, "out/manifest.json", err));      writes out/.manifest.json.<pid>.tmp
- *     rn_writer_add(&w, bytes, n);                               errors stick until commit
- *     RN_TRY(rn_writer_commit(&w, hex, err));                    fsync, rename, fsync directory
+ *     RN_TRY(rn_writer_open(&w, "out/a.json", err));      writes out/.a.json.<pid>.tmp
+ *     rn_writer_add(&w, bytes, n);                        errors stick until commit
+ *     RN_TRY(rn_writer_commit(&w, hex, err));             fsync, rename, fsync directory
  *
  * Every write, fsync and rename of the program goes through the table `rn_io`, so that tests can
  * make the nth call fail. Temporary names start with '.' and end in ".tmp"; any process may delete

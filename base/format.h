@@ -11,11 +11,11 @@
 
 /* What a pipeline file asks of a payload under `check:`. Absent: NULL, or -1 for numbers. */
 struct rn_expect {
-    const char *format;          /* name of the row; NULL: no format check */
-    const char *const *columns;  /* NULL-terminated; parquet: must exist as flat columns */
-    const char *record;          /* jsonl: "conversation" */
-    int64_t rows;                /* exact number of rows or lines */
-    int64_t min_size, max_size;  /* bytes */
+    const char *format;         /* name of the row; NULL: no format check */
+    const char *const *columns; /* NULL-terminated; parquet: must exist as flat columns */
+    const char *record;         /* jsonl: "conversation" */
+    int64_t rows;               /* exact number of rows or lines */
+    int64_t min_size, max_size; /* bytes */
 };
 
 struct rn_format {

@@ -41,8 +41,8 @@ int rn_json_write(const char *path, const json_t *doc, struct rn_err *err)
 
 char *rn_json_canonical(const json_t *doc)
 {
-    char *text = json_dumps(doc, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY |
-                                     JSON_REAL_PRECISION(17));
+    char *text =
+        json_dumps(doc, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
     RN_ASSERT(text);
     return text;
 }

@@ -1,6 +1,6 @@
 /* base/mem.h - memory, in two manners.
  *
- *     Small and bounded (names, config, tables): rn_new, rn_xdup, RN_PUSH, arenas. They cannot fail:
+ *     Small and bounded (names, config, tables): rn_new, rn_xdup, RN_PUSH, arenas. They never fail:
  *     a machine that has no few KiB left ends the program with one line.
  *     Large or sized by input (files, tensors, buffers): rn_try_alloc, which reports RN_ENOMEM with
  *     the size that was asked for.
@@ -14,10 +14,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-void *rn_xalloc(size_t size_bytes);                    /* zeroed; never NULL; caller frees */
+void *rn_xalloc(size_t size_bytes);                      /* zeroed; never NULL; caller frees */
 void *rn_xrealloc(void *old, size_t count, size_t each); /* overflow-checked; never NULL */
-char *rn_xdup(const char *s);                          /* never NULL; caller frees */
-char *rn_xprintf(const char *fmt, ...) RN_PRINTF(1, 2); /* caller frees */
+char *rn_xdup(const char *s);                            /* never NULL; caller frees */
+char *rn_xprintf(const char *fmt, ...) RN_PRINTF(1, 2);  /* caller frees */
 
 #define rn_new(type) ((type *)rn_xalloc(sizeof(type)))
 
@@ -34,7 +34,7 @@ int rn_try_grow(void *items, size_t *cap, size_t need, size_t each, const char *
 #define RN_PUSH(items, n, cap, value)                                                              \
     do {                                                                                           \
         if ((n) == (cap)) {                                                                        \
-            (cap) = (cap) ? (cap) * 2 : 8;                                                         \
+            (cap) = (cap) ? (cap)*2 : 8;                                                           \
             (items) = rn_xrealloc((items), (size_t)(cap), sizeof *(items));                        \
         }                                                                                          \
         (items)[(n)++] = (value);                                                                  \
@@ -45,7 +45,8 @@ int rn_try_grow(void *items, size_t *cap, size_t need, size_t each, const char *
 struct rn_arena {
     struct rn_arena_block *head; /* zero-initialise to start */
 };
-void *rn_arena_alloc(struct rn_arena *, size_t size_bytes); /* zeroed, 16-byte aligned, never NULL */
+void *rn_arena_alloc(struct rn_arena *,
+                     size_t size_bytes); /* zeroed, 16-byte aligned, never NULL */
 char *rn_arena_dup(struct rn_arena *, const char *s);
 char *rn_arena_printf(struct rn_arena *, const char *fmt, ...) RN_PRINTF(2, 3);
 void rn_arena_release(struct rn_arena *);

@@ -137,8 +137,9 @@ static int sequence_length(const unsigned char *p, const unsigned char *end)
     }
     if (p[0] >= 0xF0 && p[0] <= 0xF4) {
         unsigned char lo = p[0] == 0xF0 ? 0x90 : 0x80, hi = p[0] == 0xF4 ? 0x8F : 0xBF;
-        return left >= 4 && p[1] >= lo && p[1] <= hi && continuation(p[2]) && continuation(p[3]) ? 4
-                                                                                                : 0;
+        return left >= 4 && p[1] >= lo && p[1] <= hi && continuation(p[2]) && continuation(p[3])
+                   ? 4
+                   : 0;
     }
     return 0;
 }

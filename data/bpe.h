@@ -15,25 +15,27 @@
 #include "tokenizer.h"
 
 enum {
-    RN_TOKEN_MAX_BYTES = 1 << 16, /* one token */
-    RN_VOCAB_MAX_TOKENS = 1 << 22,
-    RN_VOCAB_MAX_BYTES = 1 << 24, /* all tokens */
-    RN_NO_RANK = INT32_MAX,       /* larger than every rank, so it never wins */
+    RN_TOKEN_MAX_BYTES = 1 << 16,        /* one token */
+    RN_VOCAB_MAX_TOKENS = (1 << 21) - 1, /* 21 bits an id in the pair table */
+    RN_VOCAB_MAX_BYTES = 1 << 24,        /* all tokens */
+    RN_NO_RANK = INT32_MAX,              /* larger than every rank, so it never wins */
 };
 
+struct rn_token_slot {
+    uint32_t tag; /* of the hash: tells most other tokens apart without a look at their bytes */
+    int32_t rank; /* -1: free slot */
+};
 struct rn_vocab {
     unsigned char *bytes; /* tokens end to end */
-    size_t *start;        /* n + 1 offsets into bytes */
+    uint32_t *start;      /* n + 1 offsets into bytes */
     size_t n, bytes_cap, start_cap;
-    int32_t *tokens; /* open addressing by content: rank or -1 */
-    size_t tokens_mask, tokens_n;
-    struct rn_pair_slot { /* open addressing: two ranks whose tokens, joined, are a token */
-        uint64_t pair;
-        int32_t rank; /* of the joined token; -1: free slot */
-    } * pairs;
+    struct rn_token_slot *tokens; /* open addressing by content */
+    size_t tokens_mask;
+    uint64_t *pairs; /* open addressing: left << 42 | right << 21 | rank of the joined token; ~0 */
     size_t pairs_mask, pairs_n;
     size_t longest; /* bytes of the longest token */
     int32_t byte_rank[256];
+    int32_t *byte_join; /* [left * 256 + right]: rank of the token of two bytes, or RN_NO_RANK */
 };
 
 /* Appends the token of the next rank. Empty, too long or already there: RN_ECORRUPT at `at`. */

@@ -17,7 +17,7 @@ static void scan_encode(const struct rn_vocab *v, const unsigned char *piece, in
     for (int i = 0; i < n; i++)
         part[i] = v->byte_rank[piece[i]];
     for (int i = 0; i + 1 < n; i++)
-        join[i] = rn_vocab_join(v, part[i], part[i + 1]);
+        join[i] = v->byte_join[piece[i] * 256 + piece[i + 1]];
     while (n > 1) {
         int best = 0;
         for (int i = 1; i + 1 < n; i++)
@@ -122,10 +122,14 @@ static void chain_init(struct chain *c, const unsigned char *piece)
     c->heap_cap = c->n;
     c->heap = rn_xrealloc(NULL, c->heap_cap, sizeof *c->heap);
     for (uint32_t i = 0; i < c->n; i++)
-        c->part[i] =
-            (struct part){c->v->byte_rank[piece[i]], 0, .prev = i ? i - 1 : c->n, .next = i + 1};
-    for (uint32_t i = 0; i < c->n; i++)
-        if (rejoin(c, i))
+        c->part[i] = (struct part){.id = c->v->byte_rank[piece[i]],
+                                   .join = RN_NO_RANK,
+                                   .prev = i ? i - 1 : c->n,
+                                   .next = i + 1};
+    for (uint32_t i = 0; i + 1 < c->n; i++)
+        c->part[i].join = c->v->byte_join[piece[i] * 256 + piece[i + 1]];
+    for (uint32_t i = 0; i + 1 < c->n; i++)
+        if (c->part[i].join != RN_NO_RANK)
             c->heap[c->heap_n++] = entry(c, i);
     for (size_t i = c->heap_n / 2; i-- > 0;)
         sift_down(c, i);

@@ -59,6 +59,8 @@ static void count_batch(struct rn_bpe_trainer *t)
 
 void rn_bpe_trainer_add(struct rn_bpe_trainer *t, const char *text, size_t n)
 {
+    if (n == 0)
+        return;
     if (n >= BATCH_BYTES) {
         rn_words_count(&t->words[0], t->split, text, n);
         return;

@@ -21,11 +21,11 @@ static inline uint64_t hash_bytes(const unsigned char *p, size_t n)
     return h;
 }
 
-static inline size_t spread(uint64_t h)
+static inline uint64_t spread(uint64_t h)
 {
     h ^= h >> 32;
-    h *= 0xD6E8FEB86659FD93u;
-    return (size_t)(h ^ h >> 32);
+    h *= UINT64_C(0xD6E8FEB86659FD93);
+    return h ^ h >> 32;
 }
 
 const unsigned char *rn_vocab_bytes(const struct rn_vocab *v, size_t rank, size_t *n)
@@ -34,25 +34,33 @@ const unsigned char *rn_vocab_bytes(const struct rn_vocab *v, size_t rank, size_
     return v->bytes + v->start[rank];
 }
 
-static bool is_token(const struct rn_vocab *v, int32_t rank, const void *bytes, size_t n)
+static inline bool is_token(const struct rn_vocab *v, int32_t rank, const void *bytes, size_t n)
 {
-    size_t have;
-    const unsigned char *p = rn_vocab_bytes(v, (size_t)rank, &have);
-    return have == n && memcmp(p, bytes, n) == 0;
+    const uint32_t *start = v->start + rank;
+    return start[1] - start[0] == n && memcmp(v->bytes + start[0], bytes, n) == 0;
 }
 
-/* Slot of the token, or the free slot where it belongs. */
-static size_t token_slot(const struct rn_vocab *v, uint64_t hash, const void *bytes, size_t n)
+/* Slot of the token, or the free slot where it belongs. `place` is the spread hash of the bytes. */
+static size_t token_slot(const struct rn_vocab *v, uint64_t place, const void *bytes, size_t n)
 {
-    size_t i = spread(hash) & v->tokens_mask;
-    while (v->tokens[i] >= 0 && !is_token(v, v->tokens[i], bytes, n))
+    uint32_t tag = (uint32_t)(place >> 32);
+    size_t i = place & v->tokens_mask;
+    while (v->tokens[i].rank >= 0 &&
+           (v->tokens[i].tag != tag || !is_token(v, v->tokens[i].rank, bytes, n)))
         i = (i + 1) & v->tokens_mask;
     return i;
 }
 
 static int32_t lookup(const struct rn_vocab *v, uint64_t hash, const void *bytes, size_t n)
 {
-    return v->n ? v->tokens[token_slot(v, hash, bytes, n)] : -1;
+    return v->n ? v->tokens[token_slot(v, spread(hash), bytes, n)].rank : -1;
+}
+
+static void put_token(struct rn_vocab *v, int32_t rank, const void *bytes, size_t n)
+{
+    uint64_t place = spread(hash_bytes(bytes, n));
+    v->tokens[token_slot(v, place, bytes, n)] =
+        (struct rn_token_slot){(uint32_t)(place >> 32), rank};
 }
 
 int32_t rn_vocab_rank(const struct rn_vocab *v, const void *bytes, size_t n)
@@ -75,7 +83,7 @@ static int tokens_room(struct rn_vocab *v, struct rn_err *err)
     for (size_t rank = 0; rank < v->n; rank++) {
         size_t n;
         const unsigned char *p = rn_vocab_bytes(v, rank, &n);
-        v->tokens[token_slot(v, hash_bytes(p, n), p, n)] = (int32_t)rank;
+        put_token(v, (int32_t)rank, p, n);
     }
     return RN_OK;
 }
@@ -87,7 +95,7 @@ static int append(struct rn_vocab *v, const void *bytes, size_t n, struct rn_err
     RN_TRY(rn_try_grow(&v->start, &v->start_cap, v->n + 2, sizeof *v->start, "vocabulary", err));
     v->start[0] = 0;
     memcpy(v->bytes + used, bytes, n);
-    v->start[v->n + 1] = used + n;
+    v->start[v->n + 1] = (uint32_t)(used + n);
     return RN_OK;
 }
 
@@ -101,40 +109,43 @@ int rn_vocab_add(struct rn_vocab *v, const void *bytes, size_t n, struct rn_plac
         return rn_fail(err, RN_ECORRUPT, at, "vocabulary over %d tokens or %d bytes",
                        RN_VOCAB_MAX_TOKENS, RN_VOCAB_MAX_BYTES);
     RN_TRY(tokens_room(v, err));
-    size_t slot = token_slot(v, hash_bytes(bytes, n), bytes, n);
-    if (v->tokens[slot] >= 0)
+    int32_t same = lookup(v, hash_bytes(bytes, n), bytes, n);
+    if (same >= 0)
         return rn_fail(err, RN_ECORRUPT, at, "token %zu has the same bytes as token %d", v->n,
-                       v->tokens[slot]);
+                       same);
     RN_TRY(append(v, bytes, n, err));
-    v->tokens[slot] = (int32_t)v->n++;
+    put_token(v, (int32_t)v->n++, bytes, n);
     v->longest = n > v->longest ? n : v->longest;
     return RN_OK;
 }
 
-static uint64_t pair_key(int32_t left, int32_t right)
+enum { ID_BITS = 21 };
+#define FREE_PAIR UINT64_MAX /* no pair: its two ids would be above RN_VOCAB_MAX_TOKENS */
+
+static inline uint64_t pair_key(int32_t left, int32_t right)
 {
-    return (uint64_t)left << 32 | (uint32_t)right;
+    return (uint64_t)left << ID_BITS | (uint32_t)right;
 }
 
-static size_t pair_slot(const struct rn_vocab *v, uint64_t pair)
+static inline size_t pair_slot(const struct rn_vocab *v, uint64_t pair)
 {
     size_t i = spread(pair * BASE) & v->pairs_mask;
-    while (v->pairs[i].rank >= 0 && v->pairs[i].pair != pair)
+    while (v->pairs[i] != FREE_PAIR && v->pairs[i] >> ID_BITS != pair)
         i = (i + 1) & v->pairs_mask;
     return i;
 }
 
 int32_t rn_vocab_join(const struct rn_vocab *v, int32_t left, int32_t right)
 {
-    const struct rn_pair_slot *s = &v->pairs[pair_slot(v, pair_key(left, right))];
-    return s->rank >= 0 ? s->rank : RN_NO_RANK;
+    uint64_t found = v->pairs[pair_slot(v, pair_key(left, right))];
+    return found == FREE_PAIR ? RN_NO_RANK : (int32_t)(found & ((1 << ID_BITS) - 1));
 }
 
 static int pairs_room(struct rn_vocab *v, struct rn_err *err)
 {
     if (v->pairs && v->pairs_n * 2 <= v->pairs_mask)
         return RN_OK;
-    struct rn_pair_slot *old = v->pairs;
+    uint64_t *old = v->pairs;
     size_t old_slots = old ? v->pairs_mask + 1 : 0, slots = old ? old_slots * 2 : 1024;
     void *fresh;
     RN_TRY(rn_try_alloc(&fresh, slots, sizeof *v->pairs, "pair table", err));
@@ -142,8 +153,8 @@ static int pairs_room(struct rn_vocab *v, struct rn_err *err)
     v->pairs = fresh;
     v->pairs_mask = slots - 1;
     for (size_t i = 0; i < old_slots; i++)
-        if (old[i].rank >= 0)
-            v->pairs[pair_slot(v, old[i].pair)] = old[i];
+        if (old[i] != FREE_PAIR)
+            v->pairs[pair_slot(v, old[i] >> ID_BITS)] = old[i];
     free(old);
     return RN_OK;
 }
@@ -151,7 +162,7 @@ static int pairs_room(struct rn_vocab *v, struct rn_err *err)
 static int add_pair(struct rn_vocab *v, uint64_t pair, int32_t rank, struct rn_err *err)
 {
     RN_TRY(pairs_room(v, err));
-    v->pairs[pair_slot(v, pair)] = (struct rn_pair_slot){pair, rank};
+    v->pairs[pair_slot(v, pair)] = pair << ID_BITS | (uint32_t)rank;
     v->pairs_n++;
     return RN_OK;
 }
@@ -177,6 +188,18 @@ static int add_cuts(struct rn_vocab *v, int32_t rank, struct rn_err *err)
     return RN_OK;
 }
 
+/* Where every merge begins: the joins of two bytes, without hashing. */
+static int join_bytes(struct rn_vocab *v, struct rn_err *err)
+{
+    void *joins;
+    RN_TRY(rn_try_alloc(&joins, 256 * 256, sizeof *v->byte_join, "pair table", err));
+    v->byte_join = joins;
+    for (int a = 0; a < 256; a++)
+        for (int b = 0; b < 256; b++)
+            v->byte_join[a * 256 + b] = rn_vocab_join(v, v->byte_rank[a], v->byte_rank[b]);
+    return RN_OK;
+}
+
 int rn_vocab_seal(struct rn_vocab *v, struct rn_place at, struct rn_err *err)
 {
     for (int b = 0; b < 256; b++) {
@@ -187,7 +210,8 @@ int rn_vocab_seal(struct rn_vocab *v, struct rn_place at, struct rn_err *err)
     }
     for (size_t rank = 0; rank < v->n; rank++)
         RN_TRY(add_cuts(v, (int32_t)rank, err));
-    return pairs_room(v, err);
+    RN_TRY(pairs_room(v, err));
+    return join_bytes(v, err);
 }
 
 void rn_vocab_release(struct rn_vocab *v)
@@ -196,5 +220,6 @@ void rn_vocab_release(struct rn_vocab *v)
     free(v->start);
     free(v->tokens);
     free(v->pairs);
+    free(v->byte_join);
     *v = (struct rn_vocab){0};
 }

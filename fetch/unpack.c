@@ -83,24 +83,21 @@ static bool name_is_safe(const char *name)
     return rn_utf8_valid(name, n);
 }
 
-/* Name of an entry, checked. libzip gives raw names as C strings, which end at a NUL inside; its
- * decoded form shows such a byte as another character, so the two must agree. */
+/* Name of an entry, checked; as stored, not as libzip would guess it. (A NUL inside cannot cut a name
+ * short: libzip reads it as a blank.) */
 static int safe_name(const struct archive *a, zip_uint64_t i, const char **name, struct rn_err *err)
 {
-    const char *decoded = zip_get_name(a->zip, i, ZIP_FL_ENC_GUESS);
-    const char *raw = zip_get_name(a->zip, i, ZIP_FL_ENC_RAW);
-    if (!raw || !decoded)
+    *name = zip_get_name(a->zip, i, ZIP_FL_ENC_RAW);
+    if (!*name)
         return BAD(a, "entry %llu has no readable name", (unsigned long long)i);
-    if (strcmp(raw, decoded) != 0 || !name_is_safe(raw)) {
-        struct rn_str shown = {0};
-        for (const char *p = decoded; *p && shown.n < 80; p++)
-            rn_str_putc(&shown, (unsigned char)*p < 0x20 || *p == 0x7F ? '?' : *p);
-        BAD(a, "entry '%s' has an unsafe name", shown.p);
-        rn_str_release(&shown);
-        return RN_ECORRUPT;
-    }
-    *name = raw;
-    return RN_OK;
+    if (name_is_safe(*name))
+        return RN_OK;
+    char shown[80];
+    snprintf(shown, sizeof shown, "%s", *name);
+    for (char *p = shown; *p; p++)
+        if (*p < ' ' || *p > '~')
+            *p = '?';
+    return BAD(a, "entry '%s' has an unsafe name", shown);
 }
 
 /* Neither link nor device nor encrypted. */

@@ -63,6 +63,7 @@ struct rn_weight {
     float init_scale;  /* std, bound or constant */
     float init_last;   /* CONST: value of the last element, linear in between (lambdas) */
     bool init_above_0; /* UNIFORM: [0, bound] instead of [-bound, bound] */
+    bool inert;        /* has no effect at this size; kept so that files have every name */
     const char *group; /* row of the architecture's group table: "matrix", "embedding", .. */
 };
 /* The weight table of a checked config; *out is owned by the caller (free). */

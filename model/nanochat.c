@@ -143,8 +143,11 @@ static void scalar_weights(const struct rn_model_cfg *c, struct rn_weights *w)
         init_gate(rn_weights_add(w, "smear", RN_SHAPE(1, SMEAR_CHANNELS), "smear_gate.weight"));
         rn_weights_add(w, "smear", RN_SHAPE(1), "smear_lambda");
     }
-    if (c->sw.backout)
-        init_lambdas(rn_weights_add(w, "smear", RN_SHAPE(1), "backout_lambda"), 0.2, 0.2);
+    if (c->sw.backout) {
+        struct rn_weight *backout = rn_weights_add(w, "smear", RN_SHAPE(1), "backout_lambda");
+        init_lambdas(backout, 0.2, 0.2);
+        backout->inert = !has_backout(c);
+    }
 }
 
 static void weights(const struct rn_model_cfg *c, struct rn_weights *w)

@@ -28,8 +28,8 @@ struct rn_replay_step {
  * never ok. */
 struct rn_replay_result {
     double rel_loss, rel_logits0, rel_grad0, rel_grad0_gates, rel_update;
-    char worst_grad0[64], worst_update[64]; /* names of tensors */
-    int64_t excepted; /* gradients whose largest reference entry is below 1e-8: not compared */
+    char worst_grad0[64], worst_update[64]; /* tensors that come nearest to their tolerance */
+    int64_t excepted; /* gradients not compared: largest reference entry below 1e-8, or inert */
     bool ok;
 };
 

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LINE_MAX_BYTES = 1 << 28 };
+enum { LINE_MAX_BYTES = 1 << 28, VOCAB_MAX = 2000000 };
 
 /* --- opening --- */
 
@@ -297,8 +297,8 @@ static int plan_of(const struct rn_cli *cli, struct rn_train_plan *plan, struct 
     if (!rn_split_find(plan->pattern))
         return rn_fail(err, RN_EUSAGE, RN_NOWHERE,
                        "--pattern: %s is none of nanochat, gpt2, cl100k", plan->pattern);
-    if (rn_train_merges(plan) < 0 || plan->vocab_size > 1 << 22)
-        return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "--vocab-size: expected 265 to %d", 1 << 22);
+    if (rn_train_merges(plan) < 0 || plan->vocab_size > VOCAB_MAX)
+        return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "--vocab-size: expected 265 to %d", VOCAB_MAX);
     return RN_OK;
 }
 

@@ -67,7 +67,7 @@ static void show_value(struct rn_str *s, const json_t *v)
     }
     char *text = rn_json_canonical(v);
     if (strlen(text) > SHOWN_VALUE)
-        strcpy(text + SHOWN_VALUE - 3, "...");
+        memcpy(text + SHOWN_VALUE - 3, "...", sizeof "...");
     rn_str_puts(s, text);
     free(text);
 }

@@ -48,13 +48,19 @@ json_t *rn_metrics_read(const char *path)
 
 /* --- writing --- */
 
+/* A value reads the same whether it was measured just now or read back as "5". */
+static json_t *as_real(const json_t *value)
+{
+    return json_is_number(value) ? json_real(json_number_value(value)) : json_null();
+}
+
 static void take(struct rn_metrics *m, const json_t *line)
 {
     const char *name;
     json_t *value;
     json_object_foreach((json_t *)line, name,
                         value) if (strcmp(name, "step") != 0 && strcmp(name, "time") != 0)
-        json_object_set(m->last, name, value);
+        json_object_set_new(m->last, name, as_real(value));
     m->step = rn_json_int(line, "step", m->step);
     m->lines++;
 }
@@ -101,6 +107,8 @@ void rn_metrics_close(struct rn_metrics *m)
     if (!m->path)
         return;
     close(m->fd);
+    if (m->size_bytes == 0)
+        unlink(m->path);
     free(m->path);
     json_decref(m->last);
     *m = (struct rn_metrics){.fd = -1};
@@ -111,15 +119,43 @@ static json_t *finite_or_null(double v)
     return isfinite(v) ? json_real(v) : json_null();
 }
 
-/* Written by hand: step, time and the values in the caller's order, which a reader likes. */
-static json_t *make_line(int64_t step, const struct rn_metric_value *v, size_t n)
+static json_t *make_line(int64_t step, double time_s, const struct rn_metric_value *v, size_t n)
 {
     json_t *line = json_object();
     json_object_set_new(line, "step", json_integer(step));
-    json_object_set_new(line, "time", json_real(floor(rn_time_s() * 1e3) / 1e3));
+    json_object_set_new(line, "time", json_real(time_s));
     for (size_t i = 0; i < n; i++)
         json_object_set_new(line, v[i].name, finite_or_null(v[i].value));
     return line;
+}
+
+void rn_metrics_show(struct rn_str *s, double v)
+{
+    char text[40];
+    snprintf(text, sizeof text, "%.15g", v);
+    if (strtod(text, NULL) != v)
+        snprintf(text, sizeof text, "%.17g", v);
+    rn_str_puts(s, text);
+}
+
+/* By hand: times to the millisecond, numbers as short as they can be without losing a bit. */
+static void print_line(struct rn_str *s, const json_t *line)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)line, name, value)
+    {
+        rn_str_printf(s, "%c\"%s\":", s->n ? ',' : '{', name);
+        if (json_is_integer(value))
+            rn_str_printf(s, "%lld", (long long)json_integer_value(value));
+        else if (!json_is_real(value))
+            rn_str_puts(s, "null");
+        else if (strcmp(name, "time") == 0)
+            rn_str_printf(s, "%.3f", json_real_value(value));
+        else
+            rn_metrics_show(s, json_real_value(value));
+    }
+    rn_str_puts(s, "}\n");
 }
 
 /* One write of one line; what a full disk left of it is cut off again. */
@@ -143,18 +179,16 @@ static bool put(struct rn_metrics *m, const char *text, size_t n)
 
 void rn_metrics_add(struct rn_metrics *m, int64_t step, const struct rn_metric_value *v, size_t n)
 {
-    json_t *line = make_line(step, v, n);
-    char *text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(9));
-    RN_ASSERT(text);
-    size_t size = strlen(text);
-    text[size] = '\n'; /* in place of the NUL */
-    bool written = put(m, text, size + 1);
+    struct rn_str text = {0};
+    json_t *line = make_line(step, rn_time_s(), v, n);
+    print_line(&text, line);
+    bool written = put(m, text.p, text.n);
     take(m, line);
     if (!written) {
         m->lines--;
         m->lost++;
     }
-    free(text);
+    rn_str_release(&text);
     json_decref(line);
 }
 

@@ -15,6 +15,7 @@
 
 #include "json.h"
 #include "stage.h"
+#include "str.h"
 
 struct rn_metrics {
     int fd;
@@ -30,6 +31,9 @@ int64_t rn_metrics_offset(struct rn_metrics *); /* synced up to here */
 /* Keeps the first `offset` lines; fewer lines than that are all kept. */
 int rn_metrics_cut(struct rn_metrics *, int64_t offset, struct rn_err *);
 void rn_metrics_close(struct rn_metrics *); /* safe when not open */
+
+/* The shortest text that gives the same number again. */
+void rn_metrics_show(struct rn_str *, double value);
 
 /* Values that say something about the machine (times, rates), not about the result: kept out of the
  * store, where equal keys must give equal bytes. table may be NULL. */

@@ -129,30 +129,40 @@ static void read_tag(struct rn_loading *l, struct rn_vars *vars)
 
 /* --- stages --- */
 
-static const struct rn_stage *find_kind(struct rn_loading *l, const struct rn_entry *stage)
+static void unknown_kind(struct rn_loading *l, const struct rn_entry *stage,
+                         const struct rn_node *kind)
 {
-    const struct rn_node *kind = rn_node_get(stage->value, "kind");
     const char *words[WORDS_MAX + 1];
+    struct rn_str all = {0};
     size_t n = 0;
-    if (!kind || kind->kind != RN_NODE_SCALAR) {
-        rn_problem_add(&l->problems, kind ? kind->at : stage->at, "stage %s needs a 'kind'",
-                       stage->key);
-        return NULL;
-    }
-    for (const struct rn_stage *const *k = l->kinds; *k; k++) {
-        if (strcmp((*k)->kind, kind->text) == 0)
-            return *k;
-        if (n < WORDS_MAX)
-            words[n++] = (*k)->kind;
+    for (const struct rn_stage *const *k = l->kinds; *k && n < WORDS_MAX; k++) {
+        rn_str_printf(&all, "%s%s", n ? ", " : "known: ", (*k)->kind);
+        words[n++] = (*k)->kind;
     }
     words[n] = NULL;
-    if (kind->bad)
-        return NULL;
     struct rn_err *e = rn_problem_add(&l->problems, kind->at, "unknown kind '%.64s' of stage %s",
                                       kind->text, stage->key);
     const char *near = rn_nearest(kind->text, words);
     if (near)
         rn_hint(e, "did you mean '%s'?", near);
+    else if (n)
+        rn_hint(e, "%s", all.p);
+    rn_str_release(&all);
+}
+
+static const struct rn_stage *find_kind(struct rn_loading *l, const struct rn_entry *stage)
+{
+    const struct rn_node *kind = rn_node_get(stage->value, "kind");
+    if (!kind || kind->kind != RN_NODE_SCALAR) {
+        rn_problem_add(&l->problems, kind ? kind->at : stage->at, "stage %s needs a 'kind'",
+                       stage->key);
+        return NULL;
+    }
+    for (const struct rn_stage *const *k = l->kinds; *k; k++)
+        if (strcmp((*k)->kind, kind->text) == 0)
+            return *k;
+    if (!kind->bad)
+        unknown_kind(l, stage, kind);
     return NULL;
 }
 

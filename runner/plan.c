@@ -414,6 +414,25 @@ static void tell_why(struct rn_plan *plan, size_t stage)
     json_decref(old);
 }
 
+/* Checkpoints of a finished training are continued to a later end, all others where they broke off. */
+static void tell_resumed(struct rn_plan *plan, size_t stage)
+{
+    struct rn_planned *n = &plan->nodes[stage];
+    const json_t *last = rn_journal_last(plan->journal, plan->p->stages[stage].name,
+                                         "started|done|kept|failed|interrupted");
+    const char *event = rn_json_str(last, "event", "");
+    bool finished = strcmp(event, "done") == 0 || strcmp(event, "kept") == 0;
+    bool other = strcmp(rn_json_str(last, "out", ""), n->keys.out) != 0;
+    char of[48] = "";
+    if (n->cost.steps > 0)
+        snprintf(of, sizeof of, " of %lld", (long long)n->cost.steps);
+    decide(n, RN_ACT_RESUME, "%s at step %lld%s",
+           finished && other ? "goes on"
+           : finished        ? "output missing, goes on"
+                             : "interrupted",
+           (long long)n->cost.resume_step, of);
+}
+
 /* --- cost --- */
 
 /* What the stage took last time in this run, scaled by steps where both are known. */
@@ -475,8 +494,9 @@ static void decide_stale(struct rn_plan *plan, size_t stage)
         n->stale = true;
         decide(n, RN_ACT_KEEP, "stale, accepted (%s): %s", n->entry->name, why);
     } else {
-        decide(n, RN_ACT_BLOCKED, "does not run before --%s, but is not up to date: %s",
-               plan->how->only ? "only" : "from", why);
+        decide(n, RN_ACT_BLOCKED,
+               "is needed and not up to date (%s), and --%s keeps it from running", why,
+               plan->how->only ? "only" : "from");
     }
     free(dir);
 }
@@ -532,11 +552,7 @@ static int decide_work(struct rn_plan *plan, size_t stage, bool forced, const ch
     } else if (n->resume_named) {
         decide(n, RN_ACT_RESUME, "continued from %s", plan->how->resume_from);
     } else if (n->cost.resume_step >= 0) {
-        decide(n, RN_ACT_RESUME, "%s at step %lld",
-               damage ? "output damaged: continued" : "continued", (long long)n->cost.resume_step);
-        if (n->cost.steps > 0)
-            snprintf(n->reason + strlen(n->reason), sizeof n->reason - strlen(n->reason),
-                     " of %lld", (long long)n->cost.steps);
+        tell_resumed(plan, stage);
     } else if (damage) {
         decide(n, RN_ACT_RUN, "output damaged: %s", damage);
     } else {
@@ -592,6 +608,10 @@ int rn_plan_decide(struct rn_plan *plan, size_t stage, struct rn_err *err)
 {
     struct rn_planned *n = &plan->nodes[stage];
     size_t missing, gate = gated_before(plan, stage);
+    if (after_range(plan, stage)) {
+        decide(n, RN_ACT_SKIP, "not asked for");
+        return RN_OK;
+    }
     RN_TRY(take_inputs(plan, stage, &missing, err));
     if (missing == plan->p->n_stages) {
         RN_TRY(make_keys(plan, stage, err));
@@ -600,9 +620,7 @@ int rn_plan_decide(struct rn_plan *plan, size_t stage, struct rn_err *err)
         decide_unknown(plan, stage, missing);
     }
     bool idle = n->action != RN_ACT_KEEP && !n->gated;
-    if (idle && after_range(plan, stage))
-        decide(n, RN_ACT_SKIP, "not asked for");
-    else if (idle && before_range(plan, stage))
+    if (idle && before_range(plan, stage))
         decide_stale(plan, stage);
     else if (idle && gate < stage && n->action != RN_ACT_BLOCKED)
         decide(n, RN_ACT_BLOCKED, "after the gate of %s", plan->p->stages[gate].name);

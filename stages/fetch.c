@@ -2,7 +2,7 @@
  *
  * The stage turns each entry of `files:` into a list of single files, has each fetched and proven
  * (fetch/fetch.h), and lays them into out_dir/<entry>/ as links to the cache, or unpacked. */
-#include "fetch.h"
+#include "fetcher.h"
 
 #include "file.h"
 #include "formats.h"
@@ -49,7 +49,8 @@ static const struct rn_key url_keys[] = {
     RN_KEYS_END};
 
 static const struct rn_key check_keys[] = {
-    RN_KEY_STR(struct entry, format, "format", RN_IDENTITY, "", "parquet, jsonl, text, zip, ..."),
+    RN_KEY_STR(struct entry, format, "format", RN_IDENTITY, "",
+               "parquet, jsonl, text, zip and whatever else the program can check"),
     RN_KEY_LIST_OF(struct entry, columns, "columns", RN_IDENTITY, "~", RN_T_STR,
                    "parquet: columns that must be there"),
     RN_KEY_STR(struct entry, record, "record", RN_IDENTITY, "", "jsonl: conversation"),

@@ -21,7 +21,7 @@ static const struct rn_key in_keys[] = {
     RN_KEYS_END};
 static const struct rn_key keys[] = {
     RN_KEY_TABLE("in", in_keys, "inputs"),
-    RN_KEY_COUNT(struct cfg, vocab_size, "vocab_size", RN_IDENTITY, "~", 256, 4e6,
+    RN_KEY_COUNT(struct cfg, vocab_size, "vocab_size", RN_IDENTITY, "~", 256, 2e6,
                  "tokens, specials included"),
     RN_KEY_WORD(struct cfg, pattern, "pattern", RN_IDENTITY, "nanochat", rn_split_names,
                 "how text is cut before merging"),

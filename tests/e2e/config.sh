@@ -32,8 +32,6 @@ say missing_file check nowhere.yaml
 say usage_command chek ok.yaml
 say usage_option check --prfile x ok.yaml
 say usage_argument check ok.yaml extra
-say usage_none
-say help --help
 say help_check check --help
 
 # The resolved document is a pipeline of its own, with the same key.

@@ -2,7 +2,7 @@
 #ifndef RIG_H
 #define RIG_H
 
-#include "fetch.h"
+#include "fetcher.h"
 #include "file.h"
 #include "mem.h"
 #include "server.h"

@@ -55,6 +55,8 @@ Test(verdict, the_evidence_is_printable_whatever_came)
     rn_judge_bytes(evil, sizeof evil - 1, sizeof evil - 1, NULL, 403, &f);
     for (const char *p = f.detail; *p; p++)
         cr_assert(*p >= 0x20 && *p < 0x7F);
+    cr_assert(!rn_find(&f, RN_REFUSED, "%s", "a\033[2J\n\xC3"));
+    cr_assert_str_eq(f.detail, "a?[2J??");
     char buf[256];
     cr_assert_str_eq(rn_show_text(buf, "<a>\n\x80\"", 6), "\"<a>\\n\\x80\\\"\"");
     cr_assert_str_eq(rn_show_hex(buf, "<META\x01", 6), "3C 4D 45 54 41 01 \"<META.\"");

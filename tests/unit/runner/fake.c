@@ -215,7 +215,7 @@ void fake_init(struct fake *f)
     add_edge(f, BASE, &f->cfg[BASE].in, "in.data", "data.text", DATA, false);
     add_edge(f, SFT, &f->cfg[SFT].in, "in.model", "base", BASE, false);
     fake_rekey(f);
-    f->p = (struct rn_pipeline){.path = rn_xprintf("%s/fake.yaml", f->root),
+    f->p = (struct rn_pipeline){.path = rn_arena_printf(&f->scratch, "%s/fake.yaml", f->root),
                                 .dir = f->root,
                                 .text = "# fake\n",
                                 .name = "fake",
@@ -233,6 +233,11 @@ void fake_init(struct fake *f)
 void fake_release(struct fake *f)
 {
     rn_remove_tree(f->root, NULL);
+    for (int i = 0; i < FAKE_STAGES; i++) {
+        json_decref(f->stages[i].identity);
+        json_decref(f->stages[i].extend);
+    }
+    rn_arena_release(&f->scratch);
 }
 
 int fake_run(struct fake *f)
@@ -257,14 +262,14 @@ void fake_plan(struct fake *f, struct rn_plan *plan)
             abort();
 }
 
-char *fake_path(const struct fake *f, const char *fmt, ...)
+char *fake_path(struct fake *f, const char *fmt, ...)
 {
     char below[512];
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(below, sizeof below, fmt, ap);
     va_end(ap);
-    return rn_join(f->runs, below);
+    return rn_arena_printf(&f->scratch, "%s/%s", f->runs, below);
 }
 
 /* --- trees --- */
@@ -276,21 +281,21 @@ struct tree {
 
 static int add_file(void *ctx, const char *relative, struct rn_err *err)
 {
+    (void)err;
     struct tree *t = ctx;
     char hex[RN_HEX], *path = rn_join(t->root, relative);
-    int rc = rn_sha256_file(path, hex, NULL, err);
-    rn_str_printf(&t->text, "%s %s\n", relative, rc == RN_OK ? hex : "");
+    bool file = rn_sha256_file(path, hex, NULL, NULL) == RN_OK;
+    rn_str_printf(&t->text, "%s %s\n", relative, file ? hex : "(a link)");
     free(path);
-    return rc;
+    return RN_OK;
 }
 
-char *tree_digest(const char *dir)
+char *fake_tree(struct fake *f, const char *below)
 {
-    struct tree t = {.root = dir};
-    struct rn_err err = {0};
-    if (rn_exists(dir) && rn_walk(dir, add_file, &t, &err) != RN_OK)
-        return rn_xprintf("error: %s", err.msg);
-    char *text = rn_xdup(t.text.p ? t.text.p : "");
+    struct tree t = {.root = fake_path(f, "%s", below)};
+    if (rn_exists(t.root) && rn_walk(t.root, add_file, &t, NULL) != RN_OK)
+        rn_str_puts(&t.text, "cannot be read");
+    char *text = rn_arena_dup(&f->scratch, t.text.p ? t.text.p : "");
     rn_str_release(&t.text);
     return text;
 }

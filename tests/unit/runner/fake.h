@@ -30,6 +30,7 @@ struct fake {
     char runs[96];
     struct rn_run_how how;
     struct rn_err err;
+    struct rn_arena scratch; /* paths and listings, for as long as the fake */
 };
 
 extern int64_t fake_runs[FAKE_STAGES]; /* how often each stage's run was called in this process */
@@ -40,8 +41,8 @@ void fake_rekey(struct fake *);                  /* after a change of cfg */
 int fake_run(struct fake *);                     /* rn_run, silent; error in f->err */
 void fake_release(struct fake *);                /* removes the directory */
 void fake_plan(struct fake *, struct rn_plan *); /* decides all stages */
-/* Digest over names and bytes of everything below dir; caller frees. */
-char *tree_digest(const char *dir);
-char *fake_path(const struct fake *, const char *fmt, ...) RN_PRINTF(2, 3); /* below runs/; leaks */
+/* Names and digests of everything below a path below runs/. */
+char *fake_tree(struct fake *, const char *below);
+char *fake_path(struct fake *, const char *fmt, ...) RN_PRINTF(2, 3); /* below runs/ */
 
 #endif

@@ -53,11 +53,11 @@ Test(engine, first_run_makes_everything_second_keeps_everything)
 Test(engine, run_without_work_changes_only_the_journal)
 {
     runs_ok();
-    char *before = tree_digest(fake_path(&f, ".store"));
-    char *metrics = tree_digest(fake_path(&f, "fake-1/metrics"));
+    char *before = fake_tree(&f, ".store");
+    char *metrics = fake_tree(&f, "fake-1/metrics");
     runs_ok();
-    cr_expect_str_eq(tree_digest(fake_path(&f, ".store")), before);
-    cr_expect_str_eq(tree_digest(fake_path(&f, "fake-1/metrics")), metrics);
+    cr_expect_str_eq(fake_tree(&f, ".store"), before);
+    cr_expect_str_eq(fake_tree(&f, "fake-1/metrics"), metrics);
 }
 
 Test(engine, identity_change_reruns_the_stage_and_what_follows)
@@ -124,12 +124,12 @@ Test(engine, extend_continues_from_the_last_checkpoint)
 Test(engine, two_runs_in_different_folders_give_equal_stores)
 {
     runs_ok();
-    char *first = tree_digest(fake_path(&f, ".store"));
+    char *first = fake_tree(&f, ".store");
     struct fake g;
     fake_init(&g);
     g.p.tag = "other-tag";
     cr_assert_eq(fake_run(&g), RN_OK);
-    cr_expect_str_eq(tree_digest(fake_path(&g, ".store")), first);
+    cr_expect_str_eq(fake_tree(&g, ".store"), first);
     fake_release(&g);
 }
 
@@ -147,7 +147,7 @@ Test(engine, failing_stage_stops_the_run_and_keeps_its_checkpoints)
 Test(engine, stop_signal_saves_and_the_same_command_resumes_to_the_same_bytes)
 {
     runs_ok();
-    char *unbroken = tree_digest(fake_path(&f, "fake-1/stages/sft/model"));
+    char *unbroken = rn_xdup(fake_tree(&f, "fake-1/stages/sft/model"));
     fake_release(&f);
     fake_init(&f);
     fake_stop_at = 7;
@@ -155,7 +155,8 @@ Test(engine, stop_signal_saves_and_the_same_command_resumes_to_the_same_bytes)
     fake_stop_at = -1;
     rn_signals_reset();
     runs_ok();
-    cr_expect_str_eq(tree_digest(fake_path(&f, "fake-1/stages/sft/model")), unbroken);
+    cr_expect_str_eq(fake_tree(&f, "fake-1/stages/sft/model"), unbroken);
+    free(unbroken);
     json_t *journal = rn_journal_read(fake_path(&f, "fake-1/journal.jsonl"));
     cr_expect(rn_journal_last(journal, "base", "interrupted"));
     json_decref(journal);
@@ -306,9 +307,86 @@ Test(engine, second_runner_on_the_same_run_is_told_who_has_it)
     char c;
     cr_assert_eq(read(ready[0], &c, 1), 1);
     cr_expect_eq(fake_run(&f), RN_ELOCKED);
-    char *who = rn_xprintf("pid %ld", (long)pid);
+    char *who = rn_arena_printf(&f.scratch, "pid %ld", (long)pid);
     cr_expect(strstr(f.err.msg, who), "%s", f.err.msg);
     cr_assert_eq(write(done[1], "x", 1), 1);
     waitpid(pid, NULL, 0);
     runs_ok(); /* the lock went with its process */
+}
+
+/* --- checkpoints, pins and tags --- */
+
+static int lines_in(const char *path)
+{
+    char *text;
+    int lines = 0;
+    if (rn_file_read(path, 1 << 20, &text, NULL, NULL) != RN_OK)
+        return -1;
+    for (char *p = text; (p = strchr(p, '\n')); p++)
+        lines++;
+    free(text);
+    return lines;
+}
+
+Test(engine, numbers_follow_a_training_that_goes_on_under_another_tag)
+{
+    fake_stop_at = 7;
+    cr_expect_eq(fake_run(&f), RN_ESTOPPED);
+    fake_stop_at = -1;
+    rn_signals_reset();
+    f.p.tag = "fake-2";
+    f.cfg[SFT].seed = 8; /* why the tag changed; base is the same work */
+    fake_rekey(&f);
+    runs_ok();
+    cr_expect_eq(lines_in(fake_path(&f, "fake-2/metrics/base.jsonl")), 12);
+}
+
+Test(engine, resume_from_runs_a_finished_stage_again_from_there)
+{
+    runs_ok();
+    f.how.only = "base";
+    f.how.resume_from = "step_000005";
+    runs_ok();
+    ran(1, 2, 1);
+    f.how.only = NULL;
+    cr_expect_eq(fake_run(&f), RN_EUSAGE, "everything is up to date: which stage is meant?");
+    cr_expect(strstr(f.err.hint, "--from"), "%s", f.err.hint);
+}
+
+static int pin_fingerprint(const struct rn_job *job, const void *cfg, json_t *into,
+                           struct rn_err *err)
+{
+    (void)cfg;
+    (void)err;
+    if (rn_exists(job->lock_path))
+        json_object_set_new(into, "pin", json_string("abc"));
+    return RN_OK;
+}
+static int (*plain_run)(struct rn_job *, const void *, struct rn_err *);
+static int pin_run(struct rn_job *job, const void *cfg, struct rn_err *err)
+{
+    RN_TRY(rn_file_write(job->lock_path, "abc\n", 4, err));
+    return plain_run(job, cfg, err);
+}
+
+Test(engine, pins_made_by_the_first_run_do_not_make_the_second_run_again)
+{
+    struct rn_stage pinning = *f.stages[DATA].stage;
+    plain_run = pinning.run;
+    pinning.run = pin_run;
+    pinning.fingerprint = pin_fingerprint;
+    f.stages[DATA].stage = &pinning;
+    runs_ok();
+    cr_expect(rn_exists(fake_path(&f, "fake-1/pins.lock")), "the run keeps its copy");
+    runs_ok();
+    ran(1, 1, 1);
+}
+
+Test(engine, later_stages_are_not_even_looked_at)
+{
+    f.cfg[SFT].in.first = 3; /* would be an error: a model is no list */
+    f.cfg[SFT].in.end = 4;
+    f.how.until = "base";
+    runs_ok();
+    ran(1, 1, 0);
 }

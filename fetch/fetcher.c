@@ -1,4 +1,4 @@
-#include "fetch.h"
+#include "fetcher.h"
 
 #include "file.h"
 #include "mem.h"

@@ -1,4 +1,4 @@
-/* fetch/fetch.h - one file from one of several sources, proven before it gets a name.
+/* fetch/fetcher.h - one file from one of several sources, proven before it gets a name.
  *
  *     struct rn_fetch_file file = {.id = "data.val/a.jsonl", .name = "a.jsonl", .sources = s,
  *                                  .n_sources = 2, .size_bytes = -1, .expect = expect};
