@@ -22,6 +22,7 @@ stages:
     model: {arch: gpt2, depth: 1, n_embd: 32, n_head: 1, sequence_len: 128}
     batch: {tokens: 512, device_rows: 4}
     horizon: {steps: 2}
+    eval: {bpb: {tokens: 2048}}
   eval: {kind: eval, in: {models: [base], tokenizer: tokenizer$1}, tasks: [$2]${3:-}}
 YAML
 }
