@@ -230,7 +230,7 @@ int rn_scorer_model(struct rn_scorer **out, struct rn_model *model, struct rn_er
     const struct rn_model_cfg *c = rn_model_config(model);
     struct model_scorer *m = rn_new(struct model_scorer);
     m->model = model;
-    /* GPT-2's positions are learnt, so it can read no more than it has; the others compute theirs. */
+    /* GPT-2's positions are learnt: it reads no more than it has. The others compute theirs. */
     int64_t max_len = strcmp(c->arch, "gpt2") == 0 ? c->sequence_len : 0;
     *out = rn_scorer_new(&model_kind, m, c->vocab_padded, max_len);
     return RN_OK;
