@@ -88,9 +88,9 @@ rn_val rn_prog_weight(struct rn_prog *, const char *name);
 rn_val rn_prog_weight_grad(struct rn_prog *, const char *name);
 rn_val rn_prog_state(struct rn_prog *, const char *name, enum rn_dtype, struct rn_shape);
 
-/* Appends an op of ops.def. x: nx operands, RN_NONE where optional. Returns its first output (RN_NONE
- * if it has none); the others follow as rn_prog_out(p, first, 1), (.., 2). Bad shapes stick and are
- * reported by plan with the op's name and shapes. */
+/* Appends an op of ops.def. x: nx operands, RN_NONE where optional. Returns its first output (or
+ * RN_NONE: it has none); the others follow as rn_prog_out(p, first, 1), (.., 2). Bad shapes stick
+ * and are reported by plan with the op's name and shapes. */
 rn_val rn_prog_op(struct rn_prog *, int kind, const char *name, const rn_val *x, int nx,
                   struct rn_attrs);
 rn_val rn_prog_out(const struct rn_prog *, rn_val first, int i);
