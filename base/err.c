@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,23 +89,66 @@ int rn_while(struct rn_err *err, const char *fmt, ...)
     return (int)err->code;
 }
 
-/* The source line under the message, if the file is still there to be read. */
-static void print_source_line(const struct rn_place *at, const char *hint, FILE *out)
+/* Control characters of somebody else's text would move the cursor or colour the terminal. */
+static void put_clean(const char *p, size_t n, FILE *out)
 {
-    FILE *f = fopen(at->path, "r");
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)p[i];
+        fputc(c < 0x20 || c == 0x7F ? '?' : c, out);
+    }
+}
+
+/* Line `number` of a file without its end; NULL if there is none. Caller frees. */
+static char *read_line(const char *path, int number)
+{
+    FILE *f = fopen(path, "r");
+    char *line = NULL;
+    size_t cap = 0;
+    ssize_t n = 0;
     if (!f)
-        return;
-    char line[512];
-    int number = 0;
-    while (number < at->line && fgets(line, sizeof line, f))
-        number += strchr(line, '\n') != NULL || feof(f);
+        return NULL;
+    for (int i = 0; i < number && n >= 0; i++)
+        n = getline(&line, &cap, f);
     fclose(f);
-    if (number != at->line)
-        return;
+    if (n < 0) {
+        free(line);
+        return NULL;
+    }
     line[strcspn(line, "\r\n")] = '\0';
-    fprintf(out, "%6d | %s\n", at->line, line);
-    if (at->col > 0)
-        fprintf(out, "       | %*s^%s%s\n", at->col - 1, "", *hint ? " " : "", hint);
+    return line;
+}
+
+/* Past n characters (not bytes) of UTF-8, or at the end. */
+static const char *skip_characters(const char *p, int n)
+{
+    while (*p && n-- > 0)
+        for (p++; ((unsigned char)*p & 0xC0) == 0x80;)
+            p++;
+    return p;
+}
+
+/* The source line under the message, of a long one the part around the column, and the hint behind
+ * its caret. False if the line cannot be read. */
+static bool print_source_line(const struct rn_place *at, const char *hint, FILE *out)
+{
+    enum { LONG = 120, BEFORE = 60, SHOWN = 160 };
+    char *line = read_line(at->path, at->line);
+    if (!line)
+        return false;
+    int skipped = at->col > LONG ? at->col - BEFORE : 0;
+    const char *from = skip_characters(line, skipped), *to = skip_characters(from, SHOWN);
+    const char *dots = skipped ? "..." : "";
+    fprintf(out, "%6d | %s", at->line, dots);
+    put_clean(from, (size_t)(to - from), out);
+    fprintf(out, "%s\n", *to ? "..." : "");
+    if (at->col > 0) {
+        fprintf(out, "       | %*s^%s", at->col - 1 - skipped + (int)strlen(dots), "",
+                *hint ? " " : "");
+        put_clean(hint, strlen(hint), out);
+        fputc('\n', out);
+    }
+    free(line);
+    return at->col > 0;
 }
 
 void rn_err_print(const struct rn_err *err, FILE *out)
@@ -115,11 +159,16 @@ void rn_err_print(const struct rn_err *err, FILE *out)
         fprintf(out, "%s:%d: ", err->at.path, err->at.line);
     else if (err->at.path)
         fprintf(out, "%s: ", err->at.path);
-    fprintf(out, "%s: %s\n", rn_code_word(err->code), err->msg);
-    if (err->at.path && err->at.line > 0 && err->at.col > 0)
-        print_source_line(&err->at, err->hint, out);
-    else if (err->hint[0])
-        fprintf(out, "  %s\n", err->hint);
+    fprintf(out, "%s: ", rn_code_word(err->code));
+    put_clean(err->msg, strlen(err->msg), out);
+    fputc('\n', out);
+    bool spot = err->at.path && err->at.line > 0 && err->at.col > 0;
+    bool hinted = spot && print_source_line(&err->at, err->hint, out);
+    if (!hinted && err->hint[0]) {
+        fputs("  ", out);
+        put_clean(err->hint, strlen(err->hint), out);
+        fputc('\n', out);
+    }
 }
 
 _Noreturn void rn_assert_failed(const char *cond, const char *file, int line)

@@ -21,15 +21,15 @@ enum {
     RN_NO_RANK = INT32_MAX,              /* larger than every rank, so it never wins */
 };
 
+struct rn_token_slot {
+    uint32_t tag; /* of the hash: tells most other tokens apart without a look at their bytes */
+    int32_t rank; /* -1: free slot */
+};
 struct rn_vocab {
     unsigned char *bytes; /* tokens end to end */
     uint32_t *start;      /* n + 1 offsets into bytes */
     size_t n, bytes_cap, start_cap;
-    struct rn_token_slot { /* open addressing by content */
-        uint32_t
-            tag; /* of the hash: most other tokens are told apart without a look at their bytes */
-        int32_t rank; /* -1: free slot */
-    } * tokens;
+    struct rn_token_slot *tokens; /* open addressing by content */
     size_t tokens_mask;
     uint64_t *pairs; /* open addressing: left << 42 | right << 21 | rank of the joined token; ~0 */
     size_t pairs_mask, pairs_n;

@@ -20,4 +20,4 @@ static unsigned keep(unsigned present, unsigned want)
 }
 
 const struct rn_opdef rn_op_lincomb = {
-    .nx = 4, .ny = 1, .optional = 12, .keep = keep, .shape = shape};
+    .nx = 4, .ny = 1, .optional = 12, .keep = keep, .over_x = true, .shape = shape};

@@ -10,4 +10,5 @@ static const char *shape(const struct rn_shape *const *xs, const struct rn_attrs
 }
 
 /* Backward reads y and y1 = rstd, so that x may die: dx = rstd * (dy - y * mean(dy * y)). */
-const struct rn_opdef rn_op_rmsnorm = {.nx = 1, .ny = 2, .keep_y = 3, .shape = shape};
+const struct rn_opdef rn_op_rmsnorm = {
+    .nx = 1, .ny = 2, .keep_y = 3, .over_x = true, .over_dy = true, .shape = shape};

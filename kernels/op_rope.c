@@ -16,5 +16,11 @@ static const char *shape(const struct rn_shape *const *xs, const struct rn_attrs
     return NULL;
 }
 
-const struct rn_opdef rn_op_rope = {
-    .nx = 3, .ny = 1, .ints = 4, .fixed = 2, .keep_x = 6, .shape = shape};
+const struct rn_opdef rn_op_rope = {.nx = 3,
+                                    .ny = 1,
+                                    .ints = 4,
+                                    .fixed = 2,
+                                    .keep_x = 6,
+                                    .over_x = true,
+                                    .over_dy = true,
+                                    .shape = shape};

@@ -18,6 +18,8 @@ struct rn_opdef {
     uint8_t writes;         /* operands changed in place: weights, state, gradients */
     uint8_t y_ints;         /* int32 outputs */
     bool forward_only;      /* no backward kernel exists */
+    bool over_x;            /* forward may write y[0] over x[0] */
+    bool over_dy;           /* backward may write dx[0] over dy[0] */
     bool takes_grads;       /* its one operand is the whole gradient slab, added by the program */
     uint8_t keep_x, keep_y; /* what backward reads; the rest is NULL there */
     /* Replaces keep_x where it depends on which operands are present and which gradients are

@@ -38,6 +38,7 @@ struct rn_value {
     bool wants;       /* depends on a weight that has a gradient */
     const void *host; /* RN_CONST: contents until plan */
     int born, dies;   /* first and last op that touches it; set by plan */
+    rn_val over;      /* takes the memory of this value, which dies where it is born; RN_NONE */
     size_t offset;    /* bytes into its slab; set by plan */
     char *data;       /* device address; set by plan */
 };

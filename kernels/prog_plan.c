@@ -1,7 +1,8 @@
 /* Lifetimes, offsets, memory, pointers: once, after which nothing moves.
  *
  * Values of the roles ACT, GRAD and OUTPUT share one slab. Two of them may share bytes if no op
- * touches both lifetimes. The largest is placed first, each at the smallest gap that holds it. */
+ * touches both lifetimes; or if one op reads the one for the last time and may write the other over
+ * it. The largest is placed first, each at the smallest gap that holds it. */
 #include "prog_impl.h"
 #include "str.h"
 
@@ -22,7 +23,7 @@ static void touch(struct rn_prog *p, rn_val v, int op)
 static void find_lifetimes(struct rn_prog *p)
 {
     for (rn_val v = 0; v < p->n_values; v++)
-        p->values[v].born = p->values[v].dies = -1;
+        p->values[v].born = p->values[v].dies = p->values[v].over = -1;
     for (int i = 0; i < p->n_ops; i++) {
         const struct rn_op *op = &p->ops[i];
         for (int j = 0; j < RN_MAX_IN; j++) {
@@ -95,13 +96,56 @@ static void insert_by_offset(struct item *placed, int n, const struct item *it)
     placed[at] = *it;
 }
 
-static int collect_items(const struct rn_prog *p, struct item *items)
+/* May `to`, first written by op i, take the memory of `from`, last read by op i? */
+static bool may_take(const struct rn_prog *p, rn_val from, rn_val to, int i)
+{
+    if (from == RN_NONE || to == RN_NONE)
+        return false;
+    const struct rn_value *f = rn_value_at(p, rn_value_at(p, from)->root);
+    const struct rn_value *t = rn_value_at(p, rn_value_at(p, to)->root);
+    return (f->role == RN_ACT || f->role == RN_GRAD) && rn_role_is_planned(t->role) &&
+           f->dies == i && t->born == i && rn_value_bytes(f) == rn_value_bytes(t);
+}
+
+/* x[0] must not be read through another operand while y[0] is being written. */
+static bool only_operand(const struct rn_prog *p, const struct rn_op *op)
+{
+    for (int j = 1; j < RN_MAX_IN; j++)
+        if (op->x[j] != RN_NONE && rn_value_at(p, op->x[j])->root == rn_value_at(p, op->x[0])->root)
+            return false;
+    return true;
+}
+
+static void find_takeovers(struct rn_prog *p)
+{
+    for (int i = 0; i < p->n_ops; i++) {
+        const struct rn_op *op = &p->ops[i];
+        const struct rn_opdef *def = rn_opdefs[op->kind];
+        rn_val from = op->bwd ? op->dy[0] : op->x[0], to = op->bwd ? op->dx[0] : op->y[0];
+        if (!(op->bwd ? def->over_dy : def->over_x && only_operand(p, op)))
+            continue;
+        if (may_take(p, from, to, i))
+            rn_value_at(p, rn_value_at(p, to)->root)->over = rn_value_at(p, from)->root;
+    }
+}
+
+/* A chain of takeovers is one item under its first value's id. Values stand in the order of their
+ * making, so the first of a chain comes first. */
+static int collect_items(const struct rn_prog *p, struct item *items, int *item_of)
 {
     int n = 0;
     for (rn_val i = 0; i < p->n_values; i++) {
         const struct rn_value *v = &p->values[i];
-        if (v->root == i && rn_role_is_planned(v->role) && v->born >= 0)
+        if (v->root != i || !rn_role_is_planned(v->role) || v->born < 0)
+            continue;
+        if (v->over == RN_NONE) {
+            item_of[i] = n;
             items[n++] = (struct item){i, v->born, v->dies, rn_align_up(rn_value_bytes(v)), 0};
+            continue;
+        }
+        RN_ASSERT(v->over < i);
+        item_of[i] = item_of[v->over];
+        items[item_of[i]].dies = v->dies;
     }
     return n;
 }
@@ -109,7 +153,10 @@ static int collect_items(const struct rn_prog *p, struct item *items)
 static void place_planned(struct rn_prog *p, bool reuse)
 {
     struct item *items = rn_xalloc(2 * (size_t)(p->n_values + 1) * sizeof *items);
-    int n = collect_items(p, items);
+    int *item_of = rn_xalloc((size_t)(p->n_values + 1) * sizeof *item_of);
+    if (reuse)
+        find_takeovers(p);
+    int n = collect_items(p, items, item_of);
     struct item *placed = items + n;
     qsort(items, (size_t)n, sizeof *items, larger_first);
     for (int i = 0; i < n; i++) {
@@ -119,6 +166,10 @@ static void place_planned(struct rn_prog *p, bool reuse)
         if (items[i].offset + items[i].size_bytes > p->act_bytes)
             p->act_bytes = items[i].offset + items[i].size_bytes;
     }
+    for (rn_val v = 0; v < p->n_values; v++)
+        if (p->values[v].over != RN_NONE)
+            p->values[v].offset = p->values[p->values[v].over].offset;
+    free(item_of);
     free(items);
 }
 
@@ -218,8 +269,9 @@ static int fill_constants(struct rn_prog *p, struct rn_err *err)
 static int plan(struct rn_prog *p, bool reuse, struct rn_err *err)
 {
     if (p->err.code) {
-        *err = p->err;
-        return err->code;
+        if (err)
+            *err = p->err;
+        return p->err.code;
     }
     RN_ASSERT(!p->planned);
     p->calls = rn_xalloc((size_t)(p->n_ops + 1) * sizeof *p->calls);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 enum {
-    BUCKET_MIN = 64,
+    BUCKET_MIN = 16, /* short answers would waste three quarters of 64 */
     BUCKET_MAX = 1 << 20,
     BATCH_TOKENS = 4096,     /* scored at once, where the logits allow */
     LOGITS_FLOATS = 1 << 27, /* 512 MiB of them */

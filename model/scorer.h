@@ -6,7 +6,7 @@
  *     RN_TRY(rn_scorer_rows(s, rows, 2, err));
  *     rn_scorer_free(s);
  *
- * Rows of any lengths: each is filled up to the next of 64, 128, 256, ... tokens (the model is
+ * Rows of any lengths: each is filled up to the next of 16, 32, 64, ... tokens (the model is
  * causal, so what follows a row cannot change it) and scored beside others of that length. How many
  * stand beside it depends on that length and the vocabulary alone, so a row's losses do not depend
  * on which rows were asked for together. */

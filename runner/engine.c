@@ -1,52 +1,23 @@
-#include "engine.h"
+#include "running.h"
 
 #include "file.h"
 #include "gate_check.h"
-#include "journal.h"
-#include "lock.h"
-#include "metrics.h"
 #include "runs.h"
 #include "signals.h"
-#include "stagelog.h"
-#include "str.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { TAIL_LINES = 20, HEADLINES = 4 };
-
-/* The whole run. */
-struct run {
-    struct rn_plan plan;
-    struct rn_ui *ui;
-    struct rn_journal journal;
-    struct rn_lock lock;
-    size_t n_kept, n_made;
-    double start_s;
-};
-
-/* One stage at work. */
-struct work {
-    struct run *run;
-    size_t index;
-    const struct rn_pstage *stage;
-    struct rn_planned *node;
-    char *dir, *attempt; /* <kind>-<progresskey16>.work, <kind>-<outkey16>.attempt; owned */
-    struct rn_lock lock;
-    struct rn_metrics metrics;
-    struct rn_stagelog log;
-    double start_s;
-};
-
-static char *in_run(const struct run *r, const char *folder, const char *name, const char *suffix)
+static char *in_run(const struct rn_running *r, const char *folder, const char *name,
+                    const char *suffix)
 {
     return rn_xprintf("%s/%s%s%s%s", r->plan.run_dir, folder, *folder ? "/" : "", name, suffix);
 }
 
 /* --- the run's directory --- */
 
-static int write_if_other(const struct run *r, const char *name, const char *text,
+static int write_if_other(const struct rn_running *r, const char *name, const char *text,
                           struct rn_err *err)
 {
     if (!text)
@@ -62,7 +33,7 @@ static int write_if_other(const struct run *r, const char *name, const char *tex
     return rc;
 }
 
-static int make_dirs(const struct run *r, struct rn_err *err)
+static int make_dirs(const struct rn_running *r, struct rn_err *err)
 {
     static const char *const folders[] = {"metrics", "log", "stages"};
     RN_TRY(rn_mkdirs(r->plan.store, err));
@@ -75,7 +46,7 @@ static int make_dirs(const struct run *r, struct rn_err *err)
     return rc;
 }
 
-static int take_run_lock(struct run *r, struct rn_err *err)
+static int take_run_lock(struct rn_running *r, struct rn_err *err)
 {
     char *path = in_run(r, "", ".lock", "");
     char *what = rn_xprintf("run '%s'", r->plan.p->tag);
@@ -86,14 +57,14 @@ static int take_run_lock(struct run *r, struct rn_err *err)
 }
 
 /* Between the plan's first look and the lock, another runner may have ended. */
-static void refresh_journal(struct run *r)
+static void refresh_journal(struct rn_running *r)
 {
     json_decref(r->plan.journal);
     r->plan.journal = rn_runs_journal(r->plan.how->runs, r->plan.p->tag);
 }
 
 /* Attempts whose process died get their end, with what they cost. */
-static int end_killed(struct run *r, const json_t *stages, struct rn_err *err)
+static int end_killed(struct rn_running *r, const json_t *stages, struct rn_err *err)
 {
     int rc = RN_OK;
     for (size_t i = 0; i < json_array_size(stages) && rc == RN_OK; i++) {
@@ -111,7 +82,7 @@ static int end_killed(struct run *r, const json_t *stages, struct rn_err *err)
     return rc;
 }
 
-static int open_run(struct run *r, struct rn_err *err)
+static int open_run(struct rn_running *r, struct rn_err *err)
 {
     const struct rn_pipeline *p = r->plan.p;
     RN_TRY(make_dirs(r, err));
@@ -138,7 +109,7 @@ static int open_run(struct run *r, struct rn_err *err)
 }
 
 /* runs/<tag>/stages/<stage> -> ../../.store/<entry>; relative, so that runs/ can be moved. */
-static int link_stage(struct run *r, size_t i, struct rn_err *err)
+static int link_stage(struct rn_running *r, size_t i, struct rn_err *err)
 {
     char old[512], *path = in_run(r, "stages", r->plan.p->stages[i].name, "");
     char *target = rn_xprintf("../../.store/%s", r->plan.nodes[i].entry->name);
@@ -158,7 +129,7 @@ static int link_stage(struct run *r, size_t i, struct rn_err *err)
 
 /* --- journal --- */
 
-static json_t *stage_record(const struct run *r, size_t i, const char *event)
+static json_t *stage_record(const struct rn_running *r, size_t i, const char *event)
 {
     const struct rn_planned *n = &r->plan.nodes[i];
     const struct rn_pstage *s = &r->plan.p->stages[i];
@@ -174,7 +145,7 @@ static json_t *output_digests(const struct rn_stored *e)
     return digests;
 }
 
-static int record_kept(struct run *r, size_t i, struct rn_err *err)
+static int record_kept(struct rn_running *r, size_t i, struct rn_err *err)
 {
     const struct rn_planned *n = &r->plan.nodes[i];
     const json_t *last = rn_journal_last(r->plan.journal, r->plan.p->stages[i].name, "done|kept");
@@ -189,137 +160,10 @@ static int record_kept(struct run *r, size_t i, struct rn_err *err)
     return rn_journal_add(&r->journal, record, err);
 }
 
-/* --- telling --- */
-
-static void tell_event(struct run *r, size_t i, const char *what, double wall_s)
-{
-    const struct rn_planned *n = &r->plan.nodes[i];
-    rn_ui_event(r->ui,
-                json_pack("{s:s, s:s, s:s, s:s, s:f, s:O*}", "event", "stage", "stage",
-                          r->plan.p->stages[i].name, "state", what, "reason", n->reason, "wall_s",
-                          wall_s, "metrics", n->entry ? rn_stored_metrics(n->entry) : NULL));
-}
-
-/* "tokenizer (2 files, 13 KiB), val (1 file, 1.2 MiB)" */
-static void describe_outputs(struct rn_str *s, const struct rn_stored *e)
-{
-    enum { SHOWN = 3 };
-    for (size_t i = 0; i < e->n_outputs && i < SHOWN; i++) {
-        const struct rn_artifact *a = &e->outputs[i];
-        char size[32];
-        double bytes = 0;
-        for (size_t f = 0; f < a->n_files; f++)
-            bytes += (double)a->files[f].size_bytes;
-        rn_str_printf(s, "%s%s (%zu file%s, %s)", i ? ", " : "", a->name, a->n_files,
-                      a->n_files == 1 ? "" : "s", rn_show_bytes(size, bytes));
-    }
-    if (e->n_outputs > SHOWN)
-        rn_str_printf(s, " and %zu more", e->n_outputs - SHOWN);
-}
-
-/* Whether a final value belongs in the one line about a stage: scores and the like. */
-static bool is_headline(const struct rn_pstage *s, const char *name)
-{
-    const struct rn_metric *m = s->stage->metrics;
-    while (m && m->name && strcmp(m->name, name) != 0)
-        m++;
-    return m && m->name ? m->better != 0 : strchr(name, '.') != NULL;
-}
-
-static void describe_metrics(struct rn_str *s, const struct rn_pstage *stage, const json_t *metrics)
-{
-    const char *name;
-    json_t *value;
-    int shown = 0;
-    json_object_foreach((json_t *)metrics, name, value) if (is_headline(stage, name) &&
-                                                            json_is_number(value) &&
-                                                            shown++ < HEADLINES)
-        rn_str_printf(s, ", %s %.4g", name, json_number_value(value));
-}
-
-static void tell_kept(struct run *r, size_t i)
-{
-    const struct rn_planned *n = &r->plan.nodes[i];
-    struct rn_str s = {0};
-    if (n->stale)
-        rn_str_printf(&s, "kept     %s", n->reason);
-    else {
-        rn_str_puts(&s, "kept     ");
-        describe_outputs(&s, n->entry);
-        describe_metrics(&s, &r->plan.p->stages[i], rn_stored_metrics(n->entry));
-    }
-    rn_ui_stage(r->ui, n->stale ? '!' : '=', r->plan.p->stages[i].name, "%s", s.p);
-    rn_str_release(&s);
-    tell_event(r, i, "kept", 0);
-}
-
-/* The first time needs no reason. */
-static bool goes_without_saying(const char *reason)
-{
-    return strcmp(reason, "never run") == 0;
-}
-
-static void tell_start(struct run *r, size_t i)
-{
-    const struct rn_planned *n = &r->plan.nodes[i];
-    bool resumed = n->action == RN_ACT_RESUME;
-    rn_ui_stage(r->ui, '>', r->plan.p->stages[i].name, "%-8s %s", resumed ? "resumes" : "runs",
-                goes_without_saying(n->reason) ? "" : n->reason);
-    tell_event(r, i, resumed ? "resumed" : "started", 0);
-}
-
-/* Steps a training took all in all, 0 if the stage does not train. */
-static int64_t steps_of(const struct work *w)
-{
-    if (!w->stage->stage->trains)
-        return 0;
-    return w->node->cost.steps > 0 ? w->node->cost.steps : w->metrics.step;
-}
-
-static void tell_done(const struct work *w, double wall_s)
-{
-    char time[32];
-    struct rn_str s = {0};
-    if (steps_of(w) > 0)
-        rn_str_printf(&s, "trained  %lld steps", (long long)steps_of(w));
-    else {
-        rn_str_puts(&s, "made     ");
-        describe_outputs(&s, w->node->entry);
-    }
-    describe_metrics(&s, w->stage, rn_stored_metrics(w->node->entry));
-    rn_ui_stage(w->run->ui, '+', w->stage->name, "%s, %s", s.p, rn_show_time(time, wall_s));
-    rn_str_release(&s);
-    tell_event(w->run, w->index, "done", wall_s);
-}
-
-static void tell_how_to_continue(struct run *r)
-{
-    if (r->plan.how->command)
-        rn_ui_say(r->ui, "to continue:  %s", r->plan.how->command);
-}
-
-static void tell_failure(struct work *w, const struct rn_err *err)
-{
-    struct run *r = w->run;
-    rn_ui_stage(r->ui, '-', w->stage->name, "failed   %s", err->msg);
-    char *tail = rn_stagelog_tail(&w->log, TAIL_LINES);
-    if (*tail)
-        rn_ui_say(r->ui, "last lines of %s:", w->log.path);
-    for (char *line = tail, *end; *line; line = end + 1) {
-        end = line + strcspn(line, "\n");
-        rn_ui_say(r->ui, "  %.*s", (int)(end - line), line);
-        if (!*end)
-            break;
-    }
-    free(tail);
-    tell_how_to_continue(r);
-    tell_event(r, w->index, "failed", rn_clock_s() - w->start_s);
-}
-
 /* --- one stage --- */
 
 /* Final values that belong to the result, not to the machine. */
-static json_t *final_metrics(const struct work *w)
+static json_t *final_metrics(const struct rn_work *w)
 {
     json_t *final = json_object(), *value;
     const char *name;
@@ -330,15 +174,15 @@ static json_t *final_metrics(const struct work *w)
 }
 
 /* Numbers of earlier steps may lie with another tag that worked on the same key. */
-static int fetch_metrics(struct run *r, size_t i, struct rn_err *err)
+static int fetch_metrics(struct rn_running *r, size_t i, struct rn_err *err)
 {
     const struct rn_planned *n = &r->plan.nodes[i];
     const char *stage = r->plan.p->stages[i].name;
     const json_t *mine = rn_journal_last(r->plan.journal, stage, "started|done|kept");
+    if (strcmp(rn_json_str(mine, "progress", ""), n->keys.progress) == 0)
+        return RN_OK; /* this run has seen the key: what there is lies here */
     char *path = in_run(r, "metrics", stage, ".jsonl");
-    bool have = rn_exists(path) && strcmp(rn_json_str(mine, "progress", ""), n->keys.progress) == 0;
-    char *other =
-        have ? NULL : rn_runs_metrics_of(r->plan.how->runs, n->keys.progress, r->plan.p->tag);
+    char *other = rn_runs_metrics_of(r->plan.how->runs, n->keys.progress, r->plan.p->tag);
     char *text = NULL;
     size_t size;
     enum { METRICS_CAP = 1 << 30 };
@@ -351,7 +195,7 @@ static int fetch_metrics(struct run *r, size_t i, struct rn_err *err)
     return rc;
 }
 
-static int open_metrics(struct work *w, struct rn_err *err)
+static int open_metrics(struct rn_work *w, struct rn_err *err)
 {
     char *path = in_run(w->run, "metrics", w->stage->name, ".jsonl");
     int rc = fetch_metrics(w->run, w->index, err);
@@ -363,7 +207,7 @@ static int open_metrics(struct work *w, struct rn_err *err)
 }
 
 /* runs/.locks/<kind>-<progresskey16>: not in the store, which knows no processes. */
-static int lock_work(struct rn_lock *lock, const struct run *r, size_t i, struct rn_err *err)
+static int lock_work(struct rn_lock *lock, const struct rn_running *r, size_t i, struct rn_err *err)
 {
     const struct rn_pstage *s = &r->plan.p->stages[i];
     char *locks = rn_join(r->plan.how->runs, ".locks");
@@ -379,7 +223,7 @@ static int lock_work(struct rn_lock *lock, const struct run *r, size_t i, struct
 }
 
 /* Takes the .work directory, emptied where the stage was forced, and an empty attempt. */
-static int open_work(struct work *w, struct rn_err *err)
+static int open_work(struct rn_work *w, struct rn_err *err)
 {
     RN_TRY(lock_work(&w->lock, w->run, w->index, err));
     if (rn_in_list(w->run->plan.how->force, w->stage->name))
@@ -396,7 +240,7 @@ static int open_work(struct work *w, struct rn_err *err)
 }
 
 /* Half-made outputs go, checkpoints stay; a stage that does not train leaves no .work behind. */
-static void close_work(struct work *w, bool done)
+static void close_work(struct rn_work *w, bool done)
 {
     rn_metrics_close(&w->metrics);
     if (!done && w->lock.fd >= 0)
@@ -407,7 +251,7 @@ static void close_work(struct work *w, bool done)
 }
 
 /* What a process that was killed after its outputs were final left lying beside them. */
-static void sweep(const struct run *r, size_t i)
+static void sweep(const struct rn_running *r, size_t i)
 {
     const struct rn_pstage *s = &r->plan.p->stages[i];
     const struct rn_keys *keys = &r->plan.nodes[i].keys;
@@ -425,9 +269,9 @@ static void sweep(const struct run *r, size_t i)
     free(dir);
 }
 
-static int call_stage(struct work *w, struct rn_err *err)
+static int call_stage(struct rn_work *w, struct rn_err *err)
 {
-    struct run *r = w->run;
+    struct rn_running *r = w->run;
     struct rn_runner runner = {&r->plan, w->index, &w->metrics, r->ui};
     struct rn_job job = rn_plan_job(&r->plan, &runner);
     struct rn_log log = rn_stagelog_log(&w->log);
@@ -439,7 +283,7 @@ static int call_stage(struct work *w, struct rn_err *err)
     return rc;
 }
 
-static int publish(struct work *w, struct rn_err *err)
+static int publish(struct rn_work *w, struct rn_err *err)
 {
     struct rn_plan *plan = &w->run->plan;
     rn_metrics_offset(&w->metrics); /* the numbers are on disk before the outputs are */
@@ -452,18 +296,18 @@ static int publish(struct work *w, struct rn_err *err)
     return link_stage(w->run, w->index, err);
 }
 
-static int record_done(struct work *w, double wall_s, struct rn_err *err)
+static int record_done(struct rn_work *w, double wall_s, struct rn_err *err)
 {
     json_t *record = stage_record(w->run, w->index, "done");
     json_object_set_new(record, "wall_s", json_real(wall_s));
-    if (steps_of(w) > 0)
-        json_object_set_new(record, "steps", json_integer((json_int_t)steps_of(w)));
+    if (rn_work_steps(w) > 0)
+        json_object_set_new(record, "steps", json_integer((json_int_t)rn_work_steps(w)));
     json_object_set_new(record, "outputs", output_digests(w->node->entry));
     return rn_journal_add(&w->run->journal, record, err);
 }
 
 /* The stage ended badly; the journal's own trouble does not replace the reason. */
-static void record_end(struct work *w, int rc, const struct rn_err *err)
+static void record_end(struct rn_work *w, int rc, const struct rn_err *err)
 {
     json_t *record = stage_record(w->run, w->index, rc == RN_ESTOPPED ? "interrupted" : "failed");
     json_object_set_new(record, "wall_s", json_real(rn_clock_s() - w->start_s));
@@ -475,7 +319,7 @@ static void record_end(struct work *w, int rc, const struct rn_err *err)
     rn_journal_add(&w->run->journal, record, NULL);
 }
 
-static int start_and_run(struct work *w, struct rn_err *err)
+static int start_and_run(struct rn_work *w, struct rn_err *err)
 {
     json_t *record = stage_record(w->run, w->index, "started");
     json_object_set_new(record, "step", json_integer((json_int_t)w->node->cost.resume_step));
@@ -487,29 +331,16 @@ static int start_and_run(struct work *w, struct rn_err *err)
     return publish(w, err);
 }
 
-static void tell_end(struct work *w, int rc, const struct rn_err *err)
-{
-    if (rc != RN_ESTOPPED) {
-        tell_failure(w, err);
-        return;
-    }
-    rn_ui_stage(w->run->ui, '!', w->stage->name, "stopped  %s",
-                w->stage->stage->trains ? "saved; the same command continues here"
-                                        : "the same command does it again");
-    tell_how_to_continue(w->run);
-    tell_event(w->run, w->index, "interrupted", rn_clock_s() - w->start_s);
-}
-
-static int make_stage(struct run *r, size_t i, struct rn_err *err)
+static int make_stage(struct rn_running *r, size_t i, struct rn_err *err)
 {
     const struct rn_pstage *s = &r->plan.p->stages[i];
     struct rn_planned *n = &r->plan.nodes[i];
-    struct work w = {.run = r, .index = i, .stage = s, .node = n, .lock = {.fd = -1}};
+    struct rn_work w = {.run = r, .index = i, .stage = s, .node = n, .lock = {.fd = -1}};
     char *log = in_run(r, "log", s->name, ".log");
     w.start_s = rn_clock_s();
     w.dir = rn_store_path(r->plan.store, s->stage->kind, n->keys.progress, ".work");
     w.attempt = rn_store_path(r->plan.store, s->stage->kind, n->keys.out, ".attempt");
-    tell_start(r, i);
+    rn_tell_start(r, i);
     int rc = rn_stagelog_open(&w.log, log, s->name, r->ui, err);
     if (rc == RN_OK)
         rc = start_and_run(&w, err);
@@ -517,10 +348,10 @@ static int make_stage(struct run *r, size_t i, struct rn_err *err)
     if (rc == RN_OK)
         rc = record_done(&w, wall_s, err);
     if (rc == RN_OK)
-        tell_done(&w, wall_s);
+        rn_tell_done(&w, wall_s);
     else {
         record_end(&w, rc, err);
-        tell_end(&w, rc, err);
+        rn_tell_end(&w, rc, err);
     }
     close_work(&w, rc == RN_OK);
     rn_stagelog_close(&w.log);
@@ -532,7 +363,7 @@ static int make_stage(struct run *r, size_t i, struct rn_err *err)
 
 /* --- consent --- */
 
-static bool asked_and_agreed(const struct run *r, size_t i)
+static bool asked_and_agreed(const struct rn_running *r, size_t i)
 {
     char spent[32], answer[16] = "";
     if (!r->plan.how->ask)
@@ -543,7 +374,7 @@ static bool asked_and_agreed(const struct run *r, size_t i)
     return fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
-static int need_consent(struct run *r, size_t i, struct rn_err *err)
+static int need_consent(struct rn_running *r, size_t i, struct rn_err *err)
 {
     char spent[32];
     const struct rn_planned *n = &r->plan.nodes[i];
@@ -557,7 +388,7 @@ static int need_consent(struct run *r, size_t i, struct rn_err *err)
     return rc;
 }
 
-static int fail_blocked(struct run *r, size_t i, struct rn_err *err)
+static int fail_blocked(struct rn_running *r, size_t i, struct rn_err *err)
 {
     const struct rn_planned *n = &r->plan.nodes[i];
     const char *stage = r->plan.p->stages[i].name;
@@ -569,7 +400,7 @@ static int fail_blocked(struct run *r, size_t i, struct rn_err *err)
 
 /* --- the run --- */
 
-static int keep_stage(struct run *r, size_t i, struct rn_err *err)
+static int keep_stage(struct rn_running *r, size_t i, struct rn_err *err)
 {
     r->n_kept++;
     RN_TRY(link_stage(r, i, err));
@@ -577,11 +408,11 @@ static int keep_stage(struct run *r, size_t i, struct rn_err *err)
     RN_TRY(fetch_metrics(r, i, err));
     if (r->plan.nodes[i].keyed)
         sweep(r, i);
-    tell_kept(r, i);
+    rn_tell_kept(r, i);
     return RN_OK;
 }
 
-static int check_gates(struct run *r, size_t i, struct rn_err *err)
+static int check_gates(struct rn_running *r, size_t i, struct rn_err *err)
 {
     const struct rn_pstage *s = &r->plan.p->stages[i];
     char *path = in_run(r, "metrics", s->name, ".jsonl");
@@ -598,12 +429,12 @@ static int check_gates(struct run *r, size_t i, struct rn_err *err)
     json_object_set_new(record, "message", json_string(err->msg));
     rn_journal_add(&r->journal, record, NULL);
     rn_ui_stage(r->ui, '-', s->name, "gate     %s", err->msg);
-    tell_event(r, i, "gate", 0);
+    rn_tell_event(r, i, "gate", 0, err->msg);
     return rc;
 }
 
 /* The run's own copy of the pins, so that its data can be told from another's. */
-static int copy_pins(const struct run *r, struct rn_err *err)
+static int copy_pins(const struct rn_running *r, struct rn_err *err)
 {
     char *text = NULL;
     enum { PINS_CAP = 64 << 20 };
@@ -615,7 +446,7 @@ static int copy_pins(const struct run *r, struct rn_err *err)
     return rc;
 }
 
-static int do_stage(struct run *r, size_t i, struct rn_err *err)
+static int do_stage(struct rn_running *r, size_t i, struct rn_err *err)
 {
     struct rn_planned *n = &r->plan.nodes[i];
     RN_TRY(rn_plan_decide(&r->plan, i, err));
@@ -634,11 +465,11 @@ static int do_stage(struct run *r, size_t i, struct rn_err *err)
     return n->stale ? RN_OK : check_gates(r, i, err);
 }
 
-static int do_stages(struct run *r, struct rn_err *err)
+static int do_stages(struct rn_running *r, struct rn_err *err)
 {
     for (size_t i = 0; i < r->plan.p->n_stages; i++) {
         if (rn_signals_stopping()) {
-            tell_how_to_continue(r);
+            rn_tell_how_to_continue(r);
             return rn_fail(err, RN_ESTOPPED, RN_NOWHERE, "stopped before stage '%s'",
                            r->plan.p->stages[i].name);
         }
@@ -647,35 +478,7 @@ static int do_stages(struct run *r, struct rn_err *err)
     return RN_OK;
 }
 
-/* The last stage that made a model, to talk to. */
-static const char *last_model(const struct run *r)
-{
-    for (size_t i = r->plan.p->n_stages; i-- > 0;)
-        for (size_t o = 0; r->plan.nodes[i].entry && o < r->plan.nodes[i].entry->n_outputs; o++)
-            if (strcmp(r->plan.nodes[i].entry->outputs[o].kind, "model") == 0)
-                return r->plan.p->stages[i].name;
-    return NULL;
-}
-
-static void tell_summary(struct run *r)
-{
-    char time[32];
-    const char *tag = r->plan.p->tag, *model = last_model(r);
-    rn_ui_event(r->ui, json_pack("{s:s, s:s, s:s, s:i, s:i, s:f}", "event", "end", "tag", tag,
-                                 "dir", r->plan.run_dir, "made", (int)r->n_made, "kept",
-                                 (int)r->n_kept, "wall_s", rn_clock_s() - r->start_s));
-    if (r->n_made)
-        rn_ui_say(r->ui, "\ndone in %s: %zu made, %zu kept",
-                  rn_show_time(time, rn_clock_s() - r->start_s), r->n_made, r->n_kept);
-    else
-        rn_ui_say(r->ui, "\nnothing to do: all %zu stages are up to date", r->n_kept);
-    rn_ui_say(r->ui, "  outputs    %s/stages/", r->plan.run_dir);
-    rn_ui_say(r->ui, "  numbers    runnel metrics %s --to csv", tag);
-    if (model)
-        rn_ui_say(r->ui, "  ask it     runnel sample %s:%s", tag, model);
-}
-
-static int check_resumed(const struct run *r, struct rn_err *err)
+static int check_resumed(const struct rn_running *r, struct rn_err *err)
 {
     bool used = !r->plan.how->resume_from;
     for (size_t i = 0; i < r->plan.p->n_stages; i++)
@@ -688,7 +491,7 @@ static int check_resumed(const struct run *r, struct rn_err *err)
     return RN_EUSAGE;
 }
 
-static void close_run(struct run *r)
+static void close_run(struct rn_running *r)
 {
     rn_journal_close(&r->journal);
     rn_lock_release(&r->lock);
@@ -698,13 +501,15 @@ static void close_run(struct run *r)
 int rn_run(const struct rn_pipeline *p, const struct rn_run_how *how, struct rn_ui *ui,
            struct rn_err *err)
 {
-    struct run r = {.ui = ui, .journal = {.fd = -1}, .lock = {.fd = -1}, .start_s = rn_clock_s()};
+    struct rn_running r = {
+        .ui = ui, .journal = {.fd = -1}, .lock = {.fd = -1}, .start_s = rn_clock_s()};
     int rc = rn_plan_init(&r.plan, p, how, err);
     if (rc == RN_OK)
         rc = open_run(&r, err);
     if (rc == RN_OK) {
-        rn_ui_say(ui, "%s  (%s, %zu stages, %s, %d thread%s)", p->tag, p->path, p->n_stages,
-                  how->device, how->threads, how->threads == 1 ? "" : "s");
+        rn_ui_say(ui, "%s  (%s, %zu stage%s, %s, %d thread%s)", p->tag, p->path, p->n_stages,
+                  p->n_stages == 1 ? "" : "s", how->device, how->threads,
+                  how->threads == 1 ? "" : "s");
         rn_ui_event(ui, json_pack("{s:s, s:i, s:s, s:s, s:i}", "event", "run", "schema", 1, "tag",
                                   p->tag, "dir", r.plan.run_dir, "stages", (int)p->n_stages));
         rc = do_stages(&r, err);
@@ -712,7 +517,7 @@ int rn_run(const struct rn_pipeline *p, const struct rn_run_how *how, struct rn_
     if (rc == RN_OK)
         rc = check_resumed(&r, err);
     if (rc == RN_OK)
-        tell_summary(&r);
+        rn_tell_summary(&r);
     close_run(&r);
     return rc;
 }

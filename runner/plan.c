@@ -608,6 +608,10 @@ int rn_plan_decide(struct rn_plan *plan, size_t stage, struct rn_err *err)
 {
     struct rn_planned *n = &plan->nodes[stage];
     size_t missing, gate = gated_before(plan, stage);
+    if (after_range(plan, stage)) {
+        decide(n, RN_ACT_SKIP, "not asked for");
+        return RN_OK;
+    }
     RN_TRY(take_inputs(plan, stage, &missing, err));
     if (missing == plan->p->n_stages) {
         RN_TRY(make_keys(plan, stage, err));
@@ -616,9 +620,7 @@ int rn_plan_decide(struct rn_plan *plan, size_t stage, struct rn_err *err)
         decide_unknown(plan, stage, missing);
     }
     bool idle = n->action != RN_ACT_KEEP && !n->gated;
-    if (idle && after_range(plan, stage))
-        decide(n, RN_ACT_SKIP, "not asked for");
-    else if (idle && before_range(plan, stage))
+    if (idle && before_range(plan, stage))
         decide_stale(plan, stage);
     else if (idle && gate < stage && n->action != RN_ACT_BLOCKED)
         decide(n, RN_ACT_BLOCKED, "after the gate of %s", plan->p->stages[gate].name);

@@ -152,6 +152,12 @@ static int open_loader(struct training *t, struct rn_err *err)
     return rn_scaling_steps(&t->steps, mc, t->T, t->batch_tokens, &h, err);
 }
 
+/* A key's -1 is the optimizer's NaN: as in the architecture's table. */
+static double given(double value)
+{
+    return value >= 0 ? value : NAN;
+}
+
 static struct rn_group_override *group_overrides(const struct rn_training_cfg *c, size_t *n)
 {
     const struct rn_training_group *g = c->groups.items;
@@ -164,11 +170,11 @@ static struct rn_group_override *group_overrides(const struct rn_training_cfg *c
     for (size_t i = 0; i < c->groups.n; i++, (*n)++) {
         const double *betas = g[i].betas.items;
         out[*n] = (struct rn_group_override){.group = c->groups.names[i],
-                                             .lr = g[i].lr,
+                                             .lr = given(g[i].lr),
                                              .beta1 = g[i].betas.n ? betas[0] : NAN,
                                              .beta2 = g[i].betas.n ? betas[1] : NAN,
-                                             .eps = g[i].eps,
-                                             .decay = g[i].decay};
+                                             .eps = given(g[i].eps),
+                                             .decay = given(g[i].decay)};
     }
     return out;
 }

@@ -23,7 +23,7 @@
 enum rn_training_on_full { RN_FULL_PAUSE, RN_FULL_EXIT };
 enum rn_training_loader { RN_LOADER_AUTO, RN_LOADER_STREAM, RN_LOADER_BESTFIT };
 
-struct rn_training_group { /* optimizer.groups.NAME; NaN and n 0: by the architecture's rule */
+struct rn_training_group { /* optimizer.groups.NAME; -1 and n 0: by the architecture's rule */
     double lr, eps, decay;
     struct rn_list betas;
 };

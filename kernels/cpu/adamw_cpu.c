@@ -12,6 +12,7 @@ static void adamw(float *w, const float *g, float *m, float *v, float coef, cons
 {
     float shrink = 1.0f - h->lr * h->decay, step = h->lr / h->fix1, root = sqrtf(h->fix2);
     float new1 = 1.0f - h->beta1, new2 = 1.0f - h->beta2;
+#pragma omp simd
     for (int64_t i = 0; i < n; i++) {
         float gi = g[i] * coef;
         m[i] = m[i] + new1 * (gi - m[i]);
@@ -27,7 +28,7 @@ static void fwd(const struct rn_args *a)
     float *w = a->x[0], *m = a->x[2], *v = a->x[3];
     const float *g = a->x[1];
     int64_t n = rn_elems(a->xs[0]);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (n > RN_CHUNK)
     for (int64_t c = 0; c < rn_chunks(n); c++) {
         int64_t lo = c * RN_CHUNK;
         adamw(w + lo, g + lo, m + lo, v + lo, coef ? *coef : 1.0f, &h, rn_chunk_end(c, n) - lo);

@@ -126,6 +126,7 @@ static void softmax_rows_bwd(float *S, float *G, const struct att *t, const stru
         float *p = S + r * w->m, *g = G + r * w->m;
         float m = t->lse[w->lse + r], mean = rn_dot(t->dy + at, t->y + at, t->D);
         seen(t, w, r, &lo, &hi);
+#pragma omp simd
         for (int64_t j = lo; j < hi; j++) {
             p[j] = rn_expf(p[j] - m);
             g[j] = p[j] * (g[j] - mean);

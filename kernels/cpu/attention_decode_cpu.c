@@ -38,7 +38,7 @@ static void fwd(const struct rn_args *a)
     float *y = a->y[0], *kc = a->x[3], *vc = a->x[4];
     store(kc, a->x[1], pos, B, Tmax, row);
     store(vc, a->x[2], pos, B, Tmax, row);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (rn_worth(B * H * Tmax * D))
     for (int64_t i = 0; i < B * H; i++) {
         int64_t b = i / H, at = b * Tmax * row + i % H / (H / K) * D;
         int64_t lo = window < 0 ? 0 : rn_max(0, pos[b] - window);

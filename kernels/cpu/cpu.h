@@ -49,6 +49,12 @@ static inline int64_t rn_chunk_end(int64_t c, int64_t n)
     return rn_min((c + 1) * RN_CHUNK, n);
 }
 
+/* Whether a loop over n elements is worth waking other threads for. */
+static inline bool rn_worth(int64_t n)
+{
+    return n >= RN_CHUNK;
+}
+
 /* Sums over rows: number of pieces that R rows are cut into, and where piece p starts. */
 enum { RN_PARTS_MAX = 32 };
 static inline int64_t rn_parts(int64_t R)

@@ -18,7 +18,7 @@ static void fwd(const struct rn_args *a)
     const int32_t *targets = a->x[1];
     float *loss = a->y[0], *losses = a->y[1], *lse = a->y[2];
     int64_t R = rn_rows(a->xs[0]), Vp = rn_cols(a->xs[0]), V = a->attrs.i[0];
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (rn_worth(R * Vp))
     for (int64_t r = 0; r < R; r++)
         losses[r] = row_loss(x + r * Vp, targets[r], V, &lse[r]);
     double sum = 0;
@@ -36,9 +36,11 @@ static void row_bwd(float *dx, const float *x, int32_t target, float lse, float 
     if (target < 0)
         return;
     if (add)
+#pragma omp simd
         for (int64_t c = 0; c < V; c++)
             dx[c] += k * rn_expf(x[c] - lse);
     else
+#pragma omp simd
         for (int64_t c = 0; c < V; c++)
             dx[c] = k * rn_expf(x[c] - lse);
     dx[target] -= k;
@@ -50,7 +52,7 @@ static void bwd(const struct rn_args *a)
     const int32_t *targets = a->x[1];
     float *dx = a->dx[0], k = dloss ? *scale * *dloss : 0;
     int64_t R = rn_rows(a->xs[0]), Vp = rn_cols(a->xs[0]), V = a->attrs.i[0];
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (rn_worth(R * Vp))
     for (int64_t r = 0; r < R; r++)
         row_bwd(dx + r * Vp, x + r * Vp, targets[r], lse[r], k, V, Vp, a->acc & 1);
 }

@@ -4,7 +4,7 @@
 
 static void embed_fwd(float *y, const int32_t *ids, const float *w, int64_t R, int64_t V, int64_t C)
 {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (rn_worth(R * C))
     for (int64_t r = 0; r < R; r++) {
         RN_ASSERT(ids[r] >= 0 && ids[r] < V);
         memcpy(y + r * C, w + ids[r] * C, (size_t)C * sizeof *y);
@@ -21,7 +21,7 @@ static void fwd(const struct rn_args *a)
 static void embed_bwd(float *dw, const float *dy, const int32_t *ids, int64_t R, int64_t V,
                       int64_t C)
 {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (rn_worth(R * C))
     for (int64_t p = 0; p < RN_PARTS_MAX; p++) {
         int64_t lo = rn_part_start(p, RN_PARTS_MAX, V), hi = rn_part_start(p + 1, RN_PARTS_MAX, V);
         for (int64_t r = 0; r < R; r++) {

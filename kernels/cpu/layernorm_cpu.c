@@ -20,7 +20,7 @@ static void fwd(const struct rn_args *a)
     float *y = a->y[0], *mean = a->y[1], *rstd = a->y[2];
     const float *x = a->x[0], *w = a->x[1], *b = a->x[2];
     int64_t R = rn_rows(a->xs[0]), C = rn_cols(a->xs[0]);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (rn_worth(R * C))
     for (int64_t r = 0; r < R; r++)
         layernorm_row(y + r * C, mean + r, rstd + r, x + r * C, w, b, C, a->attrs.f[0]);
 }
@@ -65,14 +65,14 @@ static void bwd(const struct rn_args *a)
     const float *dy = a->dy[0], *x = a->x[0], *w = a->x[1], *mean = a->y[1], *rstd = a->y[2];
     float *dx = a->dx[0], *dw = a->scratch, *db = dw + parts * C;
     if (dx) {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (rn_worth(R * C))
         for (int64_t r = 0; r < R; r++)
             layernorm_row_bwd(dx + r * C, dy + r * C, x + r * C, w, mean[r], rstd[r], C,
                               a->acc & 1);
     }
     if (!a->dx[1] && !a->dx[2])
         return;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (rn_worth(R * C))
     for (int64_t p = 0; p < parts; p++)
         weight_part(dw + p * C, db + p * C, a, rn_part_start(p, parts, R),
                     rn_part_start(p + 1, parts, R), C);

@@ -10,10 +10,12 @@ static float coef_of(const struct rn_args *a, int i)
 
 static void lincomb(float *y, const float *a, float ca, const float *b, float cb, int64_t n)
 {
-#pragma omp parallel for schedule(static)
-    for (int64_t c = 0; c < rn_chunks(n); c++)
+#pragma omp parallel for schedule(static) if (n > RN_CHUNK)
+    for (int64_t c = 0; c < rn_chunks(n); c++) {
+#pragma omp simd
         for (int64_t i = c * RN_CHUNK; i < rn_chunk_end(c, n); i++)
             y[i] = ca * a[i] + cb * b[i];
+    }
 }
 
 static void fwd(const struct rn_args *a)
@@ -23,21 +25,18 @@ static void fwd(const struct rn_args *a)
 
 static void add_scaled(float *dx, const float *dy, float k, int64_t n, bool add)
 {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (n > RN_CHUNK)
     for (int64_t c = 0; c < rn_chunks(n); c++) {
         int64_t lo = c * RN_CHUNK, hi = rn_chunk_end(c, n);
-        if (add)
-            for (int64_t i = lo; i < hi; i++)
-                dx[i] += k * dy[i];
-        else
-            for (int64_t i = lo; i < hi; i++)
-                dx[i] = k * dy[i];
+#pragma omp simd
+        for (int64_t i = lo; i < hi; i++)
+            dx[i] = add ? dx[i] + k * dy[i] : k * dy[i];
     }
 }
 
 static double dot(const float *a, const float *b, double *part, int64_t n)
 {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (n > RN_CHUNK)
     for (int64_t c = 0; c < rn_chunks(n); c++) {
         double s = 0;
 #pragma omp simd reduction(+ : s)

@@ -15,7 +15,7 @@ static struct sizes sizes_of(const struct rn_args *a)
 
 static void fill_bias(float *y, const float *bias, int64_t R, int64_t N)
 {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (rn_worth(R * N))
     for (int64_t r = 0; r < R; r++)
         memcpy(y + r * N, bias, (size_t)N * sizeof *y);
 }
@@ -32,7 +32,7 @@ static void fwd(const struct rn_args *a)
 static void bias_bwd(float *db, const float *dy, float *part, int64_t R, int64_t N, bool add)
 {
     int64_t parts = rn_parts(R);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (rn_worth(R * N))
     for (int64_t p = 0; p < parts; p++) {
         float *sum = part + p * N;
         memset(sum, 0, (size_t)N * sizeof *sum);

@@ -59,7 +59,7 @@ static struct muon muon_of(const struct rn_args *a)
 static void take_momentum(const struct muon *m)
 {
     int64_t n = m->N * m->K;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (n > RN_CHUNK)
     for (int64_t c = 0; c < rn_chunks(n); c++)
         for (int64_t i = c * RN_CHUNK; i < rn_chunk_end(c, n); i++) {
             float g = m->g[i] * m->coef;
@@ -72,7 +72,7 @@ static void take_momentum(const struct muon *m)
 /* Fills m->row with the squared length of each row of X; returns their sum. */
 static double row_squares(const struct muon *m)
 {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (rn_worth(m->N * m->K))
     for (int64_t r = 0; r < m->N; r++)
         m->row[r] = rn_sum_squares(m->X + r * m->K, m->K);
     double sum = 0;
@@ -84,7 +84,7 @@ static double row_squares(const struct muon *m)
 /* X[r] *= k * (mul ? mul[r] : 1) */
 static void scale_rows(const struct muon *m, float k, const float *mul)
 {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (rn_worth(m->N * m->K))
     for (int64_t r = 0; r < m->N; r++) {
         float f = mul ? k * mul[r] : k;
         for (int64_t c = 0; c < m->K; c++)
@@ -124,7 +124,7 @@ static void update_2025(struct muon *m)
     int64_t n = m->N * m->K;
     scale_rows(m, (float)(1.0 / (sqrt(row_squares(m)) + 1e-7)), NULL);
     polynomials(m, newton_schulz);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (n > RN_CHUNK)
     for (int64_t c = 0; c < rn_chunks(n); c++)
         for (int64_t i = c * RN_CHUNK; i < rn_chunk_end(c, n); i++)
             m->w[i] -= m->lr * m->X[i];
@@ -135,7 +135,7 @@ enum { STRIPE = 64 };
 /* mean[c] = mean over rows of X[r][c]^2, a stripe of columns a piece. */
 static void column_means(const struct muon *m)
 {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (rn_worth(m->N * m->K))
     for (int64_t at = 0; at < m->K; at += STRIPE) {
         int64_t n = rn_min(STRIPE, m->K - at);
         float sum[STRIPE] = {0};
@@ -177,7 +177,7 @@ static void even_variance(const struct muon *m)
         scale_rows(m, k, m->mul);
         return;
     }
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (rn_worth(m->N * m->K))
     for (int64_t r = 0; r < m->N; r++)
         for (int64_t c = 0; c < m->K; c++)
             m->X[r * m->K + c] *= k * m->mul[c];
@@ -186,7 +186,7 @@ static void even_variance(const struct muon *m)
 static void cautious_update(const struct muon *m)
 {
     int64_t n = m->N * m->K;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (n > RN_CHUNK)
     for (int64_t c = 0; c < rn_chunks(n); c++)
         for (int64_t i = c * RN_CHUNK; i < rn_chunk_end(c, n); i++) {
             float w = m->w[i], x = m->X[i];

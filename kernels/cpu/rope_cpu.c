@@ -4,6 +4,7 @@
 static void rotate(float *y, const float *x, const float *cossin, int64_t D, float sign, bool add)
 {
     int64_t half = D / 2;
+#pragma omp simd
     for (int64_t i = 0; i < half; i++) {
         float c = cossin[i], s = sign * cossin[half + i];
         float y1 = x[i] * c + x[half + i] * s, y2 = x[half + i] * c - x[i] * s;
@@ -17,7 +18,7 @@ static void rope(float *y, const float *x, const struct rn_args *a, float sign, 
     const int32_t *pos = a->x[2];
     const float *cossin = a->x[1];
     int64_t R = a->xs[0].d[0] * a->xs[0].d[1], H = a->xs[0].d[2], D = a->xs[0].d[3];
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (rn_worth(R * H * D))
     for (int64_t r = 0; r < R; r++) {
         RN_ASSERT(pos[r] >= 0 && pos[r] < a->xs[1].d[0]);
         for (int64_t h = 0; h < H; h++)

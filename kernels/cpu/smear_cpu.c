@@ -25,7 +25,7 @@ static void fwd(const struct rn_args *a)
 {
     struct smear s = smear_of(a);
     float *y = a->y[0], *gate = a->y[1];
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (rn_worth(s.R * s.C))
     for (int64_t r = 0; r < s.R; r++) {
         const float *x = s.x + r * s.C;
         if (r % s.T == 0) {
@@ -43,7 +43,7 @@ static void fwd(const struct rn_args *a)
 /* dz of row r: the gradient before the sigmoid; dot[r] = dy_t . x_{t-1}. Row 0 has gate 0. */
 static void gate_grads(float *dz, float *dot, const struct smear *s)
 {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (rn_worth(s->R * s->C))
     for (int64_t r = 0; r < s->R; r++) {
         bool first = r % s->T == 0;
         dot[r] = first ? 0 : rn_dot(s->dy + r * s->C, s->x + (r - 1) * s->C, s->C);
@@ -53,7 +53,7 @@ static void gate_grads(float *dz, float *dot, const struct smear *s)
 
 static void x_grads(float *dx, const float *dz, const struct smear *s, bool add)
 {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (rn_worth(s->R * s->C))
     for (int64_t r = 0; r < s->R; r++) {
         const float *dy = s->dy + r * s->C;
         float *to = dx + r * s->C;

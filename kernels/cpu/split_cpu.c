@@ -6,7 +6,7 @@ static void fwd(const struct rn_args *a)
 {
     int64_t R = rn_rows(a->ys[0]), C = rn_cols(a->ys[0]);
     const float *x = a->x[0];
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (rn_worth(3 * R * C))
     for (int64_t r = 0; r < R; r++)
         for (int64_t i = 0; i < 3; i++)
             memcpy((float *)a->y[i] + r * C, x + (3 * r + i) * C, (size_t)C * sizeof *x);
@@ -28,7 +28,7 @@ static void bwd(const struct rn_args *a)
 {
     int64_t R = rn_rows(a->ys[0]), C = rn_cols(a->ys[0]);
     float *dx = a->dx[0];
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (rn_worth(3 * R * C))
     for (int64_t r = 0; r < R; r++)
         for (int64_t i = 0; i < 3; i++) {
             const float *dy = a->dy[i];

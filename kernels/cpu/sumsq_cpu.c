@@ -7,7 +7,7 @@ static void fwd(const struct rn_args *a)
     float *y = a->y[0];
     double *part = a->scratch, sum = before ? (double)*before : 0;
     int64_t n = rn_elems(a->xs[0]);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (n > RN_CHUNK)
     for (int64_t c = 0; c < rn_chunks(n); c++)
         part[c] = rn_sum_squares(x + c * RN_CHUNK, rn_chunk_end(c, n) - c * RN_CHUNK);
     for (int64_t c = 0; c < rn_chunks(n); c++)

@@ -29,7 +29,7 @@ static void fwd(const struct rn_args *a)
 {
     struct ve s = ve_of(a);
     float *y = a->y[0], *gate = a->y[1];
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (rn_worth(s.R * s.K * s.D))
     for (int64_t r = 0; r < s.R; r++)
         for (int64_t k = 0; k < s.K; k++) {
             int64_t at = (r * s.K + k) * s.D;
@@ -43,7 +43,7 @@ static void fwd(const struct rn_args *a)
 /* dz(R,K): the gradients before the sigmoid. */
 static void gate_grads(float *dz, const struct ve *s)
 {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (rn_worth(s->R * s->K * s->D))
     for (int64_t i = 0; i < s->R * s->K; i++) {
         float g = s->gate[i];
         dz[i] = s->f * rn_dot(s->dy + i * s->D, s->ve + i * s->D, s->D) * g * (1.0f - g);
@@ -53,7 +53,7 @@ static void gate_grads(float *dz, const struct ve *s)
 /* dv = dy, and dve = f * gate * dy; one function, one k. */
 static void head_grads(float *to, const struct ve *s, bool gated, bool add)
 {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (rn_worth(s->R * s->K * s->D))
     for (int64_t i = 0; i < s->R * s->K; i++) {
         float k = gated ? s->f * s->gate[i] : 1.0f;
         for (int64_t d = i * s->D; d < (i + 1) * s->D; d++)
@@ -63,7 +63,7 @@ static void head_grads(float *to, const struct ve *s, bool gated, bool add)
 
 static void xn_grads(float *dxn, const float *dz, const struct ve *s, bool add)
 {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (rn_worth(s->R * s->C))
     for (int64_t r = 0; r < s->R; r++) {
         float *to = dxn + r * s->C;
         if (!add)

@@ -8,12 +8,11 @@
 
 static char *printed(const struct rn_err *err)
 {
-    char *text = NULL;
-    size_t n;
-    FILE *out = open_memstream(&text, &n);
+    char text[4096] = "";
+    FILE *out = fmemopen(text, sizeof text, "w");
     rn_err_print(err, out);
     fclose(out);
-    return text;
+    return strdup(text);
 }
 
 static int fails(struct rn_err *err)
@@ -105,6 +104,33 @@ Test(err, prints_source_line_caret_and_hint)
     free(bare);
     free(hinted);
     free(past);
+}
+
+Test(err, of_a_long_line_the_part_around_the_caret)
+{
+    char path[] = "/tmp/runnel-err-XXXXXX", long_line[5000];
+    int fd = mkstemp(path);
+    memset(long_line, 'a', sizeof long_line);
+    long_line[999] = 'X';
+    cr_assert(write(fd, long_line, sizeof long_line) == sizeof long_line);
+    close(fd);
+    struct rn_err err = {0};
+    rn_fail(&err, RN_ECONFIG, (struct rn_place){path, 1, 1000}, "wrong");
+    char *text = printed(&err), *second = strchr(text, '\n') + 1, *third = strchr(second, '\n') + 1;
+    cr_assert_lt(third - second, 200);
+    cr_assert_eq(second[strcspn(third, "^")], 'X', "the caret points at it:\n%s", text);
+    unlink(path);
+    free(text);
+}
+
+Test(err, control_characters_do_not_reach_the_terminal)
+{
+    struct rn_err err = {0};
+    rn_fail(&err, RN_EUSAGE, RN_NOWHERE, "unknown \x1b[31m key\n");
+    rn_hint(&err, "a\tb");
+    char *text = printed(&err);
+    cr_assert_str_eq(text, "usage: unknown ?[31m key?\n  a?b\n");
+    free(text);
 }
 
 Test(err, prints_without_a_place)

@@ -273,6 +273,14 @@ void poison_planned(struct rn_prog *p)
     fill_nan(p, p->act, p->act_bytes + p->scratch_bytes);
 }
 
+static bool taken_over(const struct rn_prog *p, rn_val v)
+{
+    for (rn_val w = 0; w < p->n_values; w++)
+        if (p->values[w].root == w && p->values[w].over == v)
+            return true;
+    return false;
+}
+
 void run_with_dead_poisoned(struct rn_prog *p)
 {
     struct rn_err err = {0};
@@ -280,7 +288,8 @@ void run_with_dead_poisoned(struct rn_prog *p)
         must(p->dev->be->run(p->dev->ctx, p->plan, (size_t)i, 1, &err), &err);
         for (rn_val v = 0; v < p->n_values; v++) {
             const struct rn_value *value = rn_value_at(p, v);
-            if (value->root == v && rn_role_is_planned(value->role) && value->dies == i)
+            if (value->root == v && rn_role_is_planned(value->role) && value->dies == i &&
+                !taken_over(p, v))
                 fill_nan(p, value->data, rn_value_bytes(value));
         }
     }

@@ -46,7 +46,7 @@ Test(plan, a_lifetime_cut_short_is_seen)
 {
     struct mini m;
     mini_init(&m, 1, 1, 6, true);
-    rn_val x = rn_prog_find(m.prog, "mix");
+    rn_val x = rn_prog_find(m.prog, "rmsnorm"); /* x0 */
     rn_value_at(m.prog, x)->dies = rn_value_at(m.prog, x)->born;
     run_with_dead_poisoned(m.prog);
     cr_assert(isnan(loss_of(&m)));
@@ -68,7 +68,7 @@ Test(plan, values_that_live_together_lie_apart)
     struct mini m;
     mini_init(&m, 1, 2, 20, true);
     const struct rn_prog *p = m.prog;
-    int pairs = 0;
+    int pairs = 0, handovers = 0;
     for (rn_val i = 0; i < p->n_values; i++)
         for (rn_val j = i + 1; j < p->n_values; j++) {
             const struct rn_value *a = rn_value_at(p, i), *b = rn_value_at(p, j);
@@ -76,12 +76,17 @@ Test(plan, values_that_live_together_lie_apart)
                 !rn_role_is_planned(b->role) || !live_together(a, b))
                 continue;
             pairs++;
-            cr_expect(!overlap(a, b), "%s and %s", a->name, b->name);
+            bool handed_on =
+                (a->dies == b->born && b->over == i) || (b->dies == a->born && a->over == j);
+            cr_expect(handed_on || !overlap(a, b), "%s and %s", a->name, b->name);
+            handovers += handed_on;
         }
     cr_assert_gt(pairs, 500);
+    cr_assert_gt(handovers, 5);
     mini_release(&m);
 }
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* they need address space */
 Test(plan, too_much_memory_is_an_error_that_says_how_much)
 {
     struct rn_err err = {0};
@@ -99,6 +104,7 @@ Test(plan, too_much_memory_is_an_error_that_says_how_much)
     rn_params_free(ps);
     rn_device_close(dev);
 }
+#endif
 
 /* --- determinism --- */
 

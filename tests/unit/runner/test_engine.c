@@ -313,3 +313,80 @@ Test(engine, second_runner_on_the_same_run_is_told_who_has_it)
     waitpid(pid, NULL, 0);
     runs_ok(); /* the lock went with its process */
 }
+
+/* --- checkpoints, pins and tags --- */
+
+static int lines_in(const char *path)
+{
+    char *text;
+    int lines = 0;
+    if (rn_file_read(path, 1 << 20, &text, NULL, NULL) != RN_OK)
+        return -1;
+    for (char *p = text; (p = strchr(p, '\n')); p++)
+        lines++;
+    free(text);
+    return lines;
+}
+
+Test(engine, numbers_follow_a_training_that_goes_on_under_another_tag)
+{
+    fake_stop_at = 7;
+    cr_expect_eq(fake_run(&f), RN_ESTOPPED);
+    fake_stop_at = -1;
+    rn_signals_reset();
+    f.p.tag = "fake-2";
+    f.cfg[SFT].seed = 8; /* why the tag changed; base is the same work */
+    fake_rekey(&f);
+    runs_ok();
+    cr_expect_eq(lines_in(fake_path(&f, "fake-2/metrics/base.jsonl")), 12);
+}
+
+Test(engine, resume_from_runs_a_finished_stage_again_from_there)
+{
+    runs_ok();
+    f.how.only = "base";
+    f.how.resume_from = "step_000005";
+    runs_ok();
+    ran(1, 2, 1);
+    f.how.only = NULL;
+    cr_expect_eq(fake_run(&f), RN_EUSAGE, "everything is up to date: which stage is meant?");
+    cr_expect(strstr(f.err.hint, "--from"), "%s", f.err.hint);
+}
+
+static int pin_fingerprint(const struct rn_job *job, const void *cfg, json_t *into,
+                           struct rn_err *err)
+{
+    (void)cfg;
+    (void)err;
+    if (rn_exists(job->lock_path))
+        json_object_set_new(into, "pin", json_string("abc"));
+    return RN_OK;
+}
+static int (*plain_run)(struct rn_job *, const void *, struct rn_err *);
+static int pin_run(struct rn_job *job, const void *cfg, struct rn_err *err)
+{
+    RN_TRY(rn_file_write(job->lock_path, "abc\n", 4, err));
+    return plain_run(job, cfg, err);
+}
+
+Test(engine, pins_made_by_the_first_run_do_not_make_the_second_run_again)
+{
+    struct rn_stage pinning = *f.stages[DATA].stage;
+    plain_run = pinning.run;
+    pinning.run = pin_run;
+    pinning.fingerprint = pin_fingerprint;
+    f.stages[DATA].stage = &pinning;
+    runs_ok();
+    cr_expect(rn_exists(fake_path(&f, "fake-1/pins.lock")), "the run keeps its copy");
+    runs_ok();
+    ran(1, 1, 1);
+}
+
+Test(engine, later_stages_are_not_even_looked_at)
+{
+    f.cfg[SFT].in.first = 3; /* would be an error: a model is no list */
+    f.cfg[SFT].in.end = 4;
+    f.how.until = "base";
+    runs_ok();
+    ran(1, 1, 0);
+}
