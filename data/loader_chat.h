@@ -3,10 +3,10 @@
  *     struct rn_chat_form f = {.kind = RN_CHAT_ROWS, .B = 4, .T = 1024};
  *     RN_TRY(rn_loader_chat(&l, mixture, tokenizer, &f, err));         then as data/loader.h says
  *
- *     RN_CHAT_STREAM  mid-training of 2025: conversations end to end, windows of B*T+1 ids whose last
- *                     is discarded; every id is a target
- *     RN_CHAT_ROWS    SFT of 2025: one conversation a row, filled up with assistant_end; targets are
- *                     what the mask trains
+ *     RN_CHAT_STREAM  mid-training of 2025: conversations end to end, windows of B*T+1 ids whose
+ *                     last is discarded; every id is a target
+ *     RN_CHAT_ROWS    SFT of 2025: one conversation a row, filled up with assistant_end; targets
+ *                     are what the mask trains
  *     RN_CHAT_PACK    SFT of 2026: rows of T+1 ids, each filled with the largest conversations that
  *                     fit out of a buffer of 100, the rest with bos; masked likewise
  *
@@ -31,8 +31,8 @@ struct rn_chat_form {
 int rn_loader_chat(struct rn_loader **, const struct rn_mixture *, const struct rn_tokenizer *,
                    const struct rn_chat_form *, struct rn_err *);
 
-/* Batches of one pass over the mixture, rounded up: what 'one epoch' as horizon means. ROWS: counted;
- * otherwise every conversation is rendered once. */
+/* Batches of one pass over the mixture, rounded up: what 'one epoch' as horizon means. ROWS:
+ * counted; otherwise every conversation is rendered once. */
 int rn_loader_chat_batches(const struct rn_mixture *, const struct rn_tokenizer *,
                            const struct rn_chat_form *, int64_t *batches, struct rn_err *);
 

@@ -18,8 +18,8 @@ enum { RN_MIXTURE_ROWS_MAX = 1 << 30 };
 struct rn_mixture;
 struct rn_mixture *rn_mixture_new(void);
 void rn_mixture_free(struct rn_mixture *); /* takes NULL; frees the tasks */
-/* The first `rows` rows of the task (-1: all), `epochs` times. The task is the mixture's from now on,
- * also after an error. RN_ECONFIG for no row at all or too many. */
+/* The first `rows` rows of the task (-1: all), `epochs` times. The task is the mixture's from now
+ * on, also after an error. RN_ECONFIG for no row at all or too many. */
 int rn_mixture_add(struct rn_mixture *, struct rn_task *, int64_t rows, int64_t epochs,
                    struct rn_err *);
 void rn_mixture_close(struct rn_mixture *); /* draws the order; nothing may be added after it */

@@ -10,13 +10,13 @@
  *     }
  *     rn_core_rows_free(r);
  *
- * Rows are shuffled by CPython's Random(1337), then cut to max_items. Item i's examples are drawn by
- * Random(1234 + i) from the other items of the cut list, so a cut changes them.
+ * Rows are shuffled by CPython's Random(1337), then cut to max_items. Item i's examples are drawn
+ * by Random(1234 + i) from the other items of the cut list, so a cut changes them.
  *
- *     type                row                                          judged
- *     multiple_choice     {query, choices, gold}                       each choice, behind the query
- *     schema              {context_options, continuation, gold}        the continuation, behind each
- *     language_modeling   {context, continuation}                      the continuation, word for word */
+ *     type               row                                      judged
+ *     multiple_choice    {query, choices, gold}                   each choice, behind the query
+ *     schema             {context_options, continuation, gold}    the continuation, behind each
+ *     language_modeling  {context, continuation}                  the continuation, token by token */
 #ifndef RN_CORE_ROWS_H
 #define RN_CORE_ROWS_H
 

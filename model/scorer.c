@@ -8,7 +8,7 @@
 enum {
     BUCKET_MIN = 16, /* short answers would waste three quarters of 64 */
     BUCKET_MAX = 1 << 20,
-    BATCH_TOKENS = 4096,     /* scored at once, where the logits allow */
+    BATCH_TOKENS = 2048,     /* scored at once, where the logits allow */
     LOGITS_FLOATS = 1 << 27, /* 512 MiB of them */
 };
 
@@ -230,7 +230,7 @@ int rn_scorer_model(struct rn_scorer **out, struct rn_model *model, struct rn_er
     const struct rn_model_cfg *c = rn_model_config(model);
     struct model_scorer *m = rn_new(struct model_scorer);
     m->model = model;
-    /* GPT-2's positions are learnt, so it can read no more than it has; the others compute theirs. */
+    /* GPT-2's positions are learnt: it reads no more than it has. The others compute theirs. */
     int64_t max_len = strcmp(c->arch, "gpt2") == 0 ? c->sequence_len : 0;
     *out = rn_scorer_new(&model_kind, m, c->vocab_padded, max_len);
     return RN_OK;

@@ -1,6 +1,6 @@
 /* model/span.h - the part of a prompt that an evaluation judges, and how it is judged.
  *
- *     struct rn_span s[4] = {0};                        a prompt each: ids, and [start, end) of them
+ *     struct rn_span s[4] = {0};                        a prompt each: ids, [start, end) of them
  *     rn_spans_common_prefix(s, 4);                     start: where the choices part ways
  *     RN_TRY(rn_spans_score(scorer, s, 4, err));
  *     int best = rn_spans_lowest(s, 4);

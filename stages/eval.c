@@ -107,38 +107,57 @@ static int open_val(struct eval *e, struct rn_tokens **out, struct rn_err *err)
     return rc;
 }
 
-static int measure_bpb(struct eval *e, struct rn_tokens *val, struct rn_bpb *sum,
-                       struct rn_err *err)
+/* Numbers of other packers or other counts of bytes are not comparable: both are noted beside it. */
+struct bpb_rules {
+    bool decoded; /* bytes as nanochat counted them until July 2026 */
+    bool bestfit; /* rows of BOS best fit instead of the flat stream */
+};
+
+static struct bpb_rules rules_of(const struct rn_model_cfg *m)
 {
-    const struct rn_model_cfg *m = rn_model_config(e->model);
-    int64_t T = m->sequence_len, B = BPB_BATCH_TOKENS > T ? BPB_BATCH_TOKENS / T : 1;
+    return (struct bpb_rules){.decoded = strcmp(m->arch, "nanochat-2025") == 0,
+                              .bestfit = strcmp(m->arch, "nanochat-2026") == 0};
+}
+
+static void note_rules(struct eval *e, struct bpb_rules rules)
+{
+    json_object_set_new(e->own, "bpb_bytes", json_string(rules.decoded ? "decoded" : "raw"));
+    json_object_set_new(e->own, "bpb_loader", json_string(rules.bestfit ? "bestfit" : "stream"));
+}
+
+static int measure_bpb(struct eval *e, struct rn_tokens *val, struct bpb_rules rules,
+                       struct rn_bpb *sum, struct rn_err *err)
+{
+    int64_t T = rn_model_config(e->model)->sequence_len;
+    int64_t B = BPB_BATCH_TOKENS > T ? BPB_BATCH_TOKENS / T : 1;
     int64_t tokens = rn_tokens_count(val), wanted = e->cfg->bpb_tokens;
     int64_t batches = (tokens < wanted ? tokens : wanted) / (B * T + 1);
     int32_t vocab = rn_tokenizer_vocab_size(e->tokenizer);
-    int32_t *bytes = rn_xalloc((size_t)vocab * sizeof *bytes);
-    rn_tokenizer_byte_counts(e->tokenizer, strcmp(m->arch, "nanochat-2025") == 0, bytes);
     struct rn_loader *loader;
-    int rc = strcmp(m->arch, "nanochat-2026") == 0 ? rn_loader_bestfit(&loader, val, B, T, err)
-                                                   : rn_loader_stream(&loader, val, B, T, err);
-    if (rc == RN_OK) {
-        rc =
-            rn_eval_bpb(e->scorer, loader, B, T, batches > 0 ? batches : 1, bytes, vocab, sum, err);
-        rn_loader_free(loader);
-    }
+    RN_TRY(rules.bestfit ? rn_loader_bestfit(&loader, val, B, T, err)
+                         : rn_loader_stream(&loader, val, B, T, err));
+    int32_t *bytes = rn_xalloc((size_t)vocab * sizeof *bytes);
+    rn_tokenizer_byte_counts(e->tokenizer, rules.decoded, bytes);
+    batches = batches > 0 ? batches : 1;
+    int rc = rn_eval_bpb(e->scorer, loader, B, T, batches, bytes, vocab, sum, err);
     free(bytes);
+    rn_loader_free(loader);
     return rc;
 }
 
 static int run_bpb(struct eval *e, struct rn_err *err)
 {
+    struct bpb_rules rules = rules_of(rn_model_config(e->model));
     struct rn_tokens *val;
     struct rn_bpb sum;
     RN_TRY(open_val(e, &val, err));
-    int rc = measure_bpb(e, val, &sum, err);
+    int rc = measure_bpb(e, val, rules, &sum, err);
     rn_tokens_free(val);
-    if (rc == RN_OK)
-        record(e, "bpb", rn_bpb_value(&sum));
-    return rc;
+    if (rc != RN_OK)
+        return rc;
+    record(e, "bpb", rn_bpb_value(&sum));
+    note_rules(e, rules);
+    return RN_OK;
 }
 
 /* --- CORE --- */
@@ -246,14 +265,14 @@ static int run_choices(struct eval *e, struct rn_err *err)
 
 struct answer {
     const struct eval *e;
-    int32_t stop;
+    int32_t stop[2];
     struct rn_str text;
 };
 
 static int add_token(void *ctx, int32_t id)
 {
     struct answer *a = ctx;
-    if (id == a->stop)
+    if (id == a->stop[0] || id == a->stop[1])
         return 1;
     return rn_tokenizer_decode(a->e->tokenizer, &id, 1, &a->text, NULL);
 }
@@ -268,8 +287,8 @@ static int answer_one(struct eval *e, const char *question, const char *right, s
     rn_conversation_say(&chat, question, strlen(question));
     rn_conversation_prompt(&chat, &special, e->tokenizer, &prompt);
     rn_conversation_release(&chat);
-    struct answer a = {.e = e, .stop = special.assistant_end};
-    struct rn_sampling how = {.max_tokens = SAMPLE_TOKENS, .stop = &a.stop, .n_stop = 1};
+    struct answer a = {.e = e, .stop = {special.assistant_end, special.bos}};
+    struct rn_sampling how = {.max_tokens = SAMPLE_TOKENS, .stop = a.stop, .n_stop = 2};
     int rc = rn_generator_new(&g, e->model, (int64_t)prompt.n + SAMPLE_TOKENS, err);
     if (rc == RN_OK) {
         rc = rn_generate(g, prompt.p, prompt.n, &how, add_token, &a, err);
@@ -290,7 +309,7 @@ static int answer_questions(struct eval *e, const struct rn_ref *ref, struct rn_
     size_t all = rn_choices_count(c), n = all < SAMPLES ? all : SAMPLES;
     int rc = RN_OK;
     for (size_t i = 0; i < n && rc == RN_OK; i++) {
-        size_t at = i * (all / n);
+        size_t at = i * (all / n) + i % (all / n); /* of different kinds, where they take turns */
         rc = answer_one(e, rn_choices_query(c, at), rn_choices_answer(c, at), err);
     }
     rn_choices_free(c);
