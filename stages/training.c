@@ -31,7 +31,7 @@ struct training {
     int32_t *x, *y; /* (micro_steps, B, T) */
     double peak_flops;
     /* The part of the state that a checkpoint carries besides weights, moments and loader. */
-    double best_bpb, total_time_s, skipped_targets;
+    double best_bpb, total_time_s;
     int64_t best_step; /* -1: none yet */
     double last_save_s;
 };
