@@ -45,12 +45,6 @@ struct rn_host {
         RN_PRINTF(4, 5);
 };
 
-struct rn_device_stats {
-    size_t bytes_now, bytes_max; /* device memory handed out by alloc */
-    int threads;                 /* CPU threads; 0 elsewhere */
-    char model[64];              /* of the device or the instruction set in use */
-};
-
 struct rn_backend {
     uint32_t abi, size_bytes;
     const char *ops_digest;

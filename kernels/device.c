@@ -132,6 +132,11 @@ void rn_device_close(struct rn_device *d)
     free(d);
 }
 
+void rn_device_stats(const struct rn_device *d, struct rn_device_stats *out)
+{
+    d->be->stats(d->ctx, out);
+}
+
 const char *rn_device_name(const struct rn_device *d)
 {
     return d->name;

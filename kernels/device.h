@@ -14,11 +14,20 @@
 #include "err.h"
 #include "log.h"
 
+#include <stddef.h>
+
 struct rn_device;
 /* threads 0: as many as the processor has. */
 int rn_device_open(struct rn_device **, const char *name, int threads, const struct rn_log *,
                    struct rn_err *);
 void rn_device_close(struct rn_device *); /* takes NULL */
 const char *rn_device_name(const struct rn_device *);
+
+struct rn_device_stats {
+    size_t bytes_now, bytes_max; /* device memory in use, and its maximum since open */
+    int threads;                 /* CPU threads; 0 elsewhere */
+    char model[64];              /* of the device, or the CPU's instruction set in use */
+};
+void rn_device_stats(const struct rn_device *, struct rn_device_stats *);
 
 #endif

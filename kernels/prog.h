@@ -1,10 +1,13 @@
 /* kernels/prog.h - a training step as a flat list of ops: build, differentiate, plan, replay.
  *
- *     struct rn_prog *p = rn_prog_new(params);            weights live in params, shared by programs
- *     rn_val loss = build(p, cfg, B, T);                  model/<arch>.c; errors stick until plan
- *     rn_prog_backward(p, loss);                          appends backward ops; still only a list
- *     RN_TRY(rn_prog_plan(p, err));                       lifetimes, offsets, pointers; allocates, once
- *     for (;;) { rn_prog_put(p, x, host); RN_TRY(rn_prog_run(p, err)); }   allocates nothing
+ *     struct rn_prog *p = rn_prog_new(params);    weights live in params, shared by programs
+ *     rn_val loss = build(p, cfg, B, T);          model/<arch>.c; errors stick until plan
+ *     rn_prog_backward(p, loss);                  appends backward ops; still only a list
+ *     RN_TRY(rn_prog_plan(p, err));               lifetimes, offsets, pointers; allocates, once
+ *     for (;;) {
+ *         rn_prog_put(p, x, host, err);
+ *         RN_TRY(rn_prog_run(p, err));            allocates nothing
+ *     }
  *
  * After plan no shape and no address changes: that is what lets CUDA capture one graph and replay
  * it. What changes from step to step (tokens, positions, learning rates, loss scale) goes through
@@ -42,7 +45,7 @@ enum rn_role {
     RN_GRAD,   /* gradient of an ACT; planned with the ACTs */
     RN_PARAM,  /* a weight, in the params store */
     RN_DPARAM, /* its gradient, in the params store; backward always adds to it */
-    RN_STATE,  /* owned by the program, zero at plan, kept between runs (KV cache, optimizer moments) */
+    RN_STATE,  /* the program's own, zero at plan, kept between runs (KV cache, moments) */
     RN_OUTPUT, /* an ACT pinned for the host to read after a run */
 };
 
@@ -80,13 +83,14 @@ void rn_prog_free(struct rn_prog *);             /* takes NULL */
 rn_val rn_prog_input(struct rn_prog *, const char *name, enum rn_dtype, struct rn_shape);
 rn_val rn_prog_const(struct rn_prog *, const char *name, enum rn_dtype, struct rn_shape,
                      const void *host); /* host is copied */
-rn_val rn_prog_weight(struct rn_prog *, const char *name); /* in params; the same name twice is tied */
-rn_val rn_prog_weight_grad(struct rn_prog *, const char *name); /* RN_DPARAM, for optimizer ops */
+/* A weight of params (the same name twice is one value), and its gradient for optimizer ops. */
+rn_val rn_prog_weight(struct rn_prog *, const char *name);
+rn_val rn_prog_weight_grad(struct rn_prog *, const char *name);
 rn_val rn_prog_state(struct rn_prog *, const char *name, enum rn_dtype, struct rn_shape);
 
-/* Appends an op of ops.def. x: nx operands, RN_NONE where optional. Returns its first output; the
- * others follow as rn_prog_out(p, first, 1), (.., 2). Bad shapes stick and are reported by plan with
- * the op's name and shapes. */
+/* Appends an op of ops.def. x: nx operands, RN_NONE where optional. Returns its first output (or
+ * RN_NONE: it has none); the others follow as rn_prog_out(p, first, 1), (.., 2). Bad shapes stick
+ * and are reported by plan with the op's name and shapes. */
 rn_val rn_prog_op(struct rn_prog *, int kind, const char *name, const rn_val *x, int nx,
                   struct rn_attrs);
 rn_val rn_prog_out(const struct rn_prog *, rn_val first, int i);
@@ -94,8 +98,8 @@ void rn_prog_pin(struct rn_prog *, rn_val); /* ACT -> OUTPUT */
 
 /* Appends the backward ops of `loss` (a one-element value whose gradient is 1). */
 void rn_prog_backward(struct rn_prog *, rn_val loss);
-/* Sets lifetimes and offsets, allocates, fills constants. rn_prog_plan_no_reuse gives every
- * value its own memory (tests compare both). RN_ECONFIG: a shape; RN_ENOMEM: says how many bytes. */
+/* Sets lifetimes and offsets, allocates, fills constants. rn_prog_plan_no_reuse gives every value
+ * its own memory (tests compare both). RN_ECONFIG: a shape; RN_ENOMEM: says how many bytes. */
 int rn_prog_plan(struct rn_prog *, struct rn_err *);
 int rn_prog_plan_no_reuse(struct rn_prog *, struct rn_err *);
 
@@ -104,17 +108,19 @@ int rn_prog_plan_no_reuse(struct rn_prog *, struct rn_err *);
 int rn_prog_run(struct rn_prog *, struct rn_err *);
 rn_val rn_prog_find(const struct rn_prog *, const char *name); /* by name; RN_NONE */
 struct rn_shape rn_prog_shape(const struct rn_prog *, rn_val);
-/* Whole values to and from the host. */
+/* Whole values to and from the host. What is got must be pinned (or input, constant, state): the
+ * memory of others has been reused. */
 int rn_prog_put(struct rn_prog *, rn_val, const void *host, struct rn_err *);
 int rn_prog_get(struct rn_prog *, rn_val, void *host, struct rn_err *);
-rn_val rn_prog_grad(const struct rn_prog *, rn_val); /* its gradient value after backward; RN_NONE */
+/* The gradient of a value, after backward; RN_NONE if it has none. */
+rn_val rn_prog_grad(const struct rn_prog *, rn_val);
 
 /* Walk over RN_STATE values (checkpoints of optimizer moments): i from 0 until RN_NONE. */
 rn_val rn_prog_state_at(const struct rn_prog *, size_t i);
 const char *rn_prog_name(const struct rn_prog *, rn_val);
 
-double rn_prog_flops(const struct rn_prog *);      /* of one run, from the ops' tables */
-size_t rn_prog_bytes(const struct rn_prog *);      /* planned memory without weights */
+double rn_prog_flops(const struct rn_prog *);         /* of one run, from the ops' tables */
+size_t rn_prog_bytes(const struct rn_prog *);         /* planned memory without weights */
 void rn_prog_explain(const struct rn_prog *, FILE *); /* op, name, shapes, bytes, flops, offset */
 
 /* Ops, in ops.def order: RN_OP_LINEAR, RN_OP_ADAMW, ... */

@@ -74,7 +74,6 @@ struct rn_arch {
     /* How it is trained: */
     const struct rn_group *groups;
     double clip;             /* 0: none */
-    const char *schedule;    /* preset of schedule.h */
     double tokens_per_param; /* default horizon */
     bool horizon_total;      /* counted over all parameters; otherwise over scaling params */
     bool batch_scaling;      /* 2026: batch, lr and decay follow the horizon (scaling.h) */

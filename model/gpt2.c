@@ -144,7 +144,6 @@ const struct rn_arch rn_arch_gpt2 = {
     .vocab_pad = 1,
     .groups = groups,
     .clip = 1,
-    .schedule = "gpt2",
     .tokens_per_param = 20,
     .horizon_total = true,
     .batch_tokens = 524288,

@@ -100,7 +100,8 @@ int rn_model_init_weights(struct rn_model *m, uint64_t seed, struct rn_err *err)
         char name[80];
         snprintf(name, sizeof name, "init/%s", w->name);
         uint64_t stream = rn_stream(seed, name);
-        for (int64_t i = 0; i < n; i++)
+#pragma omp parallel for schedule(static)
+        for (int64_t i = 0; i < n; i++) /* no state: any order gives the same */
             buf[i] = initial(w, stream, i, n);
         rc = rn_params_put(m->params, k, buf, err);
     }

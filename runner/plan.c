@@ -10,6 +10,7 @@
 #include "str.h"
 
 #include <dirent.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -170,6 +171,12 @@ static void job_metrics(struct rn_runner *r, int64_t step, const struct rn_metri
         rn_metrics_add(r->metrics, step, v, n);
 }
 
+static double job_last_metric(struct rn_runner *r, const char *name)
+{
+    json_t *value = r->metrics ? json_object_get(r->metrics->last, name) : NULL;
+    return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
 static int64_t job_metrics_offset(struct rn_runner *r)
 {
     return r->metrics ? rn_metrics_offset(r->metrics) : 0;
@@ -187,9 +194,14 @@ static void job_progress(struct rn_runner *r, double done, double total, const c
         rn_ui_progress(r->ui, r->plan->p->stages[r->stage].name, done, total, unit, text);
 }
 
-static const struct rn_job_ops job_ops = {job_stopping, job_artifact,       job_watched,
-                                          job_metrics,  job_metrics_offset, job_metrics_cut,
-                                          job_progress};
+static const struct rn_job_ops job_ops = {.stopping = job_stopping,
+                                          .artifact = job_artifact,
+                                          .watched = job_watched,
+                                          .metrics = job_metrics,
+                                          .last_metric = job_last_metric,
+                                          .metrics_offset = job_metrics_offset,
+                                          .metrics_cut = job_metrics_cut,
+                                          .progress = job_progress};
 
 struct rn_job rn_plan_job(struct rn_plan *plan, struct rn_runner *r)
 {

@@ -58,15 +58,26 @@ static bool is_headline(const struct rn_pstage *s, const char *name)
     return m && m->name ? m->better != 0 : strchr(name, '.') != NULL;
 }
 
+static bool is_gated(const struct rn_pstage *s, const char *name)
+{
+    for (size_t i = 0; i < s->n_gates; i++)
+        if (strcmp(s->gates[i].metric, name) == 0)
+            return true;
+    return false;
+}
+
+/* What gates look at first, then what else the stage measured, as far as a line goes. */
 static void describe_metrics(struct rn_str *s, const struct rn_pstage *stage, const json_t *metrics)
 {
     const char *name;
     json_t *value;
     int shown = 0;
-    json_object_foreach((json_t *)metrics, name, value) if (is_headline(stage, name) &&
-                                                            json_is_number(value) &&
-                                                            shown++ < HEADLINES)
-        rn_str_printf(s, ", %s %.4g", name, json_number_value(value));
+    for (int gated = 1; gated >= 0; gated--)
+        json_object_foreach((json_t *)metrics, name,
+                            value) if (json_is_number(value) &&
+                                       is_gated(stage, name) == (gated == 1) &&
+                                       (gated || is_headline(stage, name)) && shown++ < HEADLINES)
+            rn_str_printf(s, ", %s %.4g", name, json_number_value(value));
 }
 
 void rn_tell_kept(struct rn_running *r, size_t i)

@@ -60,6 +60,7 @@ struct rn_job {
         const struct rn_artifact *(*artifact)(struct rn_runner *, const struct rn_ref *);
         const struct rn_artifact *(*watched)(struct rn_runner *, const char *name);
         void (*metrics)(struct rn_runner *, int64_t step, const struct rn_metric_value *, size_t n);
+        double (*last_metric)(struct rn_runner *, const char *name);
         int64_t (*metrics_offset)(struct rn_runner *);
         int (*metrics_cut)(struct rn_runner *, int64_t offset, struct rn_err *);
         void (*progress)(struct rn_runner *, double done, double total, const char *unit, const char *text);
@@ -87,6 +88,12 @@ static inline void rn_job_metrics(const struct rn_job *j, int64_t step,
                                   const struct rn_metric_value *v, size_t n)
 {
     j->ops->metrics(j->runner, step, v, n);
+}
+/* The last value written under this name, also by the part of the run before a resume; NaN: none.
+ * Times live here, and not in checkpoints, whose bytes must not depend on a clock. */
+static inline double rn_job_last_metric(const struct rn_job *j, const char *name)
+{
+    return j->ops->last_metric(j->runner, name);
 }
 /* Where the metrics file ends now (flushed and synced); kept in a checkpoint. */
 static inline int64_t rn_job_metrics_offset(const struct rn_job *j)

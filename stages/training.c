@@ -31,7 +31,7 @@ struct training {
     int32_t *x, *y; /* (micro_steps, B, T) */
     double peak_flops;
     /* The part of the state that a checkpoint carries besides weights, moments and loader. */
-    double best_bpb, total_time_s, skipped_targets;
+    double best_bpb, total_time_s;
     int64_t best_step; /* -1: none yet */
     double last_save_s;
 };
@@ -276,10 +276,9 @@ static json_t *state_json(const struct training *t, const struct rn_training_due
     if (due->sample)
         json_array_append_new(pending, json_string("sample"));
     json_t *best = isfinite(t->best_bpb) ? json_real(t->best_bpb) : json_null();
-    return json_pack("{s:I, s:I, s:o, s:o, s:I, s:f, s:I, s:o, s:I, s:I}", "step",
-                     (json_int_t)t->step, "steps", (json_int_t)t->steps, "loader",
-                     rn_loader_state(t->loader), "best_bpb", best, "best_step",
-                     (json_int_t)t->best_step, "total_time_s", t->total_time_s, "metrics_offset",
+    return json_pack("{s:I, s:I, s:o, s:o, s:I, s:I, s:o, s:I, s:I}", "step", (json_int_t)t->step,
+                     "steps", (json_int_t)t->steps, "loader", rn_loader_state(t->loader),
+                     "best_bpb", best, "best_step", (json_int_t)t->best_step, "metrics_offset",
                      (json_int_t)rn_job_metrics_offset(t->job), "pending", pending, "seed",
                      (json_int_t)t->cfg->seed, "device_rows", (json_int_t)t->B);
 }
@@ -352,7 +351,6 @@ static int resume(struct training *t, struct rn_training_due *due, struct rn_err
     t->step = step;
     t->best_bpb = rn_json_real(state, "best_bpb", INFINITY);
     t->best_step = rn_json_int(state, "best_step", -1);
-    t->total_time_s = rn_json_real(state, "total_time_s", 0);
     restore_pending(state, due);
     if (rn_json_int(state, "device_rows", t->B) != t->B)
         rn_log(t->job->log, RN_WARN,
@@ -361,6 +359,8 @@ static int resume(struct training *t, struct rn_training_due *due, struct rn_err
                rn_json_int(state, "device_rows", t->B), t->B);
     if (rc == RN_OK)
         rc = rn_job_metrics_cut(t->job, rn_json_int(state, "metrics_offset", 0), err);
+    double minutes = rn_job_last_metric(t->job, "total_time_min");
+    t->total_time_s = isfinite(minutes) ? minutes * 60 : 0;
     json_decref(state);
     if (rc == RN_OK)
         rn_log(t->job->log, RN_INFO, "resumed at step %" PRId64 " of %" PRId64, step, t->steps);

@@ -3,12 +3,27 @@
 #include "cpu.h"
 
 #include <cblas.h>
+#include <string.h>
 
 enum { TILE_MIN = 128, TILE_MAX = 512, TILES_WANTED = 8 };
+
+/* One row: OpenBLAS would pack all of B for it; this reads B once, at the speed of memory. */
+static void row_times_matrix(bool tb, int64_t N, int64_t K, float alpha, const float *A,
+                             const float *B, int64_t ldb, float beta, float *C)
+{
+    if (beta == 0)
+        memset(C, 0, (size_t)N * sizeof *C);
+    cblas_sgemv(CblasRowMajor, tb ? CblasNoTrans : CblasTrans, (int)(tb ? N : K), (int)(tb ? K : N),
+                alpha, B, (int)ldb, A, 1, beta, C, 1);
+}
 
 void rn_gemm_one(bool ta, bool tb, int64_t M, int64_t N, int64_t K, float alpha, const float *A,
                  int64_t lda, const float *B, int64_t ldb, float beta, float *C, int64_t ldc)
 {
+    if (M == 1 && !ta) {
+        row_times_matrix(tb, N, K, alpha, A, B, ldb, beta, C);
+        return;
+    }
     cblas_sgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans,
                 (int)M, (int)N, (int)K, alpha, A, (int)lda, B, (int)ldb, beta, C, (int)ldc);
 }

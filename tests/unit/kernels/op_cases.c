@@ -460,6 +460,8 @@ const struct op_case op_cases[] = {
     {"bias", RN_OP_LINEAR, {S(2, 3, 5), S(7, 5), S(7)}},
     {"w (K,N), bias", RN_OP_LINEAR, {S(4, 5), S(5, 6), S(6)}, I(1)},
     {"w (K,N)", RN_OP_LINEAR, {S(1, 1), S(1, 1)}, I(1)},
+    {"one row", RN_OP_LINEAR, {S(1, 33), S(65, 33), S(65)}},
+    {"one row, w (K,N)", RN_OP_LINEAR, {S(1, 33), S(33, 65)}, I(1)},
     {"several tiles", RN_OP_LINEAR, {S(131, 33), S(65, 33), S(65)}},
     {"x and w one value", RN_OP_LINEAR, {S(6, 4), S(6, 4)}, .same_b = 1},
     {"", RN_OP_LAYERNORM, {S(2, 3, 17), S(17), S(17)}, F(1e-5f)},

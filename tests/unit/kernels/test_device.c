@@ -43,11 +43,31 @@ Test(device, a_name_that_is_not_there_or_no_name)
     expect_refused("", "'' is no name of a device");
 }
 
+Test(device, memory_is_counted)
+{
+    static const struct rn_param_spec spec = {"w", {2, {1000, 1000}}};
+    struct rn_err err = {0};
+    struct rn_device *dev;
+    struct rn_params *ps;
+    struct rn_device_stats stats;
+    cr_assert_eq(rn_device_open(&dev, "cpu", 3, NULL, &err), RN_OK, "%s", err.msg);
+    cr_assert_eq(rn_params_new(&ps, dev, &spec, 1, true, &err), RN_OK, "%s", err.msg);
+    rn_device_stats(dev, &stats);
+    cr_expect(stats.bytes_now >= 8000000 && stats.bytes_now < 8010000 && stats.threads == 3);
+    rn_params_free(ps);
+    rn_device_stats(dev, &stats);
+    cr_expect(stats.bytes_now == 0 && stats.bytes_max >= 8000000);
+    rn_device_close(dev);
+}
+
 Test(device, the_cpu_opens)
 {
     struct rn_err err = {0};
     struct rn_device *dev;
     cr_assert_eq(rn_device_open(&dev, "cpu", 0, NULL, &err), RN_OK, "%s", err.msg);
     cr_expect_str_eq(rn_device_name(dev), "cpu");
+    struct rn_device_stats stats;
+    rn_device_stats(dev, &stats);
+    cr_expect(stats.threads >= 1 && stats.bytes_now == 0 && stats.model[0]);
     rn_device_close(dev);
 }

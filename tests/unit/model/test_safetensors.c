@@ -3,6 +3,7 @@
 
 #include "file.h"
 #include "mem.h"
+#include "rng.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -175,5 +176,48 @@ Test(safetensors, a_writer_that_fails_leaves_nothing)
     char *path = temp_path("none.safetensors");
     cr_expect_eq(rn_safetensors_write(path, &row, 1, NULL, NULL, NULL), RN_EDEVICE);
     cr_expect(!rn_exists(path));
+    free(path);
+}
+
+/* Opens what may be damaged and reads all that the header promises. */
+static void read_everything(const char *path)
+{
+    struct rn_safetensors *st;
+    if (rn_safetensors_open(&st, path, NULL) != RN_OK)
+        return;
+    for (size_t i = 0; i < rn_safetensors_count(st); i++) {
+        const struct rn_tensor_info *t = rn_safetensors_at(st, i);
+        cr_assert_leq(t->size_bytes, 4096); /* the whole file is no longer */
+        float *out = rn_xalloc(t->size_bytes * sizeof *out + 1);
+        (void)rn_safetensors_read_f32(st, t, out, NULL);
+        free(out);
+    }
+    rn_safetensors_close(st);
+}
+
+Test(safetensors, damaged_bytes_are_refused_or_read_within_bounds)
+{
+    const float data[6] = {1, 2, 3, 4, 5, 6};
+    const struct rn_tensor_out rows[] = {
+        {.name = "first.weight", .shape = RN_SHAPE(2, 2), .data = data},
+        {.name = "second", .shape = RN_SHAPE(2), .data = data},
+    };
+    char *path = temp_path("fuzz.safetensors"), *bytes;
+    size_t n;
+    cr_assert_eq(rn_safetensors_write(path, rows, 2, NULL, NULL, NULL), RN_OK);
+    cr_assert_eq(rn_file_read(path, 1 << 20, &bytes, &n, NULL), RN_OK);
+    uint64_t stream = rn_stream(1, "damage");
+    for (uint64_t i = 0; i < 500; i++) {
+        size_t at = rn_rand_below(stream, 3 * i, (uint32_t)n);
+        char old = bytes[at];
+        bytes[at] = "0123456789{}[],\":-e\0\xff"[rn_rand_below(stream, 3 * i + 1, 22)];
+        size_t keep = i % 5 ? n : rn_rand_below(stream, 3 * i + 2, (uint32_t)n);
+        FILE *f = fopen(path, "wb");
+        cr_assert(f && fwrite(bytes, 1, keep, f) == keep && fclose(f) == 0);
+        read_everything(path);
+        bytes[at] = old;
+    }
+    free(bytes);
+    unlink(path);
     free(path);
 }

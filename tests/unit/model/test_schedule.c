@@ -1,6 +1,8 @@
 /* The multipliers of nanochat and build-nanogpt, as their own code prints them. */
 #include "schedule.h"
 
+#include "model.h"
+
 #include <criterion/criterion.h>
 #include <math.h>
 
@@ -20,8 +22,11 @@ static struct rn_schedule preset(const char *name)
 
 Test(schedule, every_listed_name_is_a_preset)
 {
-    for (size_t i = 0; rn_schedule_names[i]; i++)
+    cr_expect_str_eq(rn_schedule_names[0], "auto"); /* a key's word, no preset */
+    for (size_t i = 1; rn_schedule_names[i]; i++)
         cr_expect_str_eq(preset(rn_schedule_names[i]).name, rn_schedule_names[i]);
+    for (size_t i = 0; rn_arch_names[i]; i++)
+        preset(rn_arch_names[i]);
     struct rn_schedule s;
     cr_expect(!rn_schedule_preset(&s, "cosign"));
 }

@@ -1,0 +1,30 @@
+# The shipped demonstration, whole: within 150 s, gates met, a rejection in the first lines; a second
+# run keeps everything; a changed SFT key keeps base and mid; without learning the gate fails.
+. "$(dirname "$0")/lib.bash"
+pipeline="$SRC/pipelines/smoke.yaml"
+started=$SECONDS
+expect 0 "$RUNNEL" run "$pipeline"
+took=$((SECONDS - started))
+says "rejected shard_00000.parquet from builtin:access-denied: error-page: S3 AccessDenied (403)"
+says "8 made, 0 kept"
+[ "$took" -le 150 ] || fail "took $took s, expected at most 150"
+cp out first.out
+
+expect 0 "$RUNNEL" run "$pipeline"
+says "nothing to do: 8 stages are up to date"
+expect 0 "$RUNNEL" plan "$pipeline" --exit-code
+
+tag=$("$RUNNEL" status "$pipeline" --json | head -n 1 | sed 's/.*"tag": *"\([^"]*\)".*/\1/')
+expect 0 "$RUNNEL" sample "$tag:sft" --chat --prompt "Where does Mira live?"
+says "In Corvik."
+expect 0 "$RUNNEL" metrics "$tag" --to csv --stage base
+says "step,loss,grad_norm,lrm,dt_ms,tok_per_sec,mfu,total_time_min"
+expect 0 "$RUNNEL" checkpoints "$tag"
+says "step_000150"
+
+expect 10 "$RUNNEL" plan "$pipeline" --exit-code sft.lr_frac=0.03
+expect 9 "$RUNNEL" run "$pipeline" base.horizon.steps=1 mid.horizon.steps=1 sft.horizon.steps=1 \
+    'base.gate=["finite(loss)"]'
+says "sft.tiny_world >= 0.9"
+grep -E 'sft.tiny_world: 0\.[0-3]' out >/dev/null || fail "an untrained model is not near chance"
+echo "smoke took $took s"
