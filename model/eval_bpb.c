@@ -37,6 +37,8 @@ int rn_eval_bpb(struct rn_scorer *s, struct rn_loader *l, int64_t B, int64_t T, 
         RN_CHECK(rc = rn_loader_next(l, x, y, err));
         RN_CHECK(rc = rn_scorer_batch(s, B, T, x, y, losses, NULL, err));
         RN_CHECK(rc = count(b, y, losses, (int64_t)n, byte_counts, vocab, err));
+        if (rn_loader_epoch(l) > 0)
+            break; /* what follows was counted already */
     }
 done:
     free(x);

@@ -130,8 +130,7 @@ static int measure_bpb(struct eval *e, struct rn_tokens *val, struct bpb_rules r
 {
     int64_t T = rn_model_config(e->model)->sequence_len;
     int64_t B = BPB_BATCH_TOKENS > T ? BPB_BATCH_TOKENS / T : 1;
-    int64_t tokens = rn_tokens_count(val), wanted = e->cfg->bpb_tokens;
-    int64_t batches = (tokens < wanted ? tokens : wanted) / (B * T + 1);
+    int64_t batches = e->cfg->bpb_tokens / (B * T);
     int32_t vocab = rn_tokenizer_vocab_size(e->tokenizer);
     struct rn_loader *loader;
     RN_TRY(rules.bestfit ? rn_loader_bestfit(&loader, val, B, T, err)
