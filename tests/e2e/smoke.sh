@@ -20,7 +20,7 @@ says "In Corvik."
 expect 0 "$RUNNEL" metrics "$tag" --to csv --stage base
 says "step,loss,grad_norm,lrm,dt_ms,tok_per_sec,mfu,total_time_min"
 expect 0 "$RUNNEL" checkpoints "$tag"
-says "step_000150"
+says "step_000120"
 
 expect 10 "$RUNNEL" plan "$pipeline" --exit-code sft.lr_frac=0.03
 expect 9 "$RUNNEL" run "$pipeline" base.horizon.steps=1 mid.horizon.steps=1 sft.horizon.steps=1 \
