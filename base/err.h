@@ -3,14 +3,14 @@
  *     int load(const char *path, struct rn_err *err)
  *     {
  *         RN_TRY(open_it(path, err));
- *         if (size > cap)
- *             return rn_fail(err, RN_ECORRUPT, RN_PATH(path), "%zu bytes, expected %zu", size, cap);
+ *         if (n > cap)
+ *             return rn_fail(err, RN_ECORRUPT, RN_PATH(path), "%zu bytes, at most %zu", n, cap);
  *         return RN_OK;
  *     }
  *
  * The first failure wins; callers on the way up may add context with rn_while. A function that can
- * fail returns int (an enum rn_code) and takes `struct rn_err *` last. Only main() prints and exits.
- */
+ * fail returns int (an enum rn_code) and takes `struct rn_err *` last. Only main() prints and
+ * exits. */
 #ifndef RN_ERR_H
 #define RN_ERR_H
 
@@ -22,24 +22,27 @@
 #define RN_PRINTF(f, a)
 #endif
 
-#define RN_CODES(X) /*  code         exit  word              what the runner does */               \
-    X(RN_OK, 0, "ok", "carry on")                                                                  \
-    X(RN_EIO, 1, "i/o", "fail the stage; state on disk is still whole")                            \
-    X(RN_ENOMEM, 1, "memory", "fail the stage; say how much was asked for")                        \
-    X(RN_ESTAGE, 1, "stage failed", "stop; say how to continue")                                   \
-    X(RN_EUSAGE, 2, "usage", "show place and hint, stop")                                          \
-    X(RN_ECONFIG, 3, "configuration", "show place and hint, stop")                                 \
-    X(RN_EFETCH, 4, "fetch", "retry, then next url")                                               \
-    X(RN_ECORRUPT, 5, "invalid data", "never use the file; say which and where")                   \
-    X(RN_ELOCKED, 6, "lock held", "stop; say by whom")                                             \
-    X(RN_EOFFLINE, 7, "offline", "stop; say what is not cached")                                   \
-    X(RN_ENOSPACE, 8, "out of space", "stop; say need and have")                                   \
-    X(RN_EGATE, 9, "gate not met", "stop; say asked and measured")                                 \
-    X(RN_EWORK, 10, "work to do", "plan --exit-code only: report it")                              \
-    X(RN_EDEVICE, 11, "device", "stop; device or numeric failure")                                 \
-    X(RN_EPEER, 12, "peer", "stop; peer lost or hang")                                             \
-    X(RN_ESTOPPED, 75, "interrupted", "saved a checkpoint; the same command resumes")              \
-    X(RN_EQUIT, 130, "quit", "second Ctrl-C: leave at once")
+/* clang-format off */
+#define RN_CODES(X)                                                                               \
+    /* code       exit  word              what the runner does */                                 \
+    X(RN_OK,         0, "ok",             "carry on")                                             \
+    X(RN_EIO,        1, "i/o",            "fail the stage; state on disk is still whole")         \
+    X(RN_ENOMEM,     1, "memory",         "fail the stage; say how much was asked for")           \
+    X(RN_ESTAGE,     1, "stage failed",   "stop; say how to continue")                            \
+    X(RN_EUSAGE,     2, "usage",          "show place and hint, stop")                            \
+    X(RN_ECONFIG,    3, "configuration",  "show place and hint, stop")                            \
+    X(RN_EFETCH,     4, "fetch",          "retry, then next url")                                 \
+    X(RN_ECORRUPT,   5, "invalid data",   "never use the file; say which and where")              \
+    X(RN_ELOCKED,    6, "lock held",      "stop; say by whom")                                    \
+    X(RN_EOFFLINE,   7, "offline",        "stop; say what is not cached")                         \
+    X(RN_ENOSPACE,   8, "out of space",   "stop; say need and have")                              \
+    X(RN_EGATE,      9, "gate not met",   "stop; say asked and measured")                         \
+    X(RN_EWORK,     10, "work to do",     "plan --exit-code only: report it")                     \
+    X(RN_EDEVICE,   11, "device",         "stop; device or numeric failure")                      \
+    X(RN_EPEER,     12, "peer",           "stop; peer lost or hang")                              \
+    X(RN_ESTOPPED,  75, "interrupted",    "saved a checkpoint; the same command resumes")         \
+    X(RN_EQUIT,    130, "quit",           "second Ctrl-C: leave at once")
+/* clang-format on */
 
 enum rn_code {
 #define X(code, exit_status, word, action) code,
@@ -70,8 +73,8 @@ struct rn_err {
 int rn_fail(struct rn_err *err, enum rn_code code, struct rn_place at, const char *fmt, ...)
     RN_PRINTF(4, 5);
 
-/* Like rn_fail with strerror(errno) appended; ENOSPC and EDQUOT become RN_ENOSPACE, ENOMEM
- * RN_ENOMEM. */
+/* Like rn_fail with strerror(errno) appended. ENOSPC and EDQUOT become RN_ENOSPACE, ENOMEM becomes
+ * RN_ENOMEM, all others RN_EIO. */
 int rn_fail_errno(struct rn_err *err, struct rn_place at, const char *fmt, ...) RN_PRINTF(3, 4);
 
 /* Sets the hint line if none is set. */

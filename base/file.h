@@ -48,16 +48,15 @@ bool rn_exists(const char *path);
 int64_t rn_file_size(const char *path);           /* -1 if there is none */
 int rn_mkdirs(const char *path, struct rn_err *); /* like mkdir -p */
 int rn_fsync_dir(const char *path, struct rn_err *);
-int rn_rename(const char *from, const char *to,
-              struct rn_err *);                        /* rename + fsync of to's directory */
+int rn_fsync_tree(const char *path, struct rn_err *);  /* every file and directory below */
 int rn_remove_tree(const char *path, struct rn_err *); /* never follows links; absent is fine */
-int rn_copy_file(
-    const char *from, const char *to,
-    struct rn_err *); /* atomic; a hard link where the file system allows, else a copy */
-int rn_fsync_tree(const char *path, struct rn_err *); /* every file and directory below */
+/* Renames, then syncs the directory of `to`. */
+int rn_rename(const char *from, const char *to, struct rn_err *);
+/* Atomic: a hard link where the file system allows, else a copy. */
+int rn_copy_file(const char *from, const char *to, struct rn_err *);
 
-/* Removes what writers that died left in a directory (names .*.tmp, not below it). For whoever holds
- * the lock of the directory; best effort. */
+/* Removes what writers that died left in a directory (names .*.tmp, not below it). For whoever
+ * holds the lock of the directory; best effort. */
 void rn_sweep_tmp(const char *dir);
 
 /* Calls `each` for every regular file below `root` in byte order of its relative path. */

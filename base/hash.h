@@ -1,7 +1,9 @@
 /* base/hash.h - SHA-256, the only digest we use, streaming or at once.
  *
  *     struct rn_sha256 h;
- *     rn_sha256_init(&h); rn_sha256_add(&h, p, n); rn_sha256_done(&h, hex);
+ *     rn_sha256_init(&h);
+ *     rn_sha256_add(&h, p, n);                 any number of times
+ *     rn_sha256_done(&h, hex);
  *
  * A hex digest is 64 lower-case characters and a NUL. */
 #ifndef RN_HASH_H

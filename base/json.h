@@ -26,8 +26,7 @@ int rn_json_write(const char *path, const json_t *doc, struct rn_err *);
 char *rn_json_canonical(const json_t *doc);
 void rn_json_digest(const json_t *doc, char hex[RN_HEX]);
 
-/* Members of an object, or the given default when absent or of another type. Strings are borrowed.
- */
+/* Members of an object, or `absent` when missing or of another type. Strings are borrowed. */
 const char *rn_json_str(const json_t *obj, const char *key, const char *absent);
 int64_t rn_json_int(const json_t *obj, const char *key, int64_t absent);
 double rn_json_real(const json_t *obj, const char *key, double absent);

@@ -1,9 +1,12 @@
 /* base/mem.h - memory, in two manners.
  *
- *     Small and bounded (names, config, tables): rn_new, rn_xdup, RN_PUSH, arenas. They never fail:
- *     a machine that has no few KiB left ends the program with one line.
- *     Large or sized by input (files, tensors, buffers): rn_try_alloc, which reports RN_ENOMEM with
- *     the size that was asked for.
+ *     struct row *r = rn_new(struct row);                  small: cannot fail
+ *     RN_PUSH(list->items, list->n, list->cap, *r);        grows by itself
+ *     RN_TRY(rn_try_alloc(&out, n, 4, "logits", err));     large: can fail
+ *
+ * Small and bounded (names, config, tables): rn_new, rn_xdup, RN_PUSH, arenas. They never fail: a
+ * machine that has no few KiB left ends the program with one line. Large or sized by input (files,
+ * tensors, buffers): rn_try_alloc and rn_try_grow, which report RN_ENOMEM with the size asked for.
  *
  * An arena lives as long as its owner (pipeline, stage) and is freed whole. */
 #ifndef RN_MEM_H
@@ -24,9 +27,9 @@ char *rn_xprintf(const char *fmt, ...) RN_PRINTF(1, 2);  /* caller frees */
 /* *out = count * each zeroed bytes, 64-byte aligned; free with free(). RN_ENOMEM names `what`. */
 int rn_try_alloc(void **out, size_t count, size_t each, const char *what, struct rn_err *err);
 
-/* Makes room for `need` items of `each` bytes in a growable array; *cap at least doubles. New items are
- * not zeroed. RN_ENOMEM names `what` and leaves the array as it was. `items` is the address of any
- * object pointer. */
+/* Makes room for `need` items of `each` bytes in a growable array; *cap at least doubles. New items
+ * are not zeroed. RN_ENOMEM names `what` and leaves the array as it was. `items` is the address of
+ * any object pointer. */
 int rn_try_grow(void *items, size_t *cap, size_t need, size_t each, const char *what,
                 struct rn_err *err);
 
@@ -45,8 +48,8 @@ int rn_try_grow(void *items, size_t *cap, size_t need, size_t each, const char *
 struct rn_arena {
     struct rn_arena_block *head; /* zero-initialise to start */
 };
-void *rn_arena_alloc(struct rn_arena *,
-                     size_t size_bytes); /* zeroed, 16-byte aligned, never NULL */
+/* Zeroed, 16-byte aligned, never NULL. */
+void *rn_arena_alloc(struct rn_arena *, size_t size_bytes);
 char *rn_arena_dup(struct rn_arena *, const char *s);
 char *rn_arena_printf(struct rn_arena *, const char *fmt, ...) RN_PRINTF(2, 3);
 void rn_arena_release(struct rn_arena *);

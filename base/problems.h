@@ -1,9 +1,11 @@
 /* base/problems.h - everything that is wrong with a file, found in one pass.
  *
  *     struct rn_problems all = {0};
- *     rn_hint(rn_problem_add(&all, at, "unknown key '%s'", key), "did you mean '%s'?", near);
+ *     struct rn_err *p = rn_problem_add(&all, at, "unknown key '%s'", key);
+ *     rn_hint(p, "did you mean '%s'?", near);
  *     rn_problems_sort(&all);
- *     for (size_t i = 0; i < all.n; i++) rn_err_print(all.items[i], stderr);
+ *     for (size_t i = 0; i < all.n; i++)
+ *         rn_err_print(all.items[i], stderr);
  *     rn_problems_release(&all);
  *
  * Problems are RN_ECONFIG errors. The first 100 are kept, the rest is only counted. */

@@ -14,8 +14,8 @@ uint64_t rn_stream(uint64_t seed, const char *name);
 
 uint64_t rn_rand_u64(uint64_t stream, uint64_t index);
 double rn_rand_unit(uint64_t stream, uint64_t index); /* [0, 1), 53 bits */
-double rn_rand_normal(uint64_t stream,
-                      uint64_t index); /* N(0, 1), Box-Muller on one counter block */
+/* N(0, 1): Box-Muller on one counter block. */
+double rn_rand_normal(uint64_t stream, uint64_t index);
 /* Uniform in [0, n), without modulo bias worth naming (n < 2^32). */
 uint32_t rn_rand_below(uint64_t stream, uint64_t index, uint32_t n);
 

@@ -10,8 +10,8 @@
  *         RN_KEY_TABLE("in", in_keys, "inputs"),
  *         RN_KEYS_END};
  *
- * A default is written as the user would write it; NULL means required; "" for strings and "~" for
- * anything else means absent (zero, NULL, -1 for numbers whose row says so by low < 0).
+ * A default is written as the user would write it. NULL: required; "" for strings and "~" for
+ * anything else: absent (zero, NULL, -1 for numbers whose row says so by low < 0).
  * Nested tables without their own struct write into the parent's struct; RN_KEY_LIST / RN_KEY_MAP
  * items have a struct of their own. All strings and arrays live in the pipeline's arena. A table
  * that is not written is filled like an empty one.
@@ -34,7 +34,7 @@
 #include <stdint.h>
 
 enum rn_key_type {
-    /* name       C field                 what the user writes                              */
+    /* name        C field                what the user writes                              */
     RN_T_BOOL,  /* bool                   true, false                                       */
     RN_T_INT,   /* int64_t                12, 524_288, 2e9 where exact                      */
     RN_T_REAL,  /* double                 0.5, 1e-3                                         */
@@ -167,8 +167,8 @@ struct rn_ref {
         .name = NULL                                                                               \
     }
 
-/* Where the rows of one struct go; a mapping may be shared by several (every stage's keys and those
- * of its kind). */
+/* Where the rows of one struct go. A mapping may be shared by several: every stage's keys and those
+ * of its kind. */
 struct rn_part {
     const struct rn_key *keys;
     void *into; /* zeroed */

@@ -31,7 +31,7 @@ bool rn_ends_with(const char *s, const char *suffix);
 
 /* Edit distance up to 3 (4: farther), for 'did you mean'. */
 int rn_edit_distance(const char *a, const char *b);
-/* The nearest of `words` (NULL-terminated) within distance 2 and less than half the length, or NULL. */
+/* The nearest of `words` (NULL-ended) within distance 2 and less than half the length, or NULL. */
 const char *rn_nearest(const char *word, const char *const *words);
 
 /* True if the n bytes are valid UTF-8 (no surrogates, no overlongs, at most U+10FFFF). */
@@ -39,7 +39,7 @@ bool rn_utf8_valid(const void *bytes, size_t n);
 /* Code point at p < end, its length in *len; an invalid byte gives U+FFFD with *len 1. */
 uint32_t rn_utf8_next(const unsigned char *p, const unsigned char *end, int *len);
 
-/* Human sizes for messages: "3.2 MiB", "12.5 M", "1 h 03 min". Written to buf, which is returned. */
+/* Sizes for people: "3.2 MiB", "12.5 M", "1 h 03 min". Written to buf, which is returned. */
 const char *rn_show_bytes(char buf[32], double size_bytes);
 const char *rn_show_count(char buf[32], double count);
 const char *rn_show_time(char buf[32], double seconds);

@@ -2,7 +2,8 @@
  *
  *     int64_t size_bytes;
  *     char why[RN_WHY];
- *     if (!rn_units_int("10 MiB", RN_U_BYTES, &size_bytes, why)) complain(why);
+ *     if (!rn_units_int("10 MiB", RN_U_BYTES, &size_bytes, why))
+ *         complain(why);
  *
  * A whole number must be exact: 2e9 and 1.5 KiB are, 0.5 and 1e-1 k are not. A '_' may stand
  * between digits, one space before the unit. The whole text must be used up. */

@@ -2,7 +2,7 @@
  *
  *     struct rn_tree tree = {.arena = &arena, .problems = &problems};
  *     struct rn_node *root = rn_yaml_parse(&tree, text, n, "smoke.yaml");
- *     if (!root) ...                     unreadable: `problems` says why, with line and column
+ *     if (!root) ...                              `problems` says why, with line and column
  *     const struct rn_node *steps = rn_node_get(root, "steps");
  *
  * One document of the core schema: no tags, no merge keys, keys are text. Scalars stay text until a

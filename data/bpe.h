@@ -1,14 +1,13 @@
-/* data/bpe.h - the vocabulary behind a tokenizer, and encoding one piece with it. Inside `data`
- * only.
+/* data/bpe.h - the vocabulary behind a tokenizer, and encoding one piece with it.
  *
  *     struct rn_vocab v = {0};
- *     for (...) RN_TRY(rn_vocab_add(&v, bytes, n, at, err));    in rank order
- *     RN_TRY(rn_vocab_seal(&v, at, err));                       checks, builds the pair table
+ *     RN_TRY(rn_vocab_add(&v, bytes, n, at, err));    each token, in rank order
+ *     RN_TRY(rn_vocab_seal(&v, at, err));             checks, builds the pair table
  *     rn_bpe_encode(&v, piece, n, &ids);
  *     rn_vocab_release(&v);
  *
- * Ranks are ids: token i has rank i. A sealed vocabulary is constant and may be used by any thread.
- */
+ * Ranks are ids: token i has rank i. A sealed vocabulary is constant: any thread may use it. Inside
+ * `data` only; others include tokenizer.h. */
 #ifndef RN_BPE_H
 #define RN_BPE_H
 
@@ -31,7 +30,7 @@ struct rn_vocab {
     size_t n, bytes_cap, start_cap;
     struct rn_token_slot *tokens; /* open addressing by content */
     size_t tokens_mask;
-    uint64_t *pairs; /* open addressing: left << 42 | right << 21 | rank of the joined token; ~0 */
+    uint64_t *pairs; /* open addressing: left << 42 | right << 21 | rank of both joined; ~0: free */
     size_t pairs_mask, pairs_n;
     size_t longest; /* bytes of the longest token */
     int32_t byte_rank[256];

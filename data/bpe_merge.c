@@ -1,12 +1,13 @@
 /* Words lie end to end in one array of slots, a border between them, and merges happen in place:
  *
- *     slot      0   1   2   3   4   5   6   7
- *     before    |   t   h   e   |   t   h   |         a token of n bytes owns n slots; its id
- * stands in th -> X   |   X   X   e   |   X   X   |         the first and in the last of them
+ *     slot       0   1   2   3   4   5   6   7
+ *     before     |   t   h   e   |   t   h   |
+ *     th -> X    |   X   X   e   |   X   X   |
  *
- * So the next token begins at p + bytes(id) and the one before ends at p - 1: no links, and a word
- * of 10,000 symbols costs no more per merge than one of three. Each pair has the list of slots
- * where it came to be. A pair that holds id r can come to be only in the step that makes r; after
+ * A token of n bytes owns n slots; its id stands in the first and in the last of them. So the next
+ * token begins at p + bytes(id) and the one before ends at p - 1: no links, and a word of 10,000
+ * symbols costs no more per merge than one of three. Each pair has the list of slots where it came
+ * to be. A pair that holds id r can come to be only in the step that makes r; after
  * it the count only falls. So lists are written once, and slots that changed since are told by
  * their ids. */
 #include "bpe_merge.h"
@@ -303,8 +304,7 @@ void rn_merger_free(struct rn_merger *m)
 
 /* --- one step --- */
 
-/* The pair to merge, NULL if none is left. Entries that promise too much are put where they belong.
- */
+/* The pair to merge, NULL if none is left. Entries that promise too much move where they belong. */
 static struct pair *best(struct rn_merger *m)
 {
     while (m->heap_n) {

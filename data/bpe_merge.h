@@ -1,4 +1,4 @@
-/* data/bpe_merge.h - learns merges from counted words. Inside `data` only.
+/* data/bpe_merge.h - learns merges from counted words.
  *
  *     struct rn_merger *m;
  *     RN_TRY(rn_merger_new(&m, &words, n_merges, err));
@@ -8,7 +8,7 @@
  *
  * Exactly rustbpe's rule: each step takes the pair of adjacent tokens with the highest count, ties
  * by smallest (left, right), and merges it leftmost first wherever it stands. Ids 0 to 255 are
- * bytes; step k makes id 256 + k. Counts are 64 bits. */
+ * bytes; step k makes id 256 + k. Counts are 64 bits. Inside `data` only. */
 #ifndef RN_BPE_MERGE_H
 #define RN_BPE_MERGE_H
 

@@ -1,8 +1,10 @@
 /* data/codec.h - one block of compressed bytes into a buffer of known size.
  *
- *     const struct rn_codec *c = rn_codec_parquet(number);      NULL or c->expand NULL: not read
+ *     const struct rn_codec *c = rn_codec_parquet(number);
+ *     if (!c || !c->expand) ...                                 a codec that we do not read
  *     const char *bad = c->expand(src, n_src, dst, n_dst);      NULL: dst is filled exactly
- */
+ *
+ * Never writes beyond n_dst. Tables are constant: any thread. */
 #ifndef RN_CODEC_H
 #define RN_CODEC_H
 

@@ -4,15 +4,24 @@
  *     RN_TRY(rn_conversation_parse(&c, json, place, err));
  *     struct rn_rendered r = {0};
  *     RN_TRY(rn_conversation_render(&c, &chat_tokens, tokenizer, max_tokens, &r));
- *     rn_rendered_release(&r); rn_conversation_release(&c);
+ *     rn_rendered_release(&r);
+ *     rn_conversation_release(&c);
  *
  * JSON is a list of {role, content} or {messages: that list}. A system message first is merged into
  * the user's first turn (two newlines between); then user and assistant alternate, the user first.
  * A user's content is a string; an assistant's is a string or a list of {type, text} with type
  * text, python (a tool call) or python_output (its result).
  *
- * Rendering is nanochat's: bos; user_start text user_end; assistant_start parts assistant_end. The
- * model learns (mask 1) what the assistant says itself: text, python_start call python_end, and
+ * Rendering is nanochat's:
+ *
+ *     bos
+ *     user_start TEXT user_end
+ *     assistant_start PARTS assistant_end           a part is one of:
+ *         TEXT
+ *         python_start CALL python_end
+ *         output_start RESULT output_end
+ *
+ * The model learns (mask 1) what the assistant says itself: text, python_start call python_end, and
  * assistant_end; not the tool's output_start result output_end, nor anything else. Text that looks
  * like a special token is ordinary text. */
 #ifndef RN_CONVERSATION_H

@@ -3,12 +3,17 @@
  *     struct rn_docs *d;
  *     RN_TRY(rn_docs_open(&d, paths, n_paths, "text", err));
  *     struct rn_doc doc;
- *     while ((rc = rn_docs_next(d, &doc, err)) == RN_OK && doc.text) use(doc.text, doc.n);
+ *     while ((rc = rn_docs_next(d, &doc, err)) == RN_OK && doc.text)
+ *         use(doc.text, doc.n);
  *     rn_docs_free(d);
  *
- * Parquet (a string column), JSONL (a string member, or a JSON string a line) and plain text (one
- * document: the file) by file name ending (.parquet, .jsonl, .txt). Order: files as given, rows as
- * stored. One row group is in memory at a time. */
+ * The ending of a file's name says what it is:
+ *
+ *     .parquet   a document a row: a column of strings
+ *     .jsonl     a document a line: a member of an object, or a JSON string
+ *     .txt       one document: the file
+ *
+ * Order: files as given, rows as stored. One row group is in memory at a time. */
 #ifndef RN_DOCS_H
 #define RN_DOCS_H
 
@@ -22,8 +27,8 @@ struct rn_docs;
 struct rn_doc {
     const char *text; /* NULL at the end; borrowed until the next call; valid UTF-8 */
     size_t n;
-    size_t file;      /* index into paths */
-    bool group_end;   /* last document of a parquet row group, or of the file */
+    size_t file;    /* index into paths */
+    bool group_end; /* last document of a parquet row group, or of the file */
 };
 int rn_docs_open(struct rn_docs **, const char *const *paths, size_t n_paths, const char *column,
                  struct rn_err *);

@@ -56,8 +56,7 @@ static int refill(struct rn_jsonl *j, struct rn_err *err)
     return RN_OK;
 }
 
-/* Reads up to and with the next \n into j->text, without it. *more is false at the end of the file.
- */
+/* Reads past the next \n, what stands before it into j->text. *more: false at the file's end. */
 static int take_line(struct rn_jsonl *j, bool *more, struct rn_err *err)
 {
     rn_str_clear(&j->text);

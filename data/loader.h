@@ -3,7 +3,8 @@
  *     struct rn_loader *l;
  *     RN_TRY(rn_loader_stream(&l, tokens, B, T, err));
  *     RN_TRY(rn_loader_next(l, x, y, err));            int32 (B, T) each; y < 0: no target
- *     json_t *state = rn_loader_state(l);              exact: the next batch is the same after restore
+ *     json_t *state = rn_loader_state(l);              exact: after restore come the same batches
+ *     rn_loader_free(l);
  *
  * A loader is used by one thread. It repeats its data endlessly, counting epochs. */
 #ifndef RN_LOADER_H

@@ -25,7 +25,7 @@ int rn_mixture_add(struct rn_mixture *, struct rn_task *, int64_t rows, int64_t 
 void rn_mixture_close(struct rn_mixture *); /* draws the order; nothing may be added after it */
 int64_t rn_mixture_rows(const struct rn_mixture *);
 const char *rn_mixture_digest(const struct rn_mixture *); /* over tasks, rows and epochs */
-int rn_mixture_get(const struct rn_mixture *, int64_t i, struct rn_conversation *,
-                   struct rn_err *); /* as rn_task_get */
+/* As rn_task_get. */
+int rn_mixture_get(const struct rn_mixture *, int64_t i, struct rn_conversation *, struct rn_err *);
 
 #endif

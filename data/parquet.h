@@ -10,11 +10,16 @@
  *     }
  *     rn_parquet_free(p);
  *
- * Reads columns without repetition (structs of plain columns by dotted path included); data pages v1
- * and v2; PLAIN and dictionary encoding; no codec, snappy, gzip, zstd, lz4_raw. Anything else, and
- * anything that does not add up, is one RN_ECORRUPT naming file, column and reason. Page checksums
- * are verified where a file has them; strings annotated as text are checked to be UTF-8. A reader
- * belongs to one thread; its buffers are reused from group to group. */
+ * What it reads:
+ *
+ *     columns     without repetition; of structs by dotted path
+ *     pages       v1 and v2, their checksums verified where the file has them
+ *     encodings   PLAIN, dictionary
+ *     codecs      none, snappy, gzip, zstd, lz4_raw
+ *
+ * Anything else, and anything that does not add up, is one RN_ECORRUPT naming file, column and
+ * reason. Strings annotated as text are checked to be UTF-8. A reader belongs to one thread; its
+ * buffers are reused from group to group. */
 #ifndef RN_PARQUET_H
 #define RN_PARQUET_H
 

@@ -1,11 +1,10 @@
 /* data/parquet_page.h - pages of one column chunk: headers, codecs, levels, values.
  *
- * Inside of data/parquet.c; others include parquet.h.
- *
  *     struct rn_pq_decoder d = {0};                         buffers, reused from chunk to chunk
  *     RN_TRY(rn_pq_decode(&d, &leaf, codec, bytes, n, rows, path, &values, err));
  *     rn_pq_decoder_release(&d);
- */
+ *
+ * Inside of data/parquet.c; others include parquet.h. */
 #ifndef RN_PARQUET_PAGE_H
 #define RN_PARQUET_PAGE_H
 

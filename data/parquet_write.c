@@ -1,6 +1,10 @@
 /* data/parquet_write.c - page headers and footer in Thrift's compact protocol.
  *
- *     "PAR1" (page header, rows: u32 length, bytes)* footer u32 footer-length "PAR1"
+ *     "PAR1"
+ *     page header, then a row each: u32 length, bytes      for every row group
+ *     footer
+ *     u32 length of the footer
+ *     "PAR1"
  *
  * Field numbers are those of parquet.thrift. */
 #include "parquet_write.h"

@@ -29,8 +29,7 @@ static const char *take_run(struct rn_rle *r, uint32_t *out, size_t count)
     return NULL;
 }
 
-/* Values are packed from the least significant bit on; at most 64 + 7 bits are looked at at once.
- */
+/* Values are packed from the least significant bit on; at most 64 + 7 bits are looked at once. */
 static void unpack(const unsigned char *p, int width, uint32_t *out, size_t count)
 {
     uint64_t mask = ((uint64_t)1 << width) - 1, window = 0;

@@ -1,9 +1,9 @@
 /* data/rle.h - parquet's hybrid of runs and bit-packed groups: levels and dictionary indices.
  *
  *     struct rn_rle r = {.p = bytes, .end = bytes + n, .width = bits};
- *     const char *bad = rn_rle_take(&r, out, count);      NULL, or why the bytes do not give
- * `count`
- */
+ *     const char *bad = rn_rle_take(&r, out, count);      NULL, or why there are fewer than count
+ *
+ * One call reads all values of a page; what follows them is left. */
 #ifndef RN_RLE_H
 #define RN_RLE_H
 

@@ -168,8 +168,7 @@ static const unsigned char *space_end(const struct rn_split *s, const unsigned c
     return stop == end || last == p ? stop : last;
 }
 
-/* GPT-2: an optional space, then a run of one class that is not white space. NULL: does not match.
- */
+/* GPT-2: an optional space, then a run of one class that is no white space. NULL: no match. */
 static const unsigned char *gpt2_run(const unsigned char *end, struct glyph first)
 {
     struct glyph g = first.cp == ' ' ? look(first.next, end) : first;

@@ -6,11 +6,27 @@
  *         use(text + at, end - at);
  *     }
  *
- * Hand-written equals of three regular expressions, as tiktoken 0.14 and rustbpe 0.1.0 run them:
- *   gpt2      '(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
- *   cl100k    '(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+|
- *             ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s
- *   nanochat  as cl100k, with \p{N}{1,2} and without \s++$
+ * Hand-written equals of three regular expressions, as tiktoken 0.14 and rustbpe 0.1.0 run them.
+ * They are alternatives, tried in this order (a space is written as [ ]):
+ *
+ *     gpt2       '(?:[sdmt]|ll|ve|re)
+ *                [ ]?\p{L}+
+ *                [ ]?\p{N}+
+ *                [ ]?[^\s\p{L}\p{N}]+
+ *                \s+(?!\S)
+ *                \s+
+ *
+ *     cl100k     '(?i:[sdmt]|ll|ve|re)
+ *                [^\r\n\p{L}\p{N}]?+\p{L}++
+ *                \p{N}{1,3}+
+ *                [ ]?[^\s\p{L}\p{N}]++[\r\n]*+
+ *                \s++$
+ *                \s*[\r\n]
+ *                \s+(?!\S)
+ *                \s
+ *
+ *     nanochat   as cl100k, with \p{N}{1,2} and without \s++$
+ *
  * Linear in the text, no recursion, no allocation; constant tables, so any thread. */
 #ifndef RN_SPLIT_H
 #define RN_SPLIT_H

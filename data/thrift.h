@@ -3,9 +3,11 @@
  *     struct rn_thrift t = {.p = bytes, .end = bytes + n};
  *     struct rn_thrift_field f = {0};
  *     while (rn_thrift_next(&t, &f))
- *         if (f.id == 3) rows = rn_thrift_int(&t, &f);
- *         else           rn_thrift_skip(&t, &f);
- *     if (t.bad) ...                                  the first thing that was wrong
+ *         if (f.id == 3)
+ *             rows = rn_thrift_int(&t, &f);
+ *         else
+ *             rn_thrift_skip(&t, &f);
+ *     if (t.bad) ...                              the first thing that was wrong
  *
  * Errors stick: after the first one every read gives zero and every loop ends, so callers check
  * `bad` once. Nothing is allocated; strings are borrowed from the input. */

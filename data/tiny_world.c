@@ -1,5 +1,4 @@
-/* data/tiny_world.c - documents, chats and tests drawn from the world; each file from its own
- * stream. */
+/* Documents, chats and tests drawn from the world; each file from a stream of its own. */
 #include "tiny_world.h"
 
 #include "file.h"

@@ -6,9 +6,13 @@
  *     rn_tokenizer_encode(t, text, n, &ids);                         tiktoken's encode_ordinary
  *     rn_tokenizer_free(t);
  *
- * A tokenizer directory holds `tokenizer.tiktoken` (base64 token, rank; no specials) and
- * `tokenizer.json` (pattern, special tokens in id order, vocab_size, digest). Special tokens come
- * last and are never produced by encoding text. A tokenizer is constant: any thread may use it. */
+ * A tokenizer directory:
+ *
+ *     tokenizer.tiktoken    "<token in base64> <rank>" a line, without specials
+ *     tokenizer.json        pattern, special tokens in id order, vocab_size, digest
+ *
+ * Special tokens come last and are never produced by encoding text. A tokenizer is constant: any
+ * thread may use it. */
 #ifndef RN_TOKENIZER_H
 #define RN_TOKENIZER_H
 
@@ -52,9 +56,9 @@ void rn_tokenizer_encode(const struct rn_tokenizer *, const char *text, size_t n
 int rn_tokenizer_decode(const struct rn_tokenizer *, const int32_t *ids, size_t n,
                         struct rn_str *out, struct rn_err *);
 
-int32_t rn_tokenizer_vocab_size(const struct rn_tokenizer *);                /* specials included */
+int32_t rn_tokenizer_vocab_size(const struct rn_tokenizer *); /* specials included */
+int32_t rn_tokenizer_bos(const struct rn_tokenizer *);        /* <|bos|> or <|endoftext|>; or -1 */
 int32_t rn_tokenizer_special(const struct rn_tokenizer *, const char *name); /* -1 if absent */
-int32_t rn_tokenizer_bos(const struct rn_tokenizer *); /* <|bos|> or <|endoftext|>; -1 */
 /* Raw bytes of an id, *n long; specials: n = 0. Borrowed. */
 const char *rn_tokenizer_bytes(const struct rn_tokenizer *, int32_t id, size_t *n);
 /* Bytes counted for bits per byte, one per id, 0 for specials. old_rule: nanochat of 2025, which

@@ -189,8 +189,7 @@ int rn_tokenizer_load_tiktoken(struct rn_tokenizer **out, const char *path, cons
 
 /* --- our directory --- */
 
-/* The strings of the sidecar's "special", NULL-ended; borrowed from doc, the array is the caller's.
- */
+/* The strings of the sidecar's "special", NULL-ended: borrowed from doc, the array is owned. */
 static int read_specials(const json_t *doc, const char *path, const char ***out, struct rn_err *err)
 {
     const json_t *list = json_object_get(doc, "special");

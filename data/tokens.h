@@ -10,9 +10,8 @@
  *     RN_TRY(rn_tokens_get(t, start, n, ids, err));
  *     rn_tokens_free(t);
  *
- * A shard, little-endian. The first three words are llm.c's, so that readers of its header and
- * tokens find both (llm.c itself wants the file to end after the tokens). Documents never cross
- * shards.
+ * A shard, little-endian; documents never cross shards. The first three words are llm.c's, so that
+ * readers of its header and tokens find both (llm.c itself wants the file to end after the tokens).
  *
  *     OFFSET  SIZE  WHAT
  *     0       4     20240520 (two bytes a token) or 20240801 (four)
@@ -29,9 +28,8 @@
  *     64      64    tokenizer digest, hex
  *     1020    4     CRC-32 of bytes 0 to 1019
  *     1024    N*W   tokens, then NULs up to a multiple of 8
- *             D*8   per document: its end in tokens; bit 63: it ends a group (row group of its
- * source) B*4   CRC-32 of each 1 MiB of tokens, the last one shorter
- */
+ *             D*8   per document: its end in tokens; bit 63: it ends a row group of its source
+ *             B*4   CRC-32 of each 1 MiB of tokens, the last one shorter */
 #ifndef RN_TOKENS_H
 #define RN_TOKENS_H
 
@@ -49,9 +47,8 @@ enum { RN_TOKENS_SHARD_MAX = 1 << 30 }; /* tokens */
 struct rn_tokens_spec {
     const char *tokenizer_digest; /* 64 hex digits */
     int32_t vocab_size;
-    int width; /* bytes a token: 2 or 4 */
-    int64_t
-        shard_tokens; /* a shard is closed before it would hold more; 1 to RN_TOKENS_SHARD_MAX */
+    int width;            /* bytes a token: 2 or 4 */
+    int64_t shard_tokens; /* a shard holds no more; 1 to RN_TOKENS_SHARD_MAX */
 };
 
 struct rn_tokens_writer;
@@ -74,9 +71,9 @@ struct rn_tokens_doc {
     bool group_end;
 };
 
-/* Opens the shards of `split` among the paths (files of other splits are passed over). RN_ECORRUPT
+/* Opens the shards of `split` among the paths; files of other splits are passed over. RN_ECORRUPT
  * if there is none, one is missing or damaged, or its tokenizer is not the expected one (NULL:
- * any). */
+ * any is). */
 int rn_tokens_open(struct rn_tokens **, const char *const *paths, size_t n_paths, const char *split,
                    const char *tokenizer_digest, struct rn_err *);
 int64_t rn_tokens_count(const struct rn_tokens *);

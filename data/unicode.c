@@ -10,8 +10,7 @@ enum rn_class rn_unicode_class(uint32_t cp)
     return (enum rn_class)(four >> 2 * (cp & 3) & 3);
 }
 
-/* What the second byte after `lead` may be (Unicode 16, table 3-7); false for bytes that lead
- * nothing. */
+/* What the byte after `lead` may be (Unicode 16, table 3-7); false for bytes that lead nothing. */
 static bool second_byte(unsigned char lead, unsigned char *lo, unsigned char *hi)
 {
     *lo = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;

@@ -1,12 +1,12 @@
-/* data/words.h - distinct pieces of text and how often each stood there. Inside `data` only.
+/* data/words.h - distinct pieces of text and how often each stood there.
  *
  *     struct rn_words w = {0};
  *     rn_words_count(&w, split, text, n);        again and again; failures stick in w.err
  *     rn_words_absorb(&w, &other);               another thread's count
  *     rn_words_release(&w);
  *
- * One writer at a time. Which words there are and their counts depend on the texts alone, their
- * order does not matter. */
+ * One writer at a time. Which words there are and their counts depend on the texts alone, not on
+ * the order they come in. Inside `data` only. */
 #ifndef RN_WORDS_H
 #define RN_WORDS_H
 

@@ -24,8 +24,8 @@ enum {
 struct rn_world {
     unsigned char fact[RN_WORLD_PEOPLE][RN_WORLD_ATTRIBUTES]; /* value index */
     unsigned char river[RN_WORLD_VALUES];                     /* of each town */
-    unsigned char craft[RN_WORLD_VALUES]; /* what a town is known for: a thing */
-    unsigned char stuff[RN_WORLD_THINGS]; /* what a thing is made of */
+    unsigned char craft[RN_WORLD_VALUES];                     /* of each town: a thing */
+    unsigned char stuff[RN_WORLD_THINGS];                     /* that a thing is made of */
 };
 void rn_world_init(struct rn_world *);
 

@@ -1,12 +1,12 @@
-/* data/zip_write.h - a small zip archive of stored (uncompressed) members, the same bytes
- * everywhere.
+/* data/zip_write.h - a small zip archive of stored members, the same bytes everywhere.
  *
  *     struct rn_zip_writer z;
  *     RN_TRY(rn_zip_writer_open(&z, "bundle.zip", err));
  *     rn_zip_writer_add(&z, "dir/a.txt", bytes, n);
  *     RN_TRY(rn_zip_writer_commit(&z, err));
  *
- * Members carry the date 1980-01-01. Together less than 4 GiB and 65,535 members. */
+ * Nothing is compressed; members carry the date 1980-01-01. At most 4 GiB and 65,535 members
+ * together. */
 #ifndef RN_ZIP_WRITE_H
 #define RN_ZIP_WRITE_H
 

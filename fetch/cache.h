@@ -6,9 +6,11 @@
  *     RN_TRY(rn_cache_find(&cache, sha256, &path, err));      NULL: not there
  *     rn_cache_release(&cache);
  *
- * Layout: sha256/ab/abcd... (mode 0444) and tmp/ for attempts. Many processes may share it without
- * a lock: each works in a directory of its own and publishes by rename, and a content has one name.
- */
+ *     sha256/ab/abcd...    a content, mode 0444
+ *     tmp/...              attempts, a directory each
+ *
+ * Many processes may share it without a lock: each works in a directory of its own and publishes by
+ * rename, and a content has one name. */
 #ifndef RN_CACHE_H
 #define RN_CACHE_H
 

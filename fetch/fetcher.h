@@ -4,7 +4,8 @@
  *                                  .n_sources = 2, .size_bytes = -1, .expect = expect};
  *     struct rn_fetched got;
  *     RN_TRY(rn_fetch_file(&fetcher, &file, &got, err));     got.path: in the cache, verified
- *     rn_copy_file(got.path, "out/a.jsonl", err);  rn_fetched_release(&got);
+ *     rc = rn_copy_file(got.path, "out/a.jsonl", err);
+ *     rn_fetched_release(&got);
  *
  * A pinned file that the cache holds needs no source. Otherwise rounds over the sources in written
  * order; each answer gets a verdict on its bytes inside that loop, and the first accepted one ends

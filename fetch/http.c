@@ -23,7 +23,7 @@ static bool is_loopback(const char *host)
     return inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127;
 }
 
-/* Header values and hosts end up in logs, JSON and the lock: printable ASCII; `kept` may stay too. */
+/* Header values and hosts end up in logs, JSON, the lock: printable ASCII, and what `kept` has. */
 static void copy_word(char *to, size_t cap, const char *from, const char *kept)
 {
     snprintf(to, cap, "%s", from ? from : "");

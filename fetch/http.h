@@ -1,17 +1,17 @@
 /* fetch/http.h - one GET to one private file, with a verdict on how the transfer went.
  *
- *     struct rn_get get = {.url = url, .path = "attempt/body", .cap_bytes = 16LL << 30, .stall_s =
- * 30}; struct rn_response r; RN_TRY(rn_http_get(&get, &r, err));          errors: our disk, our
- * memory, a stop signal if (r.finding.verdict == RN_ACCEPTED) ...    status 200 and as many bytes
- * as declared
+ *     struct rn_get get = {.url = url, .path = "body", .cap_bytes = 16LL << 30, .stall_s = 30};
+ *     struct rn_response r;
+ *     RN_TRY(rn_http_get(&get, &r, err));          errors: our disk, our memory, a stop signal
+ *     if (r.finding.verdict == RN_ACCEPTED) ...    status 200 and as many bytes as declared
  *
  * What the other side does wrong is a finding, never an error. Accepted means only that the
  * transfer was whole: whether the bytes are the file is judged above (fetch.h). The body of a
  * refusal is kept too, up to RN_ERROR_BODY bytes, so that it can be diagnosed.
  *
- * Rules: https, or http to loopback, or http when the content is pinned by a digest; redirects are
- * followed by hand, at most 10, and never lead to http (loopback to loopback excepted); no total
- * time limit, but a connection slower than 1 KiB/s for stall_s is dropped. */
+ *     schemes      https; http to loopback, or when the content is pinned by a digest
+ *     redirects    at most 10, never to http (loopback to loopback excepted)
+ *     time         no limit in all, but slower than 1 KiB/s for stall_s is dropped */
 #ifndef RN_HTTP_H
 #define RN_HTTP_H
 

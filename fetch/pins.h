@@ -6,9 +6,12 @@
  *     RN_TRY(rn_pins_add(&lock, &fresh, err));                 on disk when it returns
  *     rn_pins_release(&lock);
  *
- * One line a file, sorted by id, five columns: id, bytes, sha256, trust, host. Merges well. Where
- * the pipeline's folder cannot be written, a file of the same name in the run directory takes its
- * place, on top of what the unwritable one says. */
+ * One line a file, sorted by id, so that it merges well; five columns:
+ *
+ *     id  bytes  sha256  trust  host
+ *
+ * Where the pipeline's folder cannot be written, a file of the same name in the run directory takes
+ * its place, on top of what the unwritable one says. */
 #ifndef RN_PINS_H
 #define RN_PINS_H
 
@@ -37,8 +40,7 @@ struct rn_pins {
 /* A line that cannot be read is RN_ECONFIG at that line: a damaged pin must not turn into none. */
 int rn_pins_open(struct rn_pins *, const char *path, const char *fallback_dir, struct rn_err *);
 const struct rn_pin *rn_pins_find(const struct rn_pins *, const char *id); /* or NULL */
-/* Reads what others added meanwhile, sets the pin and replaces the file. Not for two threads at
- * once. */
+/* Reads what others added meanwhile, sets the pin, replaces the file. One thread at a time. */
 int rn_pins_add(struct rn_pins *, const struct rn_pin *, struct rn_err *);
 void rn_pins_release(struct rn_pins *);
 

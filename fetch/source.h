@@ -1,10 +1,14 @@
 /* fetch/source.h - where bytes may come from: one table of kinds, one call for all of them.
  *
- *     const struct rn_source_kind *kind = rn_source_kind("https://host/file");   NULL: unknown
- * scheme RN_TRY(kind->get(&from, &get, &response, err));
+ *     const struct rn_source_kind *kind = rn_source_kind(url);
+ *     if (!kind) ...                                            an unknown scheme
+ *     RN_TRY(kind->get(&from, &get, &response, err));
  *
- * https://, http://, file:// and plain paths, builtin:. The kind of a source says whether it is
- * remote: only remote sources need a digest or a check, are pinned in the lock and rest offline. */
+ *     https://..., http://...    remote
+ *     file:///..., a/path        local
+ *     builtin:NAME/REST          made on the spot
+ *
+ * Only remote sources need a digest or a check, are pinned in the lock and rest offline. */
 #ifndef RN_SOURCE_H
 #define RN_SOURCE_H
 

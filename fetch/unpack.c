@@ -12,9 +12,7 @@
 #include <zip.h>
 
 enum { MAX_ENTRIES = 100000, MAX_NAME = 1024, MAX_RATIO = 200, CHUNK = 1 << 16 };
-#define RATIO_GRACE_BYTES                                                                          \
-    ((int64_t)1 << 20) /* tiny archives of tiny files compress as they like  \
-                                              */
+#define RATIO_GRACE_BYTES ((int64_t)1 << 20) /* tiny archives of tiny files compress as they like */
 
 struct archive {
     zip_t *zip;
@@ -83,8 +81,8 @@ static bool name_is_safe(const char *name)
     return rn_utf8_valid(name, n);
 }
 
-/* Name of an entry, checked; as stored, not as libzip would guess it. (A NUL inside cannot cut a name
- * short: libzip reads it as a blank.) */
+/* Name of an entry, checked; as stored, not as libzip would guess it. (A NUL inside cannot cut a
+ * name short: libzip reads it as a blank.) */
 static int safe_name(const struct archive *a, zip_uint64_t i, const char **name, struct rn_err *err)
 {
     *name = zip_get_name(a->zip, i, ZIP_FL_ENC_RAW);

@@ -1,14 +1,17 @@
 /* fetch/unpack.h - zip archives from strangers.
  *
- *     RN_TRY(rn_zip_check(path, &unpack, err));            reads every byte, writes none
+ *     RN_TRY(rn_zip_check(path, &unpack, err));                 reads every byte, writes none
  *     RN_TRY(rn_zip_unpack(path, "out/bundle", &unpack, err));  the directory appears whole or not
  *     RN_TRY(rn_zip_member(path, "a.jsonl", "body", cap, hex, &size, err));
  *
- * Refused with RN_ECORRUPT and the entry's name: absolute paths, "..", empty and "." components,
- * backslashes, drive letters, control characters, names that are not UTF-8, links and devices,
- * encrypted entries, two entries that differ only in case, a file that is also a directory; more
- * bytes than allowed, counted as they are produced (headers may lie); a ratio above 200:1 of the
- * archive's own size; wrong CRCs. */
+ * Refused with RN_ECORRUPT and the entry's name:
+ *
+ *     names      absolute, "..", empty and "." components, backslashes, drive letters, control
+ *                characters, not UTF-8; two that differ only in case; a file that is also a
+ *                directory
+ *     entries    links, devices, encrypted ones, wrong CRCs
+ *     sizes      more bytes than allowed, counted as they are produced (headers may lie), or more
+ *                than 200 times the archive's own size */
 #ifndef RN_UNPACK_H
 #define RN_UNPACK_H
 

@@ -17,19 +17,21 @@
 
 /* The ids are used in logs, quarantine folders and tests: never rename one. `again`: the same
  * source may answer better in a later round; otherwise it is out for this file. */
-#define RN_VERDICTS(X) /* verdict      id             again  seen */                               \
-    X(RN_ACCEPTED, "accepted", false, "what was asked for")                                        \
-    X(RN_TRANSIENT, "transient", true, "network trouble, 408 425 429 5xx")                         \
-    X(RN_REFUSED, "refused", false, "401 403 404 410 and whatever else is not 200")                \
-    X(RN_INTERCEPTED, "intercepted", false,                                                        \
-      "portal or proxy: 511, redirect to http, bad TLS name")                                      \
-    X(RN_ERROR_PAGE, "error-page", false, "HTML or XML error in place of the file")                \
-    X(RN_ERROR_JSON, "error-json", false, "JSON error in place of the file")                       \
-    X(RN_LFS_POINTER, "lfs-pointer", false, "git-lfs pointer in place of the file")                \
-    X(RN_TRUNCATED, "truncated", true, "fewer bytes than declared, or no ending")                  \
-    X(RN_OVERSIZE, "oversize", false, "more bytes than declared or allowed")                       \
-    X(RN_DIGEST, "digest", false, "sha256 is not the pinned one")                                  \
-    X(RN_MALFORMED, "malformed", false, "not the declared format")
+/* clang-format off */
+#define RN_VERDICTS(X)                                                                            \
+    /* verdict         id              again  seen */                                             \
+    X(RN_ACCEPTED,     "accepted",     false, "what was asked for")                               \
+    X(RN_TRANSIENT,    "transient",    true,  "network trouble, 408 425 429 5xx")                 \
+    X(RN_REFUSED,      "refused",      false, "401 403 404 410 and whatever else is not 200")     \
+    X(RN_INTERCEPTED,  "intercepted",  false, "portal, proxy: 511, redirect to http, bad TLS name")\
+    X(RN_ERROR_PAGE,   "error-page",   false, "HTML or XML error in place of the file")           \
+    X(RN_ERROR_JSON,   "error-json",   false, "JSON error in place of the file")                  \
+    X(RN_LFS_POINTER,  "lfs-pointer",  false, "git-lfs pointer in place of the file")             \
+    X(RN_TRUNCATED,    "truncated",    true,  "fewer bytes than declared, or no ending")          \
+    X(RN_OVERSIZE,     "oversize",     false, "more bytes than declared or allowed")              \
+    X(RN_DIGEST,       "digest",       false, "sha256 is not the pinned one")                     \
+    X(RN_MALFORMED,    "malformed",    false, "not the declared format")
+/* clang-format on */
 
 enum rn_verdict {
 #define X(verdict, id, again, seen) verdict,
@@ -57,8 +59,7 @@ void rn_judge_status(long status, const void *head, size_t n, struct rn_finding 
 bool rn_judge_bytes(const void *head, size_t n, int64_t size_bytes, const char *format, long status,
                     struct rn_finding *);
 
-/* A whole file that starts as its format does but lacks the format's ending was cut. True if not.
- */
+/* False if a whole file starts as its format does but lacks the format's ending: it was cut. */
 bool rn_judge_ending(const char *path, const char *format, struct rn_finding *);
 
 /* The first bytes for a message: `3C 3F 78 6D "<?xm"` (16 of them); and as text only, up to 48

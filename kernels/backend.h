@@ -21,11 +21,13 @@ enum { RN_ABI = 1, RN_ALIGN = 256 }; /* every value starts at a multiple of RN_A
 /* One op with everything resolved: what a kernel gets. Absent operands and everything that a
  * backward op does not read are NULL; shapes are always filled.
  *
- * Forward: read x, write y (and the operands that the op's table says it writes).
- * Backward: read dy and the kept x and y, give every dx that is not NULL. Bit i of acc: add to
- * dx[i]; clear: overwrite all of it. dy[j] is NULL where nobody used that output: it counts as
- * zero. One value may be two operands of one op. Then dx[i] == dx[j] for i < j and bit j is set:
- * what is added through dx[j] must come after what is written through dx[i]. */
+ *     forward     read x, write y (and the operands that the op's table says it writes)
+ *     backward    read dy and the kept x and y, give every dx that is not NULL
+ *
+ * Bit i of acc: add to dx[i]; clear: overwrite all of it. dy[j] is NULL where nobody used that
+ * output: it counts as zero. One value may be two operands of one op. Then dx[i] == dx[j] for
+ * i < j and bit j is set: what is added through dx[j] must come after what is written through
+ * dx[i]. */
 struct rn_args {
     void *x[RN_MAX_IN], *y[RN_MAX_OUT], *dx[RN_MAX_IN], *dy[RN_MAX_OUT];
     void *scratch; /* at least what rn_backend.scratch_bytes asked for; contents undefined */

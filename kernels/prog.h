@@ -81,8 +81,9 @@ struct rn_prog *rn_prog_new(struct rn_params *); /* params borrowed; must outliv
 void rn_prog_free(struct rn_prog *);             /* takes NULL */
 
 rn_val rn_prog_input(struct rn_prog *, const char *name, enum rn_dtype, struct rn_shape);
+/* host is copied. */
 rn_val rn_prog_const(struct rn_prog *, const char *name, enum rn_dtype, struct rn_shape,
-                     const void *host); /* host is copied */
+                     const void *host);
 /* A weight of params (the same name twice is one value), and its gradient for optimizer ops. */
 rn_val rn_prog_weight(struct rn_prog *, const char *name);
 rn_val rn_prog_weight_grad(struct rn_prog *, const char *name);

@@ -11,9 +11,10 @@
 /* --- optimizer groups: the only place that knows hyperparameters --- */
 
 enum rn_group_kind { RN_GROUP_ADAMW, RN_GROUP_MUON_2025, RN_GROUP_MUON_2026 };
-enum { /* rules that multiply a lr; a mask. The op muon adds its own by shape (ops.def) */
-       RN_LR_WIDTH = 1, /* (n_embd / 768)^-0.5 */
-       RN_LR_BATCH = 2, /* rn_optim_cfg.lr_scale */
+/* Rules that multiply a lr; a mask. The op muon adds its own by shape (ops.def). */
+enum {
+    RN_LR_WIDTH = 1, /* (n_embd / 768)^-0.5 */
+    RN_LR_BATCH = 2, /* rn_optim_cfg.lr_scale */
 };
 struct rn_group {
     const char *name; /* NULL ends a table */
@@ -83,8 +84,7 @@ struct rn_arch {
     void (*weights)(const struct rn_model_cfg *, struct rn_weights *);
     rn_val (*forward)(struct rn_build *);                          /* logits (B,T,Vp) */
     int64_t (*window)(const struct rn_model_cfg *, int64_t layer); /* NULL: none, -1: all */
-    /* Weights that are looked up or tiny and cost no multiplication a token; NULL-ended prefixes.
-     */
+    /* NULL-ended prefixes of weights that are looked up or tiny: no multiplication a token. */
     const char *const *not_matmul;
 };
 const struct rn_arch *rn_arch_find(const char *name);          /* NULL: none of that name */

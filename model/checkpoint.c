@@ -196,7 +196,7 @@ static int remove_entry(const struct rn_ckpt *c, const char *name, struct rn_err
     return rc;
 }
 
-/* Temporary directories of saves that never finished; the work directory is locked, so they are dead. */
+/* Temporary directories of unfinished saves: the work directory is locked, so they are dead. */
 static int remove_leftovers(const struct rn_ckpt *c, struct rn_err *err)
 {
     DIR *d = opendir(c->dir);

@@ -3,19 +3,28 @@
  *     struct rn_ckpt c = {.dir = work_dir, .key = progress_key, .log = log};
  *     int64_t step;
  *     RN_TRY(rn_ckpt_find(&c, NULL, &step, err));                 newest that verifies, -1: none
- *     if (step >= 0) RN_TRY(rn_ckpt_load(&c, step, model, optim, &state, err));
+ *     if (step >= 0)
+ *         RN_TRY(rn_ckpt_load(&c, step, model, optim, &state, err));
  *     ...
  *     RN_TRY(rn_ckpt_save(&c, step, model, optim, state, err));
  *     RN_TRY(rn_ckpt_rotate(&c, step, keep, err));
  *
- *     <dir>/step_012750/   model.safetensors  optimizer.safetensors  state.json  config.json
- *                          manifest.json: {step, key, files: {name: {size, sha256}}}, written last
- *     <dir>/latest, latest_backup, best, epoch_00001, rolling_step_012750
- *                          small files that hold a step, replaced by rename
+ *     <dir>/step_012750/
+ *         model.safetensors        the weights
+ *         optimizer.safetensors    moments
+ *         config.json              what the model is
+ *         state.json               what else the loop needs: place in the data, bests, ..
+ *         manifest.json            {step, key, files: {name: {size, sha256}}}, written last
+ *     <dir>/latest                 small files that hold a step, replaced by rename
+ *     <dir>/latest_backup
+ *     <dir>/best
+ *     <dir>/epoch_00001
+ *     <dir>/rolling_step_012750
  *
- * A directory is made under a temporary name and renamed when every file is synced, so it has a step
- * name only when whole; the manifest tells later damage. Tensors are canonical: they do not depend
- * on threads, device or world size. Directories that no name points to are removed by rotate. */
+ * A directory is made under a temporary name and renamed when every file is synced, so it has a
+ * step name only when whole; the manifest tells later damage. Tensors are canonical: they do not
+ * depend on threads, device or world size. Directories that no name points to are removed by
+ * rotate. */
 #ifndef RN_CHECKPOINT_H
 #define RN_CHECKPOINT_H
 
@@ -42,8 +51,8 @@ int64_t rn_ckpt_pointed(const struct rn_ckpt *, const char *name); /* -1: no suc
  * those, removes directories without a name. */
 int rn_ckpt_rotate(const struct rn_ckpt *, int64_t step, int64_t keep, struct rn_err *);
 
-/* name NULL: the newest checkpoint that verifies, *step -1 if there is no directory at all. Each one
- * passed over is logged with the reason; if some exist and none verifies: RN_ECORRUPT. A name
+/* name NULL: the newest checkpoint that verifies, *step -1 if there is no directory at all. Each
+ * one passed over is logged with the reason; if some exist and none verifies: RN_ECORRUPT. A name
  * ("best", "step_012750"): that one or RN_ECORRUPT. */
 int rn_ckpt_find(const struct rn_ckpt *, const char *name, int64_t *step, struct rn_err *);
 

@@ -16,7 +16,7 @@
  *     type               row                                      judged
  *     multiple_choice    {query, choices, gold}                   each choice, behind the query
  *     schema             {context_options, continuation, gold}    the continuation, behind each
- *     language_modeling  {context, continuation}                  the continuation, token by token */
+ *     language_modeling  {context, continuation}                  the continuation, by tokens */
 #ifndef RN_CORE_ROWS_H
 #define RN_CORE_ROWS_H
 

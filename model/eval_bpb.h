@@ -17,8 +17,8 @@ struct rn_bpb {
     double nats, bytes;
     int64_t targets;
 };
-/* Takes up to `batches` batches from a fresh loader, at most one pass over its data. vocab: entries of byte_counts; a target beyond them is
- * RN_ECORRUPT. */
+/* Takes up to `batches` batches from a fresh loader, at most one pass over its data. vocab: entries
+ * of byte_counts; a target beyond them is RN_ECORRUPT. */
 int rn_eval_bpb(struct rn_scorer *, struct rn_loader *, int64_t B, int64_t T, int64_t batches,
                 const int32_t *byte_counts, int32_t vocab, struct rn_bpb *, struct rn_err *);
 double rn_bpb_value(const struct rn_bpb *); /* infinity when no byte was counted */

@@ -6,11 +6,14 @@
  *     struct rn_core_result r = {0};
  *     RN_TRY(rn_core_score(&c, &run, &r, err));              r.core, r.tasks[i].accuracy
  *     RN_TRY(rn_core_write_csv(&c, &r, "core.csv", err));
- *     rn_core_result_release(&r); rn_core_release(&c);
+ *     rn_core_result_release(&r);
+ *     rn_core_release(&c);
  *
- * By nanochat's protocol (numbers by other protocols on the same files differ by points). Centered
- * is (accuracy - baseline) / (1 - baseline). `core` takes the bundle's baselines; `core_v2` the
- * three that DCLM corrected in September 2025. Both are means over all tasks of core.yaml; a task
+ *     centered    (accuracy - baseline) / (1 - baseline)
+ *     core        mean over all tasks of core.yaml, with the bundle's baselines
+ *     core_v2     the same with the three baselines that DCLM corrected in September 2025
+ *
+ * By nanochat's protocol (numbers by other protocols on the same files differ by points). A task
  * whose data is missing is an error, never left out of a mean. */
 #ifndef RN_EVAL_CORE_H
 #define RN_EVAL_CORE_H

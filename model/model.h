@@ -47,9 +47,9 @@ struct rn_model_shape_request {
 /* Fills what depth implies and checks it. RN_ECONFIG says what does not fit. */
 int rn_model_cfg_fill(struct rn_model_cfg *, const char *arch,
                       const struct rn_model_shape_request *, struct rn_err *);
-/* As stored in config.json of our models; new reference. Reading also takes Hugging Face's GPT-2.
- */
+/* As stored in config.json of our models; new reference. */
 json_t *rn_model_cfg_json(const struct rn_model_cfg *);
+/* Reads that, and Hugging Face's GPT-2. */
 int rn_model_cfg_from_json(struct rn_model_cfg *, const json_t *, struct rn_err *);
 /* Checks every size and relation of a config made by hand. RN_ECONFIG. */
 int rn_model_cfg_check(const struct rn_model_cfg *, struct rn_err *);
@@ -68,10 +68,10 @@ struct rn_weight {
 };
 /* The weight table of a checked config; *out is owned by the caller (free). */
 size_t rn_model_weights(const struct rn_model_cfg *, struct rn_weight **out);
-int64_t rn_model_param_count(const struct rn_model_cfg *); /* all, pads included */
-int64_t
-rn_model_scaling_params(const struct rn_model_cfg *); /* nanochat-2026: matrices + lm_head */
-double rn_model_flops_per_token(const struct rn_model_cfg *, int64_t T); /* training, nanochat's */
+int64_t rn_model_param_count(const struct rn_model_cfg *);    /* all, pads included */
+int64_t rn_model_scaling_params(const struct rn_model_cfg *); /* 2026: matrices and lm_head */
+/* Of training, in rows of T, as nanochat counts them. */
+double rn_model_flops_per_token(const struct rn_model_cfg *, int64_t T);
 
 struct rn_model; /* config + params store */
 int rn_model_new(struct rn_model **, const struct rn_model_cfg *, struct rn_device *,

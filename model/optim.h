@@ -1,12 +1,13 @@
-/* model/optim.h - one optimizer step as a program: norm, clip, AdamW or Muon for each weight,
- * clear.
+/* model/optim.h - one optimizer step as a program: norm, clip, AdamW or Muon a weight, clear.
  *
- *     struct rn_optim_cfg oc = RN_OPTIM_DEFAULTS;              overrides by group from YAML,
- * scaling RN_TRY(rn_optim_new(&o, model, &oc, err));               builds and plans; moments are
- * zero for (..) { rn_prog_run(train);                                  adds gradients, once a
- * micro-batch rn_optim_step(o, &(struct rn_optim_step){.t = step + 1, .lr_mult = 1, ..}, &norm,
- * err); }                                                        gradients are zero afterwards
- *     rn_optim_save(o, "optimizer.safetensors", ..), rn_optim_load(..);   exact
+ *     struct rn_optim_cfg oc = RN_OPTIM_DEFAULTS;      overrides by group from YAML, scaling
+ *     RN_TRY(rn_optim_new(&o, model, &oc, err));       builds and plans; moments are zero
+ *     for (int64_t step = 0; step < steps; step++) {
+ *         RN_TRY(rn_prog_run(train, err));             adds gradients, once a micro-batch
+ *         struct rn_optim_step s = {.t = step + 1, .lr_mult = 1, .decay_mult = 1, ..};
+ *         RN_TRY(rn_optim_step(o, &s, &norm, err));    gradients are zero afterwards
+ *     }
+ *     RN_TRY(rn_optim_save(o, "optimizer.safetensors", hex, err));      rn_optim_load: exact
  *
  * Hyperparameters stand in the architecture's group table (arch.h) and nowhere else. */
 #ifndef RN_OPTIM_H
@@ -57,8 +58,7 @@ int rn_optim_step(struct rn_optim *, const struct rn_optim_step *, float *grad_n
 int rn_optim_save(const struct rn_optim *, const char *path, char hex[RN_HEX], struct rn_err *);
 int rn_optim_load(struct rn_optim *, const char *path, struct rn_err *);
 
-/* Learning rate of a group with the rules of width and batch, before lr_mult; NAN: no such group.
- */
+/* Learning rate of a group by the rules of width and batch, before lr_mult; NAN: no such group. */
 double rn_optim_lr(const struct rn_optim *, const char *group);
 size_t rn_optim_bytes(const struct rn_optim *);               /* moments and scratch */
 const struct rn_prog *rn_optim_prog(const struct rn_optim *); /* borrowed, for explain */

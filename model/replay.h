@@ -4,10 +4,15 @@
  *     RN_TRY(rn_replay("gpt2-tiny.safetensors", device, on_step, ctx, &r, err));
  *     if (!r.ok) ...
  *
- * Reads only the file: sizes, hyperparameters, starting weights, tokens, per-step rates. A file
- * holds init.<weight>, final.<weight>, grad0.<weight>, logits0 (T,V), tokens (steps,B,T+1) and, as
- * metadata, `recipe` {model: gpt2 | n25 | now, config} and `log` [{step, loss, grad_norm, lr | lrm,
- * ..}]. */
+ * Reads only the file: sizes, hyperparameters, starting weights, tokens, per-step rates.
+ *
+ *     init.<weight>     where the trajectory starts
+ *     final.<weight>    where it ends
+ *     grad0.<weight>    gradients of step 0
+ *     logits0           (T,V), of step 0
+ *     tokens            (steps,B,T+1)
+ *     recipe            metadata: {model: gpt2 | n25 | now, config}
+ *     log               metadata: [{step, loss, grad_norm, lr | lrm, ..}] */
 #ifndef RN_REPLAY_H
 #define RN_REPLAY_H
 
@@ -22,10 +27,13 @@ struct rn_replay_step {
     double loss, ref_loss, grad_norm, ref_grad_norm;
 };
 
-/* Each number is the largest over steps or tensors; `ok` means all lie within tolerance: loss 1e-5
- * relative at every step, logits 1e-5 of the largest, gradients of step 0 1e-4 of each tensor's
- * largest (lambdas and gates 1e-3), weights ||w - ref|| / ||ref - init|| 1e-3 (2026: 5e-3). NaN is
- * never ok. */
+/* Each number is the largest over steps or tensors; `ok`: all lie within tolerance, NaN never does.
+ *
+ *     rel_loss            1e-5    relative, at every step
+ *     rel_logits0         1e-5    of the largest logit
+ *     rel_grad0           1e-4    of each tensor's largest entry
+ *     rel_grad0_gates     1e-3    the same for lambdas and gates
+ *     rel_update          1e-3    ||w - ref|| / ||ref - init|| (2026: 5e-3) */
 struct rn_replay_result {
     double rel_loss, rel_logits0, rel_grad0, rel_grad0_gates, rel_update;
     char worst_grad0[64], worst_update[64]; /* tensors that come nearest to their tolerance */

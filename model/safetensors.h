@@ -3,7 +3,8 @@
  *     struct rn_safetensors *st;
  *     RN_TRY(rn_safetensors_open(&st, "model.safetensors", err));     checks the whole header
  *     const struct rn_tensor_info *t = rn_safetensors_find(st, "wte.weight");
- *     if (t) rc = rn_safetensors_read_f32(st, t, floats, err);
+ *     if (t)
+ *         rc = rn_safetensors_read_f32(st, t, floats, err);
  *     rn_safetensors_close(st);
  *
  *     OFFSET  SIZE  WHAT
@@ -73,8 +74,7 @@ struct rn_tensor_out {
     size_t i; /* handed to fill */
 };
 /* Atomic (base/file.h). Sorted by name, so that equal tensors give equal bytes; __metadata__ is
- * {"format": "pt"} and the strings of `meta` (may be NULL). hex (may be NULL): sha256 of the file.
- */
+ * {"format": "pt"} and the strings of `meta` (may be NULL). hex: the file's sha256, or NULL. */
 int rn_safetensors_write(const char *path, const struct rn_tensor_out *, size_t n,
                          const json_t *meta, char hex[RN_HEX], struct rn_err *);
 

@@ -5,8 +5,8 @@
  *     RN_TRY(rn_scaling_steps(&steps, &cfg, T, batch, &h, err));
  *     struct rn_scaling s = rn_scaling_for(&cfg, batch);       factors for the optimizer
  *
- * 2025 counts all parameters, has one batch size and no further rules; 2026 counts matrices and
- * head and scales from a depth-12 model of the same vocabulary. */
+ *     2025    counts all parameters; one batch size, no further rules
+ *     2026    counts matrices and head; scales from a depth-12 model of the same vocabulary */
 #ifndef RN_SCALING_H
 #define RN_SCALING_H
 

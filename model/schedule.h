@@ -15,8 +15,7 @@ enum rn_schedule_shape {
     RN_SCHEDULE_CONSTANT, /* warmup, then 1 */
     RN_SCHEDULE_COSINE,   /* warmup, then a half cosine from 1 to final_frac (build-nanogpt) */
     RN_SCHEDULE_LINEAR,   /* warmup, 1, then over the last `warmdown` of the steps to final_frac */
-    RN_SCHEDULE_PROGRESS, /* the same in step/total instead of rounded steps (nanochat's mid, sft)
-                           */
+    RN_SCHEDULE_PROGRESS, /* the same in step/total, not rounded steps (nanochat's mid, sft) */
 };
 
 struct rn_schedule {

@@ -2,8 +2,8 @@
  *
  *     struct rn_scorer *s;
  *     RN_TRY(rn_scorer_model(&s, model, err));
- *     struct rn_score_row rows[2] = {{.ids = a, .n = na, .losses = la, .argmax = ga}, ...};
- *     RN_TRY(rn_scorer_rows(s, rows, 2, err));
+ *     struct rn_score_row row = {.ids = ids, .n = n, .losses = losses, .argmax = argmax};
+ *     RN_TRY(rn_scorer_rows(s, &row, 1, err));
  *     rn_scorer_free(s);
  *
  * Rows of any lengths: each is filled up to the next of 16, 32, 64, ... tokens (the model is

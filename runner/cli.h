@@ -2,7 +2,8 @@
  *
  *     struct rn_cli *cli;
  *     int rc = rn_cli_parse(&cli, argc, argv, &err);
- *     if (rc == RN_OK) rc = rn_cli_run(cli, &err);
+ *     if (rc == RN_OK)
+ *         rc = rn_cli_run(cli, &err);
  *     rn_cli_free(cli);
  *
  * Options may stand anywhere; "--" ends them. Reading the parsed line: command.h. */

@@ -2,12 +2,14 @@
  *
  *     static const struct rn_opt opts[] = {
  *         {"tokenizer", 0, "FILE", "tokenizer directory or .tiktoken file"},
- *         {"json-lines", 0, NULL, "read one JSON string a line"}, {0}};
+ *         {"json-lines", 0, NULL, "read one JSON string a line"},
+ *         {0}};
  *     const struct rn_command rn_command_tokenizer = {
  *         "tokenizer", "train|encode|decode|info ...", "train and use tokenizers", opts, run};
  *
- * Results go to stdout, talk to stderr. A command returns a code; main() prints the error and exits.
- * Help, completion and 'did you mean' read these tables. --json, --help and --runs exist everywhere. */
+ * Results go to stdout, talk to stderr. A command returns a code; main() prints the error and
+ * exits. Help, completion and 'did you mean' read these tables. --json, --help and --runs exist
+ * everywhere. */
 #ifndef RN_COMMAND_H
 #define RN_COMMAND_H
 
@@ -28,10 +30,10 @@ struct rn_cli;
 const char *rn_cli_opt(const struct rn_cli *, const char *name);
 /* i-th value of an option that may repeat (--force A --force B); NULL past the end. */
 const char *rn_cli_opt_at(const struct rn_cli *, const char *name, size_t i);
-size_t rn_cli_n(const struct rn_cli *);                     /* positional arguments */
-const char *rn_cli_arg(const struct rn_cli *, size_t i);    /* NULL past the end */
+size_t rn_cli_n(const struct rn_cli *);                  /* positional arguments */
+const char *rn_cli_arg(const struct rn_cli *, size_t i); /* NULL past the end */
 bool rn_cli_json(const struct rn_cli *);
-const char *rn_cli_runs(const struct rn_cli *);             /* --runs, $RUNNEL_RUNS or "runs" */
+const char *rn_cli_runs(const struct rn_cli *); /* --runs, $RUNNEL_RUNS or "runs" */
 
 struct rn_command {
     const char *name, *args, *doc;

@@ -1,14 +1,22 @@
-/* runner/engine.h - runs a pipeline: keeps what is in the store, makes the rest, stops where it
- * must.
+/* runner/engine.h - runs a pipeline: keeps what is in the store and makes the rest.
  *
  *     struct rn_run_how how = {.runs = "runs", .device = "cpu", .threads = 2};
  *     struct rn_ui ui;
  *     rn_ui_init(&ui, false, 10);
  *     int rc = rn_run(pipeline, &how, &ui, err);
  *
- * Order on disk, for each stage: journal `started`, lock of the .work directory, outputs into
- * <entry>.attempt, sync, digests, manifest, rename, link runs/<tag>/stages/<stage>, journal `done`,
- * gates. A process killed anywhere in between continues with the same command. */
+ * Order on disk, for each stage:
+ *
+ *     journal `started`
+ *     lock of <work>                     one writer
+ *     outputs into <entry>.attempt       the stage runs
+ *     sync, digests, manifest
+ *     rename to <entry>                  whole from here on
+ *     link runs/<tag>/stages/<stage>
+ *     journal `done`
+ *     gates
+ *
+ * A process killed anywhere in between continues with the same command. */
 #ifndef RN_ENGINE_H
 #define RN_ENGINE_H
 

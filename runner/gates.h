@@ -1,6 +1,7 @@
 /* runner/gates.h - the small fixed grammar of `gate:` and `watch:`.
  *
- *     finite(METRIC)      METRIC < NUMBER      and <= > >=
+ *     finite(METRIC)
+ *     METRIC < NUMBER        and <=, >, >=
  *
  * METRIC is a name of the kind's metric table, or REFERENCE.NAME for kinds that measure what their
  * references give (eval: sft.tiny_world). */

@@ -1,4 +1,10 @@
-/* runner/graph.h - references become edges, edges an order, the whole a digest. */
+/* runner/graph.h - references become edges, edges an order, the whole a digest.
+ *
+ *     rn_graph_resolve(&loading);           p->stages[i].edges
+ *     rn_graph_sort(&loading);              p->stages in running order
+ *     rn_graph_key8(loading.p, key8);
+ *
+ * Problems are added to the loading; nothing fails early. */
 #ifndef RN_GRAPH_H
 #define RN_GRAPH_H
 

@@ -1,8 +1,10 @@
 /* runner/journal.h - what happened in a run, one checksummed JSON line per transition.
  *
+ *     struct rn_journal j;
  *     RN_TRY(rn_journal_open(&j, "runs/smoke/journal.jsonl", err));
- *     RN_TRY(rn_journal_add(&j, json_pack("{s:s, s:s}", "event", "started", "stage", "base"),
- * err)); rn_journal_close(&j);
+ *     json_t *record = json_pack("{s:s, s:s}", "event", "started", "stage", "base");
+ *     RN_TRY(rn_journal_add(&j, record, err));             on disk when it returns
+ *     rn_journal_close(&j);
  *
  * `started` is on disk before a stage's first side effect, `done` only after its outputs have their
  * final name: a process killed anywhere leaves `started` without an end, never a false `done`.

@@ -6,8 +6,11 @@
  *     rn_keys_release(&k);
  *
  * The document holds everything that decides the bytes: kind, implementation version, identity and
- * source values, fingerprint, digests of inputs by role. Its digest is the progress key:
- * checkpoints belong to it. The out key adds the extend values: finished outputs belong to it.
+ * source values, fingerprint, digests of inputs by role.
+ *
+ *     progress    its digest; checkpoints belong to it
+ *     out         the same with the extend values; finished outputs belong to it
+ *
  * Names of stages, tags, paths of the pipeline and neutral keys are in neither. */
 #ifndef RN_KEY_H
 #define RN_KEY_H

@@ -1,8 +1,12 @@
 /* runner/loading.h - one loading of a pipeline file: what the steps behind pipeline.h share.
  *
- * merge.c lays profile and overrides over the tree, vars.c substitutes, pipeline.c fills the
- * structs, graph.c resolves references, gates.c reads gates. Each adds its problems and goes on, so
- * that one pass tells them all. */
+ *     merge.c       lays profile and overrides over the tree
+ *     vars.c        substitutes
+ *     pipeline.c    fills the structs
+ *     graph.c       resolves references
+ *     gates.c       reads gates
+ *
+ * Each adds its problems and goes on, so that one pass tells them all. */
 #ifndef RN_LOADING_H
 #define RN_LOADING_H
 

@@ -1,8 +1,9 @@
 /* runner/lock.h - one writer, for as long as its process lives.
  *
  *     struct rn_lock lock;
- *     RN_TRY(rn_lock_take(&lock, "runs/smoke/.lock", "this run", err));   RN_ELOCKED names the
- * owner rn_lock_release(&lock);
+ *     RN_TRY(rn_lock_take(&lock, "runs/smoke/.lock", "this run", err));   RN_ELOCKED: names who
+ *     ...
+ *     rn_lock_release(&lock);
  *
  * An open-file-description lock (fcntl): the kernel frees it when the process dies, however it
  * dies. The owner record inside the file serves only the message; the file goes on release. */
@@ -22,8 +23,7 @@ struct rn_lock {
 /* what: "this run", for the message. Makes the file; its directory must exist. */
 int rn_lock_take(struct rn_lock *, const char *path, const char *what, struct rn_err *);
 void rn_lock_release(struct rn_lock *); /* safe when not held */
-/* True if a living process holds it; owner (may be NULL) receives "pid 4711 on ada". Writes
- * nothing. */
+/* True if a living process holds it; owner (may be NULL) gets "pid 4711 on ada". Writes nothing. */
 bool rn_lock_held(const char *path, char *owner, size_t owner_bytes);
 
 #endif

@@ -14,8 +14,7 @@ enum { METRICS_CAP = 1 << 30 };
 
 /* --- reading --- */
 
-/* Calls each(ctx, line) for every whole line that is an object, with the file's size up to its end.
- */
+/* Calls each(ctx, line) for every whole line that is an object, with the file's size to its end. */
 static void each_line(const char *path, void (*each)(void *, json_t *, int64_t), void *ctx)
 {
     char *text;

@@ -1,9 +1,8 @@
-/* runner/metrics.h - metrics/<stage>.jsonl: one writer, one line per call, the source of every
- * number.
+/* runner/metrics.h - metrics/<stage>.jsonl: one writer, one line a call, every number's source.
  *
  *     RN_TRY(rn_metrics_open(&m, "runs/smoke/metrics/base.jsonl", err));
  *     rn_metrics_add(&m, step, values, n);         {"step":12,"time":1763,...,"loss":3.2}
- *     int64_t here = rn_metrics_offset(&m);         kept in a checkpoint
+ *     int64_t here = rn_metrics_offset(&m);        kept in a checkpoint
  *     RN_TRY(rn_metrics_cut(&m, here, err));        on resume
  *     rn_metrics_close(&m);
  *

@@ -6,7 +6,8 @@
  *     rn_model_ref_release(&m);
  *
  * RUN without a stage means its last finished training stage. The tokenizer is the one whose digest
- * the model carries, found in the store beside the run; `--tokenizer DIR` names another. Reads only. */
+ * the model carries, found in the store beside the run; `--tokenizer DIR` names another. Only
+ * reads. */
 #ifndef RN_MODEL_REF_H
 #define RN_MODEL_REF_H
 

@@ -2,7 +2,8 @@
  *
  *     struct rn_pipeline *p;
  *     RN_TRY(rn_pipeline_load(&p, "smoke.yaml", &how, err));   all configuration errors in one pass
- *     for (size_t i = 0; i < p->n_stages; i++) use(p->stages[i].cfg);
+ *     for (size_t i = 0; i < p->n_stages; i++)
+ *         use(p->stages[i].cfg);
  *     rn_pipeline_free(p);
  *
  * Loading touches nothing: no network, no run directory. Strings live in p->arena. */
@@ -11,8 +12,8 @@
 
 #include "stage.h"
 
-struct rn_pipeline_how {        /* the command line's part */
-    const char *profile;        /* -p, or NULL */
+struct rn_pipeline_how {          /* the command line's part */
+    const char *profile;          /* -p, or NULL */
     const char *const *overrides; /* "base.horizon.steps=10", "vars.depth=4"; NULL-ended or NULL */
     const struct rn_stage *const *kinds; /* NULL-ended; NULL: rn_stages (tests bring their own) */
 };
@@ -26,7 +27,7 @@ struct rn_gate {
     struct rn_place at;
 };
 
-struct rn_edge { /* one reference of a stage, wherever it stands */
+struct rn_edge {              /* one reference of a stage, wherever it stands */
     const struct rn_ref *ref; /* inside cfg, or in watch_in */
     const char *key;          /* "in.tokenizer", "mixture[0].in" */
     size_t producer;          /* index of the stage */
@@ -39,9 +40,9 @@ struct rn_pstage {
     const struct rn_stage *stage; /* its kind */
     void *cfg;                    /* struct of the kind, filled */
     json_t *resolved;             /* every key with its value, defaults included, canonical units */
-    json_t *identity;             /* resolved cut down to RN_IDENTITY keys; references removed (the runner adds digests) */
-    json_t *extend;               /* ... to RN_EXTEND keys */
-    json_t *source;               /* ... to RN_SOURCE keys */
+    json_t *identity; /* its RN_IDENTITY keys without references: the runner adds digests */
+    json_t *extend;   /* its RN_EXTEND keys */
+    json_t *source;   /* its RN_SOURCE keys */
     struct rn_edge *edges;
     size_t n_edges;
     struct rn_gate *gates;
@@ -61,9 +62,9 @@ struct rn_pipeline {
     const char *profile;           /* or NULL */
     const char **profiles;         /* names of all profiles of the file */
     size_t n_profiles;
-    struct rn_pstage *stages;      /* in running order: topological, ties as written */
+    struct rn_pstage *stages; /* in running order: topological, ties as written */
     size_t n_stages;
-    json_t *origins;               /* {"base.horizon.steps": "smoke.yaml:31", ...}: file:line, profile NAME, command line, default */
+    json_t *origins; /* as origins.h says */
 };
 
 /* RN_ECONFIG after printing every error found to stderr but the last, which is in err. With a
@@ -71,7 +72,8 @@ struct rn_pipeline {
 int rn_pipeline_load(struct rn_pipeline **, const char *path, const struct rn_pipeline_how *,
                      struct rn_err *);
 void rn_pipeline_free(struct rn_pipeline *); /* takes NULL */
-const struct rn_pstage *rn_pipeline_stage(const struct rn_pipeline *, const char *name); /* or NULL */
+/* NULL if there is none of that name. */
+const struct rn_pstage *rn_pipeline_stage(const struct rn_pipeline *, const char *name);
 /* resolved.yaml: the whole document, each value with its origin as a comment. Caller frees. */
 char *rn_pipeline_resolved_yaml(const struct rn_pipeline *);
 

@@ -228,8 +228,7 @@ struct rn_job rn_plan_job(struct rn_plan *plan, struct rn_runner *r)
 
 /* --- inputs --- */
 
-/* Model selections of a training stage: `base.best` is an output, `base.step_005000` a checkpoint.
- */
+/* Selections of a trained model: `base.best` is an output, `base.step_005000` a checkpoint. */
 static int select_output(struct rn_plan *plan, const struct rn_edge *edge,
                          const struct rn_artifact **out, struct rn_err *err)
 {
@@ -362,8 +361,7 @@ static json_t *doc_of_keys(const struct rn_plan *plan, const char *kind, const c
     return made_from;
 }
 
-/* The finished entry of the same kind that differs least; its difference in text, SIZE_MAX if none.
- */
+/* The finished entry of the same kind that differs least, how in text; SIZE_MAX: none. */
 static size_t nearest_entry(const struct rn_plan *plan, const struct rn_pstage *s,
                             const json_t *doc, char *text, size_t text_bytes)
 {
@@ -426,7 +424,7 @@ static void tell_why(struct rn_plan *plan, size_t stage)
     json_decref(old);
 }
 
-/* Checkpoints of a finished training are continued to a later end, all others where they broke off. */
+/* Checkpoints of a finished training go on to a later end, all others from where they broke off. */
 static void tell_resumed(struct rn_plan *plan, size_t stage)
 {
     struct rn_planned *n = &plan->nodes[stage];

@@ -31,12 +31,13 @@ struct rn_run_how {
     const char *command;       /* what continues this run, for messages */
 };
 
-enum rn_action {                 /* symbol in front of the stage */
-                 RN_ACT_KEEP,    /* =  its outputs are in the store */
-                 RN_ACT_RUN,     /* +  from the start */
-                 RN_ACT_RESUME,  /* >  from a checkpoint */
-                 RN_ACT_BLOCKED, /* -  an input is missing, or its gate is not met */
-                 RN_ACT_SKIP,    /*    not asked for */
+/* With the symbol in front of the stage. */
+enum rn_action {
+    RN_ACT_KEEP,    /* =  its outputs are in the store */
+    RN_ACT_RUN,     /* +  from the start */
+    RN_ACT_RESUME,  /* >  from a checkpoint */
+    RN_ACT_BLOCKED, /* -  an input is missing, or its gate is not met */
+    RN_ACT_SKIP,    /*    not asked for */
 };
 
 struct rn_planned {
@@ -72,8 +73,8 @@ void rn_plan_release(struct rn_plan *);
 /* Fails only where no decision can be made: a local file that cannot be read, a slice without
  * files, inputs that do not fit. */
 int rn_plan_decide(struct rn_plan *, size_t stage, struct rn_err *);
-/* After a stage ran: if it only added to its fingerprint (pins of first downloads), its outputs belong
- * to the keys that the next plan will ask for, and `keys` becomes those. */
+/* After a stage ran: if it only added to its fingerprint (pins of first downloads), its outputs
+ * belong to the keys that the next plan will ask for, and `keys` becomes those. */
 int rn_plan_rekey(struct rn_plan *, size_t stage, struct rn_err *);
 
 /* Behind job.runner: who the calls of a stage reach. */

@@ -6,10 +6,12 @@
  *     rn_ui_progress(&ui, "base", 120, 300, "steps", "loss 3.21");
  *     rn_ui_release(&ui);
  *
- * On a terminal one live line under the talk; otherwise a plain line every 10 s, no colour, no
- * carriage returns; with json one object a line on stdout and nothing else. NO_COLOR, CI and
- * TERM=dumb are honoured. Talk goes to stderr. Control bytes in texts are replaced: samples and
- * error bodies are not trusted with a terminal. Any thread. */
+ *     terminal     one live line under the talk
+ *     otherwise    a plain line every 10 s, no colour, no carriage returns
+ *     json         one object a line on stdout and nothing else
+ *
+ * NO_COLOR, CI and TERM=dumb are honoured. Talk goes to stderr. Control bytes in texts are
+ * replaced: samples and error bodies are not trusted with a terminal. Any thread. */
 #ifndef RN_PROGRESS_H
 #define RN_PROGRESS_H
 

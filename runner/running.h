@@ -1,4 +1,5 @@
 /* runner/running.h - a run while it runs: shared by engine.c, which does, and tell.c, which says.
+ *
  * Nobody else includes this. */
 #ifndef RN_RUNNING_H
 #define RN_RUNNING_H

@@ -16,8 +16,7 @@
  * none, with a hint. */
 int rn_runs_find(const char *runs, const char *arg, char **dir, struct rn_err *err);
 
-/* Tags of all runs that have a journal, by name: NULL-ended, caller frees with rn_runs_free_tags.
- */
+/* Tags of all runs that have a journal, by name: NULL-ended; free with rn_runs_free_tags. */
 char **rn_runs_tags(const char *runs);
 void rn_runs_free_tags(char **tags);
 

@@ -221,8 +221,7 @@ const json_t *rn_stored_metrics(const struct rn_stored *e)
 
 /* --- publishing --- */
 
-/* Digits compare as numbers, so that shard_2 stands before shard_10: the order of a fetched list.
- */
+/* Digits compare as numbers: shard_2 stands before shard_10, the order of a fetched list. */
 static int natural(const char *a, const char *b)
 {
     static const char digits[] = "0123456789";

@@ -1,13 +1,14 @@
 /* runner/store.h - finished outputs, by content of what made them: runs/.store/<kind>-<outkey16>/.
  *
  *     RN_TRY(rn_store_load(&entry, store, kind, keys.out, RN_VERIFY_CHEAP, err));
- *     if (entry) use(rn_stored_output(entry, "tokenizer"));
+ *     if (entry)
+ *         use(rn_stored_output(entry, "tokenizer"));
  *     rn_stored_free(entry);
  *
  *     <kind>-<outkey16>/manifest.json    written last, deleted first
  *     <kind>-<outkey16>/<output>/...     the files, immutable
- *     <kind>-<outkey16>.attempt/         outputs in the making; anybody with the .work lock may
- * delete <kind>-<progresskey16>.work/       checkpoints, the lock, key.json
+ *     <kind>-<outkey16>.attempt/         outputs in the making; free to delete under the .work lock
+ *     <kind>-<progresskey16>.work/       checkpoints, the lock, key.json
  *
  * Nothing in it holds a clock, host, path or thread count: equal keys give equal bytes anywhere. */
 #ifndef RN_STORE_H
@@ -40,9 +41,9 @@ int rn_store_load(struct rn_stored **out, const char *store, const char *kind, c
 /* The same for a directory known by name; its key is taken from its manifest. */
 int rn_store_load_dir(struct rn_stored **out, const char *dir, enum rn_verify, struct rn_err *);
 void rn_stored_free(struct rn_stored *); /* takes NULL */
-const struct rn_artifact *rn_stored_output(const struct rn_stored *,
-                                           const char *name); /* or NULL */
-const json_t *rn_stored_metrics(const struct rn_stored *);    /* borrowed */
+/* NULL if there is no such output. */
+const struct rn_artifact *rn_stored_output(const struct rn_stored *, const char *name);
+const json_t *rn_stored_metrics(const struct rn_stored *); /* borrowed */
 
 /* Makes <kind>-<outkey16>.attempt of `attempt` final: syncs, digests, writes the manifest, renames,
  * syncs the directory. Every declared output must hold a file; an undeclared directory is refused,

@@ -4,8 +4,7 @@
  *     rn_vars_apply(&v);                         everything but the tag and the profiles
  *     const char *tag = rn_vars_tag(&v, node, key8);
  *
- * A value that is exactly one ${vars.x} becomes a copy of the variable's value, whatever its type.
- */
+ * A value that is exactly one ${vars.x} becomes a copy of the variable's value, of any type. */
 #ifndef RN_VARS_H
 #define RN_VARS_H
 

@@ -107,7 +107,7 @@ static int open_val(struct eval *e, struct rn_tokens **out, struct rn_err *err)
     return rc;
 }
 
-/* Numbers of other packers or other counts of bytes are not comparable: both are noted beside it. */
+/* Numbers of other packers or counts of bytes are not comparable: both are noted beside it. */
 struct bpb_rules {
     bool decoded; /* bytes as nanochat counted them until July 2026 */
     bool bestfit; /* rows of BOS best fit instead of the flat stream */

@@ -1,6 +1,6 @@
-/* export: a model as other programs read it. Hugging Face's layout holds GPT-2 and nanochat of 2025;
- * nanochat of 2026 has weights (lambdas, value embeddings, smear) that no HF class can hold, and
- * leaving them out would load and generate the wrong model silently: it is refused. */
+/* export: a model as other programs read it. Hugging Face's layout holds GPT-2 and nanochat of
+ * 2025; nanochat of 2026 has weights (lambdas, value embeddings, smear) that no HF class can hold,
+ * and leaving them out would load and generate the wrong model silently: it is refused. */
 #include "file.h"
 #include "model.h"
 #include "safetensors.h"

@@ -12,7 +12,7 @@ static int open_data(struct rn_job *job, const CFG *c, const struct rn_tokenizer
     return rn_training_chat_open(job, c, tokenizer, RN_CHAT_STREAM, data, err);
 }
 
-/* nanochat of 2025 (scripts/mid_train.py): rates as in base training, constant until 80 %, then to 0. */
+/* nanochat of 2025 (scripts/mid_train.py): rates of base training, constant to 80 %, then to 0. */
 static struct rn_training_defaults defaults(const struct rn_model_cfg *mc)
 {
     (void)mc;

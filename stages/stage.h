@@ -2,7 +2,7 @@
  *
  * A stage is one line in stages.def and one file stages/<kind with underscores>.c that defines
  *
- *     const struct rn_stage rn_stage_<name> = {...};
+ *     const struct rn_stage rn_stage_<name> = {.kind = "train-tokenizer", .run = run, ...};
  *
  * The runner parses the YAML with `keys`, resolves references, decides whether the stage must run,
  * makes an empty output directory and calls `run`. When run returns RN_OK the runner syncs, digests
@@ -24,10 +24,10 @@ struct rn_artifact_file {
 };
 /* One output of an earlier stage, immutable and verified. */
 struct rn_artifact {
-    const char *kind;   /* "files", "tokenizer", "tokens", "model", "scores" */
-    const char *name;   /* as the user wrote it: "data.shards[0:8]" */
-    const char *dir;    /* its directory */
-    const char *digest; /* over names, sizes and digests of its files */
+    const char *kind;                     /* "files", "tokenizer", "tokens", "model", "scores" */
+    const char *name;                     /* as the user wrote it: "data.shards[0:8]" */
+    const char *dir;                      /* its directory */
+    const char *digest;                   /* over names, sizes and digests of its files */
     const struct rn_artifact_file *files; /* in order: fetch entries as listed, otherwise by name */
     size_t n_files;
 };
@@ -40,11 +40,25 @@ struct rn_metric_value {
     double value;
 };
 
+/* What stands behind the calls below: the runner; tests bring their own. */
+struct rn_runner;
+struct rn_job_ops {
+    bool (*stopping)(struct rn_runner *);
+    const struct rn_artifact *(*artifact)(struct rn_runner *, const struct rn_ref *);
+    const struct rn_artifact *(*watched)(struct rn_runner *, const char *name);
+    void (*metrics)(struct rn_runner *, int64_t step, const struct rn_metric_value *, size_t n);
+    double (*last_metric)(struct rn_runner *, const char *name);
+    int64_t (*metrics_offset)(struct rn_runner *);
+    int (*metrics_cut)(struct rn_runner *, int64_t offset, struct rn_err *);
+    void (*progress)(struct rn_runner *, double done, double total, const char *unit,
+                     const char *text);
+};
+
 /* One running stage. Fields are borrowed and constant during run. */
 struct rn_job {
     const char *stage;        /* its name in the pipeline: "base" */
     const char *out_dir;      /* empty at the start; output NAME goes to out_dir/NAME/ */
-    const char *work_dir;     /* survives kills and failures; keyed by progress key; may hold checkpoints */
+    const char *work_dir;     /* of the progress key: survives kills and failures; checkpoints */
     const char *key;          /* progress key, hex: checkpoints must carry it */
     const char *pipeline_dir; /* local paths in the YAML are relative to it */
     const char *run_dir;      /* runs/<tag>: for quarantine and the like; not part of any digest */
@@ -55,16 +69,7 @@ struct rn_job {
     bool offline, locked;
     const struct rn_log *log;
     struct rn_runner *runner; /* opaque; for the calls below */
-    const struct rn_job_ops {
-        bool (*stopping)(struct rn_runner *);
-        const struct rn_artifact *(*artifact)(struct rn_runner *, const struct rn_ref *);
-        const struct rn_artifact *(*watched)(struct rn_runner *, const char *name);
-        void (*metrics)(struct rn_runner *, int64_t step, const struct rn_metric_value *, size_t n);
-        double (*last_metric)(struct rn_runner *, const char *name);
-        int64_t (*metrics_offset)(struct rn_runner *);
-        int (*metrics_cut)(struct rn_runner *, int64_t offset, struct rn_err *);
-        void (*progress)(struct rn_runner *, double done, double total, const char *unit, const char *text);
-    } *ops;
+    const struct rn_job_ops *ops;
 };
 
 /* True once INT, TERM, USR1 or USR2 came: finish the step, save, return RN_ESTOPPED. Cheap. */
@@ -73,7 +78,8 @@ static inline bool rn_job_stopping(const struct rn_job *j)
     return j->ops->stopping(j->runner);
 }
 /* The artifact behind a reference of the stage's config, NULL if the key was not given. */
-static inline const struct rn_artifact *rn_job_artifact(const struct rn_job *j, const struct rn_ref *r)
+static inline const struct rn_artifact *rn_job_artifact(const struct rn_job *j,
+                                                        const struct rn_ref *r)
 {
     return r->text ? j->ops->artifact(j->runner, r) : NULL;
 }
@@ -82,8 +88,8 @@ static inline const struct rn_artifact *rn_job_watched(const struct rn_job *j, c
 {
     return j->ops->watched(j->runner, name);
 }
-/* One line of metrics/<stage>.jsonl: {"step":..,"time":..,name:value..}. The last value of a name is
- * what gates and reports see. */
+/* One line of metrics/<stage>.jsonl: {"step":..,"time":..,name:value..}. The last value of a name
+ * is what gates and reports see. */
 static inline void rn_job_metrics(const struct rn_job *j, int64_t step,
                                   const struct rn_metric_value *v, size_t n)
 {
@@ -131,18 +137,19 @@ struct rn_estimate {
 };
 
 struct rn_stage {
-    const char *kind;         /* as written after `kind:`: "base-train" */
-    const char *doc;          /* one line */
-    int version;              /* raise when results change for equal keys: makes old outputs stale */
-    const struct rn_key *keys; /* besides the keys that every stage has (kind, in is listed here) */
+    const char *kind; /* as written after `kind:`: "base-train" */
+    const char *doc;  /* one line */
+    int version;      /* raise when results change for equal keys: makes old outputs stale */
+    bool trains;      /* has a work directory and checkpoints */
+    const struct rn_key *keys; /* besides those that every stage has; `in` is listed here */
     size_t cfg_bytes;
-    const struct rn_output *outputs; /* ends with name NULL; the first is the default. NULL: use list_outputs */
+    const struct rn_output *outputs; /* ends with name NULL; first: default. NULL: list_outputs */
     const struct rn_metric *metrics; /* ends with name NULL; may be NULL */
-    bool trains;              /* has a work directory and checkpoints */
     /* For kinds whose outputs depend on the config (fetch: one per entry). Items in the arena. */
     size_t (*list_outputs)(const void *cfg, struct rn_arena *, struct rn_output **out);
-    /* Rules that join keys. No files, no clock: `runnel check` calls it. The runner places the error
-     * at the key that err->msg names first in quotes ('horizon.steps'), else at the stage. May be NULL. */
+    /* Rules that join keys. No files, no clock: `runnel check` calls it. The runner places the
+     * error at the key that err->msg names first in quotes ('horizon.steps'), else at the stage.
+     * May be NULL. */
     int (*check)(const void *cfg, struct rn_err *);
     /* Extra content for the stage's key, e.g. digests of local files and pins. May be NULL. */
     int (*fingerprint)(const struct rn_job *, const void *cfg, json_t *into, struct rn_err *);

@@ -197,8 +197,8 @@ static int both_splits(struct work *w, struct rn_docs *train, struct rn_docs *va
 
 /* --- the stage --- */
 
-/* A validation file that is also trained on makes its bits per byte worthless; nanochat's 'last file
- * that arrived' did just that. It may be meant (a trial with one file), so it is only said. */
+/* A validation file that is also trained on makes its bits per byte worthless; nanochat's 'last
+ * file that arrived' did just that. It may be meant (a trial with one file), so it is only said. */
 static void warn_shared(const struct rn_job *job, const struct rn_artifact *train,
                         const struct rn_artifact *val)
 {

@@ -8,7 +8,7 @@
  *     }
  *
  * The loop: load a batch, micro-steps, optimizer step, metrics; at a boundary first save, then
- * evaluate; after a stop or a kill the newest checkpoint that verifies is continued and ends with
+ * evaluate. After a stop or a kill the newest checkpoint that verifies is continued and ends with
  * the same bits as the unbroken run. */
 #ifndef RN_TRAINING_H
 #define RN_TRAINING_H

@@ -51,7 +51,8 @@ static const struct rn_key group_keys[] = {
                 "learning rate; -1: by rule"),
     RN_KEY_LIST_OF(struct rn_training_group, betas, "betas", RN_IDENTITY, "[]", RN_T_REAL,
                    "AdamW's two; Muon: its one momentum is scheduled"),
-    RN_KEY_REAL(struct rn_training_group, eps, "eps", RN_IDENTITY, "-1", -1, 1, "", "AdamW's eps; -1: by rule"),
+    RN_KEY_REAL(struct rn_training_group, eps, "eps", RN_IDENTITY, "-1", -1, 1, "",
+                "AdamW's eps; -1: by rule"),
     RN_KEY_REAL(struct rn_training_group, decay, "decay", RN_IDENTITY, "-1", -1, 100, "",
                 "weight decay; -1: by rule"),
     RN_KEYS_END};

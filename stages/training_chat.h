@@ -1,9 +1,10 @@
 /* stages/training_chat.h - what mid-train and sft have in common: a mixture of conversations.
  *
  *     static const struct rn_key keys[] = {RN_TRAINING_CHAT_KEYS, RN_TRAINING_KEYS, RN_KEYS_END};
- *     the kind's `open` calls rn_training_chat_open with its form; the other hooks are used as they are
+ *     RN_TRY(rn_training_chat_open(job, cfg, tokenizer, RN_CHAT_ROWS, data, err));
  *
- * The two differ in how conversations become rows (data/loader_chat.h) and in their defaults. */
+ * The kind's `open` makes that call with its form; the other hooks are used as they are. The two
+ * differ in how conversations become rows (data/loader_chat.h) and in their defaults. */
 #ifndef RN_TRAINING_CHAT_H
 #define RN_TRAINING_CHAT_H
 

@@ -4,8 +4,8 @@
  *     double bpb = rn_training_evaluate(&e, step, &due);      NaN: not asked for, or it failed
  *     rn_training_eval_release(&e);
  *
- * An evaluation that fails is a warning in the log, never the end of the training. One that a signal
- * interrupts stays set in `due`, so that it can be saved as pending. */
+ * An evaluation that fails is a warning in the log, never the end of the training. One that a
+ * signal interrupts stays set in `due`, so that it can be saved as pending. */
 #ifndef RN_TRAINING_EVAL_H
 #define RN_TRAINING_EVAL_H
 

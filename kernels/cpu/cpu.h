@@ -1,8 +1,15 @@
 /* kernels/cpu/cpu.h - what the files of the CPU backend share.
  *
- * Every <op>_cpu.c is compiled once for each instruction set (RN_ISA: portable, v3 = AVX2, v4 =
- * AVX-512), and backend.c takes the best table when it opens. The maths is a plain function; one
- * adapter knows struct rn_args.
+ *     static void fwd(const struct rn_args *a) { ... }                 <op>_cpu.c
+ *     const struct rn_kernel RN_CPU(softcap) = {.fwd = fwd, .bwd = bwd};
+ *
+ * Every <op>_cpu.c is compiled once for each instruction set, and backend.c takes the best table
+ * when it opens:
+ *
+ *     RN_ISA      portable    v3      v4
+ *     needs       nothing     AVX2    AVX-512
+ *
+ * The maths is a plain function; one adapter knows struct rn_args.
  *
  * Same bits for any number of threads: work is cut into pieces by shape alone (rows, RN_CHUNK
  * elements, or rn_parts), each piece is computed by one thread, and partial sums are added in the

@@ -1,8 +1,7 @@
 #include "cpu.h"
 #include "vmath.h"
 
-/* 0.5 x (1 + tanh(u)) = x sigmoid(2u), u = sqrt(2/pi) (x + 0.044715 x^3): exact for large -x too.
- */
+/* 0.5 x (1 + tanh(u)) = x sigmoid(2u), u = sqrt(2/pi) (x + 0.044715 x^3): exact for large -x. */
 static inline float twice_u(float x)
 {
     return 1.5957691216f * (x + 0.044715f * x * x * x);

@@ -1,7 +1,9 @@
 /* nanochat's Muon in fp32: momentum, orthogonalisation by five matrix polynomials, update.
- * Flavour 0, December 2025: Newton-Schulz. Flavour 1, July 2026: rows made equally long first
- * (MuonEq), Polar Express, Frobenius norm restored (Muon+), variance of rows or columns evened out
- * (NorMuon), decay only where it agrees with the update. */
+ *
+ *     flavour 0    December 2025: Newton-Schulz
+ *     flavour 1    July 2026: rows made equally long first (MuonEq), Polar Express, Frobenius norm
+ *                  restored (Muon+), variance of rows or columns evened out (NorMuon), decay only
+ *                  where it agrees with the update */
 #include "cpu.h"
 #include "vmath.h"
 

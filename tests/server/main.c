@@ -1,5 +1,6 @@
-/* test-server --dir DIR [--port N] [--fault PATH=KIND]...: prints its url and serves until killed.
- */
+/* test-server --dir DIR [--port N] [--fault PATH=KIND]...
+ *
+ * Prints its url and serves until killed. */
 #include "server.h"
 
 #include <stdio.h>

@@ -14,10 +14,9 @@
 #include <stddef.h>
 
 struct server;
-struct server *server_start(const char *dir,
-                            int port); /* dir may be NULL, port 0: any; NULL on failure */
-/* 0, or -1 if there is no such kind. path "*": every path without faults of its own.
- */
+/* dir may be NULL; port 0: any. NULL on failure. */
+struct server *server_start(const char *dir, int port);
+/* 0, or -1 if there is no such kind. path "*": every path without faults of its own. */
 int server_fault(struct server *, const char *path, const char *kind);
 const char *server_url(const struct server *); /* "http://127.0.0.1:PORT" */
 size_t server_requests(const struct server *); /* connections accepted so far */

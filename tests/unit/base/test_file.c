@@ -1,5 +1,4 @@
-/* Files appear under their name only when whole: the nth write, fsync or rename fails, for every n.
- */
+/* Files appear under their name only when whole: each write, fsync and rename fails in turn. */
 #include "file.h"
 #include "mem.h"
 

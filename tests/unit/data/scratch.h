@@ -1,8 +1,7 @@
 /* tests/unit/data/scratch.h - a directory of its own for each test.
  *
  *     TestSuite(parquet, .init = scratch_make, .fini = scratch_remove);
- *     scratch_write("a.jsonl", text, n);          full path, in a buffer that the next four reuse
- */
+ *     const char *path = scratch_write("a.jsonl", text, n);    one of four buffers */
 #ifndef RN_TEST_SCRATCH_H
 #define RN_TEST_SCRATCH_H
 
@@ -45,8 +44,8 @@ static inline const char *scratch_path(const char *name)
     return path;
 }
 
-/* Plain stdio: hostile files need neither fsync nor rename. Unlinked first, because some file systems
- * flush a file that was truncated and written again when it is closed. */
+/* Plain stdio: hostile files need neither fsync nor rename. Unlinked first, because some file
+ * systems flush a file that was truncated and written again when it is closed. */
 static inline const char *scratch_write(const char *name, const void *bytes, size_t n)
 {
     const char *path = scratch_path(name);

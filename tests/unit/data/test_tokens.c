@@ -9,7 +9,7 @@ static const char digest_b[] = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
 
 enum { DOCS = 50 };
 
-/* Document d has d % 7 tokens, which are 1000 d + their place; every tenth document ends a group. */
+/* Document d has d % 7 tokens, which are 1000 d + their place; every tenth one ends a group. */
 static void write_docs(int width, int64_t shard_tokens, const char *split)
 {
     struct rn_err err = {0};

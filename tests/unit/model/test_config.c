@@ -56,8 +56,7 @@ Test(config, counts_of_nanochat_2026)
     }
 }
 
-/* Table of nanochat at 10231df (V 65536, horizon 20 tokens per parameter, 524,288 tokens a step).
- */
+/* nanochat at 10231df: V 65536, horizon 20 tokens per parameter, 524,288 tokens a step. */
 Test(config, counts_of_nanochat_2025)
 {
     const struct {

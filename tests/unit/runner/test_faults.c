@@ -1,5 +1,5 @@
-/* Kills and failing disks: whatever breaks, what has a final name is whole, and the same command ends
- * with the bytes of an unbroken run. */
+/* Kills and failing disks: whatever breaks, what has a final name is whole, and the same command
+ * ends with the bytes of an unbroken run. */
 #include "fake.h"
 
 #include "file.h"

@@ -1,5 +1,4 @@
-/* Pipelines with the kinds of tests/fake/kinds.c. What is said about bad files:
- * tests/e2e/config.sh. */
+/* Pipelines with the kinds of tests/fake/kinds.c; what is said about bad files: e2e/config.sh. */
 #include "file.h"
 #include "pipeline.h"
 #include "str.h"
