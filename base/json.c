@@ -71,9 +71,3 @@ double rn_json_real(const json_t *obj, const char *key, double absent)
     json_t *v = json_object_get(obj, key);
     return json_is_number(v) ? json_number_value(v) : absent;
 }
-
-bool rn_json_bool(const json_t *obj, const char *key, bool absent)
-{
-    json_t *v = json_object_get(obj, key);
-    return json_is_boolean(v) ? json_is_true(v) : absent;
-}

@@ -30,6 +30,5 @@ void rn_json_digest(const json_t *doc, char hex[RN_HEX]);
 const char *rn_json_str(const json_t *obj, const char *key, const char *absent);
 int64_t rn_json_int(const json_t *obj, const char *key, int64_t absent);
 double rn_json_real(const json_t *obj, const char *key, double absent);
-bool rn_json_bool(const json_t *obj, const char *key, bool absent);
 
 #endif

@@ -53,7 +53,7 @@ static void twist(struct rn_mt *r)
     r->next = 0;
 }
 
-uint32_t rn_mt_u32(struct rn_mt *r)
+static uint32_t next_u32(struct rn_mt *r)
 {
     if (r->next == WORDS)
         twist(r);
@@ -66,7 +66,7 @@ uint32_t rn_mt_u32(struct rn_mt *r)
 
 double rn_mt_unit(struct rn_mt *r)
 {
-    uint32_t a = rn_mt_u32(r) >> 5, b = rn_mt_u32(r) >> 6;
+    uint32_t a = next_u32(r) >> 5, b = next_u32(r) >> 6;
     return ((double)a * 67108864.0 + (double)b) * (1.0 / 9007199254740992.0);
 }
 
@@ -74,9 +74,9 @@ double rn_mt_unit(struct rn_mt *r)
 static uint64_t random_bits(struct rn_mt *r, int bits)
 {
     if (bits <= 32)
-        return rn_mt_u32(r) >> (32 - bits);
-    uint64_t low = rn_mt_u32(r);
-    return low | (uint64_t)(rn_mt_u32(r) >> (64 - bits)) << 32;
+        return next_u32(r) >> (32 - bits);
+    uint64_t low = next_u32(r);
+    return low | (uint64_t)(next_u32(r) >> (64 - bits)) << 32;
 }
 
 uint64_t rn_mt_below(struct rn_mt *r, uint64_t n)

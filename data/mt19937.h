@@ -16,8 +16,7 @@ struct rn_mt {
     uint32_t state[624];
     int next; /* words of state already used */
 };
-void rn_mt_seed(struct rn_mt *, uint64_t seed); /* random.seed(int) */
-uint32_t rn_mt_u32(struct rn_mt *);
+void rn_mt_seed(struct rn_mt *, uint64_t seed);   /* random.seed(int) */
 double rn_mt_unit(struct rn_mt *);                /* random(): [0, 1), 53 bits */
 uint64_t rn_mt_below(struct rn_mt *, uint64_t n); /* randrange(n); n >= 1 */
 void rn_mt_shuffle(struct rn_mt *, int64_t *items, size_t n);

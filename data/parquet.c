@@ -131,12 +131,6 @@ int rn_parquet_columns(const struct rn_parquet *p)
     return (int)p->meta.n_leaves;
 }
 
-const char *rn_parquet_column_name(const struct rn_parquet *p, int column)
-{
-    RN_ASSERT(column >= 0 && (size_t)column < p->meta.n_leaves);
-    return p->meta.leaves[column].path;
-}
-
 bool rn_parquet_column_nested(const struct rn_parquet *p, int column)
 {
     RN_ASSERT(column >= 0 && (size_t)column < p->meta.n_leaves);

@@ -66,8 +66,7 @@ int64_t rn_parquet_rows(const struct rn_parquet *);
 size_t rn_parquet_groups(const struct rn_parquet *);
 int64_t rn_parquet_group_rows(const struct rn_parquet *, size_t group);
 int rn_parquet_columns(const struct rn_parquet *);
-const char *rn_parquet_column_name(const struct rn_parquet *, int column); /* dotted path */
-bool rn_parquet_column_nested(const struct rn_parquet *, int column);      /* cannot be read */
+bool rn_parquet_column_nested(const struct rn_parquet *, int column); /* cannot be read */
 /* Index of a readable column; -1 with RN_ECORRUPT in err if it is missing or nested. */
 int rn_parquet_column(const struct rn_parquet *, const char *name, struct rn_err *);
 

@@ -5,6 +5,12 @@
 
 __extension__ typedef unsigned __int128 u128;
 
+struct pcg64 {
+    uint64_t state[2], inc[2]; /* 128-bit numbers, low word first */
+    uint32_t half;             /* upper half of the last 64 bits, when half_full */
+    int half_full;
+};
+
 static u128 wide(const uint64_t w[2])
 {
     return (u128)w[1] << 64 | w[0];
@@ -15,7 +21,7 @@ static void narrow(uint64_t w[2], u128 x)
     w[1] = (uint64_t)(x >> 64);
 }
 
-static void step(struct rn_pcg64 *r)
+static void step(struct pcg64 *r)
 {
     static const uint64_t mult[2] = {0x4385DF649FCCF645u, 0x2360ED051FC65DA4u};
     narrow(r->state, wide(r->state) * wide(mult) + wide(r->inc));
@@ -50,7 +56,8 @@ static void seed_words(uint32_t seed, uint32_t words[8])
         words[i] = scramble(pool[i % 4], &hash, 0x58f38dedu);
 }
 
-void rn_pcg64_seed(struct rn_pcg64 *r, uint32_t seed)
+/* SeedSequence(seed). */
+static void start(struct pcg64 *r, uint32_t seed)
 {
     uint32_t w[8];
     seed_words(seed, w);
@@ -58,14 +65,14 @@ void rn_pcg64_seed(struct rn_pcg64 *r, uint32_t seed)
     uint64_t q[4];
     for (int i = 0; i < 4; i++)
         q[i] = (uint64_t)w[2 * i + 1] << 32 | w[2 * i];
-    *r = (struct rn_pcg64){0};
+    *r = (struct pcg64){0};
     narrow(r->inc, ((u128)q[2] << 64 | q[3]) << 1 | 1);
     step(r);
     narrow(r->state, wide(r->state) + ((u128)q[0] << 64 | q[1]));
     step(r);
 }
 
-uint64_t rn_pcg64_u64(struct rn_pcg64 *r)
+static uint64_t next_u64(struct pcg64 *r)
 {
     step(r);
     uint64_t x = r->state[1] ^ r->state[0];
@@ -73,26 +80,27 @@ uint64_t rn_pcg64_u64(struct rn_pcg64 *r)
     return x >> turn | x << (-turn & 63);
 }
 
-uint32_t rn_pcg64_u32(struct rn_pcg64 *r)
+/* Halves of the 64-bit numbers, low half first. */
+static uint32_t next_u32(struct pcg64 *r)
 {
     if (r->half_full) {
         r->half_full = 0;
         return r->half;
     }
-    uint64_t x = rn_pcg64_u64(r);
+    uint64_t x = next_u64(r);
     r->half = (uint32_t)(x >> 32);
     r->half_full = 1;
     return (uint32_t)x;
 }
 
 /* numpy's random_interval, which its shuffle uses: uniform in [0, top], masked, with rejection. */
-static uint32_t bounded(struct rn_pcg64 *r, uint32_t top)
+static uint32_t bounded(struct pcg64 *r, uint32_t top)
 {
     uint32_t mask = top, drawn;
     for (int shift = 1; shift <= 16; shift *= 2)
         mask |= mask >> shift;
     do
-        drawn = rn_pcg64_u32(r) & mask;
+        drawn = next_u32(r) & mask;
     while (drawn > top);
     return drawn;
 }
@@ -100,8 +108,8 @@ static uint32_t bounded(struct rn_pcg64 *r, uint32_t top)
 int64_t *rn_numpy_permutation(uint32_t seed, size_t n)
 {
     RN_ASSERT(n < UINT32_MAX);
-    struct rn_pcg64 r;
-    rn_pcg64_seed(&r, seed);
+    struct pcg64 r;
+    start(&r, seed);
     int64_t *order = rn_xrealloc(NULL, n + 1, sizeof *order);
     for (size_t i = 0; i < n; i++)
         order[i] = (int64_t)i;

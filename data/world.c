@@ -138,18 +138,9 @@ const char *rn_world_person(int person)
 {
     return people[person];
 }
-const char *rn_world_town(int town)
-{
-    return attributes[0].values[town];
-}
-const char *rn_world_thing(int thing)
-{
-    return things[thing];
-}
-
 static const char *more_subject(int kind, int which)
 {
-    return kind == 2 ? things[which] : rn_world_town(which);
+    return kind == 2 ? things[which] : attributes[0].values[which];
 }
 
 static const char *more_value(const struct rn_world *w, int kind, int which)

@@ -41,8 +41,6 @@ void rn_world_answer_with(int attribute, int value, struct rn_str *);
 int rn_world_held_out(int person, int attribute);
 
 const char *rn_world_person(int person);
-const char *rn_world_town(int town); /* the values of attribute 0 */
-const char *rn_world_thing(int thing);
 
 /* Facts about places and things: kind 0 river of a town, 1 craft of a town, 2 stuff of a thing. */
 enum { RN_WORLD_MORE = 3 };

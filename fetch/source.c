@@ -11,7 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-const char rn_access_denied[] =
+/* What `builtin:access-denied` answers, with status 403: S3's own words. */
+static const char access_denied[] =
     "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
     "<Error><Code>AccessDenied</Code><Message>Access Denied</Message>"
     "<RequestId>4A6F1C09B7E25D38</RequestId>"
@@ -90,14 +91,14 @@ static int from_file(const struct rn_from *from, const struct rn_get *get, struc
 
 static int deny(const struct rn_get *get, struct rn_response *r, struct rn_err *err)
 {
-    size_t n = strlen(rn_access_denied);
-    RN_TRY(rn_file_write(get->path, rn_access_denied, n, err));
-    rn_sha256_hex(rn_access_denied, n, r->sha256);
+    size_t n = strlen(access_denied);
+    RN_TRY(rn_file_write(get->path, access_denied, n, err));
+    rn_sha256_hex(access_denied, n, r->sha256);
     snprintf(r->content_type, sizeof r->content_type, "application/xml");
     r->status = 403;
     r->size_bytes = r->declared_bytes = (int64_t)n;
     r->has_body = true;
-    rn_judge_status(r->status, rn_access_denied, n, &r->finding);
+    rn_judge_status(r->status, access_denied, n, &r->finding);
     return RN_OK;
 }
 

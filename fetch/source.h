@@ -45,7 +45,4 @@ const struct rn_source_kind *rn_source_kind(const char *url);
 /* Path of a local source, caller frees; NULL if the url is not local. */
 char *rn_source_path(const char *dir, const char *url);
 
-/* What `builtin:access-denied` answers, with status 403: S3's own words. */
-extern const char rn_access_denied[];
-
 #endif

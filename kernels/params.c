@@ -46,11 +46,6 @@ void rn_params_free(struct rn_params *ps)
     free(ps);
 }
 
-struct rn_device *rn_params_device(const struct rn_params *ps)
-{
-    return ps->dev;
-}
-
 size_t rn_params_count(const struct rn_params *ps)
 {
     return ps->n;

@@ -338,11 +338,6 @@ const char *rn_prog_name(const struct rn_prog *p, rn_val v)
     return rn_value_at(p, v)->name;
 }
 
-rn_val rn_prog_grad(const struct rn_prog *p, rn_val v)
-{
-    return v == RN_NONE ? RN_NONE : rn_value_at(p, v)->grad;
-}
-
 rn_val rn_prog_state_at(const struct rn_prog *p, size_t i)
 {
     for (rn_val v = 0; v < p->n_values; v++)

@@ -64,7 +64,6 @@ struct rn_param_spec {
 int rn_params_new(struct rn_params **, struct rn_device *, const struct rn_param_spec *, size_t n,
                   bool with_grads, struct rn_err *);
 void rn_params_free(struct rn_params *);
-struct rn_device *rn_params_device(const struct rn_params *);
 size_t rn_params_count(const struct rn_params *);
 const struct rn_param_spec *rn_params_spec(const struct rn_params *, size_t i);
 int rn_params_find(const struct rn_params *, const char *name); /* index or -1 */
@@ -113,8 +112,6 @@ struct rn_shape rn_prog_shape(const struct rn_prog *, rn_val);
  * memory of others has been reused. */
 int rn_prog_put(struct rn_prog *, rn_val, const void *host, struct rn_err *);
 int rn_prog_get(struct rn_prog *, rn_val, void *host, struct rn_err *);
-/* The gradient of a value, after backward; RN_NONE if it has none. */
-rn_val rn_prog_grad(const struct rn_prog *, rn_val);
 
 /* Walk over RN_STATE values (checkpoints of optimizer moments): i from 0 until RN_NONE. */
 rn_val rn_prog_state_at(const struct rn_prog *, size_t i);

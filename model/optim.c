@@ -340,13 +340,3 @@ double rn_optim_lr(const struct rn_optim *o, const char *group)
     const struct rn_group *g = find_group(o, group);
     return g ? group_lr(o, g) : NAN;
 }
-
-size_t rn_optim_bytes(const struct rn_optim *o)
-{
-    return rn_prog_bytes(o->prog);
-}
-
-const struct rn_prog *rn_optim_prog(const struct rn_optim *o)
-{
-    return o->prog;
-}

@@ -60,7 +60,5 @@ int rn_optim_load(struct rn_optim *, const char *path, struct rn_err *);
 
 /* Learning rate of a group by the rules of width and batch, before lr_mult; NAN: no such group. */
 double rn_optim_lr(const struct rn_optim *, const char *group);
-size_t rn_optim_bytes(const struct rn_optim *);               /* moments and scratch */
-const struct rn_prog *rn_optim_prog(const struct rn_optim *); /* borrowed, for explain */
 
 #endif
