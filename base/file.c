@@ -70,7 +70,7 @@ int rn_mkdirs(const char *path, struct rn_err *err)
     return rc;
 }
 
-int rn_fsync_dir(const char *path, struct rn_err *err)
+static int fsync_dir(const char *path, struct rn_err *err)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
@@ -84,7 +84,7 @@ int rn_fsync_dir(const char *path, struct rn_err *err)
 static int fsync_parent(const char *path, struct rn_err *err)
 {
     char *dir = rn_dirname(path);
-    int rc = rn_fsync_dir(dir, err);
+    int rc = fsync_dir(dir, err);
     free(dir);
     return rc;
 }
@@ -115,18 +115,26 @@ int rn_writer_open(struct rn_writer *w, const char *path, struct rn_err *err)
     return RN_OK;
 }
 
-static void flush(struct rn_writer *w)
+size_t rn_write_all(int fd, const void *bytes, size_t n)
 {
     size_t done = 0;
-    while (!w->failed && done < w->buffered) {
-        ssize_t n = rn_io.write(w->fd, w->buf + done, w->buffered - done);
-        if (n < 0 && errno == EINTR)
+    while (done < n) {
+        ssize_t got = rn_io.write(fd, (const char *)bytes + done, n - done);
+        if (got < 0 && errno == EINTR)
             continue;
-        if (n <= 0)
-            w->failed = n < 0 ? errno : EIO;
-        else
-            done += (size_t)n;
+        if (got == 0)
+            errno = EIO;
+        if (got <= 0)
+            break;
+        done += (size_t)got;
     }
+    return done;
+}
+
+static void flush(struct rn_writer *w)
+{
+    if (!w->failed && rn_write_all(w->fd, w->buf, w->buffered) < w->buffered)
+        w->failed = errno;
     w->buffered = 0;
 }
 
@@ -257,6 +265,15 @@ int rn_file_read(const char *path, size_t cap_bytes, char **out, size_t *n, stru
     return RN_OK;
 }
 
+size_t rn_file_head(const char *path, void *head, size_t cap)
+{
+    FILE *f = fopen(path, "rb");
+    size_t n = f ? fread(head, 1, cap, f) : 0;
+    if (f)
+        fclose(f);
+    return n;
+}
+
 /* --- trees --- */
 
 static int by_name(const void *a, const void *b)
@@ -376,7 +393,7 @@ int rn_fsync_tree(const char *path, struct rn_err *err)
         free(child);
     }
     free_names(names, n);
-    return rc == RN_OK ? rn_fsync_dir(path, err) : rc;
+    return rc == RN_OK ? fsync_dir(path, err) : rc;
 }
 
 int rn_copy_file(const char *from, const char *to, struct rn_err *err)

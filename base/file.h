@@ -24,6 +24,8 @@ struct rn_io {
     int (*rename)(const char *from, const char *to);
 };
 extern struct rn_io rn_io; /* the system's calls; tests replace entries */
+/* Writes all n bytes through rn_io. Returns how many went out; errno says why not all. */
+size_t rn_write_all(int fd, const void *bytes, size_t n);
 
 struct rn_writer {
     char *path, *tmp; /* owned */
@@ -43,11 +45,12 @@ void rn_writer_abort(struct rn_writer *); /* removes the temporary file; safe af
 int rn_file_write(const char *path, const void *bytes, size_t n, struct rn_err *);
 /* Whole file, NUL-terminated; *out is owned by the caller. Larger than cap_bytes: RN_ECORRUPT. */
 int rn_file_read(const char *path, size_t cap_bytes, char **out, size_t *n, struct rn_err *);
+/* The first bytes of a file, at most cap; returns how many, 0 if it cannot be read. */
+size_t rn_file_head(const char *path, void *head, size_t cap);
 
 bool rn_exists(const char *path);
-int64_t rn_file_size(const char *path);           /* -1 if there is none */
-int rn_mkdirs(const char *path, struct rn_err *); /* like mkdir -p */
-int rn_fsync_dir(const char *path, struct rn_err *);
+int64_t rn_file_size(const char *path);                /* -1 if there is none */
+int rn_mkdirs(const char *path, struct rn_err *);      /* like mkdir -p */
 int rn_fsync_tree(const char *path, struct rn_err *);  /* every file and directory below */
 int rn_remove_tree(const char *path, struct rn_err *); /* never follows links; absent is fine */
 /* Renames, then syncs the directory of `to`. */

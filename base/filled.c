@@ -2,9 +2,6 @@
 
 #include "str.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 /* What is wanted: everything, or one class. Inside a list or map of that class every key counts. */
 struct cut {
     bool everything, inside;
@@ -13,14 +10,10 @@ struct cut {
 
 /* --- JSON --- */
 
-/* Shortest of 15 or 17 digits that gives the same number. */
 static json_t *seconds(double value)
 {
-    char text[48];
-    snprintf(text, sizeof text, "%.15g", value);
-    if (strtod(text, NULL) != value)
-        snprintf(text, sizeof text, "%.17g", value);
-    return json_sprintf("%s s", text);
+    char text[32];
+    return json_sprintf("%s s", rn_show_real(text, value));
 }
 
 static json_t *scalar(const struct rn_key *key, enum rn_key_type type, const void *from)

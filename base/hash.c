@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 void rn_sha256_init(struct rn_sha256 *h)
@@ -60,4 +61,9 @@ int rn_sha256_file(const char *path, char hex[RN_HEX], size_t *size_bytes, struc
     if (size_bytes)
         *size_bytes = total;
     return rc;
+}
+
+bool rn_sha256_is_hex(const char *text)
+{
+    return text && strlen(text) == RN_HEX - 1 && strspn(text, "0123456789abcdef") == RN_HEX - 1;
 }

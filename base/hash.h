@@ -11,6 +11,7 @@
 
 #include "err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { RN_HEX = 65 };
@@ -22,6 +23,8 @@ void rn_sha256_init(struct rn_sha256 *);
 void rn_sha256_add(struct rn_sha256 *, const void *bytes, size_t n);
 void rn_sha256_done(struct rn_sha256 *, char hex[RN_HEX]); /* releases; call exactly once */
 
+/* True for 64 hex digits in lower case; text may be NULL. */
+bool rn_sha256_is_hex(const char *text);
 void rn_sha256_hex(const void *bytes, size_t n, char hex[RN_HEX]);
 /* Digest and size of a file; size_bytes may be NULL. */
 int rn_sha256_file(const char *path, char hex[RN_HEX], size_t *size_bytes, struct rn_err *);

@@ -189,6 +189,14 @@ uint32_t rn_utf8_next(const unsigned char *p, const unsigned char *end, int *len
     }
 }
 
+const char *rn_show_real(char buf[32], double value)
+{
+    snprintf(buf, 32, "%.15g", value);
+    if (strtod(buf, NULL) != value)
+        snprintf(buf, 32, "%.17g", value);
+    return buf;
+}
+
 const char *rn_show_bytes(char buf[32], double size_bytes)
 {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};

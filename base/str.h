@@ -39,6 +39,8 @@ bool rn_utf8_valid(const void *bytes, size_t n);
 /* Code point at p < end, its length in *len; an invalid byte gives U+FFFD with *len 1. */
 uint32_t rn_utf8_next(const unsigned char *p, const unsigned char *end, int *len);
 
+/* The shorter of 15 and 17 digits that gives the same number. Written to buf, which is returned. */
+const char *rn_show_real(char buf[32], double value);
 /* Sizes for people: "3.2 MiB", "12.5 M", "1 h 03 min". Written to buf, which is returned. */
 const char *rn_show_bytes(char buf[32], double size_bytes);
 const char *rn_show_count(char buf[32], double count);

@@ -58,20 +58,11 @@ const char *rn_fetch_pin(const struct rn_pins *lock, const struct rn_fetch_file 
     return file->sha256 ? file->sha256 : pin ? pin->sha256 : NULL;
 }
 
-static size_t read_head(const char *path, void *head, size_t cap)
-{
-    FILE *f = fopen(path, "rb");
-    size_t n = f ? fread(head, 1, cap, f) : 0;
-    if (f)
-        fclose(f);
-    return n;
-}
-
 static bool judge_looks(const char *path, int64_t size_bytes, const char *format, long status,
                         struct rn_finding *found)
 {
     char *head = rn_xalloc(RN_ERROR_BODY);
-    size_t n = read_head(path, head, RN_ERROR_BODY);
+    size_t n = rn_file_head(path, head, RN_ERROR_BODY);
     bool good = rn_judge_bytes(head, n, size_bytes, format, status, found);
     free(head);
     return good;
@@ -81,7 +72,7 @@ static bool digest_differs(const char *path, const char *expected, const char *a
                            int64_t size_bytes, struct rn_finding *found)
 {
     char head[16], hex[128];
-    size_t n = read_head(path, head, sizeof head);
+    size_t n = rn_file_head(path, head, sizeof head);
     return rn_find(found, RN_DIGEST, "sha256 %.12s.., pinned %.12s.., %lld bytes, begins %s",
                    actual, expected, (long long)size_bytes, rn_show_hex(hex, head, n));
 }
@@ -236,7 +227,7 @@ static int prove(struct attempt *a, struct rn_err *err)
 static void tell_rejected(const struct attempt *a, struct standing *s)
 {
     char head[64], text[256], size[32];
-    size_t n = a->r.has_body ? read_head(a->body, head, sizeof head) : 0;
+    size_t n = a->r.has_body ? rn_file_head(a->body, head, sizeof head) : 0;
     const char *id = rn_verdict_id(a->r.finding.verdict);
     snprintf(s->told, sizeof s->told, "%s: %s: %s", a->r.host, id, a->r.finding.detail);
     if (n == 0)

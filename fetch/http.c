@@ -66,12 +66,6 @@ bool rn_url_allowed(const char *url, bool pinned)
     return u.https || (u.http && (u.loopback || pinned));
 }
 
-void rn_url_host(const char *url, char host[128])
-{
-    struct url u = parse_url(url);
-    snprintf(host, 128, "%s", u.host);
-}
-
 static bool redirect_allowed(const struct url *from, const struct url *to)
 {
     return to->https || (to->http && to->loopback && from->loopback);
@@ -303,7 +297,8 @@ int rn_http_get(const struct rn_get *get, struct rn_response *r, struct rn_err *
     *r = (struct rn_response){.declared_bytes = -1};
     rn_find(&r->finding, RN_ACCEPTED, "%s", "");
     if (!rn_url_allowed(get->url, get->pinned)) {
-        rn_url_host(get->url, r->host);
+        struct url u = parse_url(get->url);
+        snprintf(r->host, sizeof r->host, "%s", u.host);
         rn_find(&r->finding, RN_REFUSED, "plain http without a sha256");
         return RN_OK;
     }

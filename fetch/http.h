@@ -50,7 +50,5 @@ int rn_http_get(const struct rn_get *, struct rn_response *, struct rn_err *);
 
 /* True if the rules above let this url be asked. */
 bool rn_url_allowed(const char *url, bool pinned);
-/* Host and port of an url for messages, "" if it has none; never user or password. */
-void rn_url_host(const char *url, char host[128]);
 
 #endif

@@ -110,7 +110,7 @@ static bool parse_line(char *line, struct rn_pin *pin)
         return false;
     pin->id = column[0];
     pin->host = column[4];
-    if (strlen(column[2]) != RN_HEX - 1 || strspn(column[2], "0123456789abcdef") != RN_HEX - 1)
+    if (!rn_sha256_is_hex(column[2]))
         return false;
     memcpy(pin->sha256, column[2], RN_HEX);
     return parse_size(column[1], &pin->size_bytes) && parse_trust(column[3], &pin->trust);

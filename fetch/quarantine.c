@@ -54,15 +54,6 @@ static json_t *describe(const char *name, const char *url, const struct rn_respo
                      rn_show_hex(hex, head, n), "redirects", r->redirects);
 }
 
-static size_t read_head(const char *path, char *head, size_t cap)
-{
-    FILE *f = fopen(path, "rb");
-    size_t n = f ? fread(head, 1, cap, f) : 0;
-    if (f)
-        fclose(f);
-    return n;
-}
-
 static int write_evidence(const char *place, const char *head, size_t n, const json_t *meta,
                           struct rn_err *err)
 {
@@ -81,7 +72,7 @@ void rn_quarantine(const char *dir, const char *name, const char *url, const str
                    const char *body, const struct rn_log *log)
 {
     char *head = rn_xalloc(RN_ERROR_BODY), *shown = plain_url(url);
-    size_t n = read_head(body, head, RN_ERROR_BODY);
+    size_t n = rn_file_head(body, head, RN_ERROR_BODY);
     char *place = place_for(dir, name, rn_verdict_id(r->finding.verdict), shown);
     struct rn_err err = {0};
     json_t *meta = describe(name, shown, r, head, n);

@@ -1,4 +1,5 @@
 /* runnel checkpoints - the checkpoints of a run's training stages, each verified. Reads only. */
+#include "checkpoint.h"
 #include "file.h"
 #include "journal.h"
 #include "metrics.h"
@@ -50,18 +51,10 @@ static void free_names(struct names *l)
 static void add_aliases(struct rn_str *s, const char *work, int64_t step)
 {
     struct names l = list_names(work, false);
-    for (size_t i = 0; i < l.n; i++) {
-        char *path = rn_join(work, l.items[i]), *text = NULL;
-        enum { ALIAS_CAP = 64 };
-        if (rn_file_read(path, ALIAS_CAP, &text, NULL, NULL) == RN_OK) {
-            char *end;
-            long long held = strtoll(text, &end, 10);
-            if (end != text && held == step)
-                rn_str_printf(s, "%s%s", s->n ? ", " : "", l.items[i]);
-        }
-        free(text);
-        free(path);
-    }
+    const struct rn_ckpt in = {.dir = work};
+    for (size_t i = 0; i < l.n; i++)
+        if (rn_ckpt_pointed(&in, l.items[i]) == step)
+            rn_str_printf(s, "%s%s", s->n ? ", " : "", l.items[i]);
     free_names(&l);
 }
 

@@ -101,10 +101,8 @@ static void print_value(const json_t *v)
     if (json_is_integer(v))
         printf("%lld", (long long)json_integer_value(v));
     else if (json_is_real(v)) {
-        struct rn_str s = {0};
-        rn_metrics_show(&s, json_real_value(v));
-        fputs(s.p, stdout);
-        rn_str_release(&s);
+        char text[32];
+        fputs(rn_show_real(text, json_real_value(v)), stdout);
     } else if (json_is_string(v))
         print_field(json_string_value(v));
     else if (json_is_null(v))

@@ -4,7 +4,6 @@
 #include "mem.h"
 #include "schema.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,17 +47,9 @@ static void sum_of(const json_t *record, char sum[SUM + 1])
 
 static int put(struct rn_journal *j, const char *line, size_t n, struct rn_err *err)
 {
-    for (size_t done = 0; done < n;) {
-        ssize_t got = rn_io.write(j->fd, line + done, n - done);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0) {
-            j->torn = true;
-            return rn_fail_errno(err, RN_PATH(j->path), "cannot write the journal");
-        }
-        done += (size_t)got;
-    }
-    j->torn = false;
+    j->torn = rn_write_all(j->fd, line, n) < n;
+    if (j->torn)
+        return rn_fail_errno(err, RN_PATH(j->path), "cannot write the journal");
     if (rn_io.fsync(j->fd) != 0)
         return rn_fail_errno(err, RN_PATH(j->path), "cannot sync the journal");
     return RN_OK;

@@ -128,20 +128,12 @@ static json_t *make_line(int64_t step, double time_s, const struct rn_metric_val
     return line;
 }
 
-void rn_metrics_show(struct rn_str *s, double v)
-{
-    char text[40];
-    snprintf(text, sizeof text, "%.15g", v);
-    if (strtod(text, NULL) != v)
-        snprintf(text, sizeof text, "%.17g", v);
-    rn_str_puts(s, text);
-}
-
 /* By hand: times to the millisecond, numbers as short as they can be without losing a bit. */
 static void print_line(struct rn_str *s, const json_t *line)
 {
     const char *name;
     json_t *value;
+    char number[32];
     json_object_foreach((json_t *)line, name, value)
     {
         rn_str_printf(s, "%c\"%s\":", s->n ? ',' : '{', name);
@@ -152,7 +144,7 @@ static void print_line(struct rn_str *s, const json_t *line)
         else if (strcmp(name, "time") == 0)
             rn_str_printf(s, "%.3f", json_real_value(value));
         else
-            rn_metrics_show(s, json_real_value(value));
+            rn_str_puts(s, rn_show_real(number, json_real_value(value)));
     }
     rn_str_puts(s, "}\n");
 }
@@ -160,17 +152,11 @@ static void print_line(struct rn_str *s, const json_t *line)
 /* One write of one line; what a full disk left of it is cut off again. */
 static bool put(struct rn_metrics *m, const char *text, size_t n)
 {
-    size_t done = 0;
-    while (done < n) {
-        ssize_t got = rn_io.write(m->fd, text + done, n - done);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0) {
-            if (done > 0 && ftruncate(m->fd, (off_t)m->size_bytes) != 0)
-                errno = EIO; /* a torn tail: readers pass over it */
-            return false;
-        }
-        done += (size_t)got;
+    size_t done = rn_write_all(m->fd, text, n);
+    if (done < n) {
+        if (done > 0 && ftruncate(m->fd, (off_t)m->size_bytes) != 0)
+            errno = EIO; /* a torn tail: readers pass over it */
+        return false;
     }
     m->size_bytes += (int64_t)n;
     return true;

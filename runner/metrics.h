@@ -31,9 +31,6 @@ int64_t rn_metrics_offset(struct rn_metrics *); /* synced up to here */
 int rn_metrics_cut(struct rn_metrics *, int64_t offset, struct rn_err *);
 void rn_metrics_close(struct rn_metrics *); /* safe when not open */
 
-/* The shortest text that gives the same number again. */
-void rn_metrics_show(struct rn_str *, double value);
-
 /* Values that say something about the machine (times, rates), not about the result: kept out of the
  * store, where equal keys must give equal bytes. table may be NULL. */
 bool rn_metric_of_machine(const struct rn_metric *table, const char *name);

@@ -6,7 +6,6 @@
 #include "str.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 enum { COMMENT_COLUMN = 56 };
 
@@ -35,22 +34,13 @@ static void put_text(struct rn_str *out, const char *text)
     rn_str_release(&doubled);
 }
 
-/* The shorter of 15 and 17 digits that gives the same number. */
-static void put_real(struct rn_str *out, double value)
-{
-    char text[48];
-    snprintf(text, sizeof text, "%.15g", value);
-    if (strtod(text, NULL) != value)
-        snprintf(text, sizeof text, "%.17g", value);
-    rn_str_puts(out, text);
-}
-
 static void put_scalar(struct rn_str *out, const json_t *value)
 {
     if (json_is_string(value)) {
         put_text(out, json_string_value(value));
     } else if (json_is_real(value)) {
-        put_real(out, json_real_value(value));
+        char text[32];
+        rn_str_puts(out, rn_show_real(text, json_real_value(value)));
     } else {
         char *text = rn_json_canonical(value);
         rn_str_puts(out, text);

@@ -48,11 +48,6 @@ int rn_artifact_slice(struct rn_arena *arena, const struct rn_artifact *whole,
     return RN_OK;
 }
 
-static bool is_hex(const char *s)
-{
-    return s && strlen(s) == RN_HEX - 1 && strspn(s, "0123456789abcdef") == RN_HEX - 1;
-}
-
 /* A relative path that stays below its directory. */
 static bool is_tame(const char *name)
 {
@@ -75,7 +70,7 @@ static int parse_file(struct rn_arena *arena, const char *dir, const char *name,
     *f = (struct rn_artifact_file){.name = name,
                                    .size_bytes = rn_json_int(facts, "size", -1),
                                    .sha256 = rn_json_str(facts, "sha256", NULL)};
-    if (!is_tame(name) || f->size_bytes < 0 || !is_hex(f->sha256))
+    if (!is_tame(name) || f->size_bytes < 0 || !rn_sha256_is_hex(f->sha256))
         return bad_manifest(dir, "a file without name, size or sha256", err);
     f->path = rn_arena_printf(arena, "%s/%s", dir, name);
     return RN_OK;
@@ -139,7 +134,7 @@ static int parse_output(struct rn_stored *e, const char *name, const json_t *doc
     a->name = name;
     a->kind = rn_json_str(doc, "kind", NULL);
     a->digest = rn_json_str(doc, "digest", NULL);
-    if (!is_tame(name) || !a->kind || !is_hex(a->digest))
+    if (!is_tame(name) || !a->kind || !rn_sha256_is_hex(a->digest))
         return bad_manifest(e->dir, "an output without name, kind or digest", err);
     a->dir = rn_arena_printf(&e->arena, "%s/%s", e->dir, name);
     RN_TRY(parse_files(e, a, json_object_get(doc, "files"), err));
@@ -158,7 +153,7 @@ static int parse_manifest(struct rn_stored *e, struct rn_err *err)
     const char *name;
     e->outputs = rn_arena_alloc(&e->arena, (json_object_size(outputs) + 1) * sizeof *e->outputs);
     json_object_foreach(outputs, name, doc) RN_TRY(parse_output(e, name, doc, err));
-    if (!e->n_outputs || !is_hex(rn_json_str(e->manifest, "key", NULL)))
+    if (!e->n_outputs || !rn_sha256_is_hex(rn_json_str(e->manifest, "key", NULL)))
         return bad_manifest(e->dir, "no outputs or no key", err);
     return RN_OK;
 }

@@ -260,11 +260,6 @@ static size_t list_outputs(const void *cfg, struct rn_arena *arena, struct rn_ou
 
 #define WRONG(key, ...) rn_fail(err, RN_ECONFIG, RN_NOWHERE, "'files.%s." key "': " __VA_ARGS__)
 
-static bool is_sha256(const char *s)
-{
-    return strlen(s) == RN_HEX - 1 && strspn(s, "0123456789abcdef") == RN_HEX - 1;
-}
-
 static int check_urls(const char *name, const struct entry *e, struct rn_err *err)
 {
     if (e->urls.n == 0)
@@ -274,7 +269,7 @@ static int check_urls(const char *name, const struct entry *e, struct rn_err *er
         if (!given(u->url) || !rn_source_kind(u->url))
             return WRONG("urls", "unknown kind of source '%.80s'", name,
                          given(u->url) ? u->url : "");
-        if (given(u->sha256) && !is_sha256(u->sha256))
+        if (given(u->sha256) && !rn_sha256_is_hex(u->sha256))
             return WRONG("urls", "sha256 is not 64 hexadecimal digits in lower case", name);
         bool pinned = given(u->sha256) || given(e->sha256);
         if (is_remote(u->url) && !rn_url_allowed(u->url, pinned)) {
@@ -313,7 +308,7 @@ static int check_format(const char *name, const struct entry *e, struct rn_err *
 
 static int check_many(const char *name, const struct entry *e, struct rn_err *err)
 {
-    if (given(e->sha256) && !is_sha256(e->sha256))
+    if (given(e->sha256) && !rn_sha256_is_hex(e->sha256))
         return WRONG("sha256", "not 64 hexadecimal digits in lower case", name);
     if (e->count == 1)
         return RN_OK;

@@ -149,6 +149,18 @@ Test(file, reading_has_a_cap_and_wants_a_file, .init = enter, .fini = leave)
     free(path);
 }
 
+Test(file, the_head_of_a_file, .init = enter, .fini = leave)
+{
+    char *path = rn_join(dir, "f"), head[4];
+    struct rn_err err = {0};
+    cr_assert_eq(rn_file_head(path, head, sizeof head), 0);
+    cr_assert_eq(rn_file_write(path, "abc", 3, &err), RN_OK);
+    cr_assert_eq(rn_file_head(path, head, 2), 2);
+    cr_assert_eq(memcmp(head, "ab", 2), 0);
+    cr_assert_eq(rn_file_head(path, head, sizeof head), 3);
+    free(path);
+}
+
 Test(file, trees_are_removed_without_following_links, .init = enter, .fini = leave)
 {
     struct rn_err err = {0};

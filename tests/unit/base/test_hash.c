@@ -30,6 +30,18 @@ Test(hash, pieces_make_the_whole)
     cr_assert_str_eq(hex, ABC);
 }
 
+Test(hash, what_a_digest_looks_like)
+{
+    char hex[RN_HEX];
+    rn_sha256_hex("", 0, hex);
+    cr_assert(rn_sha256_is_hex(hex));
+    hex[63] = 'A';
+    cr_assert_not(rn_sha256_is_hex(hex));
+    hex[63] = '\0';
+    cr_assert_not(rn_sha256_is_hex(hex));
+    cr_assert_not(rn_sha256_is_hex(NULL));
+}
+
 Test(hash, files)
 {
     char path[] = "/tmp/runnel-hash-XXXXXX", hex[RN_HEX];

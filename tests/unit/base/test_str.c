@@ -62,6 +62,14 @@ Test(str, utf8)
     cr_assert_eq(len, 1);
 }
 
+Test(str, numbers_are_short_and_exact)
+{
+    char buf[32];
+    cr_assert_str_eq(rn_show_real(buf, 0.1), "0.1");
+    cr_assert_str_eq(rn_show_real(buf, 12), "12");
+    cr_assert_str_eq(rn_show_real(buf, 0.1 + 0.2), "0.30000000000000004");
+}
+
 Test(str, sizes_for_people)
 {
     char buf[32];
