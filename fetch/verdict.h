@@ -23,7 +23,7 @@
     X(RN_ACCEPTED,     "accepted",     false, "what was asked for")                               \
     X(RN_TRANSIENT,    "transient",    true,  "network trouble, 408 425 429 5xx")                 \
     X(RN_REFUSED,      "refused",      false, "401 403 404 410 and whatever else is not 200")     \
-    X(RN_INTERCEPTED,  "intercepted",  false, "portal, proxy: 511, redirect to http, bad TLS name")\
+    X(RN_INTERCEPTED,  "intercepted",  false, "portal or proxy: 511, http redirect, bad TLS name")\
     X(RN_ERROR_PAGE,   "error-page",   false, "HTML or XML error in place of the file")           \
     X(RN_ERROR_JSON,   "error-json",   false, "JSON error in place of the file")                  \
     X(RN_LFS_POINTER,  "lfs-pointer",  false, "git-lfs pointer in place of the file")             \
