@@ -416,7 +416,7 @@ static void report_step(struct training *t, double loss, float norm, double lrm,
     rn_job_metrics(t->job, t->step, v, RN_COUNT(v));
     char text[96];
     snprintf(text, sizeof text, "loss %.4f  %.0f tok/s", loss, tok_per_sec);
-    rn_job_progress(t->job, (double)t->step, (double)t->steps, "steps", text);
+    rn_job_progress(t->job, (double)(t->step + 1), (double)t->steps, "steps", text);
 }
 
 static int train_step(struct training *t, struct rn_err *err)
@@ -534,6 +534,8 @@ static int train(struct training *t, struct rn_err *err)
         RN_TRY(train_step(t, err));
         RN_TRY(boundary(t, epoch_before, err));
     }
+    struct rn_metric_value last = {"total_time_min", t->total_time_s / 60};
+    rn_job_metrics(t->job, t->step, &last, 1); /* how many steps there were */
     return RN_OK;
 }
 
