@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# The long campaigns, one after another; about three hours on two cores.   tests/soak/run.sh build/runnel
+set -euo pipefail
+here=$(dirname "$0")
+"$here/gate.sh" "$1"
+"$here/curves.sh" "$1"
+THREADS=1 "$here/real.sh" "$1"
