@@ -300,7 +300,8 @@ int rn_ckpt_verify(const struct rn_ckpt *c, int64_t step, struct rn_err *err)
 {
     char *dir = rn_ckpt_path(c, step), *path = rn_join(dir, "manifest.json");
     json_t *doc = NULL;
-    int rc = rn_json_read(path, MANIFEST_CAP, &doc, err);
+    int rc = rn_exists(path) ? rn_json_read(path, MANIFEST_CAP, &doc, err)
+                             : rn_fail(err, RN_ECORRUPT, RN_PATH(path), "missing");
     if (rc == RN_OK)
         rc = verify_manifest(c, step, dir, doc, err);
     json_decref(doc);
