@@ -316,6 +316,21 @@ static int save(struct training *t, const struct rn_training_due *due, struct rn
     return rc;
 }
 
+static bool every(int64_t step, int64_t cadence)
+{
+    return cadence > 0 && step % cadence == 0;
+}
+
+static struct rn_training_due due_at(const struct training *t)
+{
+    const struct rn_training_cfg *c = t->cfg;
+    bool last = t->step == t->steps;
+    return (struct rn_training_due){
+        .bpb = last || every(t->step, c->bpb_every),
+        .core = c->core_every > 0 && t->step > 0 && (last || every(t->step, c->core_every)),
+        .sample = c->sample_every > 0 && t->step > 0 && (last || every(t->step, c->sample_every))};
+}
+
 static void restore_pending(const json_t *state, struct rn_training_due *due)
 {
     size_t i;
@@ -329,14 +344,17 @@ static void restore_pending(const json_t *state, struct rn_training_due *due)
     }
 }
 
-/* Takes up the newest checkpoint that verifies; *due is what was still to be evaluated there. */
+/* Takes up the newest checkpoint that verifies; *due is what was still to be evaluated there, and at
+ * a new beginning what is due at step 0. */
 static int resume(struct training *t, struct rn_training_due *due, struct rn_err *err)
 {
     int64_t step;
     json_t *state;
     RN_TRY(rn_ckpt_find(&t->checkpoint, t->job->resume_from, &step, err));
-    if (step < 0)
+    if (step < 0) {
+        *due = due_at(t);
         return rn_job_metrics_cut(t->job, 0, err);
+    }
     RN_TRY(rn_ckpt_load(&t->checkpoint, step, t->model, t->optim, &state, err));
     int rc = rn_loader_restore(t->loader, json_object_get(state, "loader"), err);
     t->step = step;
@@ -435,21 +453,6 @@ static int train_step(struct training *t, struct rn_err *err)
 
 /* --- boundaries: first save, then evaluate --- */
 
-static bool every(int64_t step, int64_t cadence)
-{
-    return cadence > 0 && step % cadence == 0;
-}
-
-static struct rn_training_due due_at(const struct training *t)
-{
-    const struct rn_training_cfg *c = t->cfg;
-    bool last = t->step == t->steps;
-    return (struct rn_training_due){
-        .bpb = last || every(t->step, c->bpb_every),
-        .core = c->core_every > 0 && t->step > 0 && (last || every(t->step, c->core_every)),
-        .sample = c->sample_every > 0 && t->step > 0 && (last || every(t->step, c->sample_every))};
-}
-
 static bool save_due(const struct training *t, int64_t epoch_before)
 {
     const struct rn_training_cfg *c = t->cfg;
@@ -518,8 +521,6 @@ static int train(struct training *t, struct rn_err *err)
     struct rn_training_due due = {0};
     RN_TRY(resume(t, &due, err));
     t->last_save_s = rn_clock_s();
-    if (t->step == 0)
-        due = due_at(t);
     RN_TRY(evaluate(t, &due, err));
     while (t->step < t->steps) {
         int64_t epoch_before = rn_loader_epoch(t->loader);
