@@ -15,8 +15,9 @@ struct chat_loader {
     const struct rn_tokenizer *tok;
     struct rn_chat_tokens special;
     struct rn_chat_form form;
-    int64_t cursor, epoch; /* the next conversation to render, and passes completed */
-    int64_t skipped;       /* batches that had no target */
+    int64_t cursor;  /* the next conversation to render */
+    int64_t given;   /* conversations given out whole; waiting ones are not */
+    int64_t skipped; /* batches that had no target */
     struct rn_rendered
         now; /* STREAM: the last conversation; its ids from `used` on are still to come */
     size_t used;
@@ -43,11 +44,8 @@ static int render(const struct chat_loader *l, int64_t at, struct rn_rendered *o
 
 static int64_t advance(struct chat_loader *l)
 {
-    int64_t at = l->cursor++;
-    if (l->cursor == rn_mixture_rows(l->mixture)) {
-        l->cursor = 0;
-        l->epoch++;
-    }
+    int64_t at = l->cursor;
+    l->cursor = (at + 1) % rn_mixture_rows(l->mixture);
     return at;
 }
 
@@ -66,6 +64,7 @@ static int next_stream(struct chat_loader *l, int32_t *x, int32_t *y, int64_t *t
         some = some < room ? some : room;
         memcpy(l->row + i, l->now.ids.p + l->used, some * sizeof *l->row);
         l->used += some;
+        l->given += l->used == l->now.ids.n;
         i += (int64_t)some;
     }
     memcpy(x, l->row, (size_t)n * sizeof *x);
@@ -106,6 +105,7 @@ static int next_rows(struct chat_loader *l, int32_t *x, int32_t *y, int64_t *tar
     *targets = 0;
     for (int64_t b = 0; b < l->form.B; b++) {
         RN_TRY(render(l, advance(l), &l->now, err));
+        l->given++;
         put_row(l, 0, &l->now);
         pad_row(l, l->now.ids.n, l->special.assistant_end);
         *targets += split_row(l, x + b * l->form.T, y + b * l->form.T);
@@ -158,6 +158,7 @@ static int pack_row(struct chat_loader *l, struct rn_err *err)
         put_row(l, at, &l->buffer[i].r);
         at += l->buffer[i].r.ids.n;
         drop(l, (size_t)i);
+        l->given++;
     }
     pad_row(l, at, l->special.bos);
     return RN_OK;
@@ -186,13 +187,13 @@ static const struct {
 static int next(void *self, int32_t *x, int32_t *y, struct rn_err *err)
 {
     struct chat_loader *l = self;
-    for (int64_t first = l->epoch;;) {
+    for (int64_t first = l->given;;) {
         int64_t targets;
         RN_TRY(forms[l->form.kind].next(l, x, y, &targets, err));
         if (targets > 0)
             return RN_OK;
         l->skipped++;
-        if (l->epoch > first + 1)
+        if (l->given - first > rn_mixture_rows(l->mixture))
             return rn_fail(err, RN_ECORRUPT, RN_NOWHERE,
                            "no conversation has anything to learn within rows of %lld tokens",
                            (long long)l->form.T);
@@ -209,7 +210,7 @@ static json_t *state(const void *self)
         "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "kind", forms[l->form.kind].name,
         "data", rn_mixture_digest(l->mixture), "tokenizer", rn_tokenizer_digest(l->tok), "B",
         (json_int_t)l->form.B, "T", (json_int_t)l->form.T, "max_tokens", (json_int_t)max_tokens(l),
-        "cursor", (json_int_t)l->cursor, "epoch", (json_int_t)l->epoch, "skipped",
+        "cursor", (json_int_t)l->cursor, "given", (json_int_t)l->given, "skipped",
         (json_int_t)l->skipped, "left", (json_int_t)(l->now.ids.n - l->used), "buffer", waiting);
 }
 
@@ -275,11 +276,11 @@ static int restore(void *self, const json_t *s, struct rn_err *err)
 {
     struct chat_loader *l = self;
     RN_TRY(same_shape(l, s, err));
-    int64_t cursor = rn_json_int(s, "cursor", -1), epoch = rn_json_int(s, "epoch", -1);
-    if (cursor < 0 || cursor >= rn_mixture_rows(l->mixture) || epoch < 0)
+    int64_t cursor = rn_json_int(s, "cursor", -1), given = rn_json_int(s, "given", -1);
+    if (cursor < 0 || cursor >= rn_mixture_rows(l->mixture) || given < 0)
         return bad_position(err);
     l->cursor = cursor;
-    l->epoch = epoch;
+    l->given = given;
     l->skipped = rn_json_int(s, "skipped", 0);
     RN_TRY(restore_left(l, l->form.kind == RN_CHAT_STREAM ? rn_json_int(s, "left", -1) : 0, err));
     return restore_buffer(l, json_object_get(s, "buffer"), err);
@@ -287,7 +288,8 @@ static int restore(void *self, const json_t *s, struct rn_err *err)
 
 static int64_t epoch_of(const void *self)
 {
-    return ((const struct chat_loader *)self)->epoch;
+    const struct chat_loader *l = self;
+    return l->given / rn_mixture_rows(l->mixture);
 }
 
 static void free_loader(void *self)

@@ -144,7 +144,7 @@ static int fill_dir(const struct rn_ckpt *c, int64_t step, const char *dir,
                     struct rn_err *err)
 {
     RN_TRY(rn_mkdirs(dir, err));
-    RN_TRY(rn_model_save(m, dir, NULL, err));
+    RN_TRY(rn_model_save(m, dir, c->extra, err));
     char *moments = rn_join(dir, "optimizer.safetensors"), *path = rn_join(dir, "state.json");
     int rc = rn_optim_save(optim, moments, NULL, err);
     if (rc == RN_OK)
@@ -300,7 +300,8 @@ int rn_ckpt_verify(const struct rn_ckpt *c, int64_t step, struct rn_err *err)
 {
     char *dir = rn_ckpt_path(c, step), *path = rn_join(dir, "manifest.json");
     json_t *doc = NULL;
-    int rc = rn_json_read(path, MANIFEST_CAP, &doc, err);
+    int rc = rn_exists(path) ? rn_json_read(path, MANIFEST_CAP, &doc, err)
+                             : rn_fail(err, RN_ECORRUPT, RN_PATH(path), "missing");
     if (rc == RN_OK)
         rc = verify_manifest(c, step, dir, doc, err);
     json_decref(doc);
@@ -309,12 +310,39 @@ int rn_ckpt_verify(const struct rn_ckpt *c, int64_t step, struct rn_err *err)
     return rc;
 }
 
+static bool too_late(const struct rn_ckpt *c, int64_t step)
+{
+    return c->steps > 0 && step > c->steps;
+}
+
 static int find_named(const struct rn_ckpt *c, const char *name, int64_t *step, struct rn_err *err)
 {
-    *step = rn_ckpt_pointed(c, name);
-    if (*step < 0 && !parse_step(name, "step_", step))
+    int64_t found = strchr(name, '/') ? -1 : rn_ckpt_pointed(c, name);
+    if (found < 0 && !parse_step(name, "step_", &found))
         return rn_fail(err, RN_ECORRUPT, RN_PATH(c->dir), "there is no checkpoint '%s'", name);
-    return rn_ckpt_verify(c, *step, err);
+    if (too_late(c, found))
+        return rn_fail(err, RN_ECONFIG, RN_PATH(c->dir),
+                       "checkpoint '%s' lies beyond the horizon of %" PRId64 " steps", name,
+                       c->steps);
+    *step = found;
+    return rn_ckpt_verify(c, found, err);
+}
+
+/* False, and told to the log, where the checkpoint cannot be taken up. */
+static bool usable(const struct rn_ckpt *c, int64_t step, size_t *n_damaged)
+{
+    struct rn_err why = {0};
+    if (too_late(c, step)) {
+        rn_log(c->log, RN_INFO, "checkpoint step_%06" PRId64 " is beyond step %" PRId64, step,
+               c->steps);
+        return false;
+    }
+    if (rn_ckpt_verify(c, step, &why) == RN_OK)
+        return true;
+    ++*n_damaged;
+    rn_log(c->log, RN_WARN, "checkpoint step_%06" PRId64 " is passed over: %s: %s", step,
+           why.at.path ? rn_basename(why.at.path) : "", why.msg);
+    return false;
 }
 
 int rn_ckpt_find(const struct rn_ckpt *c, const char *name, int64_t *step, struct rn_err *err)
@@ -323,20 +351,16 @@ int rn_ckpt_find(const struct rn_ckpt *c, const char *name, int64_t *step, struc
     if (name)
         return find_named(c, name, step, err);
     int64_t *steps;
-    size_t n = rn_ckpt_list(c, &steps), i = n;
-    for (; i > 0; i--) {
-        struct rn_err why = {0};
-        if (rn_ckpt_verify(c, steps[i - 1], &why) == RN_OK)
-            break;
-        rn_log(c->log, RN_WARN, "checkpoint step_%06" PRId64 " is passed over: %s: %s",
-               steps[i - 1], why.at.path ? rn_basename(why.at.path) : "", why.msg);
-    }
-    if (i > 0)
-        *step = steps[i - 1];
+    size_t n = rn_ckpt_list(c, &steps), n_damaged = 0;
+    while (n > 0 && !usable(c, steps[n - 1], &n_damaged))
+        n--;
+    if (n > 0)
+        *step = steps[n - 1];
     free(steps);
-    if (n > 0 && i == 0) {
+    if (n == 0 && n_damaged > 0) {
         rn_hint(err, "remove %s to start from step 0", c->dir);
-        return rn_fail(err, RN_ECORRUPT, RN_PATH(c->dir), "none of %zu checkpoints verifies", n);
+        return rn_fail(err, RN_ECORRUPT, RN_PATH(c->dir), "none of %zu checkpoints verifies",
+                       n_damaged);
     }
     return RN_OK;
 }

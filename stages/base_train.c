@@ -3,6 +3,7 @@
 #include "tokens.h"
 #include "training.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,7 +93,19 @@ static int val_loader(void *data, int64_t B, int64_t T, struct rn_loader **out, 
 static struct rn_training_defaults defaults(const struct rn_model_cfg *mc)
 {
     (void)mc;
-    return (struct rn_training_defaults){.lr_frac = 1};
+    return (struct rn_training_defaults){.lr_frac = 1, .clip = NAN};
+}
+
+/* Windows of the stream hold one token more than they train on; rows of best fit drop what was cut, so
+ * their pass is shorter than this says. */
+static int one_pass_steps(void *data, int64_t batch_tokens, int64_t T, int64_t *steps,
+                          struct rn_err *err)
+{
+    const struct data *d = data;
+    (void)T;
+    (void)err;
+    *steps = (rn_tokens_count(d->train) + batch_tokens) / (batch_tokens + 1);
+    return RN_OK;
 }
 
 static const struct rn_training_kind kind = {.name = "base-train",
@@ -100,7 +113,8 @@ static const struct rn_training_kind kind = {.name = "base-train",
                                              .open = open_data,
                                              .close = close_data,
                                              .train_loader = train_loader,
-                                             .val_loader = val_loader};
+                                             .val_loader = val_loader,
+                                             .one_pass_steps = one_pass_steps};
 
 static int check(const void *cfg, struct rn_err *err)
 {
@@ -120,7 +134,7 @@ static int run(struct rn_job *job, const void *cfg, struct rn_err *err)
 
 const struct rn_stage rn_stage_base_train = {.kind = "base-train",
                                              .doc = "pretrain a new model from token shards",
-                                             .version = 1,
+                                             .version = 2,
                                              .keys = keys,
                                              .cfg_bytes = sizeof(CFG),
                                              .outputs = rn_training_outputs,

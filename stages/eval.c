@@ -6,6 +6,7 @@
 #include "eval_core.h"
 #include "file.h"
 #include "generate.h"
+#include "model_in.h"
 #include "stage.h"
 #include "tokens.h"
 
@@ -409,17 +410,6 @@ static int open_core(struct eval *e, struct rn_err *err)
     return rn_fail(err, RN_ECONFIG, e->cfg->core.at, "%s holds no core.yaml", a->name);
 }
 
-static int check_vocab(const struct eval *e, struct rn_err *err)
-{
-    int64_t tokenizer = rn_tokenizer_vocab_size(e->tokenizer);
-    int64_t model = rn_model_config(e->model)->vocab_size;
-    if (tokenizer == model)
-        return RN_OK;
-    return rn_fail(err, RN_ECORRUPT, RN_NOWHERE,
-                   "the model %s has %lld tokens and the tokenizer %lld", e->name, (long long)model,
-                   (long long)tokenizer);
-}
-
 static int run_tasks(struct eval *e, struct rn_err *err)
 {
     const char *const *names = e->cfg->tasks.items;
@@ -440,9 +430,10 @@ static int run_model(struct eval *e, const struct rn_ref *ref, struct rn_err *er
     e->core_done = false;
     e->own = json_object();
     json_object_set_new(e->scores, e->name, e->own);
-    int rc = rn_model_load(&e->model, rn_job_artifact(e->job, ref)->dir, e->device, false, err);
+    const struct rn_artifact *a = rn_job_artifact(e->job, ref);
+    int rc = rn_model_in_check(a, e->tokenizer, err);
     if (rc == RN_OK)
-        rc = check_vocab(e, err);
+        rc = rn_model_load(&e->model, a->dir, e->device, false, err);
     if (rc == RN_OK)
         rc = rn_scorer_model(&e->scorer, e->model, err);
     if (rc == RN_OK)

@@ -3,6 +3,7 @@
  * and leaving them out would load and generate the wrong model silently: it is refused. */
 #include "file.h"
 #include "model.h"
+#include "model_in.h"
 #include "safetensors.h"
 #include "stage.h"
 #include "str.h"
@@ -217,8 +218,11 @@ static int run(struct rn_job *job, const void *cfg, struct rn_err *err)
 {
     const struct cfg *c = cfg;
     struct rn_tokenizer *tokenizer;
+    const struct rn_artifact *model = rn_job_artifact(job, &c->model);
     RN_TRY(rn_tokenizer_load(&tokenizer, rn_job_artifact(job, &c->tokenizer)->dir, err));
-    int rc = export_model(rn_job_artifact(job, &c->model)->dir, job->out_dir, tokenizer, err);
+    int rc = rn_model_in_check(model, tokenizer, err);
+    if (rc == RN_OK)
+        rc = export_model(model->dir, job->out_dir, tokenizer, err);
     rn_tokenizer_free(tokenizer);
     return rc;
 }

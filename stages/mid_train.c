@@ -12,11 +12,12 @@ static int open_data(struct rn_job *job, const CFG *c, const struct rn_tokenizer
     return rn_training_chat_open(job, c, tokenizer, RN_CHAT_STREAM, data, err);
 }
 
-/* nanochat of 2025 (scripts/mid_train.py): rates of base training, constant to 80 %, then to 0. */
+/* nanochat of 2025 (scripts/mid_train.py): rates as in base training, constant until 80 %, then to 0;
+ * gradients are not clipped. */
 static struct rn_training_defaults defaults(const struct rn_model_cfg *mc)
 {
     (void)mc;
-    return (struct rn_training_defaults){.schedule = "nanochat-2025-mid", .lr_frac = 1};
+    return (struct rn_training_defaults){.schedule = "nanochat-2025-mid", .lr_frac = 1, .clip = 0};
 }
 
 static const struct rn_training_kind kind = {.name = "mid-train",
@@ -46,7 +47,7 @@ static int run(struct rn_job *job, const void *cfg, struct rn_err *err)
 
 const struct rn_stage rn_stage_mid_train = {.kind = "mid-train",
                                             .doc = "go on with a base model on conversations",
-                                            .version = 1,
+                                            .version = 2,
                                             .keys = keys,
                                             .cfg_bytes = sizeof(CFG),
                                             .outputs = rn_training_outputs,

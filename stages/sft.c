@@ -20,7 +20,7 @@ static int open_data(struct rn_job *job, const CFG *c, const struct rn_tokenizer
 }
 
 /* nanochat of 2025: 2 % of the rates, straight to 0, 32 conversations a step; of 2026: 80 %, second
- * half to 0, the batch of base training (scripts/chat_sft.py of both). */
+ * half to 0, the batch of base training; no clipping (scripts/chat_sft.py of both). */
 static struct rn_training_defaults defaults(const struct rn_model_cfg *mc)
 {
     if (of_2026(mc))
@@ -56,7 +56,7 @@ static int run(struct rn_job *job, const void *cfg, struct rn_err *err)
 
 const struct rn_stage rn_stage_sft = {.kind = "sft",
                                       .doc = "fine-tune on what the assistant says",
-                                      .version = 1,
+                                      .version = 2,
                                       .keys = keys,
                                       .cfg_bytes = sizeof(CFG),
                                       .outputs = rn_training_outputs,

@@ -2,6 +2,7 @@
 
 #include "checkpoint.h"
 #include "file.h"
+#include "model_in.h"
 #include "peak.h"
 #include "training_eval.h"
 
@@ -26,6 +27,7 @@ struct training {
     struct rn_training_defaults defaults;
     struct rn_training_eval eval;
     struct rn_ckpt checkpoint;
+    json_t *config_extra; /* what config.json says beside the model's shape */
     struct rn_schedule schedule;
     int64_t B, T, micro_steps, batch_tokens, steps, step;
     int32_t *x, *y; /* (micro_steps, B, T) */
@@ -65,22 +67,6 @@ static void choose_schedule(struct training *t)
     apply_schedule_keys(&t->schedule, t->cfg);
 }
 
-static int check_tokenizer_of(const struct rn_artifact *model, const struct rn_tokenizer *tokenizer,
-                              struct rn_err *err)
-{
-    char *path = rn_join(model->dir, "config.json");
-    json_t *config = NULL;
-    int rc = rn_json_read(path, 1 << 20, &config, err);
-    const char *digest = rc == RN_OK ? rn_json_str(config, "tokenizer", "") : "";
-    if (rc == RN_OK && *digest && strcmp(digest, rn_tokenizer_digest(tokenizer)) != 0)
-        rc = rn_fail(err, RN_ECORRUPT, RN_PATH(path),
-                     "this model was trained with another tokenizer (%.12s.., given %.12s..)",
-                     digest, rn_tokenizer_digest(tokenizer));
-    json_decref(config);
-    free(path);
-    return rc;
-}
-
 static int new_model(struct training *t, struct rn_err *err)
 {
     struct rn_model_cfg mc;
@@ -98,7 +84,7 @@ static int open_model(struct training *t, struct rn_err *err)
     if (!t->kind->continues)
         return new_model(t, err);
     const struct rn_artifact *a = rn_job_artifact(t->job, &t->cfg->in_model);
-    RN_TRY(check_tokenizer_of(a, t->tokenizer, err));
+    RN_TRY(rn_model_in_check(a, t->tokenizer, err));
     return rn_model_load(&t->model, a->dir, t->device, true, err);
 }
 
@@ -131,24 +117,28 @@ static int choose_batch(struct training *t, struct rn_err *err)
     return RN_OK;
 }
 
+/* One pass where nothing is given. What the user calls an epoch goes before the data's own length. */
+static int64_t epochs_steps(const struct rn_training_cfg *c, int64_t one_pass)
+{
+    double epochs = c->horizon_epochs > 0 ? c->horizon_epochs : 1;
+    return (int64_t)ceil(epochs * (double)(c->steps_per_epoch > 0 ? c->steps_per_epoch : one_pass));
+}
+
 static int open_loader(struct training *t, struct rn_err *err)
 {
     const struct rn_training_cfg *c = t->cfg;
     const struct rn_model_cfg *mc = rn_model_config(t->model);
-    RN_TRY(t->kind->train_loader(t->data, t->B, t->T, &t->loader, err));
     int64_t one_pass = 0;
+    RN_TRY(t->kind->train_loader(t->data, t->B * t->micro_steps, t->T, &t->loader, err));
     if (t->kind->one_pass_steps)
-        one_pass = t->kind->one_pass_steps(t->data, t->batch_tokens, t->T);
+        RN_TRY(t->kind->one_pass_steps(t->data, t->batch_tokens, t->T, &one_pass, err));
     struct rn_horizon h = {.steps = c->horizon_steps,
                            .tokens = c->horizon_tokens,
                            .flops = c->horizon_flops,
                            .tokens_per_param = c->tokens_per_param};
     bool given = h.steps > 0 || h.tokens > 0 || h.flops > 0 || h.tokens_per_param > 0;
-    if (!given && one_pass > 0)
-        h.steps = (int64_t)ceil((double)one_pass * (c->horizon_epochs > 0 ? c->horizon_epochs : 1));
-    else if (!given && c->horizon_epochs > 0)
-        return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
-                       "'horizon.epochs' needs data whose length in steps is known; give steps");
+    if (!given && (t->kind->continues || c->horizon_epochs > 0))
+        h.steps = epochs_steps(c, one_pass);
     return rn_scaling_steps(&t->steps, mc, t->T, t->batch_tokens, &h, err);
 }
 
@@ -185,8 +175,7 @@ static int open_optim(struct training *t, struct rn_err *err)
     struct rn_optim_cfg oc = RN_OPTIM_DEFAULTS;
     struct rn_group_override *overrides = group_overrides(t->cfg, &oc.n_overrides);
     oc.overrides = overrides;
-    if (t->cfg->clip >= 0)
-        oc.clip = t->cfg->clip;
+    oc.clip = t->cfg->clip >= 0 ? t->cfg->clip : t->defaults.clip;
     oc.lr_scale = scaling.lr;
     oc.decay_scale = scaling.decay;
     oc.lr_frac = t->cfg->lr_frac >= 0 ? t->cfg->lr_frac : t->defaults.lr_frac;
@@ -236,7 +225,13 @@ static int set_up(struct training *t, struct rn_err *err)
                                         .tokenizer = t->tokenizer,
                                         .B = t->B};
     RN_TRY(rn_training_eval_init(&t->eval, &es, err));
-    t->checkpoint = (struct rn_ckpt){.dir = job->work_dir, .key = job->key, .log = job->log};
+    t->config_extra = json_pack("{s:s, s:I}", "tokenizer", rn_tokenizer_digest(t->tokenizer),
+                                "batch_tokens", (json_int_t)t->batch_tokens);
+    t->checkpoint = (struct rn_ckpt){.dir = job->work_dir,
+                                     .key = job->key,
+                                     .log = job->log,
+                                     .extra = t->config_extra,
+                                     .steps = t->steps};
     t->peak_flops = rn_peak_flops(t->device);
     t->best_bpb = INFINITY;
     t->best_step = -1;
@@ -260,6 +255,7 @@ static void tear_down(struct training *t)
     rn_model_free(t->model);
     rn_tokenizer_free(t->tokenizer);
     rn_device_close(t->device);
+    json_decref(t->config_extra);
     free(t->x);
     free(t->y);
 }
@@ -283,22 +279,17 @@ static json_t *state_json(const struct training *t, const struct rn_training_due
                      (json_int_t)t->cfg->seed, "device_rows", (json_int_t)t->B);
 }
 
-/* A full disk is the one failure that waiting can cure; the weights are in memory. */
-static int wait_for_room(struct training *t, struct rn_err *err)
+/* A full disk is the one failure that waiting can cure; the weights are in memory. False: stop. */
+static bool wait_for_room(const struct training *t, int tries, const struct rn_err *err)
 {
     enum { TRY_EVERY_S = 5, SAY_EVERY = 12 };
-    for (int i = 0; !rn_job_stopping(t->job); i++) {
-        if (i % SAY_EVERY == 0) {
-            char free_text[32];
-            rn_log(t->job->log, RN_WARN,
-                   "%s; %s free; waiting for room (checkpoint.on_full: pause)", err->msg,
-                   rn_show_bytes(free_text, (double)rn_disk_free(t->job->work_dir)));
-        }
-        sleep(TRY_EVERY_S);
-        if (i % 2 == 1)
-            return RN_OK;
-    }
-    return err->code;
+    char free_text[32];
+    if (tries % SAY_EVERY == 0)
+        rn_log(t->job->log, RN_WARN, "%s; %s free; waiting for room (checkpoint.on_full: pause)",
+               err->msg, rn_show_bytes(free_text, (double)rn_disk_free(t->job->work_dir)));
+    for (int s = 0; s < TRY_EVERY_S && !rn_job_stopping(t->job); s++)
+        sleep(1);
+    return !rn_job_stopping(t->job);
 }
 
 static int save_once(struct training *t, const json_t *state, struct rn_err *err)
@@ -310,19 +301,34 @@ static int save_once(struct training *t, const json_t *state, struct rn_err *err
 static int save(struct training *t, const struct rn_training_due *due, struct rn_err *err)
 {
     json_t *state = state_json(t, due);
-    int rc;
-    for (;;) {
-        struct rn_err e = {0};
+    struct rn_err e = {0};
+    int rc = save_once(t, state, &e);
+    for (int tries = 0;
+         rc == RN_ENOSPACE && t->cfg->on_full == RN_FULL_PAUSE && wait_for_room(t, tries, &e);
+         tries++) {
+        e = (struct rn_err){0};
         rc = save_once(t, state, &e);
-        if (rc == RN_ENOSPACE && t->cfg->on_full == RN_FULL_PAUSE && wait_for_room(t, &e) == RN_OK)
-            continue;
-        if (rc != RN_OK)
-            *err = e;
-        break;
     }
+    if (rc != RN_OK)
+        *err = e;
     json_decref(state);
     t->last_save_s = rn_clock_s();
     return rc;
+}
+
+static bool every(int64_t step, int64_t cadence)
+{
+    return cadence > 0 && step % cadence == 0;
+}
+
+static struct rn_training_due due_at(const struct training *t)
+{
+    const struct rn_training_cfg *c = t->cfg;
+    bool last = t->step == t->steps;
+    return (struct rn_training_due){
+        .bpb = last || every(t->step, c->bpb_every),
+        .core = c->core_every > 0 && t->step > 0 && (last || every(t->step, c->core_every)),
+        .sample = c->sample_every > 0 && t->step > 0 && (last || every(t->step, c->sample_every))};
 }
 
 static void restore_pending(const json_t *state, struct rn_training_due *due)
@@ -338,14 +344,17 @@ static void restore_pending(const json_t *state, struct rn_training_due *due)
     }
 }
 
-/* Takes up the newest checkpoint that verifies; *due is what was still to be evaluated there. */
+/* Takes up the newest checkpoint that verifies; *due is what was still to be evaluated there, and at
+ * a new beginning what is due at step 0. */
 static int resume(struct training *t, struct rn_training_due *due, struct rn_err *err)
 {
     int64_t step;
     json_t *state;
     RN_TRY(rn_ckpt_find(&t->checkpoint, t->job->resume_from, &step, err));
-    if (step < 0)
+    if (step < 0) {
+        *due = due_at(t);
         return rn_job_metrics_cut(t->job, 0, err);
+    }
     RN_TRY(rn_ckpt_load(&t->checkpoint, step, t->model, t->optim, &state, err));
     int rc = rn_loader_restore(t->loader, json_object_get(state, "loader"), err);
     t->step = step;
@@ -369,12 +378,11 @@ static int resume(struct training *t, struct rn_training_due *due, struct rn_err
 
 /* --- one step --- */
 
+/* The whole step at once: what is trained on does not depend on how it is cut for the device. */
 static int load_batch(struct training *t, int64_t *targets, struct rn_err *err)
 {
-    int64_t n = t->B * t->T;
     *targets = 0;
-    for (int64_t m = 0; m < t->micro_steps; m++)
-        RN_TRY(rn_loader_next(t->loader, t->x + m * n, t->y + m * n, err));
+    RN_TRY(rn_loader_next(t->loader, t->x, t->y, err));
     for (int64_t i = 0; i < t->batch_tokens; i++)
         *targets += t->y[i] >= 0;
     return RN_OK;
@@ -445,21 +453,6 @@ static int train_step(struct training *t, struct rn_err *err)
 
 /* --- boundaries: first save, then evaluate --- */
 
-static bool every(int64_t step, int64_t cadence)
-{
-    return cadence > 0 && step % cadence == 0;
-}
-
-static struct rn_training_due due_at(const struct training *t)
-{
-    const struct rn_training_cfg *c = t->cfg;
-    bool last = t->step == t->steps;
-    return (struct rn_training_due){
-        .bpb = last || every(t->step, c->bpb_every),
-        .core = c->core_every > 0 && t->step > 0 && (last || every(t->step, c->core_every)),
-        .sample = c->sample_every > 0 && t->step > 0 && (last || every(t->step, c->sample_every))};
-}
-
 static bool save_due(const struct training *t, int64_t epoch_before)
 {
     const struct rn_training_cfg *c = t->cfg;
@@ -482,19 +475,20 @@ static int name_epoch(struct training *t, int64_t epoch_before, struct rn_err *e
     return rn_ckpt_point(&t->checkpoint, name, t->step, err);
 }
 
-/* A better validation loss keeps its weights, so it needs a checkpoint of this very step. */
-static int keep_best(struct training *t, double bpb, struct rn_err *err)
+/* A better validation loss keeps its weights, so it needs a checkpoint of this very step. `due` is
+ * what is still to be evaluated there. */
+static int keep_best(struct training *t, double bpb, const struct rn_training_due *due,
+                     struct rn_err *err)
 {
     if (!(bpb < t->best_bpb) || t->step == 0)
         return RN_OK;
     t->best_bpb = bpb;
     t->best_step = t->step;
-    struct rn_training_due none = {0};
-    RN_TRY(save(t, &none, err));
+    RN_TRY(save(t, due, err));
     return rn_ckpt_point(&t->checkpoint, "best", t->step, err);
 }
 
-/* Saves what is still due and ends the stage; the same command goes on from here. */
+/* Ends the stage with what is still due saved; the same command goes on from here. */
 static int stop_here(struct training *t, const struct rn_training_due *due, struct rn_err *err)
 {
     RN_TRY(save(t, due, err));
@@ -505,19 +499,20 @@ static int stop_here(struct training *t, const struct rn_training_due *due, stru
 static int evaluate(struct training *t, struct rn_training_due *due, struct rn_err *err)
 {
     double bpb = rn_training_evaluate(&t->eval, t->step, due);
-    RN_TRY(keep_best(t, bpb, err));
+    RN_TRY(keep_best(t, bpb, due, err));
     return rn_job_stopping(t->job) ? stop_here(t, due, err) : RN_OK;
 }
 
 static int boundary(struct training *t, int64_t epoch_before, struct rn_err *err)
 {
     struct rn_training_due due = due_at(t);
-    if (rn_job_stopping(t->job))
-        return stop_here(t, &due, err);
-    if (save_due(t, epoch_before)) {
+    bool stopping = rn_job_stopping(t->job);
+    if (stopping || save_due(t, epoch_before)) {
         RN_TRY(save(t, &due, err));
         RN_TRY(name_epoch(t, epoch_before, err));
     }
+    if (stopping)
+        return stop_here(t, &due, err);
     return evaluate(t, &due, err);
 }
 
@@ -526,8 +521,6 @@ static int train(struct training *t, struct rn_err *err)
     struct rn_training_due due = {0};
     RN_TRY(resume(t, &due, err));
     t->last_save_s = rn_clock_s();
-    if (t->step == 0)
-        due = due_at(t);
     RN_TRY(evaluate(t, &due, err));
     while (t->step < t->steps) {
         int64_t epoch_before = rn_loader_epoch(t->loader);
@@ -541,14 +534,13 @@ static int train(struct training *t, struct rn_err *err)
 
 /* --- results --- */
 
-static int publish_final(struct training *t, struct rn_err *err)
+/* The weights in hand, as an output of the stage. */
+static int publish(struct training *t, const char *output, int64_t step, struct rn_err *err)
 {
-    char *dir = rn_join(t->job->out_dir, "model");
-    json_t *extra = json_pack("{s:s, s:I}", "tokenizer", rn_tokenizer_digest(t->tokenizer), "step",
-                              (json_int_t)t->step);
-    int rc = rn_mkdirs(dir, err);
-    if (rc == RN_OK)
-        rc = rn_model_save(t->model, dir, extra, err);
+    char *dir = rn_join(t->job->out_dir, output);
+    json_t *extra = json_copy(t->config_extra);
+    json_object_set_new(extra, "step", json_integer(step));
+    int rc = rn_model_save(t->model, dir, extra, err);
     json_decref(extra);
     free(dir);
     return rc;
@@ -557,21 +549,18 @@ static int publish_final(struct training *t, struct rn_err *err)
 /* The best weights, read back into the model, which nobody uses after this. */
 static int publish_best(struct training *t, struct rn_err *err)
 {
-    int64_t step = t->step;
-    if (t->best_step >= 0 && rn_ckpt_verify(&t->checkpoint, t->best_step, NULL) == RN_OK)
-        step = t->best_step;
-    json_t *state, *extra;
+    struct rn_err why = {0};
+    json_t *state;
+    int64_t step = t->best_step >= 0 ? t->best_step : t->step;
+    if (rn_ckpt_verify(&t->checkpoint, step, &why) != RN_OK) {
+        rn_log(t->job->log, RN_WARN,
+               "the best weights, of step %" PRId64 ", are lost (%s): 'best' is the last step",
+               step, why.msg);
+        return publish(t, "best", t->step, err);
+    }
     RN_TRY(rn_ckpt_load(&t->checkpoint, step, t->model, NULL, &state, err));
     json_decref(state);
-    char *dir = rn_join(t->job->out_dir, "best");
-    extra = json_pack("{s:s, s:I}", "tokenizer", rn_tokenizer_digest(t->tokenizer), "step",
-                      (json_int_t)step);
-    int rc = rn_mkdirs(dir, err);
-    if (rc == RN_OK)
-        rc = rn_model_save(t->model, dir, extra, err);
-    json_decref(extra);
-    free(dir);
-    return rc;
+    return publish(t, "best", step, err);
 }
 
 int rn_training_run(struct rn_job *job, const struct rn_training_cfg *cfg,
@@ -581,7 +570,7 @@ int rn_training_run(struct rn_job *job, const struct rn_training_cfg *cfg,
     int rc;
     RN_CHECK(rc = set_up(&t, err));
     RN_CHECK(rc = train(&t, err));
-    RN_CHECK(rc = publish_final(&t, err));
+    RN_CHECK(rc = publish(&t, "model", t.step, err));
     RN_CHECK(rc = publish_best(&t, err));
 done:
     tear_down(&t);

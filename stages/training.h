@@ -86,6 +86,7 @@ struct rn_training_defaults {
     const char *schedule; /* a preset; NULL: the architecture's */
     double lr_frac;       /* times every learning rate */
     int64_t batch_rows;   /* 0: the architecture's batch */
+    double clip;          /* largest gradient norm; 0: none, NAN: the architecture's */
 };
 
 /* What sets the three kinds apart. */
@@ -100,8 +101,9 @@ struct rn_training_kind {
     int (*train_loader)(void *data, int64_t B, int64_t T, struct rn_loader **, struct rn_err *);
     /* From the start each time it is called; *loader NULL: there is nothing to validate on. */
     int (*val_loader)(void *data, int64_t B, int64_t T, struct rn_loader **, struct rn_err *);
-    /* Steps of one pass over the data where that is the natural horizon, else NULL. */
-    int64_t (*one_pass_steps)(void *data, int64_t batch_tokens, int64_t T);
+    /* Steps of one pass over the data, rounded up: the horizon of a kind that continues. */
+    int (*one_pass_steps)(void *data, int64_t batch_tokens, int64_t T, int64_t *steps,
+                          struct rn_err *);
 };
 
 int rn_training_check(const struct rn_training_cfg *, struct rn_err *);

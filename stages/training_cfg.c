@@ -42,8 +42,8 @@ const struct rn_key rn_training_horizon_keys[] = {
     RN_KEY_REAL(CFG, tokens_per_param, "tokens_per_param", RN_EXTEND, "0", 0, 1e4, "",
                 "tokens for each parameter that counts (2025: all, 2026: matrices and head)"),
     RN_KEY_REAL(CFG, horizon_epochs, "epochs", RN_EXTEND, "0", 0, 1e5, "", "passes over the data"),
-    RN_KEY_STEPS(CFG, steps_per_epoch, "steps_per_epoch", RN_NEUTRAL, "0", 0, 1e9,
-                 "for epoch checkpoints; 0: a pass over the data"),
+    RN_KEY_STEPS(CFG, steps_per_epoch, "steps_per_epoch", RN_EXTEND, "0", 0, 1e9,
+                 "of `epochs` and of epoch checkpoints; 0: a pass over the data"),
     RN_KEYS_END};
 
 static const struct rn_key group_keys[] = {
@@ -128,7 +128,7 @@ const struct rn_output rn_training_outputs[] = {
 const struct rn_metric rn_training_metrics[] = {
     {"loss", "nats", -1, "mean cross-entropy of the step's targets"},
     {"grad_norm", "", 0, "L2 norm of all gradients before clipping"},
-    {"lrm", "", 0, "learning-rate multiplier (gpt2: the rate itself)"},
+    {"lrm", "", 0, "learning-rate multiplier of the schedule"},
     {"dt_ms", "ms", -1, "wall time of the step"},
     {"tok_per_sec", "tokens/s", +1, "training throughput"},
     {"mfu", "%", +1, "model FLOPs per second over the measured peak of a matrix product"},
@@ -150,6 +150,10 @@ int rn_training_check(const struct rn_training_cfg *c, struct rn_err *err)
         return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
                        "'horizon' is given in more than one way; keep one of steps, tokens, flops, "
                        "tokens_per_param, epochs");
+    if (c->min_lr >= 0 && !(c->max_lr > 0))
+        return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
+                       "'schedule.min_lr' needs 'schedule.max_lr', of which it is a share; or give "
+                       "'schedule.final_frac'");
     const struct rn_training_group *groups = c->groups.items;
     for (size_t i = 0; i < c->groups.n; i++)
         if (groups[i].betas.n != 0 && groups[i].betas.n != 2)
@@ -169,9 +173,10 @@ int rn_training_fingerprint(const struct rn_job *job, const void *cfg, json_t *i
     if (strcmp(rn_schedule_names[c->schedule], "constant") == 0)
         return RN_OK;
     json_t *horizon =
-        json_pack("{s:I, s:I, s:f, s:f, s:f}", "steps", (json_int_t)c->horizon_steps, "tokens",
+        json_pack("{s:I, s:I, s:f, s:f, s:f, s:I}", "steps", (json_int_t)c->horizon_steps, "tokens",
                   (json_int_t)c->horizon_tokens, "flops", c->horizon_flops, "tokens_per_param",
-                  c->tokens_per_param, "epochs", c->horizon_epochs);
+                  c->tokens_per_param, "epochs", c->horizon_epochs, "steps_per_epoch",
+                  (json_int_t)(c->horizon_epochs > 0 ? c->steps_per_epoch : 0));
     json_object_set_new(into, "horizon", horizon);
     return RN_OK;
 }

@@ -99,11 +99,10 @@ int rn_training_chat_val(void *data, int64_t B, int64_t T, struct rn_loader **ou
     return d->val ? loader(d, d->val, B, T, out, err) : RN_OK;
 }
 
-int64_t rn_training_chat_one_pass(void *data, int64_t batch_tokens, int64_t T)
+int rn_training_chat_one_pass(void *data, int64_t batch_tokens, int64_t T, int64_t *steps,
+                              struct rn_err *err)
 {
     const struct data *d = data;
     struct rn_chat_form form = {.kind = d->form, .B = batch_tokens / T, .T = T};
-    int64_t batches = 0;
-    rn_loader_chat_batches(d->train, d->tokenizer, &form, &batches, NULL);
-    return batches;
+    return rn_loader_chat_batches(d->train, d->tokenizer, &form, steps, err);
 }

@@ -28,6 +28,7 @@ int rn_training_chat_open(struct rn_job *, const struct rn_training_cfg *,
 void rn_training_chat_close(void *data);
 int rn_training_chat_train(void *data, int64_t B, int64_t T, struct rn_loader **, struct rn_err *);
 int rn_training_chat_val(void *data, int64_t B, int64_t T, struct rn_loader **, struct rn_err *);
-int64_t rn_training_chat_one_pass(void *data, int64_t batch_tokens, int64_t T);
+int rn_training_chat_one_pass(void *data, int64_t batch_tokens, int64_t T, int64_t *steps,
+                              struct rn_err *);
 
 #endif

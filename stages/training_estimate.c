@@ -3,6 +3,7 @@
 #include "file.h"
 #include "training.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,12 +44,27 @@ static void estimate_horizon(const struct rn_training_cfg *c, const struct rn_mo
                            .flops = c->horizon_flops,
                            .tokens_per_param = c->tokens_per_param};
     bool given = h.steps > 0 || h.tokens > 0 || h.flops > 0 || h.tokens_per_param > 0;
-    if (!given && kind->one_pass_steps)
-        return; /* one pass over data that is not open yet */
+    if (!given && c->horizon_epochs > 0 && c->steps_per_epoch > 0)
+        h.steps = (int64_t)ceil(c->horizon_epochs * (double)c->steps_per_epoch);
+    else if (!given && (kind->continues || c->horizon_epochs > 0))
+        return; /* passes over data that is not open yet */
     if (rn_scaling_steps(&e->steps, mc, mc->sequence_len, batch, &h, NULL) != RN_OK)
         return;
     e->tokens = (double)e->steps * (double)batch;
     e->flops = e->tokens * rn_model_flops_per_token(mc, mc->sequence_len);
+}
+
+/* The newest checkpoint that is not beyond the horizon (0: unknown), -1: none. */
+static int64_t newest(const struct rn_job *job, int64_t horizon)
+{
+    struct rn_ckpt checkpoint = {.dir = job->work_dir, .key = job->key};
+    int64_t *steps, step = -1;
+    size_t n = rn_ckpt_list(&checkpoint, &steps);
+    for (size_t i = 0; i < n; i++)
+        if (horizon <= 0 || steps[i] <= horizon)
+            step = steps[i];
+    free(steps);
+    return step;
 }
 
 int rn_training_estimate(const struct rn_job *job, const struct rn_training_cfg *c,
@@ -57,18 +73,16 @@ int rn_training_estimate(const struct rn_job *job, const struct rn_training_cfg 
 {
     (void)err;
     enum { WEIGHT_GRAD_MOMENTS = 4, CHECKPOINT = 3 }; /* fp32 copies of each parameter */
-    struct rn_ckpt checkpoint = {.dir = job->work_dir, .key = job->key};
-    int64_t *steps;
-    size_t n = rn_ckpt_list(&checkpoint, &steps);
-    e->resume_step = n ? steps[n - 1] : -1;
-    free(steps);
     struct rn_model_cfg mc;
-    if (!model_of(job, c, kind, &mc))
+    if (!model_of(job, c, kind, &mc)) {
+        e->resume_step = newest(job, 0);
         return RN_OK;
+    }
     e->params = rn_model_param_count(&mc);
     e->memory_bytes = (double)e->params * WEIGHT_GRAD_MOMENTS * sizeof(float);
     e->disk_bytes = (double)e->params * CHECKPOINT * sizeof(float) *
                     (double)(c->checkpoint_keep + 2); /* best and the one being written */
     estimate_horizon(c, &mc, kind, e);
+    e->resume_step = newest(job, e->steps);
     return RN_OK;
 }

@@ -402,7 +402,7 @@ Test(chat, states_of_other_data_or_shape_or_out_of_range_are_refused)
     json_t *state = rn_loader_state(strange);
     cr_assert_eq(rn_loader_restore(l, state, &err), RN_ECORRUPT);
     json_decref(state);
-    static const char *const keys[] = {"cursor", "epoch", "left", "B"};
+    static const char *const keys[] = {"cursor", "given", "left", "B"};
     for (size_t i = 0; i < RN_COUNT(keys); i++) {
         state = rn_loader_state(l);
         json_object_set_new(state, keys[i], json_integer(-5));
@@ -471,6 +471,35 @@ Test(chat, conversations_longer_than_a_row_are_cut_and_never_clog)
         cr_assert_geq(y[T - 1], 0); /* full to the end */
     }
     cr_assert_geq(rn_loader_epoch(l), 2);
+    rn_loader_free(l);
+    rn_mixture_free(m);
+    rn_str_release(&s);
+}
+
+static int64_t count(const int32_t *x, int32_t id)
+{
+    int64_t n = 0;
+    for (int i = 0; i < B * T; i++)
+        n += x[i] == id;
+    return n;
+}
+
+/* The buffer of 100 holds a small mixture several times over: reading is not giving. */
+Test(chat, a_pass_of_packed_rows_gives_every_conversation)
+{
+    struct rn_str s = {0};
+    for (int i = 0; i < 21; i++)
+        rn_str_puts(&s, ANSWERED);
+    struct rn_mixture *m = mixture_of(s.p, 1);
+    struct rn_loader *l = loader(m, RN_CHAT_PACK);
+    int32_t x[B * T], y[B * T];
+    int64_t questions = 0, last = 0;
+    while (rn_loader_epoch(l) == 0) {
+        next(l, x, y);
+        questions += last = count(x, special.user_start);
+    }
+    cr_expect_geq(questions, 21);
+    cr_expect_lt(questions - last, 21); /* and the batch before was not the last */
     rn_loader_free(l);
     rn_mixture_free(m);
     rn_str_release(&s);

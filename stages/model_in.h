@@ -1,0 +1,16 @@
+/* stages/model_in.h - a model as an input: does it go with the tokenizer that is given beside it?
+ *
+ *     RN_TRY(rn_model_in_check(rn_job_artifact(job, &c->model), tokenizer, err));
+ *
+ * A model that meets another tokenizer's ids answers wrongly at best, without any other sign. */
+#ifndef RN_MODEL_IN_H
+#define RN_MODEL_IN_H
+
+#include "stage.h"
+#include "tokenizer.h"
+
+/* RN_ECORRUPT if the model was trained with another tokenizer, or has another number of tokens. */
+int rn_model_in_check(const struct rn_artifact *model, const struct rn_tokenizer *,
+                      struct rn_err *);
+
+#endif
