@@ -76,12 +76,12 @@ static void print_state(const struct state *s, int width)
     printf("\n");
 }
 
-static void print_state_json(const struct state *s)
+static void print_state_json(const char *dir, const struct state *s)
 {
-    json_t *doc =
-        json_pack("{s:s, s:s, s:I, s:f, s:f, s:s}", "stage", s->stage, "state", s->word, "step",
-                  (json_int_t)s->step, "time", rn_json_real(s->last, "time", 0), "wall_s",
-                  rn_json_real(s->last, "wall_s", 0), "key", rn_json_str(s->last, "out", ""));
+    json_t *doc = json_pack(
+        "{s:s, s:s, s:s, s:I, s:f, s:f, s:s}", "tag", rn_basename(dir), "stage", s->stage, "state",
+        s->word, "step", (json_int_t)s->step, "time", rn_json_real(s->last, "time", 0), "wall_s",
+        rn_json_real(s->last, "wall_s", 0), "key", rn_json_str(s->last, "out", ""));
     char *line = rn_json_canonical(doc);
     printf("%s\n", line);
     free(line);
@@ -104,7 +104,7 @@ static void print_run(const struct rn_cli *cli, const char *dir, const json_t *r
         const char *stage = json_string_value(json_array_get(stages, i));
         struct state s = state_of(dir, records, stage, running);
         if (rn_cli_json(cli))
-            print_state_json(&s);
+            print_state_json(dir, &s);
         else
             print_state(&s, width);
     }

@@ -60,19 +60,22 @@ static char *nanochat_name(const char *name)
     return NULL;
 }
 
+/* What nanochat trains with: torch's default in rms_norm. The class's own default is 1e-6. */
+static const double FP32_EPS = 1.1920928955078125e-07;
+
 static json_t *nanochat_config(const struct rn_model_cfg *m)
 {
-    return json_pack("{s:s, s:[s], s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:f, s:{s:s, s:f}, s:f, "
-                     "s:b, s:b, s:s}",
-                     "model_type", "nanochat", "architectures", "NanoChatForCausalLM", "vocab_size",
-                     (json_int_t)m->vocab_size, "hidden_size", (json_int_t)m->n_embd,
-                     "intermediate_size", (json_int_t)(4 * m->n_embd), "num_hidden_layers",
-                     (json_int_t)m->n_layer, "num_attention_heads", (json_int_t)m->n_head,
-                     "num_key_value_heads", (json_int_t)m->n_kv_head, "max_position_embeddings",
-                     (json_int_t)m->sequence_len, "hidden_act", "relu2", "rms_norm_eps", 1e-6,
-                     "rope_parameters", "rope_type", "default", "rope_theta", 10000.0,
-                     "final_logit_softcapping", 15.0, "attention_bias", 0, "tie_word_embeddings", 0,
-                     "dtype", "float32");
+    return json_pack(
+        "{s:s, s:[s], s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:f, s:{s:s, s:f}, s:f, "
+        "s:b, s:b, s:s}",
+        "model_type", "nanochat", "architectures", "NanoChatForCausalLM", "vocab_size",
+        (json_int_t)m->vocab_size, "hidden_size", (json_int_t)m->n_embd, "intermediate_size",
+        (json_int_t)(4 * m->n_embd), "num_hidden_layers", (json_int_t)m->n_layer,
+        "num_attention_heads", (json_int_t)m->n_head, "num_key_value_heads",
+        (json_int_t)m->n_kv_head, "head_dim", (json_int_t)m->head_dim, "max_position_embeddings",
+        (json_int_t)m->sequence_len, "hidden_act", "relu2", "rms_norm_eps", FP32_EPS,
+        "rope_parameters", "rope_type", "default", "rope_theta", 10000.0, "final_logit_softcapping",
+        15.0, "attention_bias", 0, "tie_word_embeddings", 0, "dtype", "float32");
 }
 
 static char *gpt2_name(const char *name)

@@ -22,11 +22,17 @@ static int check(const json_t *config, const char *path, const struct rn_tokeniz
     return RN_OK;
 }
 
+static char *config_path(const struct rn_artifact *model)
+{
+    return rn_join(model->dir, "config.json");
+}
+
+enum { CONFIG_CAP = 1 << 20 };
+
 int rn_model_in_check(const struct rn_artifact *model, const struct rn_tokenizer *tokenizer,
                       struct rn_err *err)
 {
-    enum { CONFIG_CAP = 1 << 20 };
-    char *path = rn_join(model->dir, "config.json");
+    char *path = config_path(model);
     json_t *config = NULL;
     int rc = rn_json_read(path, CONFIG_CAP, &config, err);
     if (rc == RN_OK)
@@ -34,4 +40,15 @@ int rn_model_in_check(const struct rn_artifact *model, const struct rn_tokenizer
     json_decref(config);
     free(path);
     return rc;
+}
+
+int64_t rn_model_in_batch(const struct rn_artifact *model)
+{
+    char *path = config_path(model);
+    json_t *config = NULL;
+    rn_json_read(path, CONFIG_CAP, &config, NULL);
+    int64_t tokens = rn_json_int(config, "batch_tokens", 0);
+    json_decref(config);
+    free(path);
+    return tokens;
 }

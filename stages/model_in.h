@@ -1,4 +1,4 @@
-/* stages/model_in.h - a model as an input: does it go with the tokenizer that is given beside it?
+/* stages/model_in.h - a model as an input: does it go with the tokenizer beside it, how was it made?
  *
  *     RN_TRY(rn_model_in_check(rn_job_artifact(job, &c->model), tokenizer, err));
  *
@@ -12,5 +12,7 @@
 /* RN_ECORRUPT if the model was trained with another tokenizer, or has another number of tokens. */
 int rn_model_in_check(const struct rn_artifact *model, const struct rn_tokenizer *,
                       struct rn_err *);
+/* Tokens of a step that the model was trained with, 0: unknown. */
+int64_t rn_model_in_batch(const struct rn_artifact *model);
 
 #endif

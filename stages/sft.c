@@ -24,7 +24,8 @@ static int open_data(struct rn_job *job, const CFG *c, const struct rn_tokenizer
 static struct rn_training_defaults defaults(const struct rn_model_cfg *mc)
 {
     if (of_2026(mc))
-        return (struct rn_training_defaults){.schedule = "nanochat-2026-sft", .lr_frac = 0.8};
+        return (struct rn_training_defaults){
+            .schedule = "nanochat-2026-sft", .lr_frac = 0.8, .inherits_batch = true};
     return (struct rn_training_defaults){
         .schedule = "nanochat-2025-sft", .lr_frac = 0.02, .batch_rows = 32};
 }

@@ -103,9 +103,7 @@ static int choose_batch(struct training *t, struct rn_err *err)
 {
     const struct rn_model_cfg *mc = rn_model_config(t->model);
     t->T = mc->sequence_len;
-    t->batch_tokens = t->cfg->batch_tokens > 0     ? t->cfg->batch_tokens
-                      : t->defaults.batch_rows > 0 ? t->defaults.batch_rows * t->T
-                                                   : rn_scaling_batch(mc);
+    t->batch_tokens = rn_training_batch(t->job, t->cfg, t->kind, mc);
     if (t->batch_tokens % t->T != 0)
         return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
                        "'batch.tokens' is %" PRId64

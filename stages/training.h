@@ -85,8 +85,9 @@ extern const struct rn_output rn_training_outputs[];
 struct rn_training_defaults {
     const char *schedule; /* a preset; NULL: the architecture's */
     double lr_frac;       /* times every learning rate */
-    int64_t batch_rows;   /* 0: the architecture's batch */
-    double clip;          /* largest gradient norm; 0: none, NAN: the architecture's */
+    int64_t batch_rows;   /* 0: the architecture's batch, or with inherits_batch its model's */
+    bool inherits_batch;
+    double clip; /* largest gradient norm; 0: none, NAN: the architecture's */
 };
 
 /* What sets the three kinds apart. */
@@ -107,6 +108,9 @@ struct rn_training_kind {
 };
 
 int rn_training_check(const struct rn_training_cfg *, struct rn_err *);
+/* Tokens of a step: as given, by the kind's rule, or by the architecture's. */
+int64_t rn_training_batch(const struct rn_job *, const struct rn_training_cfg *,
+                          const struct rn_training_kind *, const struct rn_model_cfg *);
 int rn_training_estimate(const struct rn_job *, const struct rn_training_cfg *,
                          const struct rn_training_kind *, struct rn_estimate *, struct rn_err *);
 int rn_training_fingerprint(const struct rn_job *, const void *cfg, json_t *into, struct rn_err *);

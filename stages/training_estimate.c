@@ -1,6 +1,7 @@
 /* What a training stage would cost, for `plan`: from the configuration alone, nothing is built. */
 #include "checkpoint.h"
 #include "file.h"
+#include "model_in.h"
 #include "training.h"
 
 #include <math.h>
@@ -32,13 +33,25 @@ static bool model_of(const struct rn_job *job, const struct rn_training_cfg *c,
     return known;
 }
 
-static void estimate_horizon(const struct rn_training_cfg *c, const struct rn_model_cfg *mc,
-                             const struct rn_training_kind *kind, struct rn_estimate *e)
+int64_t rn_training_batch(const struct rn_job *job, const struct rn_training_cfg *c,
+                          const struct rn_training_kind *kind, const struct rn_model_cfg *mc)
 {
-    int64_t rows = kind->defaults(mc).batch_rows;
-    int64_t batch = c->batch_tokens > 0 ? c->batch_tokens
-                    : rows > 0          ? rows * mc->sequence_len
-                                        : rn_scaling_batch(mc);
+    struct rn_training_defaults rules = kind->defaults(mc);
+    int64_t inherited = 0;
+    if (c->batch_tokens > 0)
+        return c->batch_tokens;
+    if (rules.batch_rows > 0)
+        return rules.batch_rows * mc->sequence_len;
+    if (rules.inherits_batch)
+        inherited = rn_model_in_batch(rn_job_artifact(job, &c->in_model));
+    return inherited > 0 ? inherited : rn_scaling_batch(mc);
+}
+
+static void estimate_horizon(const struct rn_job *job, const struct rn_training_cfg *c,
+                             const struct rn_model_cfg *mc, const struct rn_training_kind *kind,
+                             struct rn_estimate *e)
+{
+    int64_t batch = rn_training_batch(job, c, kind, mc);
     struct rn_horizon h = {.steps = c->horizon_steps,
                            .tokens = c->horizon_tokens,
                            .flops = c->horizon_flops,
@@ -82,7 +95,7 @@ int rn_training_estimate(const struct rn_job *job, const struct rn_training_cfg 
     e->memory_bytes = (double)e->params * WEIGHT_GRAD_MOMENTS * sizeof(float);
     e->disk_bytes = (double)e->params * CHECKPOINT * sizeof(float) *
                     (double)(c->checkpoint_keep + 2); /* best and the one being written */
-    estimate_horizon(c, &mc, kind, e);
+    estimate_horizon(job, c, &mc, kind, e);
     e->resume_step = newest(job, e->steps);
     return RN_OK;
 }

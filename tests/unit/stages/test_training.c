@@ -2,6 +2,7 @@
  * what is published is what an unbroken run publishes. */
 #include "file.h"
 #include "mem.h"
+#include "model.h"
 #include "stage.h"
 #include "str.h"
 #include "tokenizer.h"
@@ -13,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-extern const struct rn_stage rn_stage_tokenize, rn_stage_base_train, rn_stage_sft;
+extern const struct rn_stage rn_stage_tokenize, rn_stage_base_train, rn_stage_sft, rn_stage_export;
 
 /* --- a runner with artifacts in a directory of its own --- */
 
@@ -359,6 +360,54 @@ Test(training, on_a_full_disk_pause_waits_says_so_once_and_goes_on)
     cr_expect_null(strstr(first + 1, "waiting for room"));
     ends_as_unbroken(lines);
     free(lines);
+}
+
+/* --- what follows a base model --- */
+
+#define LIKE_2026                                                                                  \
+    "in: {tokenizer: tokenizer, tokens: tokens}\n"                                                 \
+    "model: {arch: nanochat-2026, depth: 1, n_embd: 32, head_dim: 8, sequence_len: 16}\n"          \
+    "batch: {tokens: 96}\nhorizon: {steps: 2}\n"
+
+Test(training, sft_of_2026_takes_the_batch_of_its_base_model)
+{
+    static const char chats[] = "[{\"role\":\"user\",\"content\":\"a\"},"
+                                "{\"role\":\"assistant\",\"content\":\"b\"}]\n";
+    write_documents(&runner.val, 5, "chats.jsonl", 1);
+    cr_assert_eq(rn_file_write(in_dir("chats.jsonl"), chats, strlen(chats), &err), RN_OK);
+    cr_assert_eq(run(&rn_stage_base_train, LIKE_2026, "whole"), RN_OK, "%s", err.msg);
+    runner.model.dir = in_dir("whole.out/model");
+    cr_assert_eq(run(&rn_stage_sft,
+                     "in: {model: model, tokenizer: tokenizer}\nhorizon: {steps: 1}\n"
+                     "mixture: [{task: conversations, in: val}]\n",
+                     "sft"),
+                 RN_OK, "%s", err.msg);
+    cr_expect(strstr(said.p, "1 steps of 96"), "%s", said.p);
+}
+
+Test(training, an_exported_gpt2_is_read_back_as_it_was)
+{
+    char was[RN_HEX], is[RN_HEX];
+    struct rn_device *device;
+    struct rn_model *model;
+    cr_assert_eq(run(&rn_stage_base_train,
+                     "in: {tokenizer: tokenizer, tokens: tokens}\n"
+                     "model: {arch: gpt2, depth: 1, n_embd: 16, n_head: 2, sequence_len: 16, "
+                     "vocab_pad: 1}\nbatch: {tokens: 64}\nhorizon: {steps: 2}\n",
+                     "whole"),
+                 RN_OK, "%s", err.msg);
+    runner.model.dir = in_dir("whole.out/model");
+    cr_assert_eq(run(&rn_stage_export, "in: {model: model, tokenizer: tokenizer}\n", "hf"), RN_OK,
+                 "%s", err.msg);
+    cr_assert_eq(rn_device_open(&device, "cpu", 1, NULL, &err), RN_OK);
+    cr_assert_eq(rn_model_load(&model, in_dir("hf.out/files"), device, false, &err), RN_OK, "%s",
+                 err.msg);
+    cr_assert_eq(rn_model_save_weights(model, in_dir("again"), is, &err), RN_OK);
+    cr_assert_eq(rn_sha256_file(in_dir("whole.out/model/model.safetensors"), was, NULL, &err),
+                 RN_OK);
+    cr_expect_str_eq(is, was);
+    rn_model_free(model);
+    rn_device_close(device);
 }
 
 /* --- what does not fit together --- */
