@@ -53,9 +53,9 @@ int64_t rn_ckpt_pointed(const struct rn_ckpt *, const char *name); /* -1: no suc
  * those, removes directories without a name. */
 int rn_ckpt_rotate(const struct rn_ckpt *, int64_t step, int64_t keep, struct rn_err *);
 
-/* name NULL: the newest checkpoint that verifies and is not beyond the horizon, *step -1 if there is
- * none at all. Each one passed over is logged with the reason; if some are damaged and none verifies:
- * RN_ECORRUPT. A name ("best", "step_012750"): that one or RN_ECORRUPT. */
+/* name NULL: the newest checkpoint that verifies and is not beyond the horizon, *step -1 if there
+ * is none at all. Each one passed over is logged with the reason; if some are damaged and none
+ * verifies: RN_ECORRUPT. A name ("best", "step_012750"): that one or RN_ECORRUPT. */
 int rn_ckpt_find(const struct rn_ckpt *, const char *name, int64_t *step, struct rn_err *);
 
 /* RN_OK if step_NNNNNN is whole: manifest, key (unless key is NULL), sizes and digests. */

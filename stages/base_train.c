@@ -96,8 +96,8 @@ static struct rn_training_defaults defaults(const struct rn_model_cfg *mc)
     return (struct rn_training_defaults){.lr_frac = 1, .clip = NAN};
 }
 
-/* Windows of the stream hold one token more than they train on; rows of best fit drop what was cut, so
- * their pass is shorter than this says. */
+/* Windows of the stream hold one token more than they train on; rows of best fit drop what was cut,
+ * so their pass is shorter than this says. */
 static int one_pass_steps(void *data, int64_t batch_tokens, int64_t T, int64_t *steps,
                           struct rn_err *err)
 {
@@ -115,11 +115,6 @@ static const struct rn_training_kind kind = {.name = "base-train",
                                              .train_loader = train_loader,
                                              .val_loader = val_loader,
                                              .one_pass_steps = one_pass_steps};
-
-static int check(const void *cfg, struct rn_err *err)
-{
-    return rn_training_check(cfg, err);
-}
 
 static int estimate(const struct rn_job *job, const void *cfg, struct rn_estimate *e,
                     struct rn_err *err)
@@ -140,7 +135,7 @@ const struct rn_stage rn_stage_base_train = {.kind = "base-train",
                                              .outputs = rn_training_outputs,
                                              .metrics = rn_training_metrics,
                                              .trains = true,
-                                             .check = check,
+                                             .check = rn_training_check,
                                              .fingerprint = rn_training_fingerprint,
                                              .estimate = estimate,
                                              .run = run};

@@ -12,8 +12,8 @@ static int open_data(struct rn_job *job, const CFG *c, const struct rn_tokenizer
     return rn_training_chat_open(job, c, tokenizer, RN_CHAT_STREAM, data, err);
 }
 
-/* nanochat of 2025 (scripts/mid_train.py): rates as in base training, constant until 80 %, then to 0;
- * gradients are not clipped. */
+/* nanochat of 2025 (scripts/mid_train.py): rates as in base training, constant until 80 %, then to
+ * 0; gradients are not clipped. */
 static struct rn_training_defaults defaults(const struct rn_model_cfg *mc)
 {
     (void)mc;
@@ -28,11 +28,6 @@ static const struct rn_training_kind kind = {.name = "mid-train",
                                              .train_loader = rn_training_chat_train,
                                              .val_loader = rn_training_chat_val,
                                              .one_pass_steps = rn_training_chat_one_pass};
-
-static int check(const void *cfg, struct rn_err *err)
-{
-    return rn_training_check(cfg, err);
-}
 
 static int estimate(const struct rn_job *job, const void *cfg, struct rn_estimate *e,
                     struct rn_err *err)
@@ -53,7 +48,7 @@ const struct rn_stage rn_stage_mid_train = {.kind = "mid-train",
                                             .outputs = rn_training_outputs,
                                             .metrics = rn_training_metrics,
                                             .trains = true,
-                                            .check = check,
+                                            .check = rn_training_check,
                                             .fingerprint = rn_training_fingerprint,
                                             .estimate = estimate,
                                             .run = run};

@@ -39,11 +39,6 @@ static const struct rn_training_kind kind = {.name = "sft",
                                              .val_loader = rn_training_chat_val,
                                              .one_pass_steps = rn_training_chat_one_pass};
 
-static int check(const void *cfg, struct rn_err *err)
-{
-    return rn_training_check(cfg, err);
-}
-
 static int estimate(const struct rn_job *job, const void *cfg, struct rn_estimate *e,
                     struct rn_err *err)
 {
@@ -63,7 +58,7 @@ const struct rn_stage rn_stage_sft = {.kind = "sft",
                                       .outputs = rn_training_outputs,
                                       .metrics = rn_training_metrics,
                                       .trains = true,
-                                      .check = check,
+                                      .check = rn_training_check,
                                       .fingerprint = rn_training_fingerprint,
                                       .estimate = estimate,
                                       .run = run};

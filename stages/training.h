@@ -107,7 +107,8 @@ struct rn_training_kind {
                           struct rn_err *);
 };
 
-int rn_training_check(const struct rn_training_cfg *, struct rn_err *);
+/* `check` of the three kinds: rules that join keys. */
+int rn_training_check(const void *cfg, struct rn_err *);
 /* Tokens of a step: as given, by the kind's rule, or by the architecture's. */
 int64_t rn_training_batch(const struct rn_job *, const struct rn_training_cfg *,
                           const struct rn_training_kind *, const struct rn_model_cfg *);

@@ -144,8 +144,9 @@ static int count_given(const CFG *c)
            (c->tokens_per_param > 0) + (c->horizon_epochs > 0);
 }
 
-int rn_training_check(const struct rn_training_cfg *c, struct rn_err *err)
+int rn_training_check(const void *cfg, struct rn_err *err)
 {
+    const struct rn_training_cfg *c = cfg;
     if (count_given(c) > 1)
         return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
                        "'horizon' is given in more than one way; keep one of steps, tokens, flops, "

@@ -1,5 +1,5 @@
-/* Checkpoints: exact, named, rotated; whatever breaks, what is found is old or new and never a third
- * thing; whatever is damaged is passed over and told. */
+/* Checkpoints: exact, named, rotated; whatever breaks, what is found is old or new and never a
+ * third thing; whatever is damaged is passed over and told. */
 #include "fixture.h"
 
 #include "checkpoint.h"
@@ -396,7 +396,7 @@ static void learn_digests(void)
     }
 }
 
-/* The newest that verifies holds what was trained up to its step; what has a step's name is whole. */
+/* The newest that verifies holds what was trained to its step; what has a step's name is whole. */
 static void is_old_or_new(long at)
 {
     int64_t step = found(), *steps;

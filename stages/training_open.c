@@ -1,0 +1,216 @@
+#include "file.h"
+#include "model_in.h"
+#include "peak.h"
+#include "training_run.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int open_tokenizer(struct rn_training *t, struct rn_err *err)
+{
+    const struct rn_artifact *a = rn_job_artifact(t->job, &t->cfg->in_tokenizer);
+    return rn_tokenizer_load(&t->tokenizer, a->dir, err);
+}
+
+static void apply_schedule_keys(struct rn_schedule *s, const struct rn_training_cfg *c)
+{
+    if (c->warmup >= 0)
+        s->warmup = c->warmup;
+    if (c->warmdown >= 0)
+        s->warmdown = c->warmdown;
+    if (c->final_frac >= 0)
+        s->final_frac = c->final_frac;
+    if (c->min_lr >= 0 && c->max_lr > 0)
+        s->final_frac = c->min_lr / c->max_lr;
+}
+
+static void choose_schedule(struct rn_training *t)
+{
+    const char *name = rn_schedule_names[t->cfg->schedule];
+    if (strcmp(name, "auto") == 0)
+        name = t->defaults.schedule ? t->defaults.schedule : rn_model_config(t->model)->arch;
+    RN_ASSERT(rn_schedule_preset(&t->schedule, name));
+    apply_schedule_keys(&t->schedule, t->cfg);
+}
+
+static int new_model(struct rn_training *t, struct rn_err *err)
+{
+    struct rn_model_cfg mc;
+    struct rn_model_shape_request shape = t->cfg->shape;
+    shape.vocab_size = rn_tokenizer_vocab_size(t->tokenizer);
+    if (shape.window_pattern && !*shape.window_pattern)
+        shape.window_pattern = NULL;
+    RN_TRY(rn_model_cfg_fill(&mc, rn_arch_names[t->cfg->arch], &shape, err));
+    RN_TRY(rn_model_new(&t->model, &mc, t->device, true, err));
+    return rn_model_init_weights(t->model, (uint64_t)t->cfg->seed, err);
+}
+
+static int open_model(struct rn_training *t, struct rn_err *err)
+{
+    if (!t->kind->continues)
+        return new_model(t, err);
+    const struct rn_artifact *a = rn_job_artifact(t->job, &t->cfg->in_model);
+    RN_TRY(rn_model_in_check(a, t->tokenizer, err));
+    return rn_model_load(&t->model, a->dir, t->device, true, err);
+}
+
+/* Rows of a micro-step: what was asked for, cut to a divisor of the batch's rows. */
+static int64_t micro_rows(int64_t rows, int64_t asked)
+{
+    int64_t B = asked > 0 && asked < rows ? asked : rows;
+    while (rows % B != 0)
+        B--;
+    return B;
+}
+
+enum { DEVICE_ROWS = 16 }; /* where the file asks for nothing */
+
+static int choose_batch(struct rn_training *t, struct rn_err *err)
+{
+    const struct rn_model_cfg *mc = rn_model_config(t->model);
+    t->T = mc->sequence_len;
+    t->batch_tokens = rn_training_batch(t->job, t->cfg, t->kind, mc);
+    if (t->batch_tokens % t->T != 0)
+        return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
+                       "'batch.tokens' is %" PRId64
+                       ", expected a multiple of sequence_len %" PRId64,
+                       t->batch_tokens, t->T);
+    int64_t rows = t->batch_tokens / t->T;
+    t->B = micro_rows(rows, t->cfg->device_rows > 0 ? t->cfg->device_rows : DEVICE_ROWS);
+    t->micro_steps = rows / t->B;
+    return RN_OK;
+}
+
+/* One pass where nothing is given. What the user calls an epoch goes before the data's own length. */
+static int64_t epochs_steps(const struct rn_training_cfg *c, int64_t one_pass)
+{
+    double epochs = c->horizon_epochs > 0 ? c->horizon_epochs : 1;
+    return (int64_t)ceil(epochs * (double)(c->steps_per_epoch > 0 ? c->steps_per_epoch : one_pass));
+}
+
+static int open_loader(struct rn_training *t, struct rn_err *err)
+{
+    const struct rn_training_cfg *c = t->cfg;
+    const struct rn_model_cfg *mc = rn_model_config(t->model);
+    int64_t one_pass = 0;
+    RN_TRY(t->kind->train_loader(t->data, t->B * t->micro_steps, t->T, &t->loader, err));
+    if (t->kind->one_pass_steps)
+        RN_TRY(t->kind->one_pass_steps(t->data, t->batch_tokens, t->T, &one_pass, err));
+    struct rn_horizon h = {.steps = c->horizon_steps,
+                           .tokens = c->horizon_tokens,
+                           .flops = c->horizon_flops,
+                           .tokens_per_param = c->tokens_per_param};
+    bool given = h.steps > 0 || h.tokens > 0 || h.flops > 0 || h.tokens_per_param > 0;
+    if (!given && (t->kind->continues || c->horizon_epochs > 0))
+        h.steps = epochs_steps(c, one_pass);
+    return rn_scaling_steps(&t->steps, mc, t->T, t->batch_tokens, &h, err);
+}
+
+/* A key's -1 is the optimizer's NaN: as in the architecture's table. */
+static double given(double value)
+{
+    return value >= 0 ? value : NAN;
+}
+
+static struct rn_group_override *group_overrides(const struct rn_training_cfg *c, size_t *n)
+{
+    const struct rn_training_group *g = c->groups.items;
+    struct rn_group_override *out = rn_xalloc((c->groups.n + 2) * sizeof *out);
+    *n = 0;
+    if (c->max_lr > 0) {
+        out[*n] = RN_GROUP_UNCHANGED;
+        out[(*n)++].lr = c->max_lr;
+    }
+    for (size_t i = 0; i < c->groups.n; i++, (*n)++) {
+        const double *betas = g[i].betas.items;
+        out[*n] = (struct rn_group_override){.group = c->groups.names[i],
+                                             .lr = given(g[i].lr),
+                                             .beta1 = g[i].betas.n ? betas[0] : NAN,
+                                             .beta2 = g[i].betas.n ? betas[1] : NAN,
+                                             .eps = given(g[i].eps),
+                                             .decay = given(g[i].decay)};
+    }
+    return out;
+}
+
+static int open_optim(struct rn_training *t, struct rn_err *err)
+{
+    struct rn_scaling scaling = rn_scaling_for(rn_model_config(t->model), t->batch_tokens);
+    struct rn_optim_cfg oc = RN_OPTIM_DEFAULTS;
+    struct rn_group_override *overrides = group_overrides(t->cfg, &oc.n_overrides);
+    oc.overrides = overrides;
+    oc.clip = t->cfg->clip >= 0 ? t->cfg->clip : t->defaults.clip;
+    oc.lr_scale = scaling.lr;
+    oc.decay_scale = scaling.decay;
+    oc.lr_frac = t->cfg->lr_frac >= 0 ? t->cfg->lr_frac : t->defaults.lr_frac;
+    int rc = rn_optim_new(&t->optim, t->model, &oc, err);
+    free(overrides);
+    return rc;
+}
+
+static int open_program(struct rn_training *t, struct rn_err *err)
+{
+    size_t n = (size_t)t->batch_tokens;
+    RN_TRY(rn_try_alloc((void **)&t->x, n, sizeof *t->x, "batch", err));
+    RN_TRY(rn_try_alloc((void **)&t->y, n, sizeof *t->y, "batch", err));
+    RN_TRY(rn_model_train_prog(t->model, t->B, t->T, &t->program, err));
+    return rn_prog_put_positions(t->program.prog, t->program.pos, err);
+}
+
+int rn_training_open(struct rn_training *t, struct rn_err *err)
+{
+    struct rn_job *job = t->job;
+    RN_TRY(rn_device_open(&t->device, job->device, job->threads, job->log, err));
+    RN_TRY(open_tokenizer(t, err));
+    RN_TRY(open_model(t, err));
+    t->defaults = t->kind->defaults(rn_model_config(t->model));
+    choose_schedule(t);
+    RN_TRY(choose_batch(t, err));
+    RN_TRY(t->kind->open(job, t->cfg, t->tokenizer, rn_model_config(t->model), &t->data, err));
+    RN_TRY(open_loader(t, err));
+    RN_TRY(open_optim(t, err));
+    RN_TRY(open_program(t, err));
+    struct rn_training_eval_setup es = {.job = job,
+                                        .cfg = t->cfg,
+                                        .kind = t->kind,
+                                        .data = t->data,
+                                        .model = t->model,
+                                        .tokenizer = t->tokenizer,
+                                        .B = t->B};
+    RN_TRY(rn_training_eval_init(&t->eval, &es, err));
+    t->config_extra = json_pack("{s:s, s:I}", "tokenizer", rn_tokenizer_digest(t->tokenizer),
+                                "batch_tokens", (json_int_t)t->batch_tokens);
+    t->checkpoint = (struct rn_ckpt){.dir = job->work_dir,
+                                     .key = job->key,
+                                     .log = job->log,
+                                     .extra = t->config_extra,
+                                     .steps = t->steps};
+    t->peak_flops = rn_peak_flops(t->device);
+    t->best_bpb = INFINITY;
+    t->best_step = -1;
+    char params[32], tokens[32];
+    rn_log(job->log, RN_INFO,
+           "%s: %s, %s parameters, %" PRId64 " steps of %s tokens (%" PRId64 " x %" PRId64
+           " rows of %" PRId64 ")",
+           t->kind->name, rn_model_config(t->model)->arch,
+           rn_show_count(params, (double)rn_model_param_count(rn_model_config(t->model))), t->steps,
+           rn_show_count(tokens, (double)t->batch_tokens), t->micro_steps, t->B, t->T);
+    return RN_OK;
+}
+
+void rn_training_close(struct rn_training *t)
+{
+    rn_training_eval_release(&t->eval);
+    rn_prog_free(t->program.prog);
+    rn_optim_free(t->optim);
+    rn_loader_free(t->loader);
+    t->kind->close(t->data);
+    rn_model_free(t->model);
+    rn_tokenizer_free(t->tokenizer);
+    rn_device_close(t->device);
+    json_decref(t->config_extra);
+    free(t->x);
+    free(t->y);
+}

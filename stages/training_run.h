@@ -1,0 +1,51 @@
+/* stages/training_run.h - one running training stage, as training.c (the loop), training_open.c (what
+ * it needs) and training_save.c (how it survives) share it. Nobody else includes this. */
+#ifndef RN_TRAINING_RUN_H
+#define RN_TRAINING_RUN_H
+
+#include "checkpoint.h"
+#include "training.h"
+#include "training_eval.h"
+
+struct rn_training {
+    struct rn_job *job;
+    const struct rn_training_cfg *cfg;
+    const struct rn_training_kind *kind;
+    struct rn_device *device;
+    struct rn_tokenizer *tokenizer;
+    struct rn_model *model;
+    struct rn_optim *optim;
+    void *data; /* the kind's */
+    struct rn_loader *loader;
+    struct rn_train_prog program;
+    struct rn_training_defaults defaults;
+    struct rn_training_eval eval;
+    struct rn_ckpt checkpoint;
+    json_t *config_extra; /* what config.json says beside the model's shape */
+    struct rn_schedule schedule;
+    int64_t B, T, micro_steps, batch_tokens, steps, step;
+    int32_t *x, *y; /* (micro_steps, B, T) */
+    double peak_flops;
+    /* The part of the state that a checkpoint carries besides weights, moments and loader. */
+    double best_bpb, total_time_s;
+    int64_t best_step; /* -1: none yet */
+    double last_save_s;
+};
+
+/* Opens device, tokenizer, model, data, loader, optimizer and program. Close in both cases. */
+int rn_training_open(struct rn_training *, struct rn_err *);
+void rn_training_close(struct rn_training *);
+
+/* What is to be evaluated after t->step steps. */
+struct rn_training_due rn_training_due_at(const struct rn_training *);
+/* True every `cadence` steps; never for 0. */
+bool rn_training_every(int64_t step, int64_t cadence);
+
+/* A checkpoint of this step, with what is still to be evaluated; waits for room on a full disk if
+ * the file says so. */
+int rn_training_save(struct rn_training *, const struct rn_training_due *, struct rn_err *);
+/* Takes up the newest checkpoint that verifies; *due is what was still to be evaluated there, and at
+ * a new beginning what is due at step 0. */
+int rn_training_resume(struct rn_training *, struct rn_training_due *, struct rn_err *);
+
+#endif

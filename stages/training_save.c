@@ -1,0 +1,121 @@
+#include "file.h"
+#include "training_run.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+static json_t *state_json(const struct rn_training *t, const struct rn_training_due *due)
+{
+    json_t *pending = json_array();
+    if (due->bpb)
+        json_array_append_new(pending, json_string("bpb"));
+    if (due->core)
+        json_array_append_new(pending, json_string("core"));
+    if (due->sample)
+        json_array_append_new(pending, json_string("sample"));
+    json_t *best = isfinite(t->best_bpb) ? json_real(t->best_bpb) : json_null();
+    return json_pack("{s:I, s:I, s:o, s:o, s:I, s:I, s:o, s:I, s:I}", "step", (json_int_t)t->step,
+                     "steps", (json_int_t)t->steps, "loader", rn_loader_state(t->loader),
+                     "best_bpb", best, "best_step", (json_int_t)t->best_step, "metrics_offset",
+                     (json_int_t)rn_job_metrics_offset(t->job), "pending", pending, "seed",
+                     (json_int_t)t->cfg->seed, "device_rows", (json_int_t)t->B);
+}
+
+/* A full disk is the one failure that waiting can cure; the weights are in memory. False: stop. */
+static bool wait_for_room(const struct rn_training *t, int tries, const struct rn_err *err)
+{
+    enum { TRY_EVERY_S = 5, SAY_EVERY = 12 };
+    char free_text[32];
+    if (tries % SAY_EVERY == 0)
+        rn_log(t->job->log, RN_WARN, "%s; %s free; waiting for room (checkpoint.on_full: pause)",
+               err->msg, rn_show_bytes(free_text, (double)rn_disk_free(t->job->work_dir)));
+    for (int s = 0; s < TRY_EVERY_S && !rn_job_stopping(t->job); s++)
+        sleep(1);
+    return !rn_job_stopping(t->job);
+}
+
+static int save_once(struct rn_training *t, const json_t *state, struct rn_err *err)
+{
+    RN_TRY(rn_ckpt_save(&t->checkpoint, t->step, t->model, t->optim, state, err));
+    return rn_ckpt_rotate(&t->checkpoint, t->step, t->cfg->checkpoint_keep, err);
+}
+
+int rn_training_save(struct rn_training *t, const struct rn_training_due *due, struct rn_err *err)
+{
+    json_t *state = state_json(t, due);
+    struct rn_err e = {0};
+    int rc = save_once(t, state, &e);
+    for (int tries = 0;
+         rc == RN_ENOSPACE && t->cfg->on_full == RN_FULL_PAUSE && wait_for_room(t, tries, &e);
+         tries++) {
+        e = (struct rn_err){0};
+        rc = save_once(t, state, &e);
+    }
+    if (rc != RN_OK)
+        *err = e;
+    json_decref(state);
+    t->last_save_s = rn_clock_s();
+    return rc;
+}
+
+bool rn_training_every(int64_t step, int64_t cadence)
+{
+    return cadence > 0 && step % cadence == 0;
+}
+
+struct rn_training_due rn_training_due_at(const struct rn_training *t)
+{
+    const struct rn_training_cfg *c = t->cfg;
+    bool last = t->step == t->steps;
+    return (struct rn_training_due){.bpb = last || rn_training_every(t->step, c->bpb_every),
+                                    .core = c->core_every > 0 && t->step > 0 &&
+                                            (last || rn_training_every(t->step, c->core_every)),
+                                    .sample =
+                                        c->sample_every > 0 && t->step > 0 &&
+                                        (last || rn_training_every(t->step, c->sample_every))};
+}
+
+static void restore_pending(const json_t *state, struct rn_training_due *due)
+{
+    size_t i;
+    json_t *word;
+    json_array_foreach(json_object_get(state, "pending"), i, word)
+    {
+        const char *w = json_string_value(word);
+        due->bpb |= w && strcmp(w, "bpb") == 0;
+        due->core |= w && strcmp(w, "core") == 0;
+        due->sample |= w && strcmp(w, "sample") == 0;
+    }
+}
+
+int rn_training_resume(struct rn_training *t, struct rn_training_due *due, struct rn_err *err)
+{
+    int64_t step;
+    json_t *state;
+    RN_TRY(rn_ckpt_find(&t->checkpoint, t->job->resume_from, &step, err));
+    if (step < 0) {
+        *due = rn_training_due_at(t);
+        return rn_job_metrics_cut(t->job, 0, err);
+    }
+    RN_TRY(rn_ckpt_load(&t->checkpoint, step, t->model, t->optim, &state, err));
+    int rc = rn_loader_restore(t->loader, json_object_get(state, "loader"), err);
+    t->step = step;
+    t->best_bpb = rn_json_real(state, "best_bpb", INFINITY);
+    t->best_step = rn_json_int(state, "best_step", -1);
+    restore_pending(state, due);
+    if (rn_json_int(state, "device_rows", t->B) != t->B)
+        rn_log(t->job->log, RN_WARN,
+               "device_rows was %" PRId64 " and is %" PRId64
+               ": the same training, but not bit for bit",
+               rn_json_int(state, "device_rows", t->B), t->B);
+    if (rc == RN_OK)
+        rc = rn_job_metrics_cut(t->job, rn_json_int(state, "metrics_offset", 0), err);
+    double minutes = rn_job_last_metric(t->job, "total_time_min");
+    t->total_time_s = isfinite(minutes) ? minutes * 60 : 0;
+    json_decref(state);
+    if (rc == RN_OK)
+        rn_log(t->job->log, RN_INFO, "resumed at step %" PRId64 " of %" PRId64, step, t->steps);
+    return rc;
+}
