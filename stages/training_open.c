@@ -83,7 +83,7 @@ static int choose_batch(struct rn_training *t, struct rn_err *err)
     return RN_OK;
 }
 
-/* One pass where nothing is given. What the user calls an epoch goes before the data's own length. */
+/* One pass where nothing is given. What the user calls an epoch goes before the data's length. */
 static int64_t epochs_steps(const struct rn_training_cfg *c, int64_t one_pass)
 {
     double epochs = c->horizon_epochs > 0 ? c->horizon_epochs : 1;

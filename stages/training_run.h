@@ -1,5 +1,5 @@
-/* stages/training_run.h - one running training stage, as training.c (the loop), training_open.c (what
- * it needs) and training_save.c (how it survives) share it. Nobody else includes this. */
+/* stages/training_run.h - one running training stage, as training.c (the loop), training_open.c
+ * (what it needs) and training_save.c (how it survives) share it. Nobody else includes this. */
 #ifndef RN_TRAINING_RUN_H
 #define RN_TRAINING_RUN_H
 
@@ -44,8 +44,8 @@ bool rn_training_every(int64_t step, int64_t cadence);
 /* A checkpoint of this step, with what is still to be evaluated; waits for room on a full disk if
  * the file says so. */
 int rn_training_save(struct rn_training *, const struct rn_training_due *, struct rn_err *);
-/* Takes up the newest checkpoint that verifies; *due is what was still to be evaluated there, and at
- * a new beginning what is due at step 0. */
+/* Takes up the newest checkpoint that verifies; *due is what was still to be evaluated there, and
+ * at a new beginning what is due at step 0. */
 int rn_training_resume(struct rn_training *, struct rn_training_due *, struct rn_err *);
 
 #endif
