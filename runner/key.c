@@ -65,6 +65,10 @@ static void show_value(struct rn_str *s, const json_t *v)
         rn_str_puts(s, "unset");
         return;
     }
+    if (json_is_real(v)) {
+        rn_show_real(s, json_real_value(v));
+        return;
+    }
     char *text = rn_json_canonical(v);
     if (strlen(text) > SHOWN_VALUE)
         memcpy(text + SHOWN_VALUE - 3, "...", sizeof "...");
