@@ -66,7 +66,8 @@ static void show_value(struct rn_str *s, const json_t *v)
         return;
     }
     if (json_is_real(v)) {
-        rn_show_real(s, json_real_value(v));
+        char number[32];
+        rn_str_puts(s, rn_show_real(number, json_real_value(v)));
         return;
     }
     char *text = rn_json_canonical(v);
