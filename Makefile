@@ -34,10 +34,12 @@ bench: build ## throughput of training, tokenizer and parquet reading
 asan tsan dev release: setup ## builds and tests with a preset
 	@cmake --preset $@ >/dev/null && cmake --build --preset $@ -j $(JOBS) && ctest --preset $@
 
-check-arm: ## cross-builds for aarch64 and runs the unit tests under qemu-user
-	@tools/setup.sh arm
-	@cmake -S . -B $(BUILD)-arm -G Ninja -DCMAKE_TOOLCHAIN_FILE=tools/aarch64.cmake >/dev/null
-	@cmake --build $(BUILD)-arm -j $(JOBS) && ctest --test-dir $(BUILD)-arm -R '^unit-' --output-on-failure
+check-arm: ## cross-builds for aarch64 and runs the unit tests under qemu-user (half an hour)
+	@tools/setup.sh arm && tools/arm_sysroot.sh $(BUILD)-arm/sysroot
+	@cmake -S . -B $(BUILD)-arm -G Ninja -DRUNNEL_WERROR=ON -DCMAKE_TOOLCHAIN_FILE=tools/aarch64.cmake \
+	    -DCMAKE_SYSROOT=$(abspath $(BUILD)-arm)/sysroot >/dev/null
+	@cmake --build $(BUILD)-arm -j $(JOBS)
+	@ctest --test-dir $(BUILD)-arm -R '^unit-' --output-on-failure --timeout 3600
 
 format: ## clang-format over all sources
 	@git ls-files '*.c' '*.h' | xargs clang-format -i

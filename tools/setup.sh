@@ -8,14 +8,7 @@ set -euo pipefail
 packages=(gcc cmake make ninja-build pkg-config libyaml-dev libjansson-dev libssl-dev
           libcurl4-openssl-dev libzip-dev libzstd-dev libsnappy-dev zlib1g-dev liblz4-dev
           libopenblas-dev libcriterion-dev)
-if [ "${1:-}" = arm ]; then
-    dpkg --print-foreign-architectures | grep -qx arm64 || add_arch=1
-    packages+=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
-    for library in libyaml-dev libjansson-dev libssl-dev libcurl4-openssl-dev libzip-dev libzstd-dev \
-                   libsnappy-dev zlib1g-dev liblz4-dev libopenblas-dev libcriterion-dev libgomp1; do
-        packages+=("$library:arm64")
-    done
-fi
+[ "${1:-}" = arm ] && packages+=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
 
 missing=()
 for package in "${packages[@]}"; do
@@ -37,9 +30,6 @@ if [ "$(id -u)" -ne 0 ]; then
     as_root=(sudo)
 fi
 echo "setup: installing ${missing[*]}"
-if [ -n "${add_arch:-}" ]; then
-    "${as_root[@]}" dpkg --add-architecture arm64
-fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 "${as_root[@]}" apt-get update >"$log" 2>&1 &&

@@ -215,6 +215,12 @@ static void decode_row(const struct rn_decode_prog *d, const int32_t *x, int64_t
     MUST(rn_prog_get(d->prog, d->logits, logits, e));
 }
 
+/* The larger of the two; not-a-number is the largest of all. */
+static double worse(double a, double b)
+{
+    return isnan(a) || b <= a ? a : b;
+}
+
 /* Largest difference of logits between a whole row at once and token by token. */
 static double decode_gap(const struct rn_model_cfg *c, int64_t B, int64_t T)
 {
@@ -237,7 +243,7 @@ static double decode_gap(const struct rn_model_cfg *c, int64_t B, int64_t T)
         decode_row(&d, x, B, T, t, row);
         for (int64_t b = 0; b < B; b++)
             for (int64_t k = 0; k < c->vocab_size; k++)
-                gap = fmax(gap, fabs((double)row[b * V + k] - (double)whole[(b * T + t) * V + k]));
+                gap = worse(gap, fabs((double)row[b * V + k] - (double)whole[(b * T + t) * V + k]));
     }
     rn_prog_free(s.prog);
     rn_prog_free(d.prog);
