@@ -109,6 +109,8 @@ struct rn_training_kind {
 
 /* `check` of the three kinds: rules that join keys. */
 int rn_training_check(const void *cfg, struct rn_err *);
+/* Rows of a micro-step: what the file asks for, cut to a divisor of the step's rows. */
+int64_t rn_training_micro_rows(const struct rn_training_cfg *, int64_t rows);
 /* Tokens of a step: as given, by the kind's rule, or by the architecture's. */
 int64_t rn_training_batch(const struct rn_job *, const struct rn_training_cfg *,
                           const struct rn_training_kind *, const struct rn_model_cfg *);

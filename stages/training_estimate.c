@@ -67,6 +67,19 @@ static void estimate_horizon(const struct rn_job *job, const struct rn_training_
     e->flops = e->tokens * rn_model_flops_per_token(mc, mc->sequence_len);
 }
 
+/* What a micro-step keeps until its backward pass: logits and their gradient, and per layer about
+ * 14 values a channel (489 MiB planned at depth 4, width 256, V 8192, 16 rows of 256). */
+static double activation_bytes(const struct rn_model_cfg *mc, const struct rn_training_cfg *c,
+                               int64_t batch_tokens)
+{
+    enum { LOGITS = 2, LAYER = 14 };
+    int64_t rows = batch_tokens / mc->sequence_len;
+    double values = LOGITS * (double)mc->vocab_padded + LAYER * (double)(mc->n_layer * mc->n_embd);
+    if (rows < 1)
+        return 0;
+    return (double)(rn_training_micro_rows(c, rows) * mc->sequence_len) * values * sizeof(float);
+}
+
 /* The newest checkpoint that is not beyond the horizon (0: unknown), -1: none. */
 static int64_t newest(const struct rn_job *job, int64_t horizon)
 {
@@ -92,7 +105,8 @@ int rn_training_estimate(const struct rn_job *job, const struct rn_training_cfg 
         return RN_OK;
     }
     e->params = rn_model_param_count(&mc);
-    e->memory_bytes = (double)e->params * WEIGHT_GRAD_MOMENTS * sizeof(float);
+    e->memory_bytes = (double)e->params * WEIGHT_GRAD_MOMENTS * sizeof(float) +
+                      activation_bytes(&mc, c, rn_training_batch(job, c, kind, &mc));
     e->disk_bytes = (double)e->params * CHECKPOINT * sizeof(float) *
                     (double)(c->checkpoint_keep + 2); /* best and the one being written */
     estimate_horizon(job, c, &mc, kind, e);

@@ -56,16 +56,15 @@ static int open_model(struct rn_training *t, struct rn_err *err)
     return rn_model_load(&t->model, a->dir, t->device, true, err);
 }
 
-/* Rows of a micro-step: what was asked for, cut to a divisor of the batch's rows. */
-static int64_t micro_rows(int64_t rows, int64_t asked)
+int64_t rn_training_micro_rows(const struct rn_training_cfg *c, int64_t rows)
 {
-    int64_t B = asked > 0 && asked < rows ? asked : rows;
+    enum { DEVICE_ROWS = 16 }; /* where the file asks for nothing */
+    int64_t asked = c->device_rows > 0 ? c->device_rows : DEVICE_ROWS;
+    int64_t B = asked < rows ? asked : rows;
     while (rows % B != 0)
         B--;
     return B;
 }
-
-enum { DEVICE_ROWS = 16 }; /* where the file asks for nothing */
 
 static int choose_batch(struct rn_training *t, struct rn_err *err)
 {
@@ -78,7 +77,7 @@ static int choose_batch(struct rn_training *t, struct rn_err *err)
                        ", expected a multiple of sequence_len %" PRId64,
                        t->batch_tokens, t->T);
     int64_t rows = t->batch_tokens / t->T;
-    t->B = micro_rows(rows, t->cfg->device_rows > 0 ? t->cfg->device_rows : DEVICE_ROWS);
+    t->B = rn_training_micro_rows(t->cfg, rows);
     t->micro_steps = rows / t->B;
     return RN_OK;
 }
