@@ -5,6 +5,7 @@ data=$(shared data)
 
 # serve FOLDER [--fault PATH=KIND]...: a server in the background; its url in $url.
 serve() {
+    rm -f "$work/url" # an old one would be taken for the answer
     "$BUILD/test-server" --dir "$@" >"$work/url" &
     server=$!
     pids+=("$server")
