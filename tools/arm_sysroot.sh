@@ -34,7 +34,7 @@ echo "arm_sysroot: unpacking ${packages[*]}, for arm64"
 arm_apt update
 arm_apt install -y --no-install-recommends --download-only "${packages[@]}"
 for package in "$apt"/cache/archives/*.deb; do
-    dpkg -x "$package" "$root"
+    dpkg-deb -x "$package" "$root"
 done
 
 # What the packages' scripts would do: choose OpenBLAS's build with threads.
