@@ -13,6 +13,10 @@ libraries=usr/lib/aarch64-linux-gnu
 
 stamp=$root/.packages
 [ "$(cat "$stamp" 2>/dev/null)" = "${packages[*]}" ] && exit 0
+if [ -e "$root" ] && [ ! -e "$stamp" ] && [ ! -e "$root/.apt" ]; then
+    echo "arm_sysroot: $root is there and was not made by this script" >&2
+    exit 1
+fi
 rm -rf "$root"
 mkdir -p "$root"
 root=$(cd "$root" && pwd)
@@ -34,7 +38,7 @@ echo "arm_sysroot: unpacking ${packages[*]}, for arm64"
 arm_apt update
 arm_apt install -y --no-install-recommends --download-only "${packages[@]}"
 for package in "$apt"/cache/archives/*.deb; do
-    dpkg -x "$package" "$root"
+    dpkg-deb -x "$package" "$root"
 done
 
 # What the packages' scripts would do: choose OpenBLAS's build with threads.

@@ -106,6 +106,7 @@ int main(int argc, char **argv)
             patience = atof(argv[++i]);
         else
             part = argv[i];
+    setvbuf(stdout, NULL, _IOLBF, 0);
     for (const struct shim_test *test = first; test; test = test->next) {
         if (!chosen(test, part))
             continue;
