@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The long campaigns, one after another; about three hours on two cores.   tests/soak/run.sh build/runnel
+# The long campaigns, one after another; hours on two cores.   tests/soak/run.sh build/runnel
 set -euo pipefail
 here=$(dirname "$0")
 "$here/gate.sh" "$1"
