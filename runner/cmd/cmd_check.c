@@ -1,4 +1,4 @@
-/* runner/cmd_check.c - is the file all right? Without -p every profile is checked, too. */
+/* runner/cmd/cmd_check.c - is the file all right? Without -p every profile is checked, too. */
 #include "args.h"
 #include "str.h"
 

@@ -1,4 +1,4 @@
-/* runner/cmd_config.c - the resolved document, every value with its origin. */
+/* runner/cmd/cmd_config.c - the resolved document, every value with its origin. */
 #include "args.h"
 
 #include <stdlib.h>
