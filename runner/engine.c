@@ -51,6 +51,8 @@ static int take_run_lock(struct rn_running *r, struct rn_err *err)
     char *path = in_run(r, "", ".lock", "");
     char *what = rn_xprintf("run '%s'", r->plan.p->tag);
     int rc = rn_lock_take(&r->lock, path, what, err);
+    if (rc == RN_OK && *r->lock.took_over)
+        rn_ui_say(r->ui, "took over from %s, which is gone", r->lock.took_over);
     free(what);
     free(path);
     return rc;
