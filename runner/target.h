@@ -17,8 +17,8 @@
     }
 #define RN_OPT_VERIFY                                                                              \
     {                                                                                              \
-        "verify", 0, "size|hash",                                                                  \
-            "check finished outputs by size, or by digest (default: small ones)"                   \
+        "verify", 0, "stat|hash",                                                                  \
+            "hash again what changed since it was hashed (default), or everything"                 \
     }
 
 /* Argument 0 is the file, the others are overrides. Free with rn_pipeline_free. */
