@@ -18,8 +18,8 @@
     }
 #define RN_OPT_VERIFY                                                                              \
     {                                                                                              \
-        "verify", 0, "size|hash",                                                                  \
-            "check finished outputs by size, or by digest (default: small ones)"                   \
+        "verify", 0, "stat|hash",                                                                  \
+            "hash again what changed since it was hashed (default), or everything"                 \
     }
 
 #define RN_ARGS_PIPELINE "FILE [key=value ...]"
