@@ -64,6 +64,6 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
     return rc;
 }
 
-static const struct rn_opt opts[] = {RN_PROFILE_OPT, {0}};
+static const struct rn_opt opts[] = {RN_OPT_PROFILE, {0}};
 const struct rn_command rn_command_check = {
     "check", RN_PIPELINE_ARGS, "check the file and its profiles, touch nothing", opts, run};

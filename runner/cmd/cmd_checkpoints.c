@@ -11,8 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct rn_opt opts[] = {
-    {"stage", 0, "STAGE", "this stage only"}, RN_OPT_VERIFY, RN_OPT_PROFILE, {0}};
+static const struct rn_opt opts[] = {RN_OPT_STAGE, RN_OPT_VERIFY, RN_OPT_PROFILE, {0}};
 
 /* Names in a .work directory, sorted; NULL-ended. */
 struct names {
@@ -212,5 +211,5 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
     return RN_OK;
 }
 
-const struct rn_command rn_command_checkpoints = {"checkpoints", "RUN",
+const struct rn_command rn_command_checkpoints = {"checkpoints", "RUN [key=value ...]",
                                                   "checkpoints of a run, each verified", opts, run};

@@ -33,6 +33,6 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
     return RN_OK;
 }
 
-static const struct rn_opt opts[] = {RN_PROFILE_OPT, {0}};
+static const struct rn_opt opts[] = {RN_OPT_PROFILE, {0}};
 const struct rn_command rn_command_config = {
     "config", RN_PIPELINE_ARGS, "the resolved document, each value with its origin", opts, run};
