@@ -304,7 +304,8 @@ static int publish(struct rn_work *w, struct rn_err *err)
     struct rn_plan *plan = &w->run->plan;
     rn_metrics_offset(&w->metrics); /* the numbers are on disk before the outputs are */
     json_t *final = final_metrics(w);
-    int rc = rn_store_publish(plan->store, w->attempt, w->stage, &w->node->keys, final, err);
+    int rc =
+        rn_store_publish(plan->store, w->attempt, w->stage, &w->node->keys, final, plan->memo, err);
     json_decref(final);
     RN_TRY(rc);
     RN_TRY(rn_store_load(&w->node->entry, plan->store, w->stage->stage->kind, w->node->keys.out,
@@ -510,6 +511,8 @@ static int check_resumed(const struct rn_running *r, struct rn_err *err)
 static void close_run(struct rn_running *r)
 {
     rn_journal_close(&r->journal);
+    if (r->lock.fd >= 0)
+        rn_memo_save(r->plan.memo);
     rn_lock_release(&r->lock);
     rn_plan_release(&r->plan);
 }

@@ -1,4 +1,4 @@
-/* librunnel-faults.so - preloaded by tests: the nth call that touches a folder fails, or is the last.
+/* librunnel-faults.so - preloaded by tests: the nth call in a folder fails, or is the last.
  *
  *     RN_FAULT_STATE   file of struct faults_state, made by the test: counts over all processes
  *     RN_FAULT_BELOW   folder; calls on other paths do not count
@@ -6,7 +6,8 @@
  *     RN_FAULT_CALLS   which calls count: "write fsync rename open malloc"
  *     RN_FAULT_WHO     "runner" (the process that was started), "stages" (its children), "all"
  *     RN_FAULT_AT      which of them breaks, from 1; 0: only count
- *     RN_FAULT_DO      kill-before, kill-after, kill-torn (half a write, then the end) of the caller;
+ *     RN_FAULT_DO      kill-before, kill-after, kill-torn (half a write, then the end) of the
+ *                      caller;
  *                      group-before, group-after, group-torn of everybody; term (SIGTERM, goes on);
  *                      short (half a write); EIO, ENOSPC, EINTR, ENOMEM
  *

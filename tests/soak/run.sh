@@ -4,5 +4,6 @@ set -euo pipefail
 here=$(dirname "$0")
 "$here/kill.sh" "$1"
 "$here/gate.sh" "$1"
+"$here/fuzz.sh" "$1"
 "$here/curves.sh" "$1"
 THREADS=1 "$here/real.sh" "$1"

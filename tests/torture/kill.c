@@ -4,7 +4,8 @@
  *     torture-kill RUNNEL SHIM PIPELINE FOLDER [random=30] [jobs=2] [seed=1] [every=1] [hang=60]
  *
  * random: kills at random times, as many again by SIGTERM, and as many again in a recovery.
- * every: takes each n-th record and rename only; hang: seconds that no run may take. FOLDER is emptied. Ends with a line of counts. */
+ * every: takes each n-th record and rename only; hang: seconds that no run may take. FOLDER is
+ * emptied. Ends with a line of counts. */
 #define _GNU_SOURCE
 #include "trial.h"
 
