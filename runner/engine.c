@@ -153,12 +153,16 @@ static json_t *output_digests(const struct rn_stored *e)
 static int record_kept(struct rn_running *r, size_t i, struct rn_err *err)
 {
     const struct rn_planned *n = &r->plan.nodes[i];
-    const json_t *last = rn_journal_last(r->plan.journal, r->plan.p->stages[i].name, "done|kept");
+    const json_t *last = rn_journal_last(r->plan.journal, r->plan.p->stages[i].name,
+                                         "done|kept|failed|interrupted|gate");
+    const char *event = rn_json_str(last, "event", "");
+    bool known = (strcmp(event, "done") == 0 || strcmp(event, "kept") == 0) &&
+                 strcmp(rn_json_str(last, "out", ""), n->keys.out) == 0;
     json_t *record = stage_record(r, i, "kept");
     json_object_set_new(record, "outputs", output_digests(n->entry));
     if (n->stale)
         json_object_set_new(record, "accepted_stale", json_string(n->entry->name));
-    if (!n->stale && strcmp(rn_json_str(last, "out", ""), n->keys.out) == 0) {
+    if (!n->stale && known) {
         json_decref(record); /* known already: a run without work writes one line */
         return RN_OK;
     }
@@ -340,6 +344,7 @@ static int start_and_run(struct rn_work *w, struct rn_err *err)
 {
     json_t *record = stage_record(w->run, w->index, "started");
     json_object_set_new(record, "step", json_integer((json_int_t)w->node->cost.resume_step));
+    json_object_set_new(record, "steps", json_integer((json_int_t)w->node->cost.steps));
     json_object_set_new(record, "reason", json_string(w->node->reason));
     RN_TRY(rn_journal_add(&w->run->journal, record, err));
     RN_TRY(open_work(w, err));

@@ -25,6 +25,8 @@ int rn_target_words(const struct rn_cli *, size_t n, struct rn_err *);
  * never ran. */
 int rn_target_run(char **dir, const struct rn_cli *, struct rn_err *);
 
+bool rn_target_is_file(const struct rn_cli *); /* argument 0 names a pipeline file, not a run */
+
 int rn_target_verify(enum rn_verify *, const struct rn_cli *, struct rn_err *);
 /* --threads, or what the machine and OMP_NUM_THREADS give. */
 int rn_target_threads(int *, const struct rn_cli *, struct rn_err *);
