@@ -13,6 +13,8 @@
 #ifndef RN_PLAN_H
 #define RN_PLAN_H
 
+#include "history.h"
+#include "keydiff.h"
 #include "store.h"
 
 struct rn_ui;
@@ -55,6 +57,8 @@ struct rn_planned {
     struct rn_stored *entry;           /* outputs; NULL until they exist */
     const struct rn_artifact **inputs; /* one per edge; NULL where absent */
     struct rn_estimate cost;           /* resume_step >= 0: the checkpoint that is continued */
+    struct rn_keydiff diff;            /* a stage that runs: against what was there before */
+    const char *past;                  /* the entry it was compared with, or NULL */
 };
 
 struct rn_plan {
@@ -64,7 +68,8 @@ struct rn_plan {
     const char *run_dir, *store, *lock_path; /* runs/<tag>, runs/.store, pins */
     json_t *journal;                         /* of this tag, as it was at init */
     struct rn_memo *memo;                    /* runs/.memo; `run` saves it, `plan` does not */
-    struct rn_planned *nodes;                /* one per stage */
+    struct rn_history *history;
+    struct rn_planned *nodes; /* one per stage */
 };
 
 /* RN_EUSAGE: an option names no stage. */
