@@ -232,3 +232,67 @@ bool rn_history_nearest(struct rn_history *h, const char *kind, const json_t *do
     }
     return best <= most;
 }
+
+/* --- work that differs in its horizon --- */
+
+static json_t *without_horizon(const json_t *doc)
+{
+    json_t *copy = json_copy((json_t *)doc);
+    json_t *fingerprint = json_copy(json_object_get(doc, "fingerprint"));
+    json_object_del(fingerprint, "horizon");
+    json_object_set_new(copy, "fingerprint", fingerprint);
+    json_object_del(copy, "extend");
+    return copy;
+}
+
+/* The progress key is the digest of the document without its extend values. */
+static bool progress_of(const json_t *doc, char hex[RN_HEX])
+{
+    json_t *copy = json_copy((json_t *)doc);
+    bool has = json_is_object(copy);
+    json_object_del(copy, "extend");
+    if (has)
+        rn_json_digest(copy, hex);
+    else
+        hex[0] = '\0';
+    json_decref(copy);
+    return has;
+}
+
+static bool differs_in_horizon(const json_t *old, const json_t *wanted)
+{
+    json_t *rest = without_horizon(old);
+    bool same = json_equal(rest, wanted);
+    json_decref(rest);
+    return same;
+}
+
+size_t rn_history_earlier(const struct rn_history *h, struct rn_arena *arena, const char *kind,
+                          const json_t *doc, const struct rn_earlier **out)
+{
+    enum { EARLIER_MAX = 64 };
+    struct rn_earlier *found = rn_arena_alloc(arena, EARLIER_MAX * sizeof *found);
+    char own[RN_HEX] = "", hex[RN_HEX];
+    json_t *wanted = without_horizon(doc);
+    size_t n = 0, seen = 0;
+    progress_of(doc, own);
+    DIR *d = opendir(h->store);
+    for (struct dirent *e; d && n < EARLIER_MAX && seen < ENTRIES_MAX && (e = readdir(d));) {
+        if (!is_of_kind(e->d_name, kind) || !rn_ends_with(e->d_name, ".work"))
+            continue;
+        seen++;
+        char *dir = rn_join(h->store, e->d_name), *path = rn_join(dir, "key.json");
+        json_t *old = read_doc(path, NULL);
+        bool named = progress_of(old, hex) && strncmp(strrchr(e->d_name, '-') + 1, hex, 16) == 0;
+        if (named && strcmp(hex, own) != 0 && differs_in_horizon(old, wanted))
+            found[n++] = (struct rn_earlier){rn_arena_dup(arena, hex), rn_arena_dup(arena, dir)};
+        json_decref(old);
+        free(path);
+        free(dir);
+    }
+    if (d)
+        closedir(d);
+    json_decref(wanted);
+    *out = found;
+    return n;
+}

@@ -12,6 +12,7 @@
 #define RN_HISTORY_H
 
 #include "json.h"
+#include "stage.h"
 
 struct rn_history;
 struct rn_history *rn_history_new(const char *runs);
@@ -36,5 +37,10 @@ bool rn_history_nearest(struct rn_history *, const char *kind, const json_t *doc
  * NULL. */
 json_t *rn_history_doc(const struct rn_history *, const char *kind, const char *out,
                        const char *progress);
+
+/* Work directories of the kind whose document differs from `doc` in the horizon and nothing else:
+ * in the extend values and in the fingerprint's "horizon". An array in the arena. */
+size_t rn_history_earlier(const struct rn_history *, struct rn_arena *, const char *kind,
+                          const json_t *doc, const struct rn_earlier **out);
 
 #endif

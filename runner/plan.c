@@ -159,9 +159,10 @@ static int decide_work(struct rn_plan *plan, size_t stage, bool forced, const ch
 {
     struct rn_planned *n = &plan->nodes[stage];
     RN_TRY(rn_plan_ask_cost(plan, stage, err));
-    n->time_s = rn_plan_expected_time(plan, stage);
+    rn_plan_expect_time(plan, stage);
     if (forced) {
         n->cost.resume_step = -1;
+        n->cost.resume_key = NULL;
         rn_plan_say(n, RN_ACT_RUN, "forced");
         rn_plan_weigh(plan, stage, true);
     } else if (n->resume_named) {
@@ -206,7 +207,7 @@ static void decide_unknown(struct rn_plan *plan, size_t stage, size_t producer)
     rn_plan_ask_cost(plan, stage,
                      NULL); /* without inputs it may not know, which is no error here */
     n->cost.resume_step = -1;
-    n->time_s = rn_plan_expected_time(plan, stage);
+    rn_plan_expect_time(plan, stage);
     if (before->action == RN_ACT_BLOCKED || before->action == RN_ACT_SKIP)
         rn_plan_say(n, RN_ACT_BLOCKED, "needs %s", plan->p->stages[producer].name);
     else

@@ -44,8 +44,8 @@ void rn_plan_tell_resumed(struct rn_plan *, size_t stage); /* one that goes on *
 /* --- plan_cost.c --- */
 
 int rn_plan_ask_cost(struct rn_plan *, size_t stage, struct rn_err *);
-double rn_plan_expected_time(const struct rn_plan *, size_t stage);
-/* Sets spent_s and consent: what a run from the start would put aside. */
+void rn_plan_expect_time(struct rn_plan *, size_t stage); /* sets time_s; needs the cost */
+/* Sets consent: what a run from the start would put aside. Needs the reason. */
 void rn_plan_weigh(struct rn_plan *, size_t stage, bool forced);
 
 #endif
