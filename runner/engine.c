@@ -181,8 +181,9 @@ static int fetch_metrics(struct rn_running *r, size_t i, struct rn_err *err)
     const json_t *mine = rn_journal_last(r->plan.journal, stage, "started|done|kept");
     if (strcmp(rn_json_str(mine, "progress", ""), n->keys.progress) == 0)
         return RN_OK; /* this run has seen the key: what there is lies here */
+    const char *progress = n->cost.resume_key ? n->cost.resume_key : n->keys.progress;
     char *path = in_run(r, "metrics", stage, ".jsonl");
-    char *other = rn_runs_metrics_of(r->plan.how->runs, n->keys.progress, r->plan.p->tag);
+    char *other = rn_runs_metrics_of(r->plan.how->runs, progress, r->plan.p->tag);
     char *text = NULL;
     size_t size;
     enum { METRICS_CAP = 1 << 30 };
@@ -286,6 +287,9 @@ static int call_stage(struct rn_work *w, struct rn_err *err)
     struct rn_runner runner = {&r->plan, w->index, &w->metrics, r->ui};
     struct rn_job job = rn_plan_job(&r->plan, &runner);
     struct rn_log log = rn_stagelog_log(&w->log);
+    struct rn_earlier earlier;
+    job.n_earlier = rn_plan_earlier(&r->plan, w->index, &earlier);
+    job.earlier = &earlier;
     job.out_dir = w->attempt;
     job.log = &log;
     int rc = w->stage->stage->run(&job, w->stage->cfg, err);
@@ -312,6 +316,7 @@ static int record_done(struct rn_work *w, double wall_s, struct rn_err *err)
 {
     json_t *record = stage_record(w->run, w->index, "done");
     json_object_set_new(record, "wall_s", json_real(wall_s));
+    rn_plan_note_work(&w->run->plan, w->index, record);
     if (rn_work_steps(w) > 0)
         json_object_set_new(record, "steps", json_integer((json_int_t)rn_work_steps(w)));
     json_object_set_new(record, "outputs", output_digests(w->node->entry));
@@ -377,25 +382,23 @@ static int make_stage(struct rn_running *r, size_t i, struct rn_err *err)
 
 static bool asked_and_agreed(const struct rn_running *r, size_t i)
 {
-    char spent[32], answer[16] = "";
+    char answer[16] = "";
     if (!r->plan.how->ask)
         return false;
-    rn_ui_say(r->ui, "stage '%s' runs from the start (%s) and puts %s of work aside. Go on? [y/N]",
-              r->plan.p->stages[i].name, r->plan.nodes[i].reason,
-              rn_show_time(spent, r->plan.nodes[i].spent_s));
+    rn_ui_say(r->ui, "stage '%s' runs from the start (%s) and %s. Go on? [y/N]",
+              r->plan.p->stages[i].name, r->plan.nodes[i].reason, r->plan.nodes[i].consent_for);
     return fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
 static int need_consent(struct rn_running *r, size_t i, struct rn_err *err)
 {
-    char spent[32];
     const struct rn_planned *n = &r->plan.nodes[i];
     const char *stage = r->plan.p->stages[i].name;
     if (!n->consent || asked_and_agreed(r, i))
         return RN_OK;
     int rc = rn_fail(err, RN_EUSAGE, r->plan.p->stages[i].at,
-                     "stage '%s' would run from the start (%s) and put %s of work aside", stage,
-                     n->reason, rn_show_time(spent, n->spent_s));
+                     "stage '%s' would run from the start (%s); it %s", stage, n->reason,
+                     n->consent_for);
     rn_hint(err, "if that is meant, add --yes=%s", stage);
     return rc;
 }
