@@ -7,12 +7,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { OWNER_CAP = 4096 };
+enum { OWNER_CAP = 4096, ORPHANS_MS = 5000, RETRY_MS = 2 };
 
 static void read_owner(const char *path, char *owner, size_t owner_bytes)
 {
@@ -61,10 +63,34 @@ static int fail_locked(const char *path, const char *what, struct rn_err *err)
     return rc;
 }
 
+/* The recorded owner of this machine is dead: what still holds the lock is a process that it left
+ * behind, and the kernel is about to end that. */
+static bool owner_is_gone(const char *path)
+{
+    char host[128] = "localhost";
+    json_t *doc = NULL;
+    gethostname(host, sizeof host - 1);
+    bool gone = rn_json_read(path, OWNER_CAP, &doc, NULL) == RN_OK &&
+                strcmp(rn_json_str(doc, "host", ""), host) == 0 && rn_json_int(doc, "pid", 0) > 0 &&
+                kill((pid_t)rn_json_int(doc, "pid", 0), 0) != 0 && errno == ESRCH;
+    json_decref(doc);
+    return gone;
+}
+
+static bool worth_waiting(const char *path, int *waited_ms)
+{
+    if (*waited_ms >= ORPHANS_MS || !owner_is_gone(path))
+        return false;
+    struct timespec pause = {.tv_nsec = RETRY_MS * 1000000L};
+    nanosleep(&pause, NULL);
+    *waited_ms += RETRY_MS;
+    return true;
+}
+
 int rn_lock_take(struct rn_lock *lock, const char *path, const char *what, struct rn_err *err)
 {
     *lock = (struct rn_lock){.fd = -1};
-    for (;;) {
+    for (int waited_ms = 0;;) {
         int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
         if (fd < 0)
             return rn_fail_errno(err, RN_PATH(path), "cannot open the lock of %s", what);
@@ -72,6 +98,8 @@ int rn_lock_take(struct rn_lock *lock, const char *path, const char *what, struc
         if (fcntl(fd, F_OFD_SETLK, &f) != 0) {
             int e = errno;
             close(fd);
+            if ((e == EAGAIN || e == EACCES) && worth_waiting(path, &waited_ms))
+                continue;
             if (e == EAGAIN || e == EACCES)
                 return fail_locked(path, what, err);
             errno = e;

@@ -6,7 +6,9 @@
  *     rn_lock_release(&lock);
  *
  * An open-file-description lock (fcntl): the kernel frees it when the process dies, however it
- * dies. The owner record inside the file serves only the message; the file goes on release. */
+ * dies. Processes that it started without exec hold the lock with it: a taker waits up to 5 s for
+ * what a dead owner left behind. The owner record inside the file serves only the message; the file
+ * goes on release. */
 #ifndef RN_LOCK_H
 #define RN_LOCK_H
 
