@@ -76,8 +76,11 @@ static int publish(struct at_work *a, struct rn_err *err)
     RN_TRY(rn_plan_rekey(&w->run->plan, w->index, err));
     rn_metrics_offset(&a->metrics); /* the numbers are on disk before the outputs are */
     json_t *final = final_metrics(a);
-    int rc = rn_store_publish(w->run->plan.store, w->attempt, w->stage, &w->node->keys, final, err);
+    struct rn_plan *plan = &w->run->plan;
+    int rc =
+        rn_store_publish(plan->store, w->attempt, w->stage, &w->node->keys, final, plan->memo, err);
     json_decref(final);
+    rn_memo_save(plan->memo);
     return rc;
 }
 
@@ -280,6 +283,7 @@ static int outcome(const struct rn_work *w, int status, struct rn_err *err)
 static int settle(struct rn_work *w, struct rn_err *err)
 {
     struct rn_plan *plan = &w->run->plan;
+    rn_memo_refresh(plan->memo);
     RN_TRY(rn_plan_rekey(plan, w->index, err));
     RN_TRY(rn_store_load(&w->node->entry, plan->store, w->stage->stage->kind, w->node->keys.out,
                          RN_VERIFY_SIZE, err));

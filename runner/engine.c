@@ -137,6 +137,8 @@ static void close_run(struct rn_running *r)
     free(r->works);
     free(r->states);
     rn_journal_close(&r->journal);
+    if (r->lock.fd >= 0)
+        rn_memo_save(r->plan.memo);
     rn_lock_release(&r->lock);
     rn_plan_release(&r->plan);
 }

@@ -31,6 +31,9 @@ int rn_plan_init(struct rn_plan *plan, const struct rn_pipeline *p, const struct
     plan->store = rn_arena_printf(&plan->arena, "%s/.store", how->runs);
     plan->lock_path = choose_lock_path(plan);
     plan->journal = rn_runs_journal(how->runs, p->tag);
+    plan->memo = rn_memo_open(rn_arena_printf(&plan->arena, "%s/.memo", how->runs));
+    if (how->verify == RN_VERIFY_HASH)
+        rn_memo_distrust(plan->memo);
     plan->nodes = rn_xalloc((p->n_stages + 1) * sizeof *plan->nodes);
     for (size_t i = 0; i < p->n_stages; i++)
         plan->nodes[i].inputs = rn_arena_alloc(&plan->arena, (p->stages[i].n_edges + 1) *
@@ -46,11 +49,25 @@ void rn_plan_release(struct rn_plan *plan)
     }
     free(plan->nodes);
     json_decref(plan->journal);
+    rn_memo_free(plan->memo);
     rn_arena_release(&plan->arena);
     *plan = (struct rn_plan){0};
 }
 
 /* --- deciding --- */
+
+/* What `verify` asks for beside sizes; drops an entry that is damaged. */
+static int check_digests(const struct rn_plan *plan, struct rn_stored **entry, struct rn_err *err)
+{
+    int rc = RN_OK;
+    if (*entry && plan->how->verify != RN_VERIFY_SIZE)
+        rc = rn_stored_verify(*entry, plan->memo, err);
+    if (rc != RN_OK) {
+        rn_stored_free(*entry);
+        *entry = NULL;
+    }
+    return rc;
+}
 
 static bool needed_later(const struct rn_plan *plan, size_t stage)
 {
@@ -63,6 +80,12 @@ static bool needed_later(const struct rn_plan *plan, size_t stage)
                 return true;
     }
     return false;
+}
+
+static bool load_dir(const struct rn_plan *plan, const char *dir, struct rn_stored **entry)
+{
+    return rn_store_load_dir(entry, dir, RN_VERIFY_SIZE, NULL) == RN_OK &&
+           check_digests(plan, entry, NULL) == RN_OK;
 }
 
 /* A stage before --from whose outputs are not what the pipeline asks for. */
@@ -79,7 +102,7 @@ static void decide_stale(struct rn_plan *plan, size_t stage)
     char *dir = plan->how->accept_stale
                     ? rn_runs_link(plan->how->runs, plan->p->tag, plan->p->name, s->name)
                     : NULL;
-    if (dir && rn_store_load_dir(&n->entry, dir, plan->how->verify, NULL) == RN_OK) {
+    if (dir && load_dir(plan, dir, &n->entry)) {
         n->stale = true;
         rn_plan_say(n, RN_ACT_KEEP, "stale, accepted (%s): %s", n->entry->name, why);
     } else {
@@ -157,8 +180,10 @@ static int decide_known(struct rn_plan *plan, size_t stage, struct rn_err *err)
     struct rn_planned *n = &plan->nodes[stage];
     bool forced = rn_in_list(plan->how->force, s->name);
     struct rn_err damage = {0};
-    int rc = rn_store_load(&n->entry, plan->store, s->stage->kind, n->keys.out, plan->how->verify,
-                           &damage);
+    int rc =
+        rn_store_load(&n->entry, plan->store, s->stage->kind, n->keys.out, RN_VERIFY_SIZE, &damage);
+    if (rc == RN_OK)
+        rc = check_digests(plan, &n->entry, &damage);
     n->damaged = rc != RN_OK;
     n->resume_named = takes_resume(plan, stage);
     if (n->entry && !forced && !n->resume_named) {

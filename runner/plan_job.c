@@ -96,6 +96,7 @@ struct rn_job rn_plan_job(struct rn_plan *plan, struct rn_runner *r)
                          .threads = plan->how->threads,
                          .offline = plan->how->offline,
                          .locked = plan->how->locked,
+                         .memo = plan->memo,
                          .resume_from = n->resume_named ? plan->how->resume_from : NULL,
                          .runner = r,
                          .ops = &job_ops};

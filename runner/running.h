@@ -90,6 +90,7 @@ int rn_run_link(struct rn_running *, size_t stage, struct rn_err *);
 /* Numbers of earlier steps may lie with another tag that worked on the same key. */
 int rn_run_fetch_metrics(struct rn_running *, size_t stage, struct rn_err *);
 /* runs/.locks/<kind>-<progresskey16>: not in the store, which knows no processes. */
+char *rn_run_stage_lock_path(const struct rn_running *, size_t stage); /* caller frees */
 int rn_run_lock_stage(struct rn_lock *, const struct rn_running *, size_t stage, struct rn_err *);
 
 /* --- tell.c: what a person sees (and, as events, a program), one call per transition --- */

@@ -75,13 +75,16 @@ static void sweep(const struct rn_running *r, size_t i)
     struct rn_lock lock = {.fd = -1};
     char *dir = rn_store_path(r->plan.store, s->stage->kind, keys->progress, ".work");
     char *attempt = rn_store_path(r->plan.store, s->stage->kind, keys->out, ".attempt");
-    bool leftover = rn_exists(attempt) || (!s->stage->trains && rn_exists(dir));
+    char *lock_path = rn_run_stage_lock_path(r, i);
+    bool leftover =
+        rn_exists(attempt) || rn_exists(lock_path) || (!s->stage->trains && rn_exists(dir));
     if (leftover && rn_run_lock_stage(&lock, r, i, NULL) == RN_OK) {
         rn_remove_tree(attempt, NULL);
         if (!s->stage->trains)
             rn_remove_tree(dir, NULL);
     }
     rn_lock_release(&lock);
+    free(lock_path);
     free(attempt);
     free(dir);
 }
