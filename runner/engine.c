@@ -39,6 +39,8 @@ static int take_run_lock(struct rn_running *r, struct rn_err *err)
     char *path = rn_run_path(r, "", ".lock", "");
     char *what = rn_xprintf("run '%s'", r->plan.p->tag);
     int rc = rn_lock_take(&r->lock, path, what, err);
+    if (rc == RN_OK && *r->lock.took_over)
+        rn_ui_say(r->ui, "took over from %s, which is gone", r->lock.took_over);
     free(what);
     free(path);
     return rc;
@@ -82,6 +84,9 @@ static int open_run(struct rn_running *r, struct rn_err *err)
     int rc = rn_journal_open(&r->journal, path, err);
     free(path);
     RN_TRY(rc);
+    if (r->journal.damaged)
+        rn_ui_say(r->ui, "journal.jsonl: %zu damaged line%s passed over", r->journal.damaged,
+                  r->journal.damaged == 1 ? "" : "s");
     refresh_journal(r);
     json_t *stages = json_array();
     for (size_t i = 0; i < p->n_stages; i++)
