@@ -1,7 +1,7 @@
 /* runner/running.h - a run while it runs: what the files behind engine.h share.
  *
  *     engine.c      opens and closes the run
- *     schedule.c    which stage when, and what follows when one fails
+ *     scheduler.c   which stage when, and what follows when one fails
  *     attempt.c     one attempt at a stage: directories, process, outcome
  *     running.c     names and records of the run
  *     tell.c        what a person sees
