@@ -86,13 +86,11 @@ int rn_target_run(char **dir, const struct rn_cli *cli, struct rn_err *err)
 int rn_target_verify(enum rn_verify *out, const struct rn_cli *cli, struct rn_err *err)
 {
     const char *word = rn_cli_opt(cli, "verify");
-    *out = RN_VERIFY_CHEAP;
-    if (word && strcmp(word, "size") == 0)
-        *out = RN_VERIFY_SIZE;
-    else if (word && strcmp(word, "hash") == 0)
+    *out = RN_VERIFY_STAT;
+    if (word && strcmp(word, "hash") == 0)
         *out = RN_VERIFY_HASH;
-    else if (word)
-        return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "--verify is size or hash, not '%s'", word);
+    else if (word && strcmp(word, "stat") != 0)
+        return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "--verify is stat or hash, not '%s'", word);
     return RN_OK;
 }
 

@@ -8,21 +8,8 @@
 #ifndef RN_TARGET_H
 #define RN_TARGET_H
 
-#include "command.h"
+#include "options.h"
 #include "plan.h"
-
-/* Rows that commands put into their option tables. */
-#define RN_OPT_PROFILE                                                                             \
-    {                                                                                              \
-        "profile", 'p', "NAME", "use this profile of the file"                                     \
-    }
-#define RN_OPT_VERIFY                                                                              \
-    {                                                                                              \
-        "verify", 0, "size|hash",                                                                  \
-            "check finished outputs by size, or by digest (default: small ones)"                   \
-    }
-
-#define RN_ARGS_PIPELINE "FILE [key=value ...]"
 
 /* Argument 0 is the file, the others are overrides. Free with rn_pipeline_free. RN_EUSAGE,
  * RN_ECONFIG. */
