@@ -20,7 +20,7 @@
 /* clang-format off */
 #define RN_VERDICTS(X)                                                                            \
     /* verdict         id              again  seen */                                             \
-    X(RN_ACCEPTED,     "accepted",     false, "what was asked for")                               \
+    X(RN_ACCEPTED,     "ok",           false, "what was asked for")                               \
     X(RN_TRANSIENT,    "transient",    true,  "network trouble, 408 425 429 5xx")                 \
     X(RN_REFUSED,      "refused",      false, "401 403 404 410 and whatever else is not 200")     \
     X(RN_INTERCEPTED,  "intercepted",  false, "portal or proxy: 511, http redirect, bad TLS name")\

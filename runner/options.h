@@ -6,12 +6,14 @@
 
 #include "command.h"
 
+#define RN_ARGS_PIPELINE "FILE [key=value ...]"
+
 /* clang-format off */
 #define RN_OPT_PROFILE {"profile", 'p', "PROFILE", "use this profile of the file"}
 #define RN_OPT_STAGE   {"stage", 0, "STAGE", "this stage only"}
 #define RN_OPT_VERIFY                                                                             \
-    {"verify", 0, "size|hash",                                                                    \
-     "check finished outputs by size, or by digest (default: small ones)"}
+    {"verify", 0, "stat|hash",                                                                    \
+     "hash again what changed since it was hashed (default), or everything"}
 
 /* Which stages take part: target.h fills struct rn_run_how from them. */
 #define RN_OPTS_SLICE                                                                             \

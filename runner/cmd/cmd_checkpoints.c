@@ -11,7 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct rn_opt opts[] = {RN_OPT_STAGE, RN_OPT_VERIFY, RN_OPT_PROFILE, {0}};
+static const struct rn_opt opts[] = {
+    RN_OPT_STAGE,
+    {"verify", 0, "size|hash", "check files by size, or by digest (default)"},
+    RN_OPT_PROFILE,
+    {0}};
 
 /* Names in a .work directory, sorted; NULL-ended. */
 struct names {
@@ -198,12 +202,11 @@ static size_t show_run(const struct rn_cli *cli, const char *dir, const json_t *
 static int run(const struct rn_cli *cli, struct rn_err *err)
 {
     char *dir;
-    enum rn_verify verify;
-    RN_TRY(rn_target_verify(&verify, cli, err));
+    const char *verify = rn_cli_opt(cli, "verify");
     RN_TRY(rn_target_run(&dir, cli, err));
     char *path = rn_join(dir, "journal.jsonl");
     json_t *records = rn_journal_read(path);
-    if (show_run(cli, dir, records, verify != RN_VERIFY_SIZE) == 0)
+    if (show_run(cli, dir, records, !verify || strcmp(verify, "size") != 0) == 0)
         fprintf(stderr, "no checkpoints in %s\n", dir);
     json_decref(records);
     free(path);

@@ -166,4 +166,4 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
 }
 
 const struct rn_command rn_command_plan = {
-    "plan", "FILE [key=value ...]", "say what run would do, why, and what it costs", opts, run};
+    "plan", RN_ARGS_PIPELINE, "say what run would do, why, and what it costs", opts, run};

@@ -114,5 +114,5 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
     return rc;
 }
 
-const struct rn_command rn_command_run = {"run", "FILE [key=value ...]",
+const struct rn_command rn_command_run = {"run", RN_ARGS_PIPELINE,
                                           "run a pipeline; what is up to date is kept", opts, run};
