@@ -207,11 +207,19 @@ static int open_metrics(struct rn_work *w, struct rn_err *err)
 }
 
 /* runs/.locks/<kind>-<progresskey16>: not in the store, which knows no processes. */
+static char *work_lock_path(const struct rn_running *r, size_t i)
+{
+    char *locks = rn_join(r->plan.how->runs, ".locks");
+    char *path =
+        rn_store_path(locks, r->plan.p->stages[i].stage->kind, r->plan.nodes[i].keys.progress, "");
+    free(locks);
+    return path;
+}
+
 static int lock_work(struct rn_lock *lock, const struct rn_running *r, size_t i, struct rn_err *err)
 {
     const struct rn_pstage *s = &r->plan.p->stages[i];
-    char *locks = rn_join(r->plan.how->runs, ".locks");
-    char *path = rn_store_path(locks, s->stage->kind, r->plan.nodes[i].keys.progress, "");
+    char *path = work_lock_path(r, i), *locks = rn_dirname(path);
     char *what = rn_xprintf("stage '%s'", s->name);
     int rc = rn_mkdirs(locks, err);
     if (rc == RN_OK)
@@ -258,13 +266,16 @@ static void sweep(const struct rn_running *r, size_t i)
     struct rn_lock lock = {.fd = -1};
     char *dir = rn_store_path(r->plan.store, s->stage->kind, keys->progress, ".work");
     char *attempt = rn_store_path(r->plan.store, s->stage->kind, keys->out, ".attempt");
-    bool leftover = rn_exists(attempt) || (!s->stage->trains && rn_exists(dir));
+    char *lock_path = work_lock_path(r, i);
+    bool leftover =
+        rn_exists(attempt) || rn_exists(lock_path) || (!s->stage->trains && rn_exists(dir));
     if (leftover && lock_work(&lock, r, i, NULL) == RN_OK) {
         rn_remove_tree(attempt, NULL);
         if (!s->stage->trains)
             rn_remove_tree(dir, NULL);
     }
     rn_lock_release(&lock);
+    free(lock_path);
     free(attempt);
     free(dir);
 }
@@ -288,7 +299,8 @@ static int publish(struct rn_work *w, struct rn_err *err)
     struct rn_plan *plan = &w->run->plan;
     rn_metrics_offset(&w->metrics); /* the numbers are on disk before the outputs are */
     json_t *final = final_metrics(w);
-    int rc = rn_store_publish(plan->store, w->attempt, w->stage, &w->node->keys, final, err);
+    int rc =
+        rn_store_publish(plan->store, w->attempt, w->stage, &w->node->keys, final, plan->memo, err);
     json_decref(final);
     RN_TRY(rc);
     RN_TRY(rn_store_load(&w->node->entry, plan->store, w->stage->stage->kind, w->node->keys.out,
@@ -494,6 +506,8 @@ static int check_resumed(const struct rn_running *r, struct rn_err *err)
 static void close_run(struct rn_running *r)
 {
     rn_journal_close(&r->journal);
+    if (r->lock.fd >= 0)
+        rn_memo_save(r->plan.memo);
     rn_lock_release(&r->lock);
     rn_plan_release(&r->plan);
 }

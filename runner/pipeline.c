@@ -388,27 +388,35 @@ static int read_text(const char *path, char **text, size_t *n, struct rn_err *er
     return rn_fail(err, RN_ECONFIG, RN_PATH(path), "%s", why.msg);
 }
 
-int rn_pipeline_load(struct rn_pipeline **out, const char *path, const struct rn_pipeline_how *how,
-                     struct rn_err *err)
+struct rn_pipeline *rn_pipeline_parse(const char *path, const char *text, size_t n,
+                                      const struct rn_pipeline_how *how,
+                                      struct rn_problems *problems)
 {
-    static const struct rn_pipeline_how nothing = {0};
     struct rn_loading l;
-    char *text;
-    size_t n;
-    *out = NULL;
-    how = how ? how : &nothing;
-    RN_TRY(read_text(path, &text, &n, err));
     start(&l, path, how);
     load(&l, text, n, how);
     if (how->profile && !rn_problems_count(&l.problems))
         compare_with_file(&l, text, n, how);
+    *problems = l.problems;
+    if (!rn_problems_count(problems))
+        return l.p;
+    rn_pipeline_free(l.p);
+    return NULL;
+}
+
+int rn_pipeline_load(struct rn_pipeline **out, const char *path, const struct rn_pipeline_how *how,
+                     struct rn_err *err)
+{
+    static const struct rn_pipeline_how nothing = {0};
+    struct rn_problems problems = {0};
+    char *text;
+    size_t n;
+    *out = NULL;
+    RN_TRY(read_text(path, &text, &n, err));
+    *out = rn_pipeline_parse(path, text, n, how ? how : &nothing, &problems);
     free(text);
-    int rc = rn_problems_count(&l.problems) ? tell(&l.problems, err) : RN_OK;
-    rn_problems_release(&l.problems);
-    if (rc == RN_OK)
-        *out = l.p;
-    else
-        rn_pipeline_free(l.p);
+    int rc = *out ? RN_OK : tell(&problems, err);
+    rn_problems_release(&problems);
     return rc;
 }
 

@@ -10,6 +10,7 @@
 #ifndef RN_PIPELINE_H
 #define RN_PIPELINE_H
 
+#include "problems.h"
 #include "stage.h"
 
 struct rn_pipeline_how {          /* the command line's part */
@@ -71,6 +72,10 @@ struct rn_pipeline {
  * profile the graph is compared with that of the file alone: same kinds, edges and gate metrics. */
 int rn_pipeline_load(struct rn_pipeline **, const char *path, const struct rn_pipeline_how *,
                      struct rn_err *);
+/* The same for bytes that are in memory. `path` says where they come from; it is not opened. Every
+ * problem is added; NULL if there was one. */
+struct rn_pipeline *rn_pipeline_parse(const char *path, const char *text, size_t n,
+                                      const struct rn_pipeline_how *, struct rn_problems *);
 void rn_pipeline_free(struct rn_pipeline *); /* takes NULL */
 /* NULL if there is none of that name. */
 const struct rn_pstage *rn_pipeline_stage(const struct rn_pipeline *, const char *name);

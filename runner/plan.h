@@ -63,6 +63,7 @@ struct rn_plan {
     struct rn_arena arena;
     const char *run_dir, *store, *lock_path; /* runs/<tag>, runs/.store, pins */
     json_t *journal;                         /* of this tag, as it was at init */
+    struct rn_memo *memo;                    /* runs/.memo; `run` saves it, `plan` does not */
     struct rn_planned *nodes;                /* one per stage */
 };
 

@@ -12,6 +12,7 @@
 #define RN_STAGE_H
 
 #include "log.h"
+#include "memo.h"
 #include "schema.h"
 
 /* --- what the runner gives a stage --- */
@@ -67,6 +68,7 @@ struct rn_job {
     const char *device;       /* "cpu" */
     int threads;
     bool offline, locked;
+    struct rn_memo *memo; /* digests of files that have not changed; NULL: none are known */
     const struct rn_log *log;
     struct rn_runner *runner; /* opaque; for the calls below */
     const struct rn_job_ops *ops;

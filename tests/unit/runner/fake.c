@@ -226,7 +226,7 @@ void fake_init(struct fake *f)
     f->how = (struct rn_run_how){.runs = f->runs,
                                  .device = "cpu",
                                  .threads = 1,
-                                 .verify = RN_VERIFY_CHEAP,
+                                 .verify = RN_VERIFY_STAT,
                                  .resolved_yaml = "name: fake\n"};
 }
 

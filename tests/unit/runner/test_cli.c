@@ -62,6 +62,6 @@ Test(cli, usage_errors)
             "did you mean '--profile'?");
     refuses(PARSE("check", "-x"), "unknown option '-x' of runnel check", "");
     refuses(PARSE("check", "--p", "x"), "unknown option '--p' of runnel check", "");
-    refuses(PARSE("check", "-p"), "option '--profile' needs a value: NAME", "");
+    refuses(PARSE("check", "-p"), "option '--profile' needs a value: PROFILE", "");
     refuses(PARSE("check", "--json=1"), "option '--json' takes no value", "");
 }
