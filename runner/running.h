@@ -59,7 +59,7 @@ struct rn_work {
     struct rn_stage_end end; /* its last word */
 };
 
-/* --- engine.c's room: schedule.c --- */
+/* --- engine.c's room: scheduler.c --- */
 
 /* Until nothing more can be done. The run's result: RN_OK, or the first failure. */
 int rn_schedule(struct rn_running *, struct rn_err *);
