@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { ORPHANS_MS = 5000, RETRY_MS = 2 };
 enum { RECORD = 320 }; /* bytes, padded: rewriting it never changes the file's size */
 
 /* --- the record of an owner --- */
@@ -139,7 +140,15 @@ static int fail_locked(int fd, const char *path, const char *what, struct rn_err
     return rc;
 }
 
-enum verdict { OURS, THEIRS, NOBODYS, FAILED };
+enum verdict { OURS, THEIRS, ORPHANS, NOBODYS, FAILED };
+
+/* The owner of this boot is dead: what still holds the lock are processes that it left behind, and
+ * the kernel is about to end those (child.h). */
+static bool owner_is_gone(int fd)
+{
+    struct owner o, me = this_process();
+    return read_owner(fd, &o) && *o.boot && strcmp(o.boot, me.boot) == 0 && !lives(&o);
+}
 
 /* NOBODYS: this file system has no such locks; the record alone decides. */
 static enum verdict ask_kernel(int fd)
@@ -148,11 +157,11 @@ static enum verdict ask_kernel(int fd)
     if (fcntl(fd, F_OFD_SETLK, &f) == 0)
         return OURS;
     if (errno == EAGAIN || errno == EACCES)
-        return THEIRS;
+        return owner_is_gone(fd) ? ORPHANS : THEIRS;
     return errno == ENOLCK || errno == EOPNOTSUPP || errno == ENOSYS ? NOBODYS : FAILED;
 }
 
-/* Without locks two that start at once both find the file free: the record that stays wins. */
+/* Without locks two that start in one moment both find it free: the record that stays wins. */
 static bool record_stayed(int fd)
 {
     struct owner o, me = this_process();
@@ -177,8 +186,8 @@ static int settle(struct rn_lock *lock, enum verdict kernel, const char *path, c
     return RN_OK;
 }
 
-static int try_take(struct rn_lock *lock, bool *gone, const char *path, const char *what,
-                    struct rn_err *err)
+static int try_take(struct rn_lock *lock, bool *again, bool patient, const char *path,
+                    const char *what, struct rn_err *err)
 {
     lock->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (lock->fd < 0)
@@ -186,19 +195,19 @@ static int try_take(struct rn_lock *lock, bool *gone, const char *path, const ch
     enum verdict kernel = ask_kernel(lock->fd);
     if (kernel == FAILED)
         return rn_fail_errno(err, RN_PATH(path), "cannot lock %s", what);
-    if (kernel == THEIRS)
+    *again = (kernel == ORPHANS && patient) || !still_there(lock->fd, path);
+    if (!*again && (kernel == THEIRS || kernel == ORPHANS))
         return fail_locked(lock->fd, path, what, err);
-    *gone = !still_there(lock->fd, path);
-    return *gone ? RN_OK : settle(lock, kernel, path, what, err);
+    return *again ? RN_OK : settle(lock, kernel, path, what, err);
 }
 
 int rn_lock_take(struct rn_lock *lock, const char *path, const char *what, struct rn_err *err)
 {
-    for (;;) {
-        bool gone = false;
+    for (int waited_ms = 0;; waited_ms += RETRY_MS) {
+        bool again = false;
         *lock = (struct rn_lock){.fd = -1};
-        int rc = try_take(lock, &gone, path, what, err);
-        if (rc == RN_OK && !gone) {
+        int rc = try_take(lock, &again, waited_ms < ORPHANS_MS, path, what, err);
+        if (rc == RN_OK && !again) {
             lock->path = rn_xdup(path);
             return RN_OK;
         }
@@ -206,6 +215,7 @@ int rn_lock_take(struct rn_lock *lock, const char *path, const char *what, struc
             close(lock->fd);
         lock->fd = -1;
         RN_TRY(rc);
+        nanosleep(&(struct timespec){.tv_nsec = RETRY_MS * 1000000L}, NULL);
     }
 }
 

@@ -9,7 +9,8 @@
  *     rn_lock_release(&lock);
  *
  * An open-file-description lock (fcntl): the kernel frees it when the last process that shares it
- * dies, however it dies; children of fork share it. Inside the file lies the owner's record:
+ * dies, however it dies; children of fork share it, and a taker waits up to 5 s for those that a
+ * dead owner left behind. Inside the file lies the owner's record:
  *
  *     {"beat":1763..,"boot":"<boot id>","host":"ada","pid":4711,"since":1763..,"start":<ticks>}
  *

@@ -121,7 +121,11 @@ static bool breaks_on_fd(const char *call, int fd)
 
 static void end_now(void)
 {
-    kill(strncmp(action, "group", 5) == 0 ? 0 : getpid(), SIGKILL);
+    if (strncmp(action, "group", 5) == 0) {
+        kill(loaded_in, SIGKILL);
+        kill(0, SIGKILL); /* a stage leads a group of its own */
+    }
+    kill(getpid(), SIGKILL);
     pause();
 }
 static bool ends_with(const char *word)
