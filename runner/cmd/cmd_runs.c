@@ -1,4 +1,4 @@
-/* runnel runs - all runs of the runs directory; what no run stands for any more, and away with it. */
+/* runnel runs - all runs of the runs directory, and away with what none of them needs. */
 #include "file.h"
 #include "prune.h"
 #include "runs.h"
