@@ -178,7 +178,7 @@ int rn_store_load_dir(struct rn_stored **out, const char *dir, enum rn_verify ho
         *out = e;
     else
         rn_stored_free(e);
-    return rc == RN_OK ? RN_OK : RN_ECORRUPT;
+    return rc == RN_OK || rc == RN_ENOMEM ? rc : RN_ECORRUPT;
 }
 
 int rn_store_load(struct rn_stored **out, const char *store, const char *kind, const char *out_key,

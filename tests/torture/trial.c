@@ -252,6 +252,17 @@ static char *difference(const char *what, const char *got, const char *wanted)
                       got + line, (int)strcspn(wanted + line, "\n"), wanted + line);
 }
 
+/* Two equal lines in a row of a file: a step that was told twice. */
+static char *doubled(const char *metrics)
+{
+    for (const char *line = metrics, *next; (next = strchr(line, '\n')); line = next + 1) {
+        size_t n = (size_t)(next - line) + 1;
+        if (strncmp(line, next + 1, n) == 0)
+            return rn_xprintf("told twice: %.*s", (int)n - 1, line);
+    }
+    return NULL;
+}
+
 static int find_leftover(void *ctx, const char *relative, struct rn_err *err)
 {
     (void)err;
@@ -274,14 +285,16 @@ static char *leftover(const struct trial *t)
     return found;
 }
 
-char *trial_compare(const struct trial *t, const struct leavings *unbroken, bool with_work)
+char *trial_compare(const struct trial *t, const struct leavings *unbroken, unsigned with)
 {
     struct leavings now = trial_leavings(t);
     char *wrong = difference("store", now.store, unbroken->store);
-    if (!wrong && with_work)
+    if (!wrong && (with & WITH_WORK))
         wrong = difference("checkpoints", now.work, unbroken->work);
-    if (!wrong)
+    if (!wrong && (with & WITH_NUMBERS))
         wrong = difference("metrics", now.metrics, unbroken->metrics);
+    if (!wrong)
+        wrong = doubled(now.metrics);
     if (!wrong)
         wrong = leftover(t);
     leavings_release(&now);
