@@ -172,10 +172,17 @@ int rn_pins_open(struct rn_pins *l, const char *path, const char *fallback_dir, 
 
 int rn_pins_add(struct rn_pins *l, const struct rn_pin *pin, struct rn_err *err)
 {
-    RN_ASSERT(*pin->id && *pin->host && !strpbrk(pin->id, " \t\r\n") &&
-              !strpbrk(pin->host, " \t\r\n"));
+    return rn_pins_add_all(l, pin, 1, err);
+}
+
+int rn_pins_add_all(struct rn_pins *l, const struct rn_pin *pins, size_t n, struct rn_err *err)
+{
     RN_TRY(read_file(l, l->path, err));
-    set_pin(l, pin);
+    for (size_t i = 0; i < n; i++) {
+        RN_ASSERT(*pins[i].id && *pins[i].host && !strpbrk(pins[i].id, " \t\r\n") &&
+                  !strpbrk(pins[i].host, " \t\r\n"));
+        set_pin(l, &pins[i]);
+    }
     struct rn_str s = {0};
     rn_str_puts(&s, first_line);
     for (size_t i = 0; i < l->n; i++)

@@ -42,6 +42,7 @@ int rn_pins_open(struct rn_pins *, const char *path, const char *fallback_dir, s
 const struct rn_pin *rn_pins_find(const struct rn_pins *, const char *id); /* or NULL */
 /* Reads what others added meanwhile, sets the pin, replaces the file. One thread at a time. */
 int rn_pins_add(struct rn_pins *, const struct rn_pin *, struct rn_err *);
+int rn_pins_add_all(struct rn_pins *, const struct rn_pin *, size_t n, struct rn_err *);
 void rn_pins_release(struct rn_pins *);
 
 #endif

@@ -87,7 +87,7 @@ static int take_payload(struct rn_proof *p, struct rn_err *err)
         return RN_OK;
     }
     struct rn_err why = {0};
-    p->payload = rn_join(p->dir, "payload");
+    p->payload = rn_xprintf("%s.payload", p->body);
     int rc = rn_zip_member(p->body, p->source->member, p->payload, p->file->expect.max_size,
                            p->sha256, &p->got_bytes, &why);
     return as_finding(rc, &why, &p->r->finding, err);
