@@ -35,6 +35,8 @@ bool rn_memo_recall(struct rn_memo *, const char *path, char hex[RN_HEX]);
 void rn_memo_learn(struct rn_memo *, const char *path, const char *hex);
 /* Atomic and best effort; writes nothing if nothing was learnt. */
 void rn_memo_save(struct rn_memo *);
+/* Adds what another process saved since, unless the memo is distrusted. */
+void rn_memo_refresh(struct rn_memo *);
 void rn_memo_free(struct rn_memo *); /* takes NULL; does not save */
 
 #endif
