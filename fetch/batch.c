@@ -20,11 +20,9 @@ void rn_batch_release(struct rn_batch *b)
     *b = (struct rn_batch){0};
 }
 
-void rn_batch_add(struct rn_batch *b, const struct rn_fetch_file *file, struct rn_fetched *got,
-                  const char *payload, const char *host, void *tag)
+void rn_batch_add(struct rn_batch *b, const struct rn_batch_item *item)
 {
-    struct rn_batch_item item = {file, got, payload, host, tag};
-    RN_PUSH(b->waiting, b->n_waiting, b->cap_waiting, item);
+    RN_PUSH(b->waiting, b->n_waiting, b->cap_waiting, *item);
 }
 
 bool rn_batch_ready(const struct rn_batch *b)
@@ -84,7 +82,8 @@ static int pin_new(const struct rn_batch *b, struct rn_pins *lock, struct rn_err
         pins[n] = (struct rn_pin){.id = item->file->id,
                                   .size_bytes = item->got->size_bytes,
                                   .trust = item->got->trust,
-                                  .host = item->host};
+                                  .host = item->host,
+                                  .etag = item->etag};
         memcpy(pins[n++].sha256, item->got->sha256, RN_HEX);
     }
     int rc = n ? rn_pins_add_all(lock, pins, n, err) : RN_OK;

@@ -1,6 +1,6 @@
 /* fetch/batch.h - verified files on their way to their names, many to a sync.
  *
- *     rn_batch_add(&batch, file, &got, payload, host, job);     any number, while one is sent
+ *     rn_batch_add(&batch, &item);                              any number, while one is sent
  *     if (rn_batch_ready(&batch)) rn_batch_send(&batch, pool);  published and laid out over there
  *     ... the pool gives batch.task back:
  *     RN_TRY(rn_batch_pin(&batch, fetcher, err));               batch.out[0 .. n_out): done
@@ -21,6 +21,7 @@ struct rn_batch_item {
     struct rn_fetched *got;
     const char *payload; /* sealed private file; NULL: the cache had it */
     const char *host;    /* that gave it, for the pin; NULL: not to be pinned */
+    const char *etag;    /* it had there, or NULL */
     void *tag;
 };
 
@@ -36,8 +37,7 @@ struct rn_batch {
 
 void rn_batch_init(struct rn_batch *, const struct rn_cache *, const struct rn_fetch_list *);
 void rn_batch_release(struct rn_batch *);
-void rn_batch_add(struct rn_batch *, const struct rn_fetch_file *, struct rn_fetched *,
-                  const char *payload, const char *host, void *tag);
+void rn_batch_add(struct rn_batch *, const struct rn_batch_item *);
 bool rn_batch_ready(const struct rn_batch *);
 void rn_batch_send(struct rn_batch *, struct rn_pool *);
 /* How the batch went; pins what is new. On failure nothing of it counts. */

@@ -7,7 +7,7 @@
 #include "mem.h"
 #include "pool.h"
 #include "str.h"
-#include "wire.h"
+#include "transfers.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -41,7 +41,7 @@ struct job {
 struct loop {
     const struct rn_fetcher *f;
     const struct rn_fetch_list *list;
-    struct rn_wire *wire;
+    struct rn_transfers *wire;
     struct rn_pool *pool;
     struct rn_partials *partials;
     struct rn_hosts hosts;
@@ -167,7 +167,8 @@ static void take_cached(struct job *j)
            rn_show_bytes(size, (double)j->got.size_bytes), j->got.sha256,
            rn_trust_word(j->got.trust));
     j->state = BATCHED;
-    rn_batch_add(&j->loop->batch, j->file, &j->got, NULL, NULL, j);
+    rn_batch_add(&j->loop->batch,
+                 &(struct rn_batch_item){.file = j->file, .got = &j->got, .tag = j});
 }
 
 static void after_finding(struct job *j)
@@ -234,13 +235,17 @@ static void after_proof(struct job *j)
     }
     memcpy(j->got.sha256, j->proof.sha256, RN_HEX);
     j->got.size_bytes = j->proof.got_bytes;
-    j->got.trust = j->asking.trust;
+    j->got.trust = *j->asking.pin ? j->asking.trust : j->proof.trust;
     rn_log(l->f->log, RN_INFO, "accepted %s from %s (%s, sha256 %.12s..)", j->file->name, j->r.host,
            rn_show_bytes(size, (double)j->got.size_bytes), j->got.sha256);
-    bool remote = rn_source_kind(j->proof.source->url)->remote;
     j->state = BATCHED;
-    rn_batch_add(&l->batch, j->file, &j->got, j->proof.payload,
-                 remote ? (*j->r.host ? j->r.host : "-") : NULL, j);
+    struct rn_batch_item item = {
+        .file = j->file, .got = &j->got, .payload = j->proof.payload, .tag = j};
+    if (rn_source_kind(j->proof.source->url)->remote) {
+        item.host = *j->r.host ? j->r.host : "-";
+        item.etag = *j->r.claims.etag ? j->r.claims.etag : NULL;
+    }
+    rn_batch_add(&l->batch, &item);
 }
 
 static void prove(struct rn_task *t)
@@ -332,11 +337,14 @@ static void ask_wire(struct job *j)
 {
     const struct rn_source *s = &j->asking.now->source;
     struct rn_err err = {0};
+    struct rn_who who = {0};
+    if (j->loop->f->who)
+        who = rn_who_only(j->loop->f->who, s->auth);
     struct rn_get get = {.url = s->url,
-                         .who = j->loop->f->who,
+                         .who = &who,
                          .cap_bytes = rn_asking_cap(&j->asking),
                          .pinned = s->sha256 || *j->asking.pin};
-    int rc = rn_wire_start(j->loop->wire, &get, &j->partial, j, &err);
+    int rc = rn_transfers_start(j->loop->wire, &get, &j->partial, j, &err);
     j->state = ON_WIRE;
     if (rc != RN_OK) {
         j->asking.now->host->running--;
@@ -493,7 +501,7 @@ static void end_batch(struct loop *l)
 
 static void take_finished(struct loop *l)
 {
-    for (struct rn_ended e; rn_wire_next(l->wire, &e);)
+    for (struct rn_ended e; rn_transfers_next(l->wire, &e);)
         after_transfer(e.tag, &e);
     for (struct rn_task *t; (t = rn_pool_next(l->pool));) {
         if (t == &l->batch.task)
@@ -512,7 +520,7 @@ static void tell_progress(struct loop *l)
     if (!l->f->progress)
         return;
     if (t - l->counted_s >= every_s) {
-        int64_t received = rn_wire_received(l->wire);
+        int64_t received = rn_transfers_received(l->wire);
         l->bytes_s = (double)(received - l->counted_bytes) / (t - l->counted_s);
         l->counted_bytes = received;
         l->counted_s = t;
@@ -520,7 +528,7 @@ static void tell_progress(struct loop *l)
     struct rn_fetch_progress p = {.files_done = l->files_done,
                                   .done_bytes = l->done_bytes,
                                   .bytes_s = l->bytes_s,
-                                  .running = rn_wire_running(l->wire)};
+                                  .running = rn_transfers_running(l->wire)};
     for (size_t i = 0; i < l->n_live; i++)
         p.done_bytes += l->live[i]->partial.path ? l->live[i]->partial.size_bytes : 0;
     l->f->progress(l->f->ctx, &p);
@@ -531,8 +539,8 @@ static void wait(struct loop *l, double wake_s)
 {
     const double look_up_s = 0.05; /* for stop signals */
     double left_s = fmax(0, fmin(wake_s - now_s(l), look_up_s));
-    if (rn_wire_running(l->wire) || rn_pool_under_way(l->pool))
-        rn_wire_work(l->wire, (int)ceil(left_s * 1000));
+    if (rn_transfers_running(l->wire) || rn_pool_under_way(l->pool))
+        rn_transfers_work(l->wire, (int)ceil(left_s * 1000));
     else if (left_s > 0)
         rn_sleep_s(l->f->clock, left_s);
 }
@@ -568,7 +576,7 @@ static void wind_up(struct loop *l)
         if (rn_batch_ready(&l->batch))
             rn_batch_send(&l->batch, l->pool);
     }
-    rn_wire_free(l->wire);
+    rn_transfers_free(l->wire);
     rn_pool_free(l->pool);
     for (size_t i = 0; i < l->n_live; i++)
         if (l->live[i]->state != ENDED)
@@ -581,7 +589,7 @@ static void wind_up(struct loop *l)
 
 static void wake_wire(void *ctx)
 {
-    rn_wire_wake(((struct loop *)ctx)->wire);
+    rn_transfers_wake(((struct loop *)ctx)->wire);
 }
 
 static int threads_for_proofs(void)
@@ -593,13 +601,13 @@ static int threads_for_proofs(void)
 int rn_fetch_all(const struct rn_fetcher *f, const struct rn_fetch_list *list, struct rn_err *err)
 {
     enum { OLD_S = 7 * 24 * 3600 };
-    struct rn_wire_rules rules = {
+    struct rn_transfer_rules rules = {
         .clock = f->clock, .connect_s = f->connect_s, .stall_s = f->stall_s};
     struct loop *l = rn_new(struct loop);
     *l = (struct loop){.f = f, .list = list, .err = err};
     rn_partials_sweep(rn_cache_home(f->cache), OLD_S);
     int rc = rn_partials_open(&l->partials, rn_cache_home(f->cache), err);
-    l->wire = rn_wire_new(&rules);
+    l->wire = rn_transfers_new(&rules);
     l->pool = rn_pool_new(threads_for_proofs(), wake_wire, l);
     rn_batch_init(&l->batch, f->cache, list);
     l->counted_s = now_s(l);

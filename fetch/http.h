@@ -9,6 +9,7 @@
 #ifndef RN_HTTP_H
 #define RN_HTTP_H
 
+#include "claims.h"
 #include "hash.h"
 #include "verdict.h"
 #include "who.h"
@@ -41,6 +42,7 @@ struct rn_response {
     double retry_after_s; /* 0: not asked for */
     double hold_s;        /* the host allows no more requests for so long; 0: it does */
     int redirects;
+    struct rn_claims claims; /* what the headers say about the body */
 };
 
 struct rn_url {

@@ -1,4 +1,4 @@
-#include "wire.h"
+#include "transfers.h"
 
 #include "file.h"
 #include "headers.h"
@@ -17,7 +17,7 @@ enum halt { HALT_NONE, HALT_OVERSIZE, HALT_ENOUGH, HALT_DISK, HALT_RANGE, HALT_S
 enum sort { SORT_UNKNOWN, SORT_CONTENT, SORT_REFUSAL, SORT_SKIPPED };
 
 struct transfer {
-    struct rn_wire *wire;
+    struct rn_transfers *wire;
     CURL *curl;
     struct rn_get get;
     struct rn_partial *to;
@@ -42,8 +42,8 @@ struct transfer {
     struct transfer *before, *after;
 };
 
-struct rn_wire {
-    struct rn_wire_rules rules;
+struct rn_transfers {
+    struct rn_transfer_rules rules;
     CURLM *multi;
     const char *ca_file;
     struct transfer *first; /* running */
@@ -193,6 +193,13 @@ static size_t on_body(char *p, size_t each, size_t count, void *ctx)
     return t->halt == HALT_NONE ? n : 0; /* anything but n ends the transfer */
 }
 
+static size_t on_header(char *line, size_t each, size_t count, void *ctx)
+{
+    struct transfer *t = ctx;
+    rn_claims_line(&t->r.claims, line, each * count);
+    return each * count;
+}
+
 /* --- asking --- */
 
 static void init_curl_once(void)
@@ -234,7 +241,7 @@ static void make_headers(struct transfer *t)
 static void set_options(struct transfer *t)
 {
     enum { RECEIVE = 1 << 18 };
-    const struct rn_wire *w = t->wire;
+    const struct rn_transfers *w = t->wire;
     double connect_s = w->rules.connect_s > 0 ? w->rules.connect_s : 15;
     CURL *c = t->curl;
     curl_easy_setopt(c, CURLOPT_PRIVATE, t);
@@ -245,6 +252,8 @@ static void set_options(struct transfer *t)
     curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)(connect_s * 1000));
     curl_easy_setopt(c, CURLOPT_BUFFERSIZE, (long)RECEIVE);
     curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(c, CURLOPT_HEADERDATA, t);
     curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(c, CURLOPT_WRITEDATA, t);
     if (w->ca_file)
@@ -422,12 +431,12 @@ static void end_hop(struct transfer *t, CURLcode code)
 
 /* --- the door --- */
 
-struct rn_wire *rn_wire_new(const struct rn_wire_rules *rules)
+struct rn_transfers *rn_transfers_new(const struct rn_transfer_rules *rules)
 {
     enum { IDLE_CONNECTIONS = 64 };
     static pthread_once_t once = PTHREAD_ONCE_INIT; /* libcurl's state is made by one thread */
     pthread_once(&once, init_curl_once);
-    struct rn_wire *w = rn_new(struct rn_wire);
+    struct rn_transfers *w = rn_new(struct rn_transfers);
     const char *ca = getenv("CURL_CA_BUNDLE");
     w->rules = *rules;
     w->rules.stall_s = rules->stall_s < 1 ? 1 : rules->stall_s;
@@ -448,7 +457,7 @@ static void free_transfer(struct transfer *t)
     free(t);
 }
 
-void rn_wire_free(struct rn_wire *w)
+void rn_transfers_free(struct rn_transfers *w)
 {
     if (!w)
         return;
@@ -459,14 +468,14 @@ void rn_wire_free(struct rn_wire *w)
         take_out(t, &w->first);
         put_in(t, &w->ended);
     }
-    while (rn_wire_next(w, &e))
+    while (rn_transfers_next(w, &e))
         rn_response_release(&e.response);
     curl_multi_cleanup(w->multi);
     free(w);
 }
 
-int rn_wire_start(struct rn_wire *w, const struct rn_get *get, struct rn_partial *to, void *tag,
-                  struct rn_err *err)
+int rn_transfers_start(struct rn_transfers *w, const struct rn_get *get, struct rn_partial *to,
+                       void *tag, struct rn_err *err)
 {
     struct rn_request request = {0};
     static const struct rn_who nobody = {0};
@@ -493,7 +502,7 @@ int rn_wire_start(struct rn_wire *w, const struct rn_get *get, struct rn_partial
 }
 
 /* Ends transfers that gave less than the slowest speed through a whole window. */
-static void drop_stalled(struct rn_wire *w)
+static void drop_stalled(struct rn_transfers *w)
 {
     double now_s = rn_now_s(w->rules.clock);
     for (struct transfer *t = w->first, *after; t; t = after) {
@@ -510,7 +519,7 @@ static void drop_stalled(struct rn_wire *w)
     }
 }
 
-void rn_wire_work(struct rn_wire *w, int wait_ms)
+void rn_transfers_work(struct rn_transfers *w, int wait_ms)
 {
     int running, left;
     CURLMsg *m;
@@ -527,22 +536,22 @@ void rn_wire_work(struct rn_wire *w, int wait_ms)
     drop_stalled(w);
 }
 
-void rn_wire_wake(struct rn_wire *w)
+void rn_transfers_wake(struct rn_transfers *w)
 {
     curl_multi_wakeup(w->multi);
 }
 
-size_t rn_wire_running(const struct rn_wire *w)
+size_t rn_transfers_running(const struct rn_transfers *w)
 {
     return w->running;
 }
 
-int64_t rn_wire_received(const struct rn_wire *w)
+int64_t rn_transfers_received(const struct rn_transfers *w)
 {
     return w->received;
 }
 
-bool rn_wire_next(struct rn_wire *w, struct rn_ended *e)
+bool rn_transfers_next(struct rn_transfers *w, struct rn_ended *e)
 {
     struct transfer *t = w->ended;
     if (!t)
