@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { KEY_SHOWN = 16, MANIFEST_CAP = 64 << 20, CHEAP_BYTES = 16 << 20 };
+enum { KEY_SHOWN = 16, MANIFEST_CAP = 64 << 20 };
 
 char *rn_store_path(const char *store, const char *kind, const char *key, const char *suffix)
 {
@@ -78,7 +78,7 @@ static int parse_file(struct rn_arena *arena, const char *dir, const char *name,
 
 /* --- verifying --- */
 
-static int verify_file(const struct rn_artifact_file *f, bool hash, struct rn_err *err)
+static int verify_size(const struct rn_artifact_file *f, struct rn_err *err)
 {
     struct stat st;
     if (lstat(f->path, &st) != 0)
@@ -86,28 +86,32 @@ static int verify_file(const struct rn_artifact_file *f, bool hash, struct rn_er
     if (!S_ISREG(st.st_mode) || st.st_size != f->size_bytes)
         return rn_fail(err, RN_ECORRUPT, RN_PATH(f->path), "%lld bytes, expected %lld",
                        (long long)st.st_size, (long long)f->size_bytes);
-    if (!hash)
-        return RN_OK;
+    return RN_OK;
+}
+
+static int verify_digest(const struct rn_artifact_file *f, struct rn_memo *memo, struct rn_err *err)
+{
     char hex[RN_HEX];
-    RN_TRY(rn_sha256_file(f->path, hex, NULL, err));
+    RN_TRY(rn_memo_sha256(memo, f->path, hex, NULL, err));
     if (strcmp(hex, f->sha256) != 0)
         return rn_fail(err, RN_ECORRUPT, RN_PATH(f->path), "sha256 %.12s..., expected %.12s...",
                        hex, f->sha256);
     return RN_OK;
 }
 
-static int verify_artifact(const struct rn_artifact *a, bool hash, struct rn_err *err)
+static int verify_sizes(const struct rn_stored *e, struct rn_err *err)
 {
-    for (size_t i = 0; i < a->n_files; i++)
-        RN_TRY(verify_file(&a->files[i], hash, err));
+    for (size_t i = 0; i < e->n_outputs; i++)
+        for (size_t f = 0; f < e->outputs[i].n_files; f++)
+            RN_TRY(verify_size(&e->outputs[i].files[f], err));
     return RN_OK;
 }
 
-static int verify_entry(const struct rn_stored *e, enum rn_verify how, struct rn_err *err)
+int rn_stored_verify(const struct rn_stored *e, struct rn_memo *memo, struct rn_err *err)
 {
-    bool hash = how == RN_VERIFY_HASH || (how == RN_VERIFY_CHEAP && e->size_bytes <= CHEAP_BYTES);
     for (size_t i = 0; i < e->n_outputs; i++)
-        RN_TRY(verify_artifact(&e->outputs[i], hash, err));
+        for (size_t f = 0; f < e->outputs[i].n_files; f++)
+            RN_TRY(verify_digest(&e->outputs[i].files[f], memo, err));
     return RN_OK;
 }
 
@@ -167,7 +171,9 @@ int rn_store_load_dir(struct rn_stored **out, const char *dir, enum rn_verify ho
     e->name = rn_basename(e->dir);
     int rc = parse_manifest(e, err);
     if (rc == RN_OK)
-        rc = verify_entry(e, how, err);
+        rc = verify_sizes(e, err);
+    if (rc == RN_OK && how != RN_VERIFY_SIZE)
+        rc = rn_stored_verify(e, NULL, err);
     if (rc == RN_OK)
         *out = e;
     else
@@ -248,6 +254,7 @@ static int by_natural_name(const void *a, const void *b)
 
 struct listing {
     struct rn_arena *arena;
+    struct rn_memo *memo;
     const char *dir;
     struct rn_artifact_file *files;
     size_t n, cap;
@@ -264,7 +271,7 @@ static int list_file(void *ctx, const char *relative, struct rn_err *err)
     if (lstat(path, &st) != 0 || !S_ISREG(st.st_mode))
         return rn_fail(err, RN_ESTAGE, RN_PATH(path), "an output must hold plain files only");
     char *hex = rn_arena_alloc(l->arena, RN_HEX);
-    RN_TRY(rn_sha256_file(path, hex, NULL, err));
+    RN_TRY(rn_memo_sha256(l->memo, path, hex, NULL, err));
     struct rn_artifact_file f = {rn_arena_dup(l->arena, relative), path, (int64_t)st.st_size, hex};
     RN_PUSH(l->files, l->n, l->cap, f);
     return RN_OK;
@@ -282,10 +289,11 @@ static json_t *describe_output(struct listing *l, const char *kind)
 }
 
 static int add_output(json_t *outputs, const char *attempt, const struct rn_output *o,
-                      struct rn_err *err)
+                      struct rn_memo *memo, struct rn_err *err)
 {
     struct rn_arena arena = {0};
-    struct listing l = {.arena = &arena, .dir = rn_arena_printf(&arena, "%s/%s", attempt, o->name)};
+    struct listing l = {
+        .arena = &arena, .memo = memo, .dir = rn_arena_printf(&arena, "%s/%s", attempt, o->name)};
     int rc = RN_OK;
     if (rn_exists(l.dir))
         rc = rn_walk(l.dir, list_file, &l, err);
@@ -321,16 +329,16 @@ static int refuse_undeclared(void *ctx, const char *relative, struct rn_err *err
 }
 
 static int collect_outputs(json_t *outputs, const char *attempt, const struct rn_pstage *s,
-                           struct rn_err *err)
+                           struct rn_memo *memo, struct rn_err *err)
 {
     static const struct rn_output best = {"best", "model"};
     for (size_t i = 0; i < s->n_outputs; i++)
-        RN_TRY(add_output(outputs, attempt, &s->outputs[i], err));
+        RN_TRY(add_output(outputs, attempt, &s->outputs[i], memo, err));
     char *dir = rn_join(attempt, best.name);
     bool has_best = s->stage->trains && !json_object_get(outputs, best.name) && rn_exists(dir);
     free(dir);
     if (has_best)
-        RN_TRY(add_output(outputs, attempt, &best, err));
+        RN_TRY(add_output(outputs, attempt, &best, memo, err));
     struct undeclared u = {outputs, attempt};
     return rn_walk(attempt, refuse_undeclared, &u, err);
 }
@@ -366,7 +374,8 @@ static int put_in_place(const char *attempt, const char *dir, const json_t *mani
 }
 
 int rn_store_publish(const char *store, const char *attempt, const struct rn_pstage *s,
-                     const struct rn_keys *keys, const json_t *metrics, struct rn_err *err)
+                     const struct rn_keys *keys, const json_t *metrics, struct rn_memo *memo,
+                     struct rn_err *err)
 {
     json_t *outputs = json_object();
     json_t *manifest = json_pack("{s:i, s:s, s:s, s:s, s:O, s:O, s:o}", "runnel", 1, "kind",
@@ -376,7 +385,7 @@ int rn_store_publish(const char *store, const char *attempt, const struct rn_pst
     char *path = rn_join(attempt, "manifest.json");
     char *dir = rn_store_path(store, s->stage->kind, keys->out, "");
     int rc;
-    RN_CHECK(rc = collect_outputs(outputs, attempt, s, err));
+    RN_CHECK(rc = collect_outputs(outputs, attempt, s, memo, err));
     RN_CHECK(rc = rn_fsync_tree(attempt, err));
     RN_CHECK(rc = rn_json_write(path, manifest, err));
     RN_CHECK(rc = put_in_place(attempt, dir, manifest, err));
@@ -388,6 +397,12 @@ done:
 }
 
 /* --- checkpoints --- */
+
+static int verify_file(const struct rn_artifact_file *f, bool hash, struct rn_err *err)
+{
+    RN_TRY(verify_size(f, err));
+    return hash ? verify_digest(f, NULL, err) : RN_OK;
+}
 
 /* What resuming needs and a reader of the model does not. */
 static bool is_resume_state(const char *name)

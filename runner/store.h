@@ -1,6 +1,6 @@
 /* runner/store.h - finished outputs, by content of what made them: runs/.store/<kind>-<outkey16>/.
  *
- *     RN_TRY(rn_store_load(&entry, store, kind, keys.out, RN_VERIFY_CHEAP, err));
+ *     RN_TRY(rn_store_load(&entry, store, kind, keys.out, RN_VERIFY_SIZE, err));
  *     if (entry)
  *         use(rn_stored_output(entry, "tokenizer"));
  *     rn_stored_free(entry);
@@ -15,11 +15,12 @@
 #define RN_STORE_H
 
 #include "key.h"
+#include "memo.h"
 
 enum rn_verify {
-    RN_VERIFY_SIZE,  /* every file is there and has its size */
-    RN_VERIFY_CHEAP, /* and its digest, where all files together are small */
-    RN_VERIFY_HASH,  /* and its digest */
+    RN_VERIFY_SIZE, /* every file is there and has its size */
+    RN_VERIFY_STAT, /* and its digest; a memo is believed about files that have not changed */
+    RN_VERIFY_HASH, /* and its digest, read anew */
 };
 
 /* A loaded manifest. Outputs are artifacts whose `name` is the output's. */
@@ -40,6 +41,8 @@ int rn_store_load(struct rn_stored **out, const char *store, const char *kind, c
                   enum rn_verify, struct rn_err *);
 /* The same for a directory known by name; its key is taken from its manifest. */
 int rn_store_load_dir(struct rn_stored **out, const char *dir, enum rn_verify, struct rn_err *);
+/* Digests of all files, by way of the memo (may be NULL). RN_ECORRUPT says which and how. */
+int rn_stored_verify(const struct rn_stored *, struct rn_memo *, struct rn_err *);
 void rn_stored_free(struct rn_stored *); /* takes NULL */
 /* NULL if there is no such output. */
 const struct rn_artifact *rn_stored_output(const struct rn_stored *, const char *name);
@@ -48,9 +51,10 @@ const json_t *rn_stored_metrics(const struct rn_stored *); /* borrowed */
 /* Makes <kind>-<outkey16>.attempt of `attempt` final: syncs, digests, writes the manifest, renames,
  * syncs the directory. Every declared output must hold a file; an undeclared directory is refused,
  * except `best` of a training stage. Until it returns RN_OK there is no final name (or the old
- * one). metrics: final values for the manifest. */
+ * one). metrics: final values for the manifest. memo (may be NULL) learns the digests. */
 int rn_store_publish(const char *store, const char *attempt, const struct rn_pstage *,
-                     const struct rn_keys *, const json_t *metrics, struct rn_err *);
+                     const struct rn_keys *, const json_t *metrics, struct rn_memo *memo,
+                     struct rn_err *);
 
 /* files[first:end) of an artifact as one of its own, in the arena; clipped, empty is RN_ECONFIG. */
 int rn_artifact_slice(struct rn_arena *, const struct rn_artifact *whole, const struct rn_ref *,

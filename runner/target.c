@@ -2,6 +2,7 @@
 #include "target.h"
 
 #include "file.h"
+#include "overrides.h"
 #include "runs.h"
 
 #include <sched.h>
@@ -18,17 +19,45 @@ static int need_argument(const struct rn_cli *cli, const char *what, struct rn_e
     return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "no %s given", what);
 }
 
-int rn_target_pipeline(struct rn_pipeline **out, const struct rn_cli *cli, struct rn_err *err)
+const char *rn_target_word(const struct rn_cli *cli, size_t i)
 {
+    for (size_t k = 1; k < rn_cli_n(cli); k++)
+        if (!rn_is_override(rn_cli_arg(cli, k)) && i-- == 0)
+            return rn_cli_arg(cli, k);
+    return NULL;
+}
+
+int rn_target_words(const struct rn_cli *cli, size_t n, struct rn_err *err)
+{
+    const char *word = rn_target_word(cli, n);
+    if (!word)
+        return RN_OK;
+    rn_fail(err, RN_EUSAGE, RN_NOWHERE, "unexpected argument '%.100s'", word);
+    rn_hint(err, "behind FILE stand overrides: key.path=value, +key.path=value, ~key.path");
+    return RN_EUSAGE;
+}
+
+int rn_target_profile(struct rn_pipeline **out, const struct rn_cli *cli, const char *profile,
+                      struct rn_err *err)
+{
+    size_t n = 0;
     *out = NULL;
     RN_TRY(need_argument(cli, "pipeline file", err));
     const char **overrides = rn_xalloc((rn_cli_n(cli) + 1) * sizeof *overrides);
     for (size_t i = 1; i < rn_cli_n(cli); i++)
-        overrides[i - 1] = rn_cli_arg(cli, i);
-    struct rn_pipeline_how how = {rn_cli_opt(cli, "profile"), overrides};
+        if (rn_is_override(rn_cli_arg(cli, i)))
+            overrides[n++] = rn_cli_arg(cli, i);
+    struct rn_pipeline_how how = {.profile = profile, .overrides = overrides};
     int rc = rn_pipeline_load(out, rn_cli_arg(cli, 0), &how, err);
     free(overrides);
     return rc;
+}
+
+int rn_target_pipeline(struct rn_pipeline **out, const struct rn_cli *cli, struct rn_err *err)
+{
+    *out = NULL;
+    RN_TRY(rn_target_words(cli, 0, err));
+    return rn_target_profile(out, cli, rn_cli_opt(cli, "profile"), err);
 }
 
 static bool is_file(const char *path)
@@ -57,13 +86,11 @@ int rn_target_run(char **dir, const struct rn_cli *cli, struct rn_err *err)
 int rn_target_verify(enum rn_verify *out, const struct rn_cli *cli, struct rn_err *err)
 {
     const char *word = rn_cli_opt(cli, "verify");
-    *out = RN_VERIFY_CHEAP;
-    if (word && strcmp(word, "size") == 0)
-        *out = RN_VERIFY_SIZE;
-    else if (word && strcmp(word, "hash") == 0)
+    *out = RN_VERIFY_STAT;
+    if (word && strcmp(word, "hash") == 0)
         *out = RN_VERIFY_HASH;
-    else if (word)
-        return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "--verify is size or hash, not '%s'", word);
+    else if (word && strcmp(word, "stat") != 0)
+        return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "--verify is stat or hash, not '%s'", word);
     return RN_OK;
 }
 

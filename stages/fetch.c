@@ -362,7 +362,8 @@ static int add_local_digests(struct survey *s, const char *label, const struct r
     for (size_t i = 0; i < f->n_sources; i++) {
         char hex[RN_HEX] = "absent";
         char *path = rn_source_path(s->job->pipeline_dir, f->sources[i].url);
-        int rc = path && rn_exists(path) ? rn_sha256_file(path, hex, NULL, err) : RN_OK;
+        int rc =
+            path && rn_exists(path) ? rn_memo_sha256(s->job->memo, path, hex, NULL, err) : RN_OK;
         if (path) {
             char *key = rn_xprintf("local %s %zu", label, i);
             json_object_set_new(s->into, key, json_string(hex));

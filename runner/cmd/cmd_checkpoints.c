@@ -12,7 +12,10 @@
 #include <string.h>
 
 static const struct rn_opt opts[] = {
-    {"stage", 0, "STAGE", "this stage only"}, RN_OPT_VERIFY, RN_OPT_PROFILE, {0}};
+    RN_OPT_STAGE,
+    {"verify", 0, "size|hash", "check files by size, or by digest (default)"},
+    RN_OPT_PROFILE,
+    {0}};
 
 /* Names in a .work directory, sorted; NULL-ended. */
 struct names {
@@ -199,12 +202,11 @@ static size_t show_run(const struct rn_cli *cli, const char *dir, const json_t *
 static int run(const struct rn_cli *cli, struct rn_err *err)
 {
     char *dir;
-    enum rn_verify verify;
-    RN_TRY(rn_target_verify(&verify, cli, err));
+    const char *verify = rn_cli_opt(cli, "verify");
     RN_TRY(rn_target_run(&dir, cli, err));
     char *path = rn_join(dir, "journal.jsonl");
     json_t *records = rn_journal_read(path);
-    if (show_run(cli, dir, records, verify != RN_VERIFY_SIZE) == 0)
+    if (show_run(cli, dir, records, !verify || strcmp(verify, "size") != 0) == 0)
         fprintf(stderr, "no checkpoints in %s\n", dir);
     json_decref(records);
     free(path);
@@ -212,5 +214,5 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
     return RN_OK;
 }
 
-const struct rn_command rn_command_checkpoints = {"checkpoints", "RUN",
+const struct rn_command rn_command_checkpoints = {"checkpoints", "RUN [key=value ...]",
                                                   "checkpoints of a run, each verified", opts, run};

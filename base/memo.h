@@ -1,0 +1,38 @@
+/* base/memo.h - digests of files that have not changed since they were hashed.
+ *
+ *     struct rn_memo *memo = rn_memo_open("runs/.memo");
+ *     RN_TRY(rn_memo_sha256(memo, path, hex, &size_bytes, err));
+ *     rn_memo_save(memo);
+ *     rn_memo_free(memo);
+ *
+ * A file is the same if device, inode, size, mtime and ctime are; anything else means 'hash it',
+ * never 'changed'. A file that was modified less than two seconds before it was hashed is not
+ * remembered: a later change could hide within the clock's tick. The memo is disposable: a missing,
+ * damaged or foreign file is an empty memo.
+ *
+ *     OFFSET  SIZE  WHAT (numbers in the machine's byte order)
+ *     0       8     "RNMEMO1\n"
+ *     8       8     number of records n
+ *     16      32    sha256 of the records
+ *     48      72 n  records: device, inode, size, mtime_ns, ctime_ns (8 each), sha256 (32)
+ */
+#ifndef RN_MEMO_H
+#define RN_MEMO_H
+
+#include "hash.h"
+
+struct rn_memo;
+
+struct rn_memo *rn_memo_open(const char *path); /* reads at most 1,000,000 records */
+/* Forgets everything that was read: from now on every file is hashed, and remembered anew. */
+void rn_memo_distrust(struct rn_memo *);
+/* As rn_sha256_file. memo NULL: hashes. Any thread. */
+int rn_memo_sha256(struct rn_memo *, const char *path, char hex[RN_HEX], size_t *size_bytes,
+                   struct rn_err *);
+/* Atomic and best effort; writes nothing if nothing was learnt. */
+void rn_memo_save(struct rn_memo *);
+/* Adds what another process saved since, unless the memo is distrusted. */
+void rn_memo_refresh(struct rn_memo *);
+void rn_memo_free(struct rn_memo *); /* takes NULL; does not save */
+
+#endif

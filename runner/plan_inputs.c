@@ -1,0 +1,112 @@
+#include "planning.h"
+
+#include "file.h"
+#include "str.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* --- inputs --- */
+
+/* Selections of a trained model: `base.best` is an output, `base.step_005000` a checkpoint. */
+static int select_output(struct rn_plan *plan, const struct rn_edge *edge,
+                         const struct rn_artifact **out, struct rn_err *err)
+{
+    struct rn_planned *producer = &plan->nodes[edge->producer];
+    const struct rn_pstage *s = &plan->p->stages[edge->producer];
+    const char *name = edge->ref->output && s->stage->trains ? edge->ref->output : edge->output;
+    if ((*out = rn_stored_output(producer->entry, name)))
+        return RN_OK;
+    if (!s->stage->trains || !rn_starts_with(name, "step_"))
+        return rn_fail(err, RN_ECONFIG, edge->ref->at, "stage '%s' made no output '%s'", s->name,
+                       name);
+    const char *progress = rn_json_str(producer->entry->manifest, "progress", "");
+    char *work = rn_store_path(plan->store, s->stage->kind, progress, ".work");
+    char *dir = rn_join(work, name);
+    int64_t step;
+    int rc = rn_checkpoint_load(&plan->arena, dir, progress, false, out, &step, err);
+    if (rc != RN_OK && err)
+        rn_hint(err, "runnel checkpoints %s lists what there is", plan->p->tag);
+    free(dir);
+    free(work);
+    return rc;
+}
+
+static int take_input(struct rn_plan *plan, size_t stage, size_t e, struct rn_err *err)
+{
+    const struct rn_edge *edge = &plan->p->stages[stage].edges[e];
+    const struct rn_artifact *whole;
+    if (!plan->nodes[edge->producer].entry)
+        return RN_OK;
+    RN_TRY(select_output(plan, edge, &whole, err));
+    return rn_artifact_slice(&plan->arena, whole, edge->ref, &plan->nodes[stage].inputs[e], err);
+}
+
+/* Resolves all inputs that exist; *missing is a producer without outputs, or n_stages. */
+int rn_plan_take_inputs(struct rn_plan *plan, size_t stage, size_t *missing, struct rn_err *err)
+{
+    const struct rn_pstage *s = &plan->p->stages[stage];
+    *missing = plan->p->n_stages;
+    for (size_t e = 0; e < s->n_edges; e++) {
+        plan->nodes[stage].inputs[e] = NULL;
+        RN_TRY(take_input(plan, stage, e, err));
+        if (!plan->nodes[stage].inputs[e] && !s->edges[e].neutral && *missing == plan->p->n_stages)
+            *missing = s->edges[e].producer;
+    }
+    return RN_OK;
+}
+
+/* --- keys --- */
+
+int rn_plan_make_keys(struct rn_plan *plan, size_t stage, struct rn_err *err)
+{
+    const struct rn_pstage *s = &plan->p->stages[stage];
+    struct rn_planned *n = &plan->nodes[stage];
+    json_t *fingerprint = json_object(), *inputs = json_object();
+    struct rn_runner runner = {.plan = plan, .stage = stage};
+    struct rn_job job = rn_plan_job(plan, &runner);
+    int rc = RN_OK;
+    if (s->stage->fingerprint)
+        rc = s->stage->fingerprint(&job, s->cfg, fingerprint, err);
+    for (size_t e = 0; e < s->n_edges; e++)
+        if (!s->edges[e].neutral)
+            json_object_set_new(inputs, s->edges[e].key, json_string(n->inputs[e]->digest));
+    rn_keys_release(&n->keys);
+    if (rc == RN_OK)
+        rn_keys_make(&n->keys, s, inputs, fingerprint);
+    n->keyed = rc == RN_OK;
+    json_decref(fingerprint);
+    json_decref(inputs);
+    return rc;
+}
+
+/* True if everything in `old` is in `now` too. */
+static bool only_added(json_t *old, json_t *now)
+{
+    const char *key;
+    json_t *value;
+    if (!json_is_object(old) || !json_is_object(now))
+        return json_equal(old, now);
+    json_object_foreach(old, key,
+                        value) if (!json_object_get(now, key) ||
+                                   !only_added(value, json_object_get(now, key))) return false;
+    return true;
+}
+
+int rn_plan_rekey(struct rn_plan *plan, size_t stage, struct rn_err *err)
+{
+    struct rn_planned *n = &plan->nodes[stage];
+    struct rn_keys before = n->keys;
+    if (!plan->p->stages[stage].stage->fingerprint)
+        return RN_OK;
+    n->keys = (struct rn_keys){0};
+    int rc = rn_plan_make_keys(plan, stage, err);
+    if (rc == RN_OK && only_added(before.doc, n->keys.doc)) {
+        rn_keys_release(&before);
+        return RN_OK;
+    }
+    rn_keys_release(&n->keys);
+    n->keys = before;
+    n->keyed = true;
+    return rc;
+}
