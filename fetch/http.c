@@ -129,6 +129,13 @@ static size_t on_body(char *p, size_t each, size_t count, void *ctx)
     return n;
 }
 
+static size_t on_header(char *line, size_t each, size_t count, void *ctx)
+{
+    struct rn_response *r = ctx;
+    rn_claims_line(&r->claims, line, each * count);
+    return each * count;
+}
+
 static int on_tick(void *ctx, curl_off_t total, curl_off_t done, curl_off_t up_total, curl_off_t up)
 {
     struct sink *s = ctx;
@@ -305,6 +312,8 @@ int rn_http_get(const struct rn_get *get, struct rn_response *r, struct rn_err *
     struct sink s = {.get = get, .curl = new_handle()};
     struct curl_slist *headers = curl_slist_append(NULL, "Accept-Encoding: identity");
     set_options(&s, headers);
+    curl_easy_setopt(s.curl, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(s.curl, CURLOPT_HEADERDATA, r);
     int rc = receive(&s, r, err);
     curl_slist_free_all(headers);
     curl_easy_cleanup(s.curl);

@@ -15,6 +15,7 @@
 #ifndef RN_HTTP_H
 #define RN_HTTP_H
 
+#include "claims.h"
 #include "hash.h"
 #include "verdict.h"
 
@@ -43,6 +44,7 @@ struct rn_response {
     char content_type[96], content_encoding[32];
     double retry_after_s; /* 0: not asked for */
     int redirects;
+    struct rn_claims claims; /* what the headers say about the body */
 };
 
 /* RN_OK with r->finding, RN_ENOSPACE, RN_EIO, RN_ESTOPPED. Any thread. */

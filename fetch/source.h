@@ -13,6 +13,8 @@
 #define RN_SOURCE_H
 
 #include "http.h"
+#include "packing.h"
+#include "who.h"
 
 /* A generator behind `builtin:NAME/REST`, handed over by the stage. Ends with name NULL. */
 struct rn_builtin {
@@ -25,7 +27,9 @@ struct rn_builtin {
 struct rn_source {
     const char *url;
     const char *member; /* of the zip that the url gives, or NULL: the body is the payload */
-    const char *sha256; /* of the body (before `member`), or NULL */
+    enum rn_pack pack;  /* of the body; a member's body is a zip and not packed otherwise */
+    enum rn_auth auth;  /* whose secrets may be used */
+    const char *sha256; /* of the body (before `member` or `pack`), or NULL */
 };
 
 struct rn_from {
