@@ -8,8 +8,8 @@
  *
  * The proof, in order: digest of the body, looks of the body, what publisher and server say of it,
  * member or packing, pinned digest, size, looks of the payload, ending, declared format, archive
- * rules. A matching pin is proof enough against looks and claims, not against the declared format. What the other side did wrong is a finding in r, never an
- * error. */
+ * rules. A matching pin is proof enough against looks and claims, not against the declared format.
+ * What the other side did wrong is a finding in r, never an error. */
 #ifndef RN_PROOF_H
 #define RN_PROOF_H
 

@@ -134,8 +134,9 @@ static int from_builtin(const struct rn_from *from, const struct rn_get *get, st
 }
 
 static const struct rn_source_kind kinds[] = {
-    {"https://", true, from_http},     {"http://", true, from_http}, {"file://", false, from_file},
-    {"builtin:", false, from_builtin}, {"", false, from_file}, /* a plain path */
+    {"https://", true, from_http}, {"http://", true, from_http},  {"hf://", true, from_http},
+    {"s3://", true, from_http},    {"file://", false, from_file}, {"builtin:", false, from_builtin},
+    {"", false, from_file}, /* a plain path */
 };
 
 const struct rn_source_kind *rn_source_kind(const char *url)
