@@ -20,10 +20,10 @@ bool rn_lfs_parse(const char *text, size_t n, struct rn_lfs *);
 
 /* The url of the object behind the pointer at `url`; caller frees. NULL: not known for this host.
  *
- *     https://raw.githubusercontent.com/...   https://media.githubusercontent.com/media/...
- *     https://github.com/O/R/raw/REF/PATH     the same
- *     HUB/.../raw/REF/PATH                    HUB/.../resolve/REF/PATH
- *     anywhere else .../raw/...               .../media/..., as Gitea and Forgejo */
+ *     https://raw.githubusercontent.com/O/R/REF/PATH    https://media.githubusercontent.com/..
+ *     https://github.com/O/R/raw/REF/PATH               the same
+ *     HUB/.../raw/REF/PATH                              HUB/.../resolve/REF/PATH
+ *     anywhere else .../raw/...                         .../media/..., as Gitea and Forgejo */
 char *rn_lfs_object_url(const char *url, const char *hub);
 
 #endif
