@@ -50,7 +50,7 @@ static const struct rn_key url_keys[] = {
 
 static const struct rn_key check_keys[] = {
     RN_KEY_STR(struct entry, format, "format", RN_IDENTITY, "",
-               "parquet, jsonl, text, zip and whatever else the program can check"),
+               "parquet, jsonl, text, zip, tar and whatever else the program can check"),
     RN_KEY_LIST_OF(struct entry, columns, "columns", RN_IDENTITY, "~", RN_T_STR,
                    "parquet: columns that must be there"),
     RN_KEY_STR(struct entry, record, "record", RN_IDENTITY, "", "jsonl: conversation"),
@@ -88,7 +88,8 @@ static const struct rn_key entry_keys[] = {
     RN_KEY_STR(struct entry, member, "member", RN_SOURCE, "",
                "file inside the zip that every url gives"),
     RN_KEY_TABLE("check", check_keys, "what the file must be"),
-    RN_KEY_TABLE("unpack", unpack_keys, "the file is a zip: its files are the output"),
+    RN_KEY_TABLE("unpack", unpack_keys,
+                 "the file is a zip or tar (alone, .gz or .zst): its files are the output"),
     RN_KEYS_END};
 
 static const struct rn_key keys[] = {
@@ -293,16 +294,16 @@ static int check_format(const char *name, const struct entry *e, struct rn_err *
     if (!given(e->format))
         return RN_OK;
     if (!rn_format_known(rn_data_formats, e->format)) {
-        const char *words[64] = {"zip"};
-        for (size_t i = 0; rn_data_formats[i].name && i + 2 < RN_COUNT(words); i++)
-            words[i + 1] = rn_data_formats[i].name;
+        const char *words[64] = {"zip", "tar"};
+        for (size_t i = 0; rn_data_formats[i].name && i + 3 < RN_COUNT(words); i++)
+            words[i + 2] = rn_data_formats[i].name;
         const char *near = rn_nearest(e->format, words);
         if (near)
             rn_hint(err, "did you mean '%s'?", near);
         return WRONG("check.format", "unknown format '%.40s'", name, e->format);
     }
-    if (unpacks(e) && strcmp(e->format, "zip") != 0)
-        return WRONG("check.format", "only a zip can be unpacked, not %s", name, e->format);
+    if (unpacks(e) && !rn_archive_known(e->format))
+        return WRONG("check.format", "only zip and tar can be unpacked, not %s", name, e->format);
     return RN_OK;
 }
 
@@ -467,7 +468,7 @@ static int lay_out(const struct rn_job *job, const char *entry, const struct rn_
     char *dir = rn_join(job->out_dir, entry), *path = rn_join(dir, f->name);
     int rc;
     if (f->unpack) {
-        rc = rn_zip_unpack(got->path, dir, f->unpack, err);
+        rc = rn_archive_unpack(got->path, dir, f->unpack, err);
     } else {
         rc = rn_mkdirs(dir, err);
         if (rc == RN_OK)
