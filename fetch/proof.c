@@ -172,7 +172,7 @@ static int take_stream(struct rn_proof *p, struct rn_err *err)
 static int take_payload(struct rn_proof *p, struct rn_err *err)
 {
     bool packed = p->source->member || p->source->pack;
-    p->payload = packed ? rn_join(p->dir, "payload") : rn_xdup(p->body);
+    p->payload = packed ? rn_xprintf("%s.payload", p->body) : rn_xdup(p->body);
     if (packed)
         return p->source->member ? take_member(p, err) : take_stream(p, err);
     memcpy(p->sha256, p->r->sha256, RN_HEX);

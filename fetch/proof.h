@@ -1,15 +1,15 @@
 /* fetch/proof.h - is this body the file that was asked for?
  *
  *     struct rn_proof p = {.formats = formats, .file = file, .source = source, .pin = pin,
- *                          .body = "tmp/1/body", .dir = "tmp/1", .r = &r};
+ *                          .body = "partial/x.part", .r = &r};
  *     RN_TRY(rn_prove(&p, err));                       errors: our disk, our memory
  *     if (r.finding.verdict == RN_ACCEPTED) ...        p.payload is proven, p.sha256 its digest
  *     rn_proof_release(&p);
  *
  * The proof, in order: digest of the body, looks of the body, what publisher and server say of it,
  * member or packing, pinned digest, size, looks of the payload, ending, declared format, archive
- * rules. A matching pin is proof enough against looks and claims, not against the declared format. What the other side did wrong is a finding in r, never an
- * error. */
+ * rules. A matching pin is proof enough against looks and claims, not against the declared format.
+ * What the other side did wrong is a finding in r, never an error. */
 #ifndef RN_PROOF_H
 #define RN_PROOF_H
 
@@ -40,10 +40,9 @@ struct rn_proof {
     const struct rn_sums *sums;     /* names the body or the payload; or NULL */
     const struct rn_lfs *lfs;       /* the pointer that led to this body; or NULL */
     const char *body;               /* as it was sent */
-    const char *dir;                /* where what is taken out of it may lie; exists */
     struct rn_response *r;          /* of the body, transferred whole: finding RN_ACCEPTED */
     /* The answer: */
-    char *payload;       /* the body, or what was taken out of it; owned */
+    char *payload;       /* the body, or what was taken out of it: a file beside it; owned */
     char sha256[RN_HEX]; /* of the payload */
     int64_t got_bytes;   /* of the payload */
     enum rn_trust trust; /* without a pin: whose word the digest rests on */

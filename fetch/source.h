@@ -2,7 +2,7 @@
  *
  *     const struct rn_source_kind *kind = rn_source_kind(url);
  *     if (!kind) ...                                            an unknown scheme
- *     RN_TRY(kind->get(&from, &get, &response, err));
+ *     if (!kind->remote) RN_TRY(kind->get(&from, &get, &response, err));
  *
  *     https://..., http://...    remote
  *     file:///..., a/path        local
@@ -39,7 +39,7 @@ struct rn_from {
 
 struct rn_source_kind {
     const char *prefix;
-    bool remote;
+    bool remote; /* asked over the wire (transfers.h); get is NULL */
     int (*get)(const struct rn_from *, const struct rn_get *, struct rn_response *,
                struct rn_err *);
 };

@@ -452,14 +452,13 @@ static bool stopping(void *ctx)
     return rn_job_stopping(((struct fetching *)ctx)->job);
 }
 
-static void progress(void *ctx, int64_t done_bytes, int64_t total_bytes)
+static void progress(void *ctx, const struct rn_fetch_progress *p)
 {
     struct fetching *f = ctx;
-    char text[256], done[32], total[32];
-    snprintf(text, sizeof text, "%s %s of %s", f->name, rn_show_bytes(done, (double)done_bytes),
-             total_bytes < 0 ? "?" : rn_show_bytes(total, (double)total_bytes));
-    double part = total_bytes > 0 ? (double)done_bytes / (double)total_bytes : 0;
-    rn_job_progress(f->job, f->done + part, f->total, "files", text);
+    char text[128], done[32], speed[32];
+    snprintf(text, sizeof text, "%s, %s/s, %zu at once", rn_show_bytes(done, (double)p->done_bytes),
+             rn_show_bytes(speed, p->bytes_s), p->running);
+    rn_job_progress(f->job, f->done + (double)p->files_done, f->total, "files", text);
 }
 
 static int lay_out(const struct rn_job *job, const char *entry, const struct rn_fetch_file *f,
