@@ -292,8 +292,8 @@ static int publish(struct rn_work *w, struct rn_err *err)
     struct rn_plan *plan = &w->run->plan;
     rn_metrics_offset(&w->metrics); /* the numbers are on disk before the outputs are */
     json_t *final = final_metrics(w);
-    int rc =
-        rn_store_publish(plan->store, w->attempt, w->stage, &w->node->keys, final, plan->memo, err);
+    struct rn_publication what = {.metrics = final, .memo = plan->memo};
+    int rc = rn_store_publish(plan->store, w->attempt, w->stage, &w->node->keys, &what, err);
     json_decref(final);
     RN_TRY(rc);
     RN_TRY(rn_store_load(&w->node->entry, plan->store, w->stage->stage->kind, w->node->keys.out,

@@ -130,7 +130,7 @@ static void decide_kept(struct rn_plan *plan, size_t stage)
         json_decref(lines);
     }
     if (rn_gates_check(s, rn_stored_metrics(n->entry), more, &gate) == RN_OK) {
-        rn_plan_say(n, RN_ACT_KEEP, "up to date");
+        rn_plan_tell_kept(n);
     } else {
         n->gated = true;
         rn_plan_say(n, RN_ACT_BLOCKED, "%s", gate.msg);

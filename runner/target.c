@@ -18,17 +18,35 @@ static int need_argument(const struct rn_cli *cli, const char *what, struct rn_e
     return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "no %s given", what);
 }
 
-int rn_target_pipeline(struct rn_pipeline **out, const struct rn_cli *cli, struct rn_err *err)
+/* Arguments from `first` on are overrides. */
+static int load(struct rn_pipeline **out, const struct rn_cli *cli, size_t first,
+                struct rn_err *err)
 {
-    *out = NULL;
-    RN_TRY(need_argument(cli, "pipeline file", err));
     const char **overrides = rn_xalloc((rn_cli_n(cli) + 1) * sizeof *overrides);
-    for (size_t i = 1; i < rn_cli_n(cli); i++)
-        overrides[i - 1] = rn_cli_arg(cli, i);
+    for (size_t i = first; i < rn_cli_n(cli); i++)
+        overrides[i - first] = rn_cli_arg(cli, i);
     struct rn_pipeline_how how = {rn_cli_opt(cli, "profile"), overrides};
     int rc = rn_pipeline_load(out, rn_cli_arg(cli, 0), &how, err);
     free(overrides);
     return rc;
+}
+
+int rn_target_pipeline(struct rn_pipeline **out, const struct rn_cli *cli, struct rn_err *err)
+{
+    *out = NULL;
+    RN_TRY(need_argument(cli, "pipeline file", err));
+    return load(out, cli, 1, err);
+}
+
+int rn_target_stage(struct rn_pipeline **out, const char **stage, const struct rn_cli *cli,
+                    struct rn_err *err)
+{
+    *out = NULL;
+    RN_TRY(need_argument(cli, "pipeline file", err));
+    *stage = rn_cli_arg(cli, 1);
+    if (!*stage)
+        return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "no stage given");
+    return load(out, cli, 2, err);
 }
 
 static bool is_file(const char *path)

@@ -23,6 +23,9 @@
 
 /* Argument 0 is the file, the others are overrides. Free with rn_pipeline_free. */
 int rn_target_pipeline(struct rn_pipeline **, const struct rn_cli *, struct rn_err *);
+/* Arguments are the file, a stage and overrides; *stage is borrowed. */
+int rn_target_stage(struct rn_pipeline **, const char **stage, const struct rn_cli *,
+                    struct rn_err *);
 /* Directory of the run; caller frees. A pipeline file stands for its current tag. RN_EUSAGE if it
  * never ran. */
 int rn_target_run(char **dir, const struct rn_cli *, struct rn_err *);
