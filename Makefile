@@ -22,7 +22,7 @@ demo: build ## the whole pipeline on a tiny world, offline, about a minute
 check: build ## every test
 	@ctest --test-dir $(BUILD) --output-on-failure
 
-soak: build ## long campaigns: the smoke gate over seeds, kill and resume, real input
+soak: build ## long campaigns: fuzzing, the smoke gate over seeds, kill and resume, real input
 	@tests/soak/run.sh $(BUILD)/runnel
 
 oracle: build ## compare with the Python originals (pip installs them into build/oracle-venv)

@@ -29,8 +29,11 @@ void rn_memo_distrust(struct rn_memo *);
 /* As rn_sha256_file. memo NULL: hashes. Any thread. */
 int rn_memo_sha256(struct rn_memo *, const char *path, char hex[RN_HEX], size_t *size_bytes,
                    struct rn_err *);
-/* Atomic and best effort; writes nothing if nothing was learnt. */
+/* Adds what was learnt to what the file holds by now: atomic, best effort; nothing learnt, nothing
+ * written. */
 void rn_memo_save(struct rn_memo *);
+/* Adds what another process saved since, unless the memo is distrusted. */
+void rn_memo_refresh(struct rn_memo *);
 void rn_memo_free(struct rn_memo *); /* takes NULL; does not save */
 
 #endif

@@ -25,165 +25,15 @@ struct attempt {
     const struct rn_fetcher *f;
     const struct rn_fetch_file *file;
     const struct rn_source *source;
-    const char *pin;     /* digest the payload must have, or NULL */
-    int64_t size_bytes;  /* it must have, or -1 */
-    int64_t cap_bytes;   /* no body of this file can be larger, or -1 */
-    char *dir, *body;    /* private; body as sent */
-    char *payload;       /* body, or what was taken out of it */
-    char sha256[RN_HEX]; /* of the payload */
-    int64_t got_bytes;   /* of the payload */
+    int64_t cap_bytes; /* no body of this file can be larger, or -1 */
+    char *dir, *body;  /* private; body as sent */
     struct rn_response r;
+    struct rn_proof proof;
 };
-
-/* --- proof --- */
-
-static const struct rn_format *format_named(const struct rn_format *formats, const char *name)
-{
-    for (; formats && formats->name; formats++)
-        if (strcmp(formats->name, name) == 0)
-            return formats;
-    return NULL;
-}
-
-bool rn_format_known(const struct rn_format *formats, const char *name)
-{
-    return strcmp(name, "zip") == 0 || format_named(formats, name);
-}
-
-const char *rn_fetch_pin(const struct rn_pins *lock, const struct rn_fetch_file *file,
-                         enum rn_trust *trust)
-{
-    const struct rn_pin *pin = rn_pins_find(lock, file->id);
-    *trust = file->sha256 ? RN_TRUST_YAML : pin ? RN_TRUST_LOCK : RN_TRUST_FIRST_USE;
-    return file->sha256 ? file->sha256 : pin ? pin->sha256 : NULL;
-}
-
-static bool judge_looks(const char *path, int64_t size_bytes, const char *format, long status,
-                        struct rn_finding *found)
-{
-    char *head = rn_xalloc(RN_ERROR_BODY);
-    size_t n = rn_file_head(path, head, RN_ERROR_BODY);
-    bool good = rn_judge_bytes(head, n, size_bytes, format, status, found);
-    free(head);
-    return good;
-}
-
-static bool digest_differs(const char *path, const char *expected, const char *actual,
-                           int64_t size_bytes, struct rn_finding *found)
-{
-    char head[16], hex[128];
-    size_t n = rn_file_head(path, head, sizeof head);
-    return rn_find(found, RN_DIGEST, "sha256 %.12s.., pinned %.12s.., %lld bytes, begins %s",
-                   actual, expected, (long long)size_bytes, rn_show_hex(hex, head, n));
-}
-
-/* The body as it was sent: is it what this url is said to give? */
-static bool judge_body(struct attempt *a)
-{
-    const struct rn_source *s = a->source;
-    struct rn_finding *found = &a->r.finding;
-    if (s->sha256 && strcmp(s->sha256, a->r.sha256) == 0)
-        return true;
-    if (s->sha256 || s->member)
-        if (!judge_looks(a->body, a->r.size_bytes, "zip", a->r.status, found))
-            return false;
-    if (s->sha256)
-        return digest_differs(a->body, s->sha256, a->r.sha256, a->r.size_bytes, found);
-    return !s->member || rn_judge_ending(a->body, "zip", found);
-}
-
-/* Turns "the bytes are bad" of a checker into a finding; other failures are ours. */
-static int as_finding(int rc, struct rn_err *why, struct rn_finding *found, struct rn_err *err)
-{
-    if (rc == RN_OK)
-        return RN_OK;
-    if (rc != RN_ECORRUPT) {
-        if (err)
-            *err = *why;
-        return rc;
-    }
-    if (why->at.line > 0)
-        rn_find(found, RN_MALFORMED, "line %d: %s", why->at.line, why->msg);
-    else
-        rn_find(found, RN_MALFORMED, "%s", why->msg);
-    return RN_OK;
-}
-
-static int take_payload(struct attempt *a, struct rn_err *err)
-{
-    if (!a->source->member) {
-        a->payload = rn_xdup(a->body);
-        memcpy(a->sha256, a->r.sha256, RN_HEX);
-        a->got_bytes = a->r.size_bytes;
-        return RN_OK;
-    }
-    struct rn_err why = {0};
-    a->payload = rn_join(a->dir, "payload");
-    int rc = rn_zip_member(a->body, a->source->member, a->payload, a->file->expect.max_size,
-                           a->sha256, &a->got_bytes, &why);
-    return as_finding(rc, &why, &a->r.finding, err);
-}
-
-static bool judge_size(const struct attempt *a, struct rn_finding *found)
-{
-    const struct rn_expect *e = &a->file->expect;
-    long long got = a->got_bytes, want = a->size_bytes;
-    if (want >= 0 && got < want)
-        return rn_find(found, RN_TRUNCATED, "%lld of %lld bytes", got, want);
-    if (want >= 0 && got > want)
-        return rn_find(found, RN_OVERSIZE, "%lld bytes, expected %lld", got, want);
-    if (e->max_size >= 0 && got > e->max_size)
-        return rn_find(found, RN_OVERSIZE, "%lld bytes, at most %lld", got, (long long)e->max_size);
-    if (e->min_size >= 0 && got < e->min_size)
-        return rn_find(found, RN_MALFORMED, "%lld bytes, at least %lld", got,
-                       (long long)e->min_size);
-    return true;
-}
-
-/* The declared format, and the archive's rules. */
-static int judge_format(const struct rn_fetcher *f, const struct rn_fetch_file *file,
-                        const char *path, struct rn_finding *found, struct rn_err *err)
-{
-    struct rn_err why = {0};
-    const char *name = file->expect.format;
-    const struct rn_format *format = name ? format_named(f->formats, name) : NULL;
-    if (name && !rn_format_known(f->formats, name))
-        return rn_fail(err, RN_ECONFIG, RN_NOWHERE, "unknown format '%s'", name);
-    int rc = RN_OK;
-    if (format)
-        rc = format->check(path, &file->expect, &why);
-    else if (name && !file->unpack)
-        rc = rn_zip_check(path, NULL, &why);
-    if (rc == RN_OK && file->unpack)
-        rc = rn_zip_check(path, file->unpack, &why);
-    return as_finding(rc, &why, found, err);
-}
 
 static bool accepted(const struct attempt *a)
 {
     return a->r.finding.verdict == RN_ACCEPTED;
-}
-
-static int judge_payload(struct attempt *a, struct rn_err *err)
-{
-    struct rn_finding *found = &a->r.finding;
-    bool proven = a->pin && strcmp(a->pin, a->sha256) == 0;
-    const char *format = a->file->unpack ? "zip" : a->file->expect.format;
-    if (!proven) {
-        if (!judge_looks(a->payload, a->got_bytes, format, a->r.status, found) ||
-            !judge_size(a, found) || !rn_judge_ending(a->payload, format, found))
-            return RN_OK;
-        if (a->pin)
-            digest_differs(a->payload, a->pin, a->sha256, a->got_bytes, found);
-        else if (a->r.content_encoding[0] && strcmp(a->r.content_encoding, "identity") != 0)
-            rn_find(found, RN_MALFORMED, "sent as %.20s, which was not asked for",
-                    a->r.content_encoding);
-        if (!accepted(a))
-            return RN_OK;
-    } else if (!judge_size(a, found)) {
-        return RN_OK;
-    }
-    return judge_format(a->f, a->file, a->payload, found, err);
 }
 
 /* --- one attempt --- */
@@ -203,7 +53,7 @@ static int transfer(struct attempt *a, struct rn_err *err)
     struct rn_get get = {.url = a->source->url,
                          .path = a->body,
                          .cap_bytes = body_cap(a),
-                         .pinned = a->source->sha256 || a->pin,
+                         .pinned = a->source->sha256 || a->proof.pin,
                          .connect_s = f->connect_s,
                          .stall_s = f->stall_s,
                          .stopping = f->stopping,
@@ -218,10 +68,7 @@ static int transfer(struct attempt *a, struct rn_err *err)
 static int prove(struct attempt *a, struct rn_err *err)
 {
     RN_TRY(transfer(a, err));
-    if (!accepted(a) || !judge_body(a))
-        return RN_OK;
-    RN_TRY(take_payload(a, err));
-    return accepted(a) ? judge_payload(a, err) : RN_OK;
+    return accepted(a) ? rn_prove(&a->proof, err) : RN_OK;
 }
 
 static void tell_rejected(const struct attempt *a, struct standing *s)
@@ -251,13 +98,13 @@ static int pin_it(const struct attempt *a, enum rn_trust trust, struct rn_err *e
 {
     const struct rn_pin *old = rn_pins_find(a->f->lock, a->file->id);
     if (!rn_source_kind(a->source->url)->remote || a->f->locked ||
-        (old && strcmp(old->sha256, a->sha256) == 0))
+        (old && strcmp(old->sha256, a->proof.sha256) == 0))
         return RN_OK;
     struct rn_pin pin = {.id = a->file->id,
-                         .size_bytes = a->got_bytes,
+                         .size_bytes = a->proof.got_bytes,
                          .trust = trust,
                          .host = a->r.host[0] ? a->r.host : "-"};
-    memcpy(pin.sha256, a->sha256, RN_HEX);
+    memcpy(pin.sha256, a->proof.sha256, RN_HEX);
     return rn_pins_add(a->f->lock, &pin, err);
 }
 
@@ -265,13 +112,13 @@ static int accept(const struct attempt *a, enum rn_trust trust, struct rn_fetche
                   struct rn_err *err)
 {
     char size[32];
-    RN_TRY(rn_cache_put(a->f->cache, a->sha256, a->payload, &got->path, err));
+    RN_TRY(rn_cache_put(a->f->cache, a->proof.sha256, a->proof.payload, &got->path, err));
     RN_TRY(pin_it(a, trust, err));
-    memcpy(got->sha256, a->sha256, RN_HEX);
-    got->size_bytes = a->got_bytes;
+    memcpy(got->sha256, a->proof.sha256, RN_HEX);
+    got->size_bytes = a->proof.got_bytes;
     got->trust = trust;
     rn_log(a->f->log, RN_INFO, "accepted %s from %s (%s, sha256 %.12s..)", a->file->name, a->r.host,
-           rn_show_bytes(size, (double)a->got_bytes), a->sha256);
+           rn_show_bytes(size, (double)a->proof.got_bytes), a->proof.sha256);
     return RN_OK;
 }
 
@@ -280,14 +127,21 @@ static int try_source(const struct rn_fetcher *f, const struct rn_fetch_file *fi
                       const struct rn_source *source, struct standing *s, double *retry_after_s,
                       struct rn_fetched *got, struct rn_err *err)
 {
-    struct attempt a = {.f = f, .file = file, .source = source, .size_bytes = file->size_bytes};
+    struct attempt a = {.f = f, .file = file, .source = source};
     enum rn_trust trust;
-    a.pin = rn_fetch_pin(f->lock, file, &trust);
-    a.cap_bytes = trust == RN_TRUST_LOCK && a.size_bytes < 0
+    const char *pin = rn_fetch_pin(f->lock, file, &trust);
+    a.cap_bytes = trust == RN_TRUST_LOCK && file->size_bytes < 0
                       ? rn_pins_find(f->lock, file->id)->size_bytes
-                      : a.size_bytes;
+                      : file->size_bytes;
     RN_TRY(rn_cache_attempt(f->cache, &a.dir, err));
     a.body = rn_join(a.dir, "body");
+    a.proof = (struct rn_proof){.formats = f->formats,
+                                .file = file,
+                                .source = source,
+                                .pin = pin,
+                                .body = a.body,
+                                .dir = a.dir,
+                                .r = &a.r};
     int rc = prove(&a, err);
     if (rc == RN_OK && accepted(&a)) {
         rc = accept(&a, trust, got, err);
@@ -297,7 +151,7 @@ static int try_source(const struct rn_fetcher *f, const struct rn_fetch_file *fi
         *retry_after_s = fmax(*retry_after_s, a.r.retry_after_s);
     }
     rn_remove_tree(a.dir, NULL);
-    free(a.payload);
+    rn_proof_release(&a.proof);
     free(a.body);
     free(a.dir);
     return rc;
@@ -414,16 +268,13 @@ static int from_sources(const struct rn_fetcher *f, const struct rn_fetch_file *
 static int check_cached(const struct rn_fetcher *f, const struct rn_fetch_file *file,
                         const struct rn_fetched *got, struct rn_err *err)
 {
-    struct rn_response r = {.finding = {.verdict = RN_ACCEPTED}};
-    struct attempt a = {.f = f, .file = file, .size_bytes = file->size_bytes, .r = r};
-    a.got_bytes = got->size_bytes;
-    if (judge_size(&a, &a.r.finding))
-        RN_TRY(judge_format(f, file, got->path, &a.r.finding, err));
-    if (accepted(&a))
+    struct rn_finding found;
+    RN_TRY(rn_prove_check(f->formats, file, got->path, got->size_bytes, &found, err));
+    if (found.verdict == RN_ACCEPTED)
         return RN_OK;
     rn_hint(err, "its digest is pinned: correct the check, or delete the pin");
     return rn_fail(err, RN_EFETCH, RN_NOWHERE, "the pinned %s fails its check: %s: %s", file->name,
-                   rn_verdict_id(a.r.finding.verdict), a.r.finding.detail);
+                   rn_verdict_id(found.verdict), found.detail);
 }
 
 static int from_cache(const struct rn_fetcher *f, const struct rn_fetch_file *file,

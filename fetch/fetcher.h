@@ -11,31 +11,13 @@
  * order; each answer gets a verdict on its bytes inside that loop, and the first accepted one ends
  * it. Bodies that were rejected go to the quarantine, never to a final name. Only sources whose
  * verdict may change are asked again, after a pause. What is accepted from afar is pinned in the
- * lock.
- *
- * The proof, in order: transfer, digest of the body, looks of the body, member, pinned digest,
- * size, looks of the payload, ending, declared format, archive rules. A matching pin is proof
- * enough against looks, not against the declared format. */
+ * lock. */
 #ifndef RN_FETCH_H
 #define RN_FETCH_H
 
 #include "cache.h"
-#include "format.h"
 #include "log.h"
-#include "pins.h"
-#include "source.h"
-#include "unpack.h"
-
-struct rn_fetch_file {
-    const char *id;                  /* in the lock; no blanks */
-    const char *name;                /* for messages and quarantine; no slash */
-    const struct rn_source *sources; /* tried in this order */
-    size_t n_sources;
-    const char *sha256; /* of the payload, or NULL */
-    int64_t size_bytes; /* of the payload, or -1 */
-    struct rn_expect expect;
-    const struct rn_unpack *unpack; /* the payload is a zip that must pass these rules; or NULL */
-};
+#include "proof.h"
 
 struct rn_fetcher {
     struct rn_from from;
@@ -67,10 +49,5 @@ struct rn_fetched {
 int rn_fetch_file(const struct rn_fetcher *, const struct rn_fetch_file *, struct rn_fetched *,
                   struct rn_err *);
 void rn_fetched_release(struct rn_fetched *);
-
-/* The digest that the file must have: from the file, else from the lock, else NULL. */
-const char *rn_fetch_pin(const struct rn_pins *, const struct rn_fetch_file *, enum rn_trust *);
-/* True if some format of that name can be checked ("zip" is known here). */
-bool rn_format_known(const struct rn_format *formats, const char *name);
 
 #endif

@@ -7,8 +7,11 @@
 
 #include <stdlib.h>
 
-enum { SIDE = 1024, RUNS = 6 };
+/* A product this long shows the machine, not the start of its threads. */
+static const double long_enough_s = 2e-3;
+enum { SIDE_MIN = 256, SIDE_MAX = 4096, RUNS = 3 };
 
+/* Seconds of one product; 0 if the device cannot. */
 static double best_of_runs(struct rn_prog *p, const float *numbers)
 {
     rn_val x = rn_prog_find(p, "x");
@@ -20,35 +23,46 @@ static double best_of_runs(struct rn_prog *p, const float *numbers)
         double took_s = rn_clock_s() - start_s;
         best_s = took_s < best_s ? took_s : best_s;
     }
-    return rn_prog_flops(p) / best_s;
+    return best_s;
 }
 
-static double measure(struct rn_params *params, const float *numbers)
+static double measure(struct rn_params *params, int64_t side, const float *numbers, double *flops)
 {
     struct rn_prog *p = rn_prog_new(params);
-    rn_val x = rn_prog_input(p, "x", RN_F32, RN_SHAPE(SIDE, SIDE)), w = rn_prog_weight(p, "w");
+    rn_val x = rn_prog_input(p, "x", RN_F32, RN_SHAPE(side, side)), w = rn_prog_weight(p, "w");
     rn_val operands[] = {x, w, RN_NONE};
     rn_prog_pin(p, rn_prog_op(p, RN_OP_LINEAR, "y", operands, 3, (struct rn_attrs){0}));
-    double flops = 0;
+    double took_s = 0;
     if (rn_params_put(params, 0, numbers, NULL) == RN_OK && rn_prog_plan(p, NULL) == RN_OK)
-        flops = best_of_runs(p, numbers);
+        took_s = best_of_runs(p, numbers);
+    *flops = took_s > 0 ? rn_prog_flops(p) / took_s : 0;
     rn_prog_free(p);
-    return flops;
+    return took_s;
+}
+
+static double measure_side(struct rn_device *device, int64_t side, double *flops)
+{
+    const struct rn_param_spec spec = {.name = "w", .shape = RN_SHAPE(side, side)};
+    struct rn_params *params = NULL;
+    void *numbers = NULL;
+    size_t n = (size_t)side * (size_t)side;
+    double took_s = 0;
+    if (rn_try_alloc(&numbers, n, sizeof(float), "peak", NULL) == RN_OK &&
+        rn_params_new(&params, device, &spec, 1, false, NULL) == RN_OK) {
+        for (size_t i = 0; i < n; i++)
+            ((float *)numbers)[i] = (float)rn_rand_unit(1, i) - 0.5f;
+        took_s = measure(params, side, numbers, flops);
+    }
+    rn_params_free(params);
+    free(numbers);
+    return took_s;
 }
 
 double rn_peak_flops(struct rn_device *device)
 {
-    const struct rn_param_spec spec = {.name = "w", .shape = RN_SHAPE(SIDE, SIDE)};
-    struct rn_params *params = NULL;
-    void *numbers = NULL;
-    double flops = 0;
-    if (rn_try_alloc(&numbers, (size_t)SIDE * SIDE, sizeof(float), "peak", NULL) == RN_OK &&
-        rn_params_new(&params, device, &spec, 1, false, NULL) == RN_OK) {
-        for (size_t i = 0; i < (size_t)SIDE * SIDE; i++)
-            ((float *)numbers)[i] = (float)rn_rand_unit(1, i) - 0.5f;
-        flops = measure(params, numbers);
-    }
-    rn_params_free(params);
-    free(numbers);
+    double flops = 0, took_s = 1e-9;
+    for (int64_t side = SIDE_MIN; side <= SIDE_MAX && took_s > 0 && took_s < long_enough_s;
+         side *= 2)
+        took_s = measure_side(device, side, &flops);
     return flops;
 }

@@ -2,8 +2,10 @@
  *
  *     double peak = rn_peak_flops(device);
  *
- * The best of a few fp32 products of 1024 x 1024 matrices filled with random numbers, through the
- * same op that the model uses. Takes well under a second. 0 if the device cannot. */
+ * The best of a few fp32 products of square matrices filled with random numbers, through the same
+ * op that the model uses. The matrices grow from 256 x 256 until a product takes some milliseconds:
+ * a small machine is not kept busy by it, a large one is not measured by its overhead. 0 if the
+ * device cannot. */
 #ifndef RN_PEAK_H
 #define RN_PEAK_H
 

@@ -1,29 +1,14 @@
 #include "cli.h"
 
+#include "help.h"
 #include "mem.h"
+#include "spec.h"
 #include "str.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define COMMAND(name) extern const struct rn_command rn_command_##name;
-#include "commands.def"
-#undef COMMAND
-
-const struct rn_command *const rn_commands[] = {
-#define COMMAND(name) &rn_command_##name,
-#include "commands.def"
-#undef COMMAND
-    NULL};
-
-static const struct rn_opt everywhere[] = {
-    {"json", 0, NULL, "one JSON object a line on stdout"},
-    {"runs", 0, "DIR", "where runs lie (default: $RUNNEL_RUNS or ./runs)"},
-    {"help", 'h', NULL, "this text"},
-    {"version", 0, NULL, "version of the program"},
-    {0}};
-
-enum { NAMES_MAX = 64, COLUMN = 26 };
+enum { NAMES_MAX = 64 };
 
 struct given {
     const struct rn_opt *opt;
@@ -83,21 +68,6 @@ const char *rn_cli_runs(const struct rn_cli *cli)
 
 /* --- parsing --- */
 
-static const struct rn_opt *find_in(const struct rn_opt *opts, const char *name, size_t n)
-{
-    for (; opts && opts->name; opts++)
-        if ((strncmp(opts->name, name, n) == 0 && opts->name[n] == '\0') ||
-            (n == 1 && opts->letter == *name))
-            return opts;
-    return NULL;
-}
-
-static const struct rn_opt *find_option(const struct rn_cli *cli, const char *name, size_t n)
-{
-    const struct rn_opt *own = cli->command ? find_in(cli->command->opts, name, n) : NULL;
-    return own ? own : find_in(everywhere, name, n);
-}
-
 static size_t add_names(const struct rn_opt *opts, const char *names[], size_t n)
 {
     for (; opts && opts->name && n < NAMES_MAX; opts++)
@@ -106,13 +76,35 @@ static size_t add_names(const struct rn_opt *opts, const char *names[], size_t n
     return n;
 }
 
+/* "csv or json", "bash, zsh or fish" */
+static void list_words(struct rn_str *s, const char *spec)
+{
+    char part[RN_SPEC_BYTES], next[RN_SPEC_BYTES];
+    for (size_t i = 0; rn_spec_part(spec, i, part); i++)
+        rn_str_printf(s, "%s%s",
+                      i == 0                            ? ""
+                      : rn_spec_part(spec, i + 1, next) ? ", "
+                                                        : " or ",
+                      part);
+}
+
+static int not_among(const char *what, const char *spec, const char *text, struct rn_err *err)
+{
+    struct rn_str words = {0};
+    list_words(&words, spec);
+    rn_fail(err, RN_EUSAGE, RN_NOWHERE, "%s is %s, not '%.64s'", what, words.p, text);
+    rn_str_release(&words);
+    return RN_EUSAGE;
+}
+
 static int unknown_option(const struct rn_cli *cli, const char *word, const char *name, size_t n,
                           struct rn_err *err)
 {
     const char *names[NAMES_MAX + 1];
     char copy[64];
     snprintf(copy, sizeof copy, "%.*s", (int)n, name);
-    add_names(everywhere, names, add_names(cli->command ? cli->command->opts : NULL, names, 0));
+    add_names(rn_opts_everywhere, names,
+              add_names(cli->command ? cli->command->opts : NULL, names, 0));
     rn_fail(err, RN_EUSAGE, RN_NOWHERE, "unknown option '%.*s%s'%s%s", (int)(name - word), word,
             copy, cli->command ? " of runnel " : "", cli->command ? cli->command->name : "");
     const char *near = rn_nearest(copy, names);
@@ -127,7 +119,7 @@ static int take_option(struct rn_cli *cli, int argc, char **argv, int *i, struct
     bool is_long = argv[*i][1] == '-';
     const char *name = argv[*i] + (is_long ? 2 : 1), *equals = is_long ? strchr(name, '=') : NULL;
     size_t n = equals ? (size_t)(equals - name) : strlen(name);
-    const struct rn_opt *opt = is_long == (n == 1) ? NULL : find_option(cli, name, n);
+    const struct rn_opt *opt = is_long == (n == 1) ? NULL : rn_help_option(cli->command, name, n);
     if (!opt)
         return unknown_option(cli, argv[*i], name, n, err);
     const char *value = equals ? equals + 1 : "";
@@ -139,21 +131,18 @@ static int take_option(struct rn_cli *cli, int argc, char **argv, int *i, struct
                            opt->arg);
         value = argv[++*i];
     }
+    if (opt->arg && !rn_spec_takes(opt->arg, value)) {
+        char what[64];
+        snprintf(what, sizeof what, "--%s", opt->name);
+        return not_among(what, opt->arg, value, err);
+    }
     RN_PUSH(cli->opts, cli->n_opts, cli->cap_opts, ((struct given){opt, value}));
     return RN_OK;
 }
 
-static const struct rn_command *find_command(const char *name)
-{
-    for (const struct rn_command *const *c = rn_commands; *c; c++)
-        if (strcmp((*c)->name, name) == 0)
-            return *c;
-    return NULL;
-}
-
 static int take_command(struct rn_cli *cli, const char *name, struct rn_err *err)
 {
-    cli->command = find_command(name);
+    cli->command = rn_help_find(name);
     if (cli->command)
         return RN_OK;
     const char *names[NAMES_MAX + 1];
@@ -197,47 +186,44 @@ void rn_cli_free(struct rn_cli *cli)
     free(cli);
 }
 
-/* --- help --- */
+/* --- running --- */
 
-static void print_options(const struct rn_opt *opts, FILE *out)
+static int usage(const struct rn_cli *cli, struct rn_err *err)
 {
-    for (; opts && opts->name; opts++) {
-        char left[64], letter[8] = "    ";
-        if (opts->letter)
-            snprintf(letter, sizeof letter, "-%c, ", opts->letter);
-        snprintf(left, sizeof left, "%s--%s%s%s", letter, opts->name, opts->arg ? " " : "",
-                 opts->arg ? opts->arg : "");
-        fprintf(out, "  %-*s  %s\n", COLUMN, left, opts->doc);
+    const struct rn_command *c = cli->command;
+    rn_hint(err, "usage: runnel %s%s%s", c->name, *c->args ? " " : "", c->args);
+    return RN_EUSAGE;
+}
+
+/* Places, words and number of the positional arguments are as the command's table says. */
+static int check_args(const struct rn_cli *cli, struct rn_err *err)
+{
+    struct rn_slot slots[RN_SLOTS];
+    size_t n = rn_slots_read(cli->command->args, slots);
+    for (size_t i = cli->n_args; i < n; i++)
+        if (!slots[i].optional) {
+            rn_fail(err, RN_EUSAGE, RN_NOWHERE, "no %s given", slots[i].spec);
+            return usage(cli, err);
+        }
+    for (size_t i = 0; i < cli->n_args; i++) {
+        const struct rn_slot *slot = rn_slot_of(slots, n, i);
+        if (!slot) {
+            rn_fail(err, RN_EUSAGE, RN_NOWHERE, "'%.64s' is one argument too many", cli->args[i]);
+            return usage(cli, err);
+        }
+        if (!rn_spec_takes(slot->spec, cli->args[i]))
+            return not_among("the argument", slot->spec, cli->args[i], err);
     }
-}
-
-static void print_help(FILE *out)
-{
-    fputs("runnel - language-model training pipelines from one YAML file\n\n"
-          "usage: runnel COMMAND [ARGUMENTS] [OPTIONS]\n\ncommands:\n",
-          out);
-    for (const struct rn_command *const *c = rn_commands; *c; c++)
-        fprintf(out, "  %-*s  %s\n", COLUMN, (*c)->name, (*c)->doc);
-    fputs("\noptions of every command:\n", out);
-    print_options(everywhere, out);
-    fputs("\n'runnel COMMAND --help' says more.\n", out);
-}
-
-static void print_command_help(const struct rn_command *c, FILE *out)
-{
-    fprintf(out, "runnel %s - %s\n\nusage: runnel %s%s%s [OPTIONS]\n\noptions:\n", c->name, c->doc,
-            c->name, *c->args ? " " : "", c->args);
-    print_options(c->opts, out);
-    print_options(everywhere, out);
+    return RN_OK;
 }
 
 int rn_cli_run(const struct rn_cli *cli, struct rn_err *err)
 {
     if (rn_cli_opt(cli, "help")) {
         if (cli->command)
-            print_command_help(cli->command, stdout);
+            rn_help_command(cli->command, stdout);
         else
-            print_help(stdout);
+            rn_help(stdout);
         return RN_OK;
     }
     if (rn_cli_opt(cli, "version") && !cli->command) {
@@ -245,8 +231,9 @@ int rn_cli_run(const struct rn_cli *cli, struct rn_err *err)
         return RN_OK;
     }
     if (!cli->command) {
-        print_help(stderr);
+        rn_help(stderr);
         return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "no command given");
     }
+    RN_TRY(check_args(cli, err));
     return cli->command->run(cli, err);
 }

@@ -86,17 +86,29 @@ static int restart(struct rn_metrics *m, int64_t lines_max, struct rn_err *err)
     m->step = -1;
     json_object_clear(m->last);
     each_line(m->path, recount_line, &r);
-    if (rn_file_size(m->path) != m->size_bytes && ftruncate(m->fd, (off_t)m->size_bytes) != 0)
+    if (m->fd >= 0 && rn_file_size(m->path) != m->size_bytes &&
+        ftruncate(m->fd, (off_t)m->size_bytes) != 0)
         return rn_fail_errno(err, RN_PATH(m->path), "cannot cut");
     return RN_OK;
 }
 
+/* The file comes with its first line: a stage without numbers leaves none, however it ends. */
+static int open_file(struct rn_metrics *m, int create)
+{
+    if (m->fd < 0)
+        m->fd = open(m->path, O_WRONLY | O_APPEND | O_CLOEXEC | create, 0666);
+    return m->fd;
+}
+
 int rn_metrics_open(struct rn_metrics *m, const char *path, struct rn_err *err)
 {
-    *m = (struct rn_metrics){.fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)};
-    if (m->fd < 0)
-        return rn_fail_errno(err, RN_PATH(path), "cannot open");
-    m->path = rn_xdup(path);
+    *m = (struct rn_metrics){.fd = -1, .path = rn_xdup(path)};
+    if (open_file(m, 0) < 0 && errno != ENOENT) {
+        int rc = rn_fail_errno(err, RN_PATH(path), "cannot open");
+        free(m->path);
+        m->path = NULL;
+        return rc;
+    }
     m->last = json_object();
     return restart(m, INT64_MAX, err);
 }
@@ -105,7 +117,8 @@ void rn_metrics_close(struct rn_metrics *m)
 {
     if (!m->path)
         return;
-    close(m->fd);
+    if (m->fd >= 0)
+        close(m->fd);
     if (m->size_bytes == 0)
         unlink(m->path);
     free(m->path);
@@ -152,6 +165,8 @@ static void print_line(struct rn_str *s, const json_t *line)
 /* One write of one line; what a full disk left of it is cut off again. */
 static bool put(struct rn_metrics *m, const char *text, size_t n)
 {
+    if (open_file(m, O_CREAT) < 0)
+        return false;
     size_t done = rn_write_all(m->fd, text, n);
     if (done < n) {
         if (done > 0 && ftruncate(m->fd, (off_t)m->size_bytes) != 0)
@@ -179,7 +194,7 @@ void rn_metrics_add(struct rn_metrics *m, int64_t step, const struct rn_metric_v
 
 int64_t rn_metrics_offset(struct rn_metrics *m)
 {
-    if (rn_io.fsync(m->fd) != 0)
+    if (m->fd >= 0 && rn_io.fsync(m->fd) != 0)
         m->lost++;
     return m->lines;
 }
@@ -187,7 +202,7 @@ int64_t rn_metrics_offset(struct rn_metrics *m)
 int rn_metrics_cut(struct rn_metrics *m, int64_t offset, struct rn_err *err)
 {
     RN_TRY(restart(m, offset < 0 ? 0 : offset, err));
-    if (rn_io.fsync(m->fd) != 0)
+    if (m->fd >= 0 && rn_io.fsync(m->fd) != 0)
         return rn_fail_errno(err, RN_PATH(m->path), "cannot sync");
     return RN_OK;
 }

@@ -17,7 +17,7 @@
 #include "str.h"
 
 struct rn_metrics {
-    int fd;
+    int fd;     /* -1 until there is a first line */
     char *path; /* owned */
     int64_t lines, size_bytes, lost;
     int64_t step; /* of the last line, -1 without one */

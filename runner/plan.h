@@ -17,7 +17,7 @@
 #include "keydiff.h"
 #include "store.h"
 
-struct rn_ui;
+struct rn_wire;
 struct rn_metrics;
 
 /* What the command line asks of `plan` and `run`. Lists are NULL-ended or NULL. */
@@ -99,7 +99,7 @@ struct rn_runner {
     struct rn_plan *plan;
     size_t stage;
     struct rn_metrics *metrics; /* NULL while planning */
-    struct rn_ui *ui;           /* NULL while planning */
+    struct rn_wire *wire;       /* NULL while planning */
 };
 /* A job with everything but directories and log; strings live in the plan's arena. */
 struct rn_job rn_plan_job(struct rn_plan *, struct rn_runner *);

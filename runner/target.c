@@ -2,6 +2,7 @@
 #include "target.h"
 
 #include "file.h"
+#include "overrides.h"
 #include "runs.h"
 
 #include <sched.h>
@@ -18,14 +19,35 @@ static int need_argument(const struct rn_cli *cli, const char *what, struct rn_e
     return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "no %s given", what);
 }
 
-/* Arguments from `first` on are overrides. */
-static int load(struct rn_pipeline **out, const struct rn_cli *cli, size_t first,
-                struct rn_err *err)
+const char *rn_target_word(const struct rn_cli *cli, size_t i)
 {
+    for (size_t k = 1; k < rn_cli_n(cli); k++)
+        if (!rn_is_override(rn_cli_arg(cli, k)) && i-- == 0)
+            return rn_cli_arg(cli, k);
+    return NULL;
+}
+
+int rn_target_words(const struct rn_cli *cli, size_t n, struct rn_err *err)
+{
+    const char *word = rn_target_word(cli, n);
+    if (!word)
+        return RN_OK;
+    rn_fail(err, RN_EUSAGE, RN_NOWHERE, "unexpected argument '%.100s'", word);
+    rn_hint(err, "behind FILE stand overrides: key.path=value, +key.path=value, ~key.path");
+    return RN_EUSAGE;
+}
+
+int rn_target_profile(struct rn_pipeline **out, const struct rn_cli *cli, const char *profile,
+                      struct rn_err *err)
+{
+    size_t n = 0;
+    *out = NULL;
+    RN_TRY(need_argument(cli, "pipeline file", err));
     const char **overrides = rn_xalloc((rn_cli_n(cli) + 1) * sizeof *overrides);
-    for (size_t i = first; i < rn_cli_n(cli); i++)
-        overrides[i - first] = rn_cli_arg(cli, i);
-    struct rn_pipeline_how how = {rn_cli_opt(cli, "profile"), overrides};
+    for (size_t i = 1; i < rn_cli_n(cli); i++)
+        if (rn_is_override(rn_cli_arg(cli, i)))
+            overrides[n++] = rn_cli_arg(cli, i);
+    struct rn_pipeline_how how = {.profile = profile, .overrides = overrides};
     int rc = rn_pipeline_load(out, rn_cli_arg(cli, 0), &how, err);
     free(overrides);
     return rc;
@@ -34,19 +56,19 @@ static int load(struct rn_pipeline **out, const struct rn_cli *cli, size_t first
 int rn_target_pipeline(struct rn_pipeline **out, const struct rn_cli *cli, struct rn_err *err)
 {
     *out = NULL;
-    RN_TRY(need_argument(cli, "pipeline file", err));
-    return load(out, cli, 1, err);
+    RN_TRY(rn_target_words(cli, 0, err));
+    return rn_target_profile(out, cli, rn_cli_opt(cli, "profile"), err);
 }
 
 int rn_target_stage(struct rn_pipeline **out, const char **stage, const struct rn_cli *cli,
                     struct rn_err *err)
 {
     *out = NULL;
-    RN_TRY(need_argument(cli, "pipeline file", err));
-    *stage = rn_cli_arg(cli, 1);
+    RN_TRY(rn_target_words(cli, 1, err));
+    *stage = rn_target_word(cli, 0);
     if (!*stage)
         return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "no stage given");
-    return load(out, cli, 2, err);
+    return rn_target_profile(out, cli, rn_cli_opt(cli, "profile"), err);
 }
 
 static bool is_file(const char *path)

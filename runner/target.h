@@ -1,5 +1,6 @@
 /* runner/target.h - what the first argument of a command names: a pipeline file, or a run.
  *
+ *     static const struct rn_opt opts[] = {RN_OPT_PROFILE, {"offline", 0, NULL, "..."}, {0}};
  *     RN_TRY(rn_target_pipeline(&p, cli, err));     FILE [key=value ...] with -p NAME
  *     RN_TRY(rn_target_run(&dir, cli, err));        RUN: a tag, its folder, or a pipeline file
  *
@@ -7,23 +8,20 @@
 #ifndef RN_TARGET_H
 #define RN_TARGET_H
 
-#include "command.h"
+#include "options.h"
 #include "plan.h"
 
-/* Rows that commands put into their option tables. */
-#define RN_OPT_PROFILE                                                                             \
-    {                                                                                              \
-        "profile", 'p', "NAME", "use this profile of the file"                                     \
-    }
-#define RN_OPT_VERIFY                                                                              \
-    {                                                                                              \
-        "verify", 0, "stat|hash",                                                                  \
-            "hash again what changed since it was hashed (default), or everything"                 \
-    }
-
-/* Argument 0 is the file, the others are overrides. Free with rn_pipeline_free. */
+/* Argument 0 is the file, the others are overrides. Free with rn_pipeline_free. RN_EUSAGE,
+ * RN_ECONFIG. */
 int rn_target_pipeline(struct rn_pipeline **, const struct rn_cli *, struct rn_err *);
-/* Arguments are the file, a stage and overrides; *stage is borrowed. */
+/* The same with another profile than that of -p; NULL: none. */
+int rn_target_profile(struct rn_pipeline **, const struct rn_cli *, const char *profile,
+                      struct rn_err *);
+/* The i-th argument behind FILE that is no override, NULL past the last: `explain FILE STAGE`. */
+const char *rn_target_word(const struct rn_cli *, size_t i);
+/* RN_EUSAGE if more than `n` such words are given. rn_target_pipeline asks for none of them. */
+int rn_target_words(const struct rn_cli *, size_t n, struct rn_err *);
+/* The pipeline of `explain FILE STAGE [key=value ...]`; *stage is borrowed. */
 int rn_target_stage(struct rn_pipeline **, const char **stage, const struct rn_cli *,
                     struct rn_err *);
 /* Directory of the run; caller frees. A pipeline file stands for its current tag. RN_EUSAGE if it

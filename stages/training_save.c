@@ -90,6 +90,14 @@ static void restore_pending(const json_t *state, struct rn_training_due *due)
     }
 }
 
+/* A kill between a save and its names leaves the newest checkpoint without: they are given now. */
+static int finish_save(const struct rn_training *t, int64_t step, struct rn_err *err)
+{
+    if (t->job->resume_from || rn_ckpt_pointed(&t->checkpoint, "latest") > step)
+        return RN_OK; /* an older one on purpose, or because newer ones are damaged */
+    return rn_ckpt_rotate(&t->checkpoint, step, t->cfg->checkpoint_keep, err);
+}
+
 int rn_training_resume(struct rn_training *t, struct rn_training_due *due, struct rn_err *err)
 {
     int64_t step;
@@ -103,6 +111,7 @@ int rn_training_resume(struct rn_training *t, struct rn_training_due *due, struc
         *due = rn_training_due_at(t);
         return rn_job_metrics_cut(t->job, 0, err);
     }
+    RN_TRY(finish_save(t, step, err));
     RN_TRY(rn_ckpt_load(&t->checkpoint, step, t->model, t->optim, &state, err));
     int rc = rn_loader_restore(t->loader, json_object_get(state, "loader"), err);
     t->step = step;

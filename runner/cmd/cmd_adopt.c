@@ -7,6 +7,9 @@
 
 static const struct rn_opt opts[] = {RN_OPT_PROFILE, RN_OPT_VERIFY, {0}};
 
+static const struct rn_example examples[] = {
+    {"adopt smoke.yaml base", "the change since its last run is known not to matter"}, {0}};
+
 static void tell(const struct rn_cli *cli, const char *stage, const struct rn_adopted *a)
 {
     if (rn_cli_json(cli)) {
@@ -38,6 +41,6 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
     return rc;
 }
 
-const struct rn_command rn_command_adopt = {"adopt", "FILE STAGE [key=value ...]",
-                                            "accept a stage's old outputs under its new key", opts,
-                                            run};
+const struct rn_command rn_command_adopt = {
+    "adopt", "FILE STAGE [key=value ...]", "accept a stage's old outputs under its new key", opts,
+    run,     .examples = examples};

@@ -1,6 +1,6 @@
 /* runner/cmd/cmd_check.c - is the file all right? Without -p every profile is checked, too. */
-#include "args.h"
 #include "str.h"
+#include "target.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +31,7 @@ static void report(const struct rn_cli *cli, const struct rn_pipeline *p)
 static int check(const struct rn_cli *cli, const char *profile, struct rn_pipeline **p,
                  struct rn_err *err)
 {
-    RN_TRY(rn_args_load(cli, 0, profile, p, err));
+    RN_TRY(rn_target_profile(p, cli, profile, err));
     report(cli, *p);
     return RN_OK;
 }
@@ -57,6 +57,7 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
 {
     struct rn_pipeline *p;
     const char *profile = rn_cli_opt(cli, "profile");
+    RN_TRY(rn_target_words(cli, 0, err));
     int rc = check(cli, profile, &p, err);
     if (rc == RN_OK && !profile)
         rc = check_profiles(cli, p, err);
@@ -64,6 +65,6 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
     return rc;
 }
 
-static const struct rn_opt opts[] = {RN_PROFILE_OPT, {0}};
+static const struct rn_opt opts[] = {RN_OPT_PROFILE, {0}};
 const struct rn_command rn_command_check = {
-    "check", RN_PIPELINE_ARGS, "check the file and its profiles, touch nothing", opts, run};
+    "check", RN_ARGS_PIPELINE, "check the file and its profiles, touch nothing", opts, run};

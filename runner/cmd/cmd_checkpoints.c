@@ -12,7 +12,7 @@
 #include <string.h>
 
 static const struct rn_opt opts[] = {
-    {"stage", 0, "STAGE", "this stage only"},
+    RN_OPT_STAGE,
     {"verify", 0, "size|hash", "check files by size, or by digest (default)"},
     RN_OPT_PROFILE,
     {0}};
@@ -214,5 +214,5 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
     return RN_OK;
 }
 
-const struct rn_command rn_command_checkpoints = {"checkpoints", "RUN",
+const struct rn_command rn_command_checkpoints = {"checkpoints", "RUN [key=value ...]",
                                                   "checkpoints of a run, each verified", opts, run};

@@ -10,11 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct rn_opt opts[] = {RN_OPT_PROFILE,
-                                     {"device", 0, "cpu|cuda", "where to train (default: cpu)"},
-                                     {"threads", 0, "N", "processor threads (default: all)"},
-                                     RN_OPT_VERIFY,
-                                     {0}};
+static const struct rn_opt opts[] = {
+    RN_OPT_PROFILE, RN_OPT_DEVICE, RN_OPT_THREADS, RN_OPT_VERIFY, {0}};
+
+static const struct rn_example examples[] = {
+    {"explain smoke.yaml base", "why it would run, and what it is made of"},
+    {"explain smoke.yaml base base.seed=7", "what a change would do"},
+    {0}};
 
 /* --- keys: every value with its class and where it comes from --- */
 
@@ -304,4 +306,5 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
 }
 
 const struct rn_command rn_command_explain = {
-    "explain", "FILE STAGE [key=value ...]", "say everything about one stage of a plan", opts, run};
+    "explain", "FILE STAGE [key=value ...]", "say everything about one stage of a plan", opts,
+    run,       .examples = examples};

@@ -8,10 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct rn_opt opts[] = {{"to", 0, "csv|json", "format (default: csv)"},
-                                     {"stage", 0, "STAGE", "this stage only"},
-                                     RN_OPT_PROFILE,
-                                     {0}};
+static const struct rn_opt opts[] = {
+    {"to", 0, "csv|json", "format (default: csv)"}, RN_OPT_STAGE, RN_OPT_PROFILE, {0}};
 
 /* The columns of nanochat's training log, in its order; every other name follows. */
 static const char *const first_columns[] = {"step",  "loss",        "grad_norm", "lrm",
@@ -180,4 +178,5 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
     return rc;
 }
 
-const struct rn_command rn_command_metrics = {"metrics", "RUN", "the numbers of a run", opts, run};
+const struct rn_command rn_command_metrics = {"metrics", "RUN [key=value ...]",
+                                              "the numbers of a run", opts, run};

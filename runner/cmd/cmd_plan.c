@@ -5,19 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct rn_opt opts[] = {
-    RN_OPT_PROFILE,
-    {"from", 0, "STAGE", "earlier stages do not run"},
-    {"until", 0, "STAGE", "later stages do not run"},
-    {"only", 0, "STAGE", "no other stage runs"},
-    {"force", 0, "STAGE", "run it from the start although it is up to date (may repeat)"},
-    {"yes", 0, "STAGE", "yes, put its costly work aside (may repeat)"},
-    {"accept-stale", 0, NULL, "with --from or --only: take inputs that are not up to date"},
-    {"device", 0, "cpu|cuda", "where to train (default: cpu)"},
-    {"threads", 0, "N", "processor threads (default: all)"},
-    {"exit-code", 0, NULL, "exit 10 if there is work to do"},
-    RN_OPT_VERIFY,
-    {0}};
+static const struct rn_opt opts[] = {RN_OPT_PROFILE,
+                                     RN_OPTS_SLICE,
+                                     RN_OPT_DEVICE,
+                                     RN_OPT_THREADS,
+                                     {"exit-code", 0, NULL, "exit 10 if there is work to do"},
+                                     RN_OPT_VERIFY,
+                                     {0}};
 
 struct table {
     int name, cell[RN_CELLS]; /* widths */
@@ -149,4 +143,4 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
 }
 
 const struct rn_command rn_command_plan = {
-    "plan", "FILE [key=value ...]", "say what run would do, why, and what it costs", opts, run};
+    "plan", RN_ARGS_PIPELINE, "say what run would do, why, and what it costs", opts, run};

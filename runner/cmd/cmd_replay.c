@@ -1,5 +1,5 @@
 /* runnel replay FILE: trains along a trajectory recorded in PyTorch; one JSON object a step. */
-#include "command.h"
+#include "options.h"
 
 #include "device.h"
 #include "replay.h"
@@ -78,8 +78,8 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
 }
 
 static const struct rn_opt opts[] = {
-    {"device", 0, "NAME", "where to compute: cpu"},
-    {"threads", 0, "N", "threads of the cpu device; default: all processors"},
+    RN_OPT_DEVICE,
+    RN_OPT_THREADS,
     {"precision", 0, "WORD", "fp32"},
     {0},
 };

@@ -10,17 +10,12 @@
 
 static const struct rn_opt opts[] = {
     RN_OPT_PROFILE,
-    {"from", 0, "STAGE", "earlier stages do not run"},
-    {"until", 0, "STAGE", "later stages do not run"},
-    {"only", 0, "STAGE", "no other stage runs"},
-    {"force", 0, "STAGE", "run it from the start although it is up to date (may repeat)"},
-    {"yes", 0, "STAGE", "yes, put its costly work aside (may repeat)"},
-    {"accept-stale", 0, NULL, "with --from or --only: take inputs that are not up to date"},
+    RN_OPTS_SLICE,
     {"resume-from", 0, "CHECKPOINT", "continue from this checkpoint, not from the newest"},
-    {"device", 0, "cpu|cuda", "where to train (default: cpu)"},
-    {"threads", 0, "N", "processor threads (default: all)"},
-    {"offline", 0, NULL, "no network: the cache and builtin sources only"},
-    {"locked", 0, NULL, "the lock file must know every download already"},
+    RN_OPT_DEVICE,
+    RN_OPT_THREADS,
+    RN_OPT_OFFLINE,
+    RN_OPT_LOCKED,
     RN_OPT_VERIFY,
     {0}};
 
@@ -119,5 +114,5 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
     return rc;
 }
 
-const struct rn_command rn_command_run = {"run", "FILE [key=value ...]",
+const struct rn_command rn_command_run = {"run", RN_ARGS_PIPELINE,
                                           "run a pipeline; what is up to date is kept", opts, run};

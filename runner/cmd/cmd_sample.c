@@ -1,8 +1,8 @@
 /* runnel sample MODEL: continue a text, or answer a question in the chat's form. */
-#include "command.h"
 #include "conversation.h"
 #include "generate.h"
 #include "model_ref.h"
+#include "options.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +15,8 @@ static const struct rn_opt opts[] = {
     {"top-k", 0, "K", "draw among the K most likely; 0: all (50)"},
     {"seed", 0, "N", "of the draws (42)"},
     {"tokenizer", 0, "DIR", "where it is not in the store"},
-    {"device", 0, "NAME", "cpu"},
-    {"threads", 0, "N", "0: all"},
+    RN_OPT_DEVICE,
+    RN_OPT_THREADS,
     {0}};
 
 struct request {
@@ -169,6 +169,5 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
     return rc;
 }
 
-const struct rn_command rn_command_sample = {"sample", "MODEL [-p TEXT] [--chat]",
-                                             "let a model continue a text or answer a question",
-                                             opts, run};
+const struct rn_command rn_command_sample = {
+    "sample", "MODEL", "let a model continue a text or answer a question", opts, run};

@@ -52,8 +52,7 @@ static json_t *properties(void)
 
 static int run(const struct rn_cli *cli, struct rn_err *err)
 {
-    if (rn_cli_n(cli) > 0)
-        return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "schema takes no arguments");
+    (void)err;
     json_t *doc =
         json_pack("{s:s, s:s, s:s, s:[s,s,s], s:b, s:o, s:{s:{s:s, s:s}, s:o}}", "$schema",
                   "https://json-schema.org/draft/2020-12/schema", "title", "runnel pipeline",

@@ -125,4 +125,5 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
     return RN_OK;
 }
 
-const struct rn_command rn_command_status = {"status", "RUN|FILE", "how far a run is", opts, run};
+const struct rn_command rn_command_status = {"status", "RUN [key=value ...]", "how far a run is",
+                                             opts, run};

@@ -22,4 +22,4 @@ says "beyond the file"
 expect 1 "$RUNNEL" replay absent.safetensors
 expect 2 "$RUNNEL" replay
 expect 2 "$RUNNEL" replay wrong.safetensors --precision fp8
-expect 11 "$RUNNEL" replay wrong.safetensors --device abacus
+expect 11 "$RUNNEL" replay wrong.safetensors --device cuda

@@ -2,6 +2,8 @@
 # The long campaigns, one after another; hours on two cores.   tests/soak/run.sh build/runnel
 set -euo pipefail
 here=$(dirname "$0")
+"$here/kill.sh" "$1"
 "$here/gate.sh" "$1"
+"$here/fuzz.sh" "$1"
 "$here/curves.sh" "$1"
 THREADS=1 "$here/real.sh" "$1"

@@ -3,7 +3,6 @@
 
 #include "file.h"
 #include "gate_check.h"
-#include "lock.h"
 #include "metrics.h"
 #include "runs.h"
 
@@ -307,23 +306,7 @@ Test(parts, stages_that_break_their_word_publish_nothing)
     }
 }
 
-/* --- locks, runs, texts --- */
-
-Test(parts, lock_is_held_once_and_says_so)
-{
-    struct rn_lock a, b;
-    char owner[128];
-    char *path = fake_path(&f, "lock");
-    cr_expect(!rn_lock_held(path, NULL, 0));
-    cr_assert_eq(rn_lock_take(&a, path, "it", NULL), RN_OK);
-    cr_expect(rn_lock_held(path, owner, sizeof owner));
-    cr_expect_eq(rn_lock_take(&b, path, "it", NULL), RN_ELOCKED,
-                 "another open file of one process");
-    rn_lock_release(&a);
-    cr_expect(!rn_lock_held(path, NULL, 0));
-    cr_assert_eq(rn_lock_take(&b, path, "it", NULL), RN_OK);
-    rn_lock_release(&b);
-}
+/* --- runs, texts --- */
 
 Test(parts, run_is_found_by_tag_and_by_folder)
 {
