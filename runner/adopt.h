@@ -2,9 +2,9 @@
  *
  *     RN_TRY(rn_adopt(pipeline, &how, "base", &adopted, err));
  *
- * For the person who knows that a change did not matter: a raised implementation version, a rewritten
- * input. The entry the stage was compared with is published again under the new key; its manifest
- * and the journal say `adopted`, and from what. */
+ * For the person who knows that a change did not matter: a raised implementation version, a
+ * rewritten input. The entry the stage was compared with is published again under the new key; its
+ * manifest and the journal say `adopted`, and from what. */
 #ifndef RN_ADOPT_H
 #define RN_ADOPT_H
 

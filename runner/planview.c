@@ -50,7 +50,7 @@ static void show_bytes(char cell[32], double bytes)
     if (bytes > 0)
         rn_show_bytes(cell, bytes);
     else
-        strcpy(cell, "-");
+        snprintf(cell, 32, "-");
 }
 
 static void show_amounts(const struct amounts *a, char cells[RN_CELLS][32])
