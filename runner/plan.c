@@ -218,7 +218,7 @@ static void decide_unknown(struct rn_plan *plan, size_t stage, size_t producer)
 static size_t gated_before(const struct rn_plan *plan, size_t stage)
 {
     size_t i = 0;
-    while (i < stage && !plan->nodes[i].gated)
+    while (i < stage && (!plan->nodes[i].gated || plan->how->keep_going))
         i++;
     return i;
 }

@@ -26,8 +26,10 @@ struct rn_run_how {
     const char *from, *until, *only, *resume_from, *device;
     const char *const *force, *const *yes; /* stages */
     bool accept_stale, offline, locked;
-    bool ask; /* a person at a terminal can be asked for consent */
-    int threads;
+    bool ask;        /* a person at a terminal can be asked for consent */
+    int threads;     /* all stages that run side by side share them */
+    int jobs;        /* stages at the same time; 0 is 1; `background` ones come on top */
+    bool keep_going; /* a failure stops only what needs the stage */
     enum rn_verify verify;
     const char *resolved_yaml; /* for runs/<tag>/resolved.yaml */
     const char *command;       /* what continues this run, for messages */
