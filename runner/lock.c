@@ -162,7 +162,7 @@ static enum verdict ask_kernel(int fd)
     return errno == ENOLCK || errno == EOPNOTSUPP || errno == ENOSYS ? NOBODYS : FAILED;
 }
 
-/* Without locks two that start in one moment both find the file free: the record that stays wins. */
+/* Without locks two that start in one moment both find it free: the record that stays wins. */
 static bool record_stayed(int fd)
 {
     struct owner o, me = this_process();

@@ -1,7 +1,7 @@
 /* runner/running.h - a run while it runs: what the files behind engine.h share.
  *
  *     engine.c      opens and closes the run
- *     schedule.c    which stage when, and what follows when one fails
+ *     scheduler.c   which stage when, and what follows when one fails
  *     attempt.c     one attempt at a stage: directories, process, outcome
  *     running.c     names and records of the run
  *     tell.c        what a person sees
@@ -61,7 +61,7 @@ struct rn_work {
     struct rn_stage_end end; /* its last word */
 };
 
-/* --- engine.c's room: schedule.c --- */
+/* --- engine.c's room: scheduler.c --- */
 
 /* Until nothing more can be done. The run's result: RN_OK, or the first failure. */
 int rn_schedule(struct rn_running *, struct rn_err *);

@@ -1,4 +1,4 @@
-/* Who holds a lock, and who is only said to: the kernel where it can, the owner's record elsewhere. */
+/* Who holds a lock: the kernel says so where it can, the owner's record elsewhere. */
 #define _GNU_SOURCE
 #include "lock.h"
 

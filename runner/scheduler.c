@@ -1,4 +1,4 @@
-/* runner/schedule.c - which stage when.
+/* runner/scheduler.c - which stage when.
  *
  * Stages are looked at in running order (topological, ties as written) and started when all they
  * need is settled and a slot is free. What a stage gets as input never depends on when it starts:
