@@ -1,5 +1,6 @@
 #include "planning.h"
 
+#include "arrivals.h"
 #include "file.h"
 #include "gate_check.h"
 #include "metrics.h"
@@ -48,6 +49,7 @@ void rn_plan_release(struct rn_plan *plan)
         rn_keys_release(&plan->nodes[i].keys);
         rn_keydiff_release(&plan->nodes[i].diff);
         rn_stored_free(plan->nodes[i].entry);
+        rn_arrivals_free(plan->nodes[i].arrivals);
     }
     free(plan->nodes);
     rn_history_free(plan->history);

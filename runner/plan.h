@@ -17,6 +17,7 @@
 #include "keydiff.h"
 #include "store.h"
 
+struct rn_arrivals;
 struct rn_wire;
 struct rn_metrics;
 
@@ -59,6 +60,7 @@ struct rn_planned {
     bool time_guessed;       /* nothing comparable ran here: from the FLOPs alone */
     struct rn_keys keys;
     struct rn_stored *entry;           /* outputs; NULL until they exist */
+    struct rn_arrivals *arrivals;      /* what it announced; NULL: nothing, or not at work */
     const struct rn_artifact **inputs; /* one per edge; NULL where absent */
     struct rn_estimate cost;           /* resume_step >= 0: the checkpoint that is continued */
     struct rn_keydiff diff;            /* a stage that runs: against what was there before */

@@ -5,6 +5,7 @@
  * keys are digests of inputs. */
 #include "running.h"
 
+#include "arrivals.h"
 #include "file.h"
 #include "gate_check.h"
 #include "metrics.h"
@@ -226,12 +227,27 @@ static int take_up(struct rn_running *r, size_t i, struct rn_err *err)
     return RN_OK;
 }
 
+/* A producer in the background may have given all that is asked of it, whatever becomes of it. */
+static bool has_arrived(const struct rn_running *r, const struct rn_edge *edge)
+{
+    return rn_arrivals_cover(r->plan.nodes[edge->producer].arrivals, edge);
+}
+
+static bool is_ready(const struct rn_running *r, size_t i)
+{
+    const struct rn_pstage *s = &r->plan.p->stages[i];
+    for (size_t e = 0; e < s->n_edges; e++)
+        if (r->states[s->edges[e].producer] != RN_SETTLED && !has_arrived(r, &s->edges[e]))
+            return false;
+    return true;
+}
+
 /* LOST through what it needs: true if the stage will never be ready. */
 static bool is_lost(struct rn_running *r, size_t i)
 {
     const struct rn_pstage *s = &r->plan.p->stages[i];
     for (size_t e = 0; e < s->n_edges; e++)
-        if (r->states[s->edges[e].producer] == RN_LOST) {
+        if (r->states[s->edges[e].producer] == RN_LOST && !has_arrived(r, &s->edges[e])) {
             r->states[i] = RN_LOST;
             rn_tell_lost(r, i, s->edges[e].producer);
             return true;
@@ -242,15 +258,6 @@ static bool is_lost(struct rn_running *r, size_t i)
 static bool has_slot(const struct rn_running *r, size_t i)
 {
     return r->plan.p->stages[i].background || r->n_slots_taken < slots(r);
-}
-
-static bool is_ready(const struct rn_running *r, size_t i)
-{
-    const struct rn_pstage *s = &r->plan.p->stages[i];
-    for (size_t e = 0; e < s->n_edges; e++)
-        if (r->states[s->edges[e].producer] != RN_SETTLED)
-            return false;
-    return true;
 }
 
 static void consider(struct rn_running *r, size_t i)

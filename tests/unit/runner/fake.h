@@ -24,11 +24,13 @@ enum fake_trouble {
 struct fake_cfg {
     const char *text;           /* make */
     int64_t files, salt;        /* make */
+    int64_t announces;          /* make: so many files early, and meets after these */
     int64_t steps, seed, every; /* train */
     int64_t log_every;          /* neutral */
     struct rn_ref in, watch;
     enum fake_trouble trouble; /* train: at half time */
-    int meets; /* waits at its start until so many stages are at work; fails after 5 s */
+    int meets;    /* waits at its start until so many stages are at work; else it fails */
+    bool in_vain; /* and knows that nobody will come */
 };
 enum { DATA, BASE, SFT, FAKE_STAGES };
 

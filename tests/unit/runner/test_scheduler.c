@@ -24,7 +24,7 @@ static void teardown(void)
 {
     fake_release(&f);
 }
-TestSuite(schedule, .init = setup, .fini = teardown, .timeout = 30);
+TestSuite(scheduler, .init = setup, .fini = teardown, .timeout = 30);
 
 static void runs_ok(void)
 {
@@ -53,7 +53,7 @@ static void fork_the_graph(void)
 
 /* --- a stage that dies takes nothing with it --- */
 
-Test(schedule, crash_of_a_stage_is_told_with_its_signal_and_the_run_can_go_on)
+Test(scheduler, crash_of_a_stage_is_told_with_its_signal_and_the_run_can_go_on)
 {
     f.cfg[BASE].trouble = FAKE_SEGFAULTS;
     *fake_patience = 1;
@@ -65,7 +65,7 @@ Test(schedule, crash_of_a_stage_is_told_with_its_signal_and_the_run_can_go_on)
     cr_expect_eq(fake_runs[BASE], 2);
 }
 
-Test(schedule, killed_stage_is_told_with_what_it_may_have_been)
+Test(scheduler, killed_stage_is_told_with_what_it_may_have_been)
 {
     f.cfg[BASE].trouble = FAKE_IS_KILLED;
     *fake_patience = 1;
@@ -75,7 +75,7 @@ Test(schedule, killed_stage_is_told_with_what_it_may_have_been)
     runs_ok();
 }
 
-Test(schedule, error_of_a_stage_keeps_its_code_words_and_place)
+Test(scheduler, error_of_a_stage_keeps_its_code_words_and_place)
 {
     f.cfg[BASE].trouble = FAKE_FAILS;
     cr_expect_eq(fake_run(&f), RN_ESTAGE);
@@ -103,7 +103,7 @@ static int status_of(pid_t pid)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
-Test(schedule, killed_runner_takes_its_stage_along_and_the_next_waits_for_that)
+Test(scheduler, killed_runner_takes_its_stage_along_and_the_next_waits_for_that)
 {
     f.cfg[BASE].trouble = FAKE_HANGS;
     *fake_patience = 1;
@@ -114,7 +114,7 @@ Test(schedule, killed_runner_takes_its_stage_along_and_the_next_waits_for_that)
     cr_expect_eq(fake_runs[BASE], 2);
 }
 
-Test(schedule, first_signal_lets_the_stage_end_well_second_ends_everything)
+Test(scheduler, first_signal_lets_the_stage_end_well_second_ends_everything)
 {
     f.cfg[BASE].trouble = FAKE_HANGS_WELL;
     *fake_patience = 1;
@@ -137,7 +137,7 @@ Test(schedule, first_signal_lets_the_stage_end_well_second_ends_everything)
 
 /* --- side by side --- */
 
-Test(schedule, independent_stages_run_side_by_side_with_the_same_result)
+Test(scheduler, independent_stages_run_side_by_side_with_the_same_result)
 {
     fork_the_graph();
     runs_ok();
@@ -150,15 +150,16 @@ Test(schedule, independent_stages_run_side_by_side_with_the_same_result)
     free(one_by_one);
 }
 
-Test(schedule, one_job_runs_one_stage)
+Test(scheduler, one_job_runs_one_stage)
 {
     fork_the_graph();
     f.cfg[BASE].meets = f.cfg[SFT].meets = 2;
+    f.cfg[BASE].in_vain = true;
     cr_expect_eq(fake_run(&f), RN_ESTAGE);
     cr_expect_str_eq(f.err.msg, "nobody else came");
 }
 
-Test(schedule, two_stages_that_do_the_same_work_take_turns)
+Test(scheduler, two_stages_that_do_the_same_work_take_turns)
 {
     fork_the_graph();
     f.cfg[SFT].seed = 7; /* as base, but half as many steps */
@@ -168,7 +169,7 @@ Test(schedule, two_stages_that_do_the_same_work_take_turns)
     cr_expect_eq(fake_runs[BASE] + fake_runs[SFT], 2);
 }
 
-Test(schedule, failure_lets_the_others_end_well_and_gives_its_code)
+Test(scheduler, failure_lets_the_others_end_well_and_gives_its_code)
 {
     fork_the_graph();
     f.how.jobs = 2;
@@ -180,7 +181,7 @@ Test(schedule, failure_lets_the_others_end_well_and_gives_its_code)
     cr_expect(*last_word("base", "interrupted", "message"), "it saved and stopped");
 }
 
-Test(schedule, keep_going_makes_what_does_not_need_the_failed_stage)
+Test(scheduler, keep_going_makes_what_does_not_need_the_failed_stage)
 {
     fork_the_graph();
     f.how.keep_going = true;
@@ -193,7 +194,7 @@ Test(schedule, keep_going_makes_what_does_not_need_the_failed_stage)
     cr_expect_eq(fake_runs[SFT], 1);
 }
 
-Test(schedule, background_stage_takes_no_slot_and_fails_the_run_only_at_its_end)
+Test(scheduler, background_stage_takes_no_slot_and_fails_the_run_only_at_its_end)
 {
     f.edges[BASE][0] = (struct rn_edge){0}; /* base needs nothing; sft needs base */
     f.stages[BASE].n_edges = 0;
@@ -201,10 +202,58 @@ Test(schedule, background_stage_takes_no_slot_and_fails_the_run_only_at_its_end)
     f.stages[DATA].background = true;
     f.cfg[DATA].meets = f.cfg[BASE].meets = 2;
     runs_ok();
-    f.cfg[DATA].files = -1; /* nothing made: an error */
+    f.cfg[DATA].files = 0; /* nothing made: an error */
     f.cfg[DATA].meets = f.cfg[BASE].meets = 0;
     f.cfg[SFT].seed = 99;
     fake_rekey(&f);
     cr_expect_eq(fake_run(&f), RN_ESTAGE);
     cr_expect_eq(fake_runs[SFT], 2, "the rest was made");
+}
+
+/* --- files that arrive while the stage works --- */
+
+static void stream(int64_t announced, int64_t needed)
+{
+    f.stages[DATA].background = true;
+    f.cfg[DATA].announces = announced;
+    f.cfg[BASE].in.first = 0;
+    f.cfg[BASE].in.end = needed;
+}
+
+Test(scheduler, consumer_of_a_slice_starts_when_its_files_are_there)
+{
+    f.cfg[BASE].in.end = 2;
+    runs_ok();
+    char *in_turn = rn_xdup(fake_tree(&f, ".store"));
+    rn_remove_tree(f.runs, NULL);
+    stream(2, 2);
+    f.cfg[DATA].meets = f.cfg[BASE].meets = 2; /* neither ends before the other has begun */
+    runs_ok();
+    cr_expect_str_eq(fake_tree(&f, ".store"), in_turn, "timing leaves no trace");
+    f.cfg[DATA].meets = f.cfg[BASE].meets = 0;
+    runs_ok();
+    cr_expect_eq(fake_runs[DATA] + fake_runs[BASE], 4, "and the next run keeps everything");
+    free(in_turn);
+}
+
+Test(scheduler, consumer_of_more_than_arrived_waits_for_the_end)
+{
+    stream(2, 3);
+    f.cfg[DATA].meets = f.cfg[BASE].meets = 2;
+    f.cfg[DATA].in_vain = true;
+    cr_expect_eq(fake_run(&f), RN_ESTAGE);
+    cr_expect_str_eq(f.err.msg, "nobody else came");
+}
+
+Test(scheduler, failure_in_the_background_loses_nothing_that_did_not_need_the_rest)
+{
+    stream(2, 2);
+    f.cfg[DATA].meets = 3;
+    f.cfg[DATA].in_vain = true; /* it fails after its second file */
+    cr_expect_eq(fake_run(&f), RN_ESTAGE);
+    cr_expect_str_eq(f.err.msg, "nobody else came");
+    cr_expect(rn_exists(fake_path(&f, "fake-1/stages/sft")), "made from the first two files");
+    f.cfg[DATA].meets = 0;
+    runs_ok();
+    cr_expect_eq(fake_runs[BASE], 1);
 }
