@@ -9,6 +9,7 @@
  */
 #include "running.h"
 
+#include "arrivals.h"
 #include "file.h"
 #include "metrics.h"
 #include "synctime.h"
@@ -254,6 +255,10 @@ void rn_work_hear(struct rn_work *w, const struct rn_news *news)
         break;
     case RN_NEWS_NUMBERS:
         w->step = news->step;
+        break;
+    case RN_NEWS_ARRIVAL:
+        if (w->stage->background)
+            rn_arrivals_add(&w->node->arrivals, &news->arrival);
         break;
     case RN_NEWS_END:
         w->ended = true;

@@ -112,6 +112,19 @@ static int machine_threads(void)
     return n < 1 ? 1 : n > THREADS_MAX ? THREADS_MAX : n;
 }
 
+int rn_target_jobs(int *out, const struct rn_cli *cli, struct rn_err *err)
+{
+    enum { JOBS_MAX = 64 };
+    const char *given = rn_cli_opt(cli, "jobs");
+    char *end;
+    long n = given ? strtol(given, &end, 10) : 1;
+    *out = (int)n;
+    if (!given || (end != given && *end == '\0' && n >= 1 && n <= JOBS_MAX))
+        return RN_OK;
+    return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "--jobs is a number from 1 to %d, not '%s'",
+                   JOBS_MAX, given);
+}
+
 int rn_target_threads(int *out, const struct rn_cli *cli, struct rn_err *err)
 {
     const char *given = rn_cli_opt(cli, "threads"), *text = given;
