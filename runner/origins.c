@@ -14,13 +14,23 @@ struct walk {
     json_t *out;
 };
 
+/* The pipeline file by its name, an included one as seen from it. */
+const char *rn_origin_file(const struct rn_pipeline *p, const char *path)
+{
+    size_t n = strlen(p->dir);
+    if (strcmp(path, p->path) == 0)
+        return rn_basename(path);
+    return strncmp(path, p->dir, n) == 0 && path[n] == '/' ? path + n + 1 : path;
+}
+
 /* Also resolved.yaml's comments, so it is written once: here. */
 static json_t *origin_text(const struct walk *w, const struct rn_node *node)
 {
     const char *via = node->via ? node->via : "", *from = node->via ? " from " : "";
     if (node->origin)
         return json_sprintf("%s%s%s", node->origin, from, via);
-    return json_sprintf("%s:%d%s%s", rn_basename(w->l->p->path), node->at.line, from, via);
+    return json_sprintf("%s:%d%s%s", rn_origin_file(w->l->p, node->at.path), node->at.line, from,
+                        via);
 }
 
 /* A mapping or nothing where a value should be: the value is a default. */

@@ -21,6 +21,7 @@ static int print_json(const struct rn_pipeline *p)
 static int run(const struct rn_cli *cli, struct rn_err *err)
 {
     struct rn_pipeline *p;
+    RN_TRY(rn_target_words(cli, 0, err));
     RN_TRY(rn_target_pipeline(&p, cli, err));
     if (rn_cli_json(cli)) {
         print_json(p);
@@ -33,6 +34,6 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
     return RN_OK;
 }
 
-static const struct rn_opt opts[] = {RN_OPT_PROFILE, {0}};
+static const struct rn_opt opts[] = {RN_OPTS_PIPELINE, {0}};
 const struct rn_command rn_command_config = {
     "config", RN_ARGS_PIPELINE, "the resolved document, each value with its origin", opts, run};

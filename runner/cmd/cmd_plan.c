@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct rn_opt opts[] = {RN_OPT_PROFILE,
+static const struct rn_opt opts[] = {RN_OPTS_PIPELINE,
                                      RN_OPTS_SLICE,
                                      RN_OPT_DEVICE,
                                      RN_OPT_THREADS,
@@ -69,18 +69,19 @@ static void print_stage(const char *name, int width, const struct rn_planned *n)
     free(cost);
 }
 
-static void print_stage_json(const char *name, const struct rn_planned *n)
+static void print_stage_json(const struct rn_pipeline *p, const struct rn_pstage *s,
+                             const struct rn_planned *n)
 {
     const struct rn_estimate *c = &n->cost;
     json_t *cost = json_pack("{s:I, s:f, s:I, s:f, s:f, s:f, s:f}", "steps", (json_int_t)c->steps,
                              "tokens", c->tokens, "params", (json_int_t)c->params, "time_s",
                              n->time_s, "memory_bytes", c->memory_bytes, "disk_bytes",
                              c->disk_bytes, "download_bytes", c->download_bytes);
-    json_t *doc =
-        json_pack("{s:s, s:s, s:s, s:b, s:I, s:s, s:o}", "stage", name, "action",
-                  actions[n->action].word, "reason", n->reason, "consent", n->consent,
-                  "resume_step", (json_int_t)(n->action == RN_ACT_RESUME ? c->resume_step : -1),
-                  "key", n->keyed ? n->keys.out : "", "cost", is_work(n) ? cost : json_null());
+    json_t *doc = json_pack("{s:s, s:s?, s:s, s:s, s:s, s:b, s:I, s:s, s:o}", "tag", p->tag, "cell",
+                            p->cell, "stage", s->name, "action", actions[n->action].word, "reason",
+                            n->reason, "consent", n->consent, "resume_step",
+                            (json_int_t)(n->action == RN_ACT_RESUME ? c->resume_step : -1), "key",
+                            n->keyed ? n->keys.out : "", "cost", is_work(n) ? cost : json_null());
     char *line = rn_json_canonical(doc);
     printf("%s\n", line);
     free(line);
@@ -115,6 +116,14 @@ static void print_totals(const struct rn_plan *plan)
     printf("\n");
 }
 
+static void print_head(const struct rn_pipeline *p)
+{
+    if (p->cell)
+        printf("%s  (%s, cell %s)\n", p->tag, p->path, p->cell);
+    else
+        printf("%s  (%s)\n", p->tag, p->path);
+}
+
 static int show(const struct rn_cli *cli, struct rn_plan *plan, struct rn_err *err)
 {
     const struct rn_pipeline *p = plan->p;
@@ -126,15 +135,42 @@ static int show(const struct rn_cli *cli, struct rn_plan *plan, struct rn_err *e
         work |= plan->nodes[i].action != RN_ACT_KEEP && plan->nodes[i].action != RN_ACT_SKIP;
     }
     if (!rn_cli_json(cli))
-        printf("%s  (%s)\n", p->tag, p->path);
+        print_head(p);
     for (size_t i = 0; i < p->n_stages; i++)
         if (rn_cli_json(cli))
-            print_stage_json(p->stages[i].name, &plan->nodes[i]);
+            print_stage_json(p, &p->stages[i], &plan->nodes[i]);
         else
             print_stage(p->stages[i].name, width, &plan->nodes[i]);
     if (!rn_cli_json(cli))
         print_totals(plan);
     return work && rn_cli_opt(cli, "exit-code") ? RN_EWORK : RN_OK;
+}
+
+static int plan_pipeline(const struct rn_cli *cli, const struct rn_pipeline *p,
+                         const struct rn_run_how *how, struct rn_err *err)
+{
+    struct rn_plan plan;
+    int rc = rn_plan_init(&plan, p, how, err);
+    if (rc == RN_OK)
+        rc = show(cli, &plan, err);
+    rn_plan_release(&plan);
+    return rc;
+}
+
+/* Work to do in one cell does not hide the others. */
+static int plan_cells(const struct rn_cli *cli, const struct rn_cells *cells,
+                      const struct rn_run_how *how, struct rn_err *err)
+{
+    int rc = RN_OK, found = RN_OK;
+    for (size_t i = 0; i < cells->n && (rc == RN_OK || rc == RN_EWORK); i++) {
+        struct rn_pipeline *p = rn_cells_compose(cells, i);
+        if (i > 0 && !rn_cli_json(cli))
+            printf("\n");
+        rc = plan_pipeline(cli, p, how, err);
+        found = rc == RN_OK ? found : rc;
+        rn_pipeline_free(p);
+    }
+    return found;
 }
 
 static int run(const struct rn_cli *cli, struct rn_err *err)
@@ -147,21 +183,18 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
                              .accept_stale = rn_cli_opt(cli, "accept-stale")};
     if (!how.device)
         how.device = "cpu";
+    RN_TRY(rn_target_words(cli, 0, err));
     RN_TRY(rn_target_verify(&how.verify, cli, err));
     RN_TRY(rn_target_threads(&how.threads, cli, err));
-    struct rn_pipeline *p;
-    RN_TRY(rn_target_pipeline(&p, cli, err));
+    struct rn_cells *cells;
+    RN_TRY(rn_target_cells(&cells, cli, err));
     const char **force = rn_target_list(cli, "force"), **yes = rn_target_list(cli, "yes");
-    struct rn_plan plan;
     how.force = force;
     how.yes = yes;
-    int rc = rn_plan_init(&plan, p, &how, err);
-    if (rc == RN_OK)
-        rc = show(cli, &plan, err);
-    rn_plan_release(&plan);
+    int rc = plan_cells(cli, cells, &how, err);
     free(force);
     free(yes);
-    rn_pipeline_free(p);
+    rn_cells_free(cells);
     return rc;
 }
 

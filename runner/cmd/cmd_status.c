@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-static const struct rn_opt opts[] = {RN_OPT_PROFILE, {0}};
+static const struct rn_opt opts[] = {RN_OPTS_PIPELINE, {0}};
 
 /* What the journal knows about one stage. */
 struct state {
