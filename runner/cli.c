@@ -68,21 +68,6 @@ const char *rn_cli_runs(const struct rn_cli *cli)
 
 /* --- parsing --- */
 
-static const struct rn_opt *find_in(const struct rn_opt *opts, const char *name, size_t n)
-{
-    for (; opts && opts->name; opts++)
-        if ((strncmp(opts->name, name, n) == 0 && opts->name[n] == '\0') ||
-            (n == 1 && opts->letter == *name))
-            return opts;
-    return NULL;
-}
-
-static const struct rn_opt *find_option(const struct rn_cli *cli, const char *name, size_t n)
-{
-    const struct rn_opt *own = cli->command ? find_in(cli->command->opts, name, n) : NULL;
-    return own ? own : find_in(rn_opts_everywhere, name, n);
-}
-
 static size_t add_names(const struct rn_opt *opts, const char *names[], size_t n)
 {
     for (; opts && opts->name && n < NAMES_MAX; opts++)
@@ -134,7 +119,7 @@ static int take_option(struct rn_cli *cli, int argc, char **argv, int *i, struct
     bool is_long = argv[*i][1] == '-';
     const char *name = argv[*i] + (is_long ? 2 : 1), *equals = is_long ? strchr(name, '=') : NULL;
     size_t n = equals ? (size_t)(equals - name) : strlen(name);
-    const struct rn_opt *opt = is_long == (n == 1) ? NULL : find_option(cli, name, n);
+    const struct rn_opt *opt = is_long == (n == 1) ? NULL : rn_help_option(cli->command, name, n);
     if (!opt)
         return unknown_option(cli, argv[*i], name, n, err);
     const char *value = equals ? equals + 1 : "";
@@ -155,17 +140,9 @@ static int take_option(struct rn_cli *cli, int argc, char **argv, int *i, struct
     return RN_OK;
 }
 
-static const struct rn_command *find_command(const char *name)
-{
-    for (const struct rn_command *const *c = rn_commands; *c; c++)
-        if (strcmp((*c)->name, name) == 0)
-            return *c;
-    return NULL;
-}
-
 static int take_command(struct rn_cli *cli, const char *name, struct rn_err *err)
 {
-    cli->command = find_command(name);
+    cli->command = rn_help_find(name);
     if (cli->command)
         return RN_OK;
     const char *names[NAMES_MAX + 1];

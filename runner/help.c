@@ -31,6 +31,29 @@ const struct rn_opt rn_opts_everywhere[] = {
 
 enum { COLUMN = 26 };
 
+const struct rn_command *rn_help_find(const char *name)
+{
+    for (const struct rn_command *const *c = rn_commands; *c; c++)
+        if (strcmp((*c)->name, name) == 0)
+            return *c;
+    return NULL;
+}
+
+static const struct rn_opt *find_in(const struct rn_opt *opts, const char *name, size_t n)
+{
+    for (; opts && opts->name; opts++)
+        if ((strncmp(opts->name, name, n) == 0 && opts->name[n] == '\0') ||
+            (n == 1 && opts->letter == *name))
+            return opts;
+    return NULL;
+}
+
+const struct rn_opt *rn_help_option(const struct rn_command *c, const char *name, size_t n)
+{
+    const struct rn_opt *own = c ? find_in(c->opts, name, n) : NULL;
+    return own ? own : find_in(rn_opts_everywhere, name, n);
+}
+
 static void print_options(const struct rn_opt *opts, FILE *out)
 {
     for (; opts && opts->name; opts++) {

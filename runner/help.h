@@ -17,6 +17,11 @@ struct rn_shelf {
 };
 extern const struct rn_shelf rn_shelves[];
 
+/* By name; NULL if there is none. An option by its first n characters, name or letter, of the
+ * command (may be NULL) or of every command. */
+const struct rn_command *rn_help_find(const char *command);
+const struct rn_opt *rn_help_option(const struct rn_command *, const char *name, size_t n);
+
 void rn_help(FILE *out);
 void rn_help_command(const struct rn_command *, FILE *out);
 

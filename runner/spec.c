@@ -64,8 +64,7 @@ bool rn_spec_part(const char *spec, size_t i, char part[RN_SPEC_BYTES])
     return true;
 }
 
-/* Words are written small; the names of values.def are not, but for key=value. */
-static bool is_word(const char *part)
+bool rn_spec_is_word(const char *part)
 {
     return strpbrk(part, "ABCDEFGHIJKLMNOPQRSTUVWXYZ=") == NULL;
 }
@@ -77,7 +76,7 @@ bool rn_spec_takes(const char *spec, const char *text)
     for (size_t i = 0; rn_spec_part(spec, i, part); i++) {
         if (strcmp(part, text) == 0)
             return true;
-        closed &= is_word(part);
+        closed &= rn_spec_is_word(part);
     }
     return !closed;
 }

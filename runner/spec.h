@@ -45,6 +45,8 @@ const struct rn_slot *rn_slot_of(const struct rn_slot *slots, size_t n, size_t i
 
 /* The i-th of the alternatives between bars; false past the end. */
 bool rn_spec_part(const char *spec, size_t i, char part[RN_SPEC_BYTES]);
+/* A word that stands for itself: "csv", not "STAGE" and not "key=value". */
+bool rn_spec_is_word(const char *part);
 /* Whether text may stand there: always, unless the alternatives are all words. */
 bool rn_spec_takes(const char *spec, const char *text);
 

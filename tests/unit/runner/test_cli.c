@@ -1,4 +1,6 @@
 #include "cli.h"
+#include "help.h"
+#include "spec.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -64,4 +66,72 @@ Test(cli, usage_errors)
     refuses(PARSE("check", "--p", "x"), "unknown option '--p' of runnel check", "");
     refuses(PARSE("check", "-p"), "option '--profile' needs a value: PROFILE", "");
     refuses(PARSE("check", "--json=1"), "option '--json' takes no value", "");
+}
+
+Test(cli, a_closed_set_of_words_is_checked)
+{
+    refuses(PARSE("metrics", "--to", "xml"), "--to is csv or json, not 'xml'", "");
+}
+
+static int run_parsed(int rc)
+{
+    return rc == RN_OK ? rn_cli_run(cli, &err) : rc;
+}
+
+Test(cli, number_and_words_of_arguments_come_from_the_table)
+{
+    refuses(run_parsed(PARSE("plan")), "no FILE given", "usage: runnel plan FILE [key=value ...]");
+    refuses(run_parsed(PARSE("version", "x")), "'x' is one argument too many",
+            "usage: runnel version");
+    refuses(run_parsed(PARSE("completion", "tcsh")),
+            "the argument is bash, zsh, fish or words, not 'tcsh'", "");
+}
+
+Test(cli, every_example_is_a_line_that_the_parser_takes)
+{
+    for (const struct rn_command *const *c = rn_commands; *c; c++)
+        for (const struct rn_example *e = (*c)->examples; e && e->line; e++) {
+            char line[256], *words[32] = {"runnel"};
+            int n = 1;
+            snprintf(line, sizeof line, "%s", e->line);
+            for (char *w = strtok(line, " "); w && n < 31; w = strtok(NULL, " "))
+                words[n++] = w;
+            err = (struct rn_err){0};
+            cr_assert_eq(rn_cli_parse(&cli, n, words, &err), RN_OK, "%s: %s", e->line, err.msg);
+            cr_assert_str_eq(words[1], (*c)->name, "%s", e->line);
+            rn_cli_free(cli);
+        }
+}
+
+Test(cli, no_option_is_listed_twice)
+{
+    for (const struct rn_command *const *c = rn_commands; *c; c++)
+        for (const struct rn_opt *o = (*c)->opts; o && o->name; o++)
+            cr_assert_eq(rn_help_option(*c, o->name, strlen(o->name)), o, "%s --%s", (*c)->name,
+                         o->name);
+}
+
+Test(spec, arguments_are_taken_apart)
+{
+    struct rn_slot s[RN_SLOTS];
+    cr_assert_eq(rn_slots_read("", s), 0);
+    cr_assert_eq(rn_slots_read("train|info [FILE ...]", s), 2);
+    cr_assert(!s[0].optional && !s[0].repeats && s[1].optional && s[1].repeats);
+    cr_assert_str_eq(s[0].spec, "train|info");
+    cr_assert_eq(rn_slot_of(s, 2, 9), &s[1]);
+    cr_assert_eq(rn_slots_read("[RUN [STAGE]]", s), 2);
+    cr_assert(s[0].optional && s[1].optional);
+    cr_assert_null(rn_slot_of(s, 2, 2));
+    cr_assert_eq(rn_slots_read("RUN RUN", s), 2);
+    cr_assert(!s[0].optional && !s[1].optional);
+}
+
+Test(spec, words_close_a_set_and_values_open_it)
+{
+    cr_assert(rn_spec_takes("csv|json", "json"));
+    cr_assert(!rn_spec_takes("csv|json", "jso"));
+    cr_assert(!rn_spec_takes("csv|json", ""));
+    cr_assert(rn_spec_takes("all|STAGE", "base"));
+    cr_assert(rn_spec_takes("STAGE", ""));
+    cr_assert(rn_spec_takes("key=value", "a=b"));
 }

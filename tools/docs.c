@@ -1,0 +1,21 @@
+/* tools/docs.c - writes the pages that come from tables: `runnel-docs man|markdown`. For `ninja
+ * docs` and for the tests that compare; not installed. */
+#include "manual.h"
+
+#include <string.h>
+
+static const struct {
+    const char *name;
+    void (*write)(FILE *);
+} pages[] = {{"man", rn_manual_man}, {"markdown", rn_manual_markdown}};
+
+int main(int argc, char **argv)
+{
+    for (size_t i = 0; argc == 2 && i < sizeof pages / sizeof *pages; i++)
+        if (strcmp(pages[i].name, argv[1]) == 0) {
+            pages[i].write(stdout);
+            return fflush(stdout) != 0 || ferror(stdout);
+        }
+    fputs("usage: runnel-docs man|markdown\n", stderr);
+    return 2;
+}
