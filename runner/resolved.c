@@ -50,7 +50,7 @@ static void put_scalar(struct rn_str *out, const json_t *value)
 
 static void end_line(struct writer *w)
 {
-    const char *origin = rn_json_str(w->p->origins, w->path.p, NULL);
+    const char *origin = rn_json_str(rn_pipeline_origins(w->p), w->path.p, NULL);
     if (origin) {
         size_t used = w->out.n - w->line;
         rn_str_printf(&w->out, "%*s# %s", used < COMMENT_COLUMN ? (int)(COMMENT_COLUMN - used) : 1,
@@ -139,7 +139,7 @@ char *rn_pipeline_resolved_yaml(const struct rn_pipeline *p)
     rn_str_puts(&w.out, "\nstages:\n");
     w.line = w.out.n;
     for (size_t i = 0; i < p->n_stages; i++)
-        put_member(&w, p->stages[i].name, p->stages[i].resolved, 2);
+        put_member(&w, p->stages[i].name, rn_pipeline_resolved(p, &p->stages[i]), 2);
     rn_str_release(&w.path);
     return w.out.p;
 }
