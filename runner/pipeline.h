@@ -88,7 +88,7 @@ void rn_pipeline_free(struct rn_pipeline *); /* takes NULL */
 const struct rn_pstage *rn_pipeline_stage(const struct rn_pipeline *, const char *name);
 /* Every key of a stage with its value, defaults included, in canonical units. Borrowed. */
 const json_t *rn_pipeline_resolved(const struct rn_pipeline *, const struct rn_pstage *);
-/* As origins.h says. Borrowed. */
+/* As origins.h says. Borrowed; NULL if the pipeline was not composed from a document. */
 const json_t *rn_pipeline_origins(const struct rn_pipeline *);
 /* resolved.yaml: the whole document, each value with its origin as a comment. Caller frees. */
 char *rn_pipeline_resolved_yaml(const struct rn_pipeline *);

@@ -41,6 +41,8 @@ const json_t *rn_pipeline_resolved(const struct rn_pipeline *p, const struct rn_
 const json_t *rn_pipeline_origins(const struct rn_pipeline *p)
 {
     struct rn_told *t = p->told;
+    if (!t)
+        return NULL;
     if (!t->origins)
         t->origins = rn_origins(p);
     return t->origins;
