@@ -48,7 +48,8 @@ static void check(struct rn_cells *c)
             tags[n++] = (struct tag){rn_xdup(p->tag), &c->cells[i]};
         rn_pipeline_free(p);
     }
-    refuse_equal_tags(c, tags, n);
+    if (!problems->n)
+        refuse_equal_tags(c, tags, n);
     for (size_t i = 0; i < n; i++)
         free(tags[i].text);
     free(tags);
