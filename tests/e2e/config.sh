@@ -35,6 +35,7 @@ say matrix_which config matrix.yaml
 say matrix_no_cell check matrix.yaml --cell depth=5
 say matrix_none check ok.yaml --cell 1
 say matrix_one check matrix.yaml --cell 'depth=2,horizon=#2,seed=1'
+for format in text dot mermaid json; do say dag_$format dag dag.yaml --format $format; done
 say missing_file check nowhere.yaml
 say usage_command chek ok.yaml
 say usage_option check --prfile x ok.yaml
