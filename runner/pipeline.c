@@ -7,6 +7,7 @@
 #include "matrix.h"
 #include "merge.h"
 #include "overrides.h"
+#include "same_graph.h"
 #include "str.h"
 #include "told.h"
 #include "vars.h"
@@ -342,7 +343,7 @@ static void compare_with_file(struct rn_loading *with, const struct rn_document 
         rn_hint(alone.problems.items[i], "the file must also hold without its profile");
     rn_problems_join(&with->problems, &alone.problems);
     if (!alone.problems.n)
-        rn_graph_compare(with, alone.p);
+        rn_same_graph(with, alone.p);
     rn_problems_release(&alone.problems);
     rn_pipeline_free(alone.p);
 }
