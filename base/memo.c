@@ -29,7 +29,7 @@ struct rn_memo {
     pthread_mutex_t lock;
     struct record *slots; /* open addressing; size_bytes is UINT64_MAX in an empty one */
     size_t n, n_slots;    /* n_slots: a power of two */
-    bool learnt;
+    bool learnt, distrusted;
 };
 
 /* --- digests as bytes --- */
@@ -123,6 +123,15 @@ static void parse(struct rn_memo *m, const char *text, size_t n)
     }
 }
 
+static void read_records(struct rn_memo *m)
+{
+    char *text = NULL;
+    size_t n, cap = sizeof(struct header) + (size_t)RECORDS_MAX * sizeof(struct record);
+    if (rn_exists(m->path) && rn_file_read(m->path, cap, &text, &n, NULL) == RN_OK)
+        parse(m, text, n);
+    free(text);
+}
+
 struct rn_memo *rn_memo_open(const char *path)
 {
     enum { FIRST_SLOTS = 256 };
@@ -130,18 +139,23 @@ struct rn_memo *rn_memo_open(const char *path)
     m->path = rn_xdup(path);
     pthread_mutex_init(&m->lock, NULL);
     make_slots(m, FIRST_SLOTS);
-    char *text = NULL;
-    size_t n, cap = sizeof(struct header) + (size_t)RECORDS_MAX * sizeof(struct record);
-    if (rn_exists(path) && rn_file_read(path, cap, &text, &n, NULL) == RN_OK)
-        parse(m, text, n);
-    free(text);
+    read_records(m);
     return m;
+}
+
+void rn_memo_refresh(struct rn_memo *m)
+{
+    pthread_mutex_lock(&m->lock);
+    if (!m->distrusted)
+        read_records(m);
+    pthread_mutex_unlock(&m->lock);
 }
 
 void rn_memo_distrust(struct rn_memo *m)
 {
     free(m->slots);
     make_slots(m, m->n_slots);
+    m->distrusted = true;
 }
 
 static void write_records(const struct rn_memo *m)

@@ -31,6 +31,8 @@ int rn_memo_sha256(struct rn_memo *, const char *path, char hex[RN_HEX], size_t 
                    struct rn_err *);
 /* Atomic and best effort; writes nothing if nothing was learnt. */
 void rn_memo_save(struct rn_memo *);
+/* Adds what another process saved since, unless the memo is distrusted. */
+void rn_memo_refresh(struct rn_memo *);
 void rn_memo_free(struct rn_memo *); /* takes NULL; does not save */
 
 #endif

@@ -3,6 +3,7 @@
 #include "mem.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,27 @@ struct rn_err *rn_problem_add(struct rn_problems *p, struct rn_place at, const c
     struct rn_err *e = slot(p);
     rn_fail(e, RN_ECONFIG, at, "%s", msg);
     return e;
+}
+
+static bool has(const struct rn_problems *p, const struct rn_err *e)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        const struct rn_err *old = p->items[i];
+        if (old->at.line == e->at.line && old->at.col == e->at.col &&
+            strcmp(old->msg, e->msg) == 0 && strcmp(old->path, e->path) == 0)
+            return true;
+    }
+    return false;
+}
+
+void rn_problems_join(struct rn_problems *p, const struct rn_problems *from)
+{
+    for (size_t i = 0; i < from->n; i++) {
+        struct rn_err *e = from->items[i];
+        if (!has(p, e))
+            rn_hint(rn_problem_add(p, e->at, "%s", e->msg), "%s", e->hint);
+    }
+    p->dropped += from->dropped;
 }
 
 static int by_place(const struct rn_err *a, const struct rn_err *b)

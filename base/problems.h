@@ -24,6 +24,8 @@ struct rn_problems {
 /* The new problem, to hang a hint on; never NULL. */
 struct rn_err *rn_problem_add(struct rn_problems *, struct rn_place at, const char *fmt, ...)
     RN_PRINTF(3, 4);
+/* Adds copies of those that are not there yet, by place and text. */
+void rn_problems_join(struct rn_problems *, const struct rn_problems *from);
 /* By file, line and column; problems of one place keep their order. */
 void rn_problems_sort(struct rn_problems *);
 size_t rn_problems_count(const struct rn_problems *); /* dropped ones included */

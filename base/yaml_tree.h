@@ -8,7 +8,8 @@
  * One document of the core schema: no tags, no merge keys, keys are text. Scalars stay text until a
  * schema asks for a type. Refused with a place: bytes that are not UTF-8, NUL, duplicate keys (both
  * positions), aliases of what encloses them, nesting over 64, more than 100,000 nodes after aliases
- * are expanded, a second document. Nodes live in the arena and may be edited. */
+ * are expanded, more than 4,096 keys in one mapping, a second document. Nodes live in the arena and
+ * may be edited. */
 #ifndef RN_YAML_TREE_H
 #define RN_YAML_TREE_H
 
@@ -18,7 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { RN_YAML_DEPTH = 64, RN_YAML_NODES = 100000, RN_YAML_BYTES = 4 << 20 };
+enum { RN_YAML_DEPTH = 64, RN_YAML_NODES = 100000, RN_YAML_KEYS = 4096, RN_YAML_BYTES = 4 << 20 };
 
 enum rn_node_kind { RN_NODE_NULL, RN_NODE_SCALAR, RN_NODE_LIST, RN_NODE_MAP };
 
@@ -66,10 +67,13 @@ struct rn_node *rn_node_copy(struct rn_tree *, const struct rn_node *);
 /* Value of a key, NULL if there is none or the node is no map (NULL included). */
 struct rn_node *rn_node_get(const struct rn_node *map, const char *key);
 struct rn_entry *rn_node_entry(const struct rn_node *map, const char *key);
+/* Appends without looking for the key, which is NULL in a list. Too many: the tree is full. */
+void rn_node_append(struct rn_tree *, struct rn_node *, struct rn_entry);
 /* Sets or appends; key NULL appends to a list. */
 void rn_node_put(struct rn_tree *, struct rn_node *, const char *key, struct rn_place at,
                  struct rn_node *value);
 void rn_node_remove(struct rn_node *map, const char *key);
+void rn_node_drop(struct rn_node *, size_t i); /* the i-th entry of a list or map */
 /* Node behind "horizon.steps" or "mixture[0].in" below `node`, as far as the path goes (never NULL
  * unless node is): the place to point at. */
 const struct rn_node *rn_node_near(const struct rn_node *node, const char *path,

@@ -1,7 +1,7 @@
 /* fetch/headers.h - what a server says beside a body, read from the values of its header lines.
  *
  *     struct rn_content_range at;
- *     if (rn_content_range_parse("bytes 100-199/1000", &at))      at.first 100, .last 199, .total 1000
+ *     if (rn_content_range_parse("bytes 100-199/1000", &at))   first 100, last 199, total 1000
  *     wait_s = rn_retry_after_s("Fri, 31 Dec 1999 23:59:59 GMT", rn_time_s());
  *     if (rn_etag_is_strong("\"abc\"")) ...                      may stand in If-Range
  *
@@ -24,8 +24,8 @@ bool rn_content_range_parse(const char *value, struct rn_content_range *);
  * "5x" and what does not fit are -1. */
 int64_t rn_content_length(const char *value);
 
-/* Seconds that Retry-After asks to wait, from seconds or an HTTP date; 0: nothing, or it has passed.
- * Not capped: whoever waits decides what is too long. */
+/* Seconds that Retry-After asks to wait, from seconds or an HTTP date; 0: nothing, or it has
+ * passed. Not capped: whoever waits decides what is too long. */
 double rn_retry_after_s(const char *value, double now_s);
 
 /* Seconds until there is quota again, if RateLimit says that none is left: `"api";r=0;t=55` or

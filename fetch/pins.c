@@ -6,16 +6,31 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
-static const char first_line[] = "# runnel lock 1: id, bytes, sha256, trust, host\n";
-static const char *const trust_words[] = {"yaml", "lock", "first-use"};
+static const char first_line[] = "# runnel lock 1: id, bytes, sha256, trust, host, date, etag\n";
+
+static const struct {
+    const char *word, *from;
+} trusts[] = {
+#define X(trust, word, from) {word, from},
+    RN_TRUSTS(X)
+#undef X
+};
 
 const char *rn_trust_word(enum rn_trust t)
 {
-    return trust_words[t];
+    return trusts[t].word;
+}
+
+const char *rn_trust_from(enum rn_trust t)
+{
+    return trusts[t].from;
 }
 
 /* --- the table --- */
@@ -44,6 +59,19 @@ static void release_pin(struct rn_pin *p)
 {
     free((char *)p->id);
     free((char *)p->host);
+    free((char *)p->date);
+    free((char *)p->etag);
+}
+
+/* What a stranger's header says, as one column. */
+static char *as_column(const char *text)
+{
+    enum { LONGEST = 128 };
+    char *column = rn_xprintf("%.*s", LONGEST, text && *text ? text : "-");
+    for (char *p = column; *p; p++)
+        if (*p <= ' ' || *p > '~')
+            *p = '?';
+    return column;
 }
 
 static void set_pin(struct rn_pins *l, const struct rn_pin *pin)
@@ -51,6 +79,8 @@ static void set_pin(struct rn_pins *l, const struct rn_pin *pin)
     struct rn_pin own = *pin;
     own.id = rn_xdup(pin->id);
     own.host = rn_xdup(pin->host);
+    own.date = rn_xdup(pin->date);
+    own.etag = as_column(pin->etag);
     size_t i = lower_bound(l, own.id);
     if (i < l->n && strcmp(l->pins[i].id, own.id) == 0) {
         release_pin(&l->pins[i]);
@@ -91,29 +121,58 @@ static bool parse_size(const char *s, int64_t *out)
 
 static bool parse_trust(const char *s, enum rn_trust *out)
 {
-    for (size_t i = 0; i < RN_COUNT(trust_words); i++)
-        if (strcmp(s, trust_words[i]) == 0) {
+    for (size_t i = 0; i < RN_COUNT(trusts); i++)
+        if (strcmp(s, trusts[i].word) == 0) {
             *out = (enum rn_trust)i;
             return true;
         }
     return false;
 }
 
-/* Cuts the line into five columns and fills pin with borrowed strings. */
+/* Cuts the line into its columns and fills pin with borrowed strings. */
 static bool parse_line(char *line, struct rn_pin *pin)
 {
-    char *column[5], *rest = line;
-    for (size_t i = 0; i < RN_COUNT(column); i++)
-        if (!(column[i] = strtok_r(rest, " \t\r", &rest)))
-            return false;
-    if (strtok_r(rest, " \t\r", &rest))
+    enum { OLD_COLUMNS = 5, COLUMNS = 7 };
+    char *column[COLUMNS + 1] = {0}, *rest = line;
+    size_t n = 0;
+    while (n <= COLUMNS && (column[n] = strtok_r(rest, " \t\r", &rest)))
+        n++;
+    if ((n != COLUMNS && n != OLD_COLUMNS) || !rn_sha256_is_hex(column[2]))
         return false;
-    pin->id = column[0];
-    pin->host = column[4];
-    if (!rn_sha256_is_hex(column[2]))
-        return false;
+    *pin = (struct rn_pin){.id = column[0],
+                           .host = column[4],
+                           .date = n == COLUMNS ? column[5] : "-",
+                           .etag = n == COLUMNS ? column[6] : "-"};
     memcpy(pin->sha256, column[2], RN_HEX);
     return parse_size(column[1], &pin->size_bytes) && parse_trust(column[3], &pin->trust);
+}
+
+static bool is_merge_mark(const char *line)
+{
+    static const char *const marks[] = {"<<<<<<<", "=======", ">>>>>>>", "|||||||"};
+    for (size_t i = 0; i < RN_COUNT(marks); i++)
+        if (rn_starts_with(line, marks[i]))
+            return true;
+    return false;
+}
+
+static int add_line(struct rn_pins *l, char *line, struct rn_place at, struct rn_err *err)
+{
+    struct rn_pin pin;
+    if (is_merge_mark(line)) {
+        rn_hint(err, "keep the lines of one side, or of both where they name different files");
+        return rn_fail(err, RN_ECONFIG, at, "a merge conflict is not resolved");
+    }
+    if (!parse_line(line, &pin)) {
+        rn_hint(err, "restore the line, or delete it to accept what the source gives now");
+        return rn_fail(err, RN_ECONFIG, at, "expected 'id bytes sha256 trust host date etag'");
+    }
+    if (rn_pins_find(l, pin.id)) {
+        rn_hint(err, "keep the line whose digest is right");
+        return rn_fail(err, RN_ECONFIG, at, "'%.120s' is pinned twice", pin.id);
+    }
+    set_pin(l, &pin);
+    return RN_OK;
 }
 
 static int parse(struct rn_pins *l, const char *path, char *text, struct rn_err *err)
@@ -123,19 +182,13 @@ static int parse(struct rn_pins *l, const char *path, char *text, struct rn_err 
         end = strchr(line, '\n');
         if (end)
             *end++ = '\0';
-        struct rn_pin pin;
-        if (*line == '#' || line[strspn(line, " \t\r")] == '\0')
-            continue;
-        if (!parse_line(line, &pin)) {
-            rn_hint(err, "restore the line, or delete it to accept what the source gives now");
-            return rn_fail(err, RN_ECONFIG, RN_LINE(path, number),
-                           "expected 'id bytes sha256 trust host'");
-        }
-        set_pin(l, &pin);
+        if (*line != '#' && line[strspn(line, " \t\r")] != '\0')
+            RN_TRY(add_line(l, line, RN_LINE(path, number), err));
     }
     return RN_OK;
 }
 
+/* Lays the pins of a file over those of l. */
 static int read_file(struct rn_pins *l, const char *path, struct rn_err *err)
 {
     enum { LARGEST_LOCK = 64 << 20 };
@@ -144,8 +197,12 @@ static int read_file(struct rn_pins *l, const char *path, struct rn_err *err)
     if (!rn_exists(path))
         return RN_OK;
     RN_TRY(rn_file_read(path, LARGEST_LOCK, &text, &n, err));
-    int rc = strlen(text) == n ? parse(l, path, text, err)
+    struct rn_pins file = {0};
+    int rc = strlen(text) == n ? parse(&file, path, text, err)
                                : rn_fail(err, RN_ECONFIG, RN_PATH(path), "holds a NUL byte");
+    for (size_t i = 0; i < file.n && rc == RN_OK; i++)
+        set_pin(l, &file.pins[i]);
+    clear(&file);
     free(text);
     return rc;
 }
@@ -170,18 +227,51 @@ int rn_pins_open(struct rn_pins *l, const char *path, const char *fallback_dir, 
     return rc;
 }
 
+/* Waits until no other process replaces files of this folder. Where such locks are not to be had, a
+ * pin may be lost to another writer and is made again next time. */
+static int lock_folder(const char *path)
+{
+    char *dir = rn_dirname(path);
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    free(dir);
+    if (fd >= 0)
+        while (flock(fd, LOCK_EX) != 0 && errno == EINTR)
+            ;
+    return fd;
+}
+
+static int write_file(const struct rn_pins *l, struct rn_err *err)
+{
+    struct rn_str s = {0};
+    rn_str_puts(&s, first_line);
+    for (size_t i = 0; i < l->n; i++) {
+        const struct rn_pin *p = &l->pins[i];
+        rn_str_printf(&s, "%s %lld %s %s %s %s %s\n", p->id, (long long)p->size_bytes, p->sha256,
+                      rn_trust_word(p->trust), p->host, p->date, p->etag);
+    }
+    int rc = rn_file_write(l->path, s.p, s.n, err);
+    rn_str_release(&s);
+    return rc;
+}
+
 int rn_pins_add(struct rn_pins *l, const struct rn_pin *pin, struct rn_err *err)
 {
     RN_ASSERT(*pin->id && *pin->host && !strpbrk(pin->id, " \t\r\n") &&
               !strpbrk(pin->host, " \t\r\n"));
-    RN_TRY(read_file(l, l->path, err));
-    set_pin(l, pin);
-    struct rn_str s = {0};
-    rn_str_puts(&s, first_line);
-    for (size_t i = 0; i < l->n; i++)
-        rn_str_printf(&s, "%s %lld %s %s %s\n", l->pins[i].id, (long long)l->pins[i].size_bytes,
-                      l->pins[i].sha256, rn_trust_word(l->pins[i].trust), l->pins[i].host);
-    int rc = rn_file_write(l->path, s.p, s.n, err);
-    rn_str_release(&s);
+    char date[sizeof "2026-11-21T11:24:05Z"];
+    struct tm tm;
+    struct rn_pin dated = *pin;
+    time_t now = time(NULL);
+    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
+    if (!dated.date)
+        dated.date = date;
+    int fd = lock_folder(l->path);
+    int rc = read_file(l, l->path, err);
+    if (rc == RN_OK) {
+        set_pin(l, &dated);
+        rc = write_file(l, err);
+    }
+    if (fd >= 0)
+        close(fd);
     return rc;
 }

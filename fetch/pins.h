@@ -6,12 +6,14 @@
  *     RN_TRY(rn_pins_add(&lock, &fresh, err));                 on disk when it returns
  *     rn_pins_release(&lock);
  *
- * One line a file, sorted by id, so that it merges well; five columns:
+ * One line a file, sorted by id, so that it merges well; seven columns ("-": not known), of which
+ * the last two may be missing in files of older versions:
  *
- *     id  bytes  sha256  trust  host
+ *     id  bytes  sha256  trust  host  date  etag
  *
- * Where the pipeline's folder cannot be written, a file of the same name in the run directory takes
- * its place, on top of what the unwritable one says. */
+ * Trust is what the digest rested on when it was pinned. Where the pipeline's folder cannot be
+ * written, a file of the same name in the run directory takes its place, on top of what the
+ * unwritable one says. */
 #ifndef RN_PINS_H
 #define RN_PINS_H
 
@@ -19,9 +21,24 @@
 
 #include <stdint.h>
 
-/* Where a digest comes from, best first. */
-enum rn_trust { RN_TRUST_YAML, RN_TRUST_LOCK, RN_TRUST_FIRST_USE };
-const char *rn_trust_word(enum rn_trust); /* "yaml", "lock", "first-use" */
+/* clang-format off */
+#define RN_TRUSTS(X)                                                                              \
+    /* trust              word         the digest is known from, best first */                    \
+    X(RN_TRUST_YAML,      "yaml",      "the pipeline file")                                       \
+    X(RN_TRUST_LOCK,      "lock",      "the lock file")                                           \
+    X(RN_TRUST_SUMS,      "sums",      "the publisher's SHA256SUMS")                              \
+    X(RN_TRUST_HEADER,    "header",    "the server: hub, LFS pointer, Repr-Digest, S3 checksum")  \
+    X(RN_TRUST_AGREED,    "agreed",    "two sources that gave the same bytes")                    \
+    X(RN_TRUST_FIRST_USE, "first-use", "nobody: one source, taken at its word")
+/* clang-format on */
+
+enum rn_trust {
+#define X(trust, word, from) trust,
+    RN_TRUSTS(X)
+#undef X
+};
+const char *rn_trust_word(enum rn_trust); /* "yaml" */
+const char *rn_trust_from(enum rn_trust); /* "the pipeline file" */
 
 struct rn_pin {
     const char *id; /* "stage.entry/name", no blanks */
@@ -29,6 +46,8 @@ struct rn_pin {
     char sha256[RN_HEX];
     enum rn_trust trust;
     const char *host; /* that gave the bytes, no blanks */
+    const char *date; /* when: "2026-11-21T11:24:05Z", "-"; NULL when it is added: now */
+    const char *etag; /* of the host, as it came, or "-"; NULL when it is added: "-" */
 };
 
 struct rn_pins {
@@ -37,10 +56,12 @@ struct rn_pins {
     size_t n, cap;
 };
 
-/* A line that cannot be read is RN_ECONFIG at that line: a damaged pin must not turn into none. */
+/* RN_ECONFIG at the line that cannot be read, that a merge left behind, or that pins a file twice:
+ * a damaged pin must not turn into none. */
 int rn_pins_open(struct rn_pins *, const char *path, const char *fallback_dir, struct rn_err *);
 const struct rn_pin *rn_pins_find(const struct rn_pins *, const char *id); /* or NULL */
-/* Reads what others added meanwhile, sets the pin, replaces the file. One thread at a time. */
+/* Reads what others added meanwhile, sets the pin, replaces the file. One thread at a time; several
+ * processes wait for each other. */
 int rn_pins_add(struct rn_pins *, const struct rn_pin *, struct rn_err *);
 void rn_pins_release(struct rn_pins *);
 

@@ -109,7 +109,7 @@ static bool is_plain_part(const char *text)
     return *text && strcmp(text, ".") != 0 && strcmp(text, "..") != 0;
 }
 
-/* Components that a client or a proxy would fold away ask for something else than what is written. */
+/* Parts that a client or a proxy would fold away ask for something else than what is written. */
 static bool is_safe_path(const char *path)
 {
     for (const char *p = path;; p++) {

@@ -193,6 +193,9 @@ static bool judge_xml(struct view v, long status, struct rn_finding *f)
     size_t n = strlen(f->detail);
     if (*message && !same_letters(code, message))
         snprintf(f->detail + n, sizeof f->detail - n, ": %s", message);
+    n = strlen(f->detail);
+    if (strcmp(code, "RequestTimeTooSkewed") == 0)
+        snprintf(f->detail + n, sizeof f->detail - n, " (is the clock of this machine right?)");
     return false;
 }
 
@@ -271,6 +274,19 @@ static bool judge_lfs(struct view v, int64_t size_bytes, struct rn_finding *f)
                    n ? oid.p + 11 : "");
 }
 
+/* UTF-16 text, of which only the ASCII matters here, becomes that. */
+static void narrow(struct rn_str *s)
+{
+    size_t kept = 0;
+    if (s->n < 2 || (memcmp(s->p, "\xFF\xFE", 2) != 0 && memcmp(s->p, "\xFE\xFF", 2) != 0))
+        return;
+    for (size_t i = 2; i < s->n; i++)
+        if (s->p[i])
+            s->p[kept++] = s->p[i];
+    s->n = kept;
+    s->p[kept] = '\0';
+}
+
 bool rn_judge_bytes(const void *head, size_t n, int64_t size_bytes, const char *format, long status,
                     struct rn_finding *f)
 {
@@ -280,6 +296,7 @@ bool rn_judge_bytes(const void *head, size_t n, int64_t size_bytes, const char *
     /* Owned and NUL-terminated, so that text functions cannot run past it. */
     struct rn_str copy = {0};
     rn_str_add(&copy, head, n);
+    narrow(&copy);
     struct view v = skip_blank((struct view){copy.p, copy.n});
     bool good = (markup || (judge_html(v, status, f) && judge_xml(v, status, f))) &&
                 judge_json(v, size_bytes, status, f) && judge_lfs(v, size_bytes, f);
@@ -287,25 +304,47 @@ bool rn_judge_bytes(const void *head, size_t n, int64_t size_bytes, const char *
     return good ? rn_find(f, RN_ACCEPTED, "%s", "") : false;
 }
 
-static bool status_is_transient(long status)
+/* Statuses with a meaning of their own; whatever else is not 200 is refused. */
+static const struct status_meaning {
+    long status;
+    enum rn_verdict verdict;
+    const char *note;
+} statuses[] = {
+    {206, RN_TRUNCATED, "a part, though the whole was asked for"},
+    {407, RN_INTERCEPTED, "a proxy wants a login"},
+    {408, RN_TRANSIENT, NULL},
+    {425, RN_TRANSIENT, NULL},
+    {429, RN_TRANSIENT, NULL},
+    {500, RN_TRANSIENT, NULL},
+    {502, RN_TRANSIENT, NULL},
+    {503, RN_TRANSIENT, NULL},
+    {504, RN_TRANSIENT, NULL},
+    {511, RN_INTERCEPTED, "a captive portal or proxy wants a login"},
+    {520, RN_TRANSIENT, NULL},
+    {521, RN_TRANSIENT, NULL},
+    {522, RN_TRANSIENT, NULL},
+    {523, RN_TRANSIENT, NULL},
+    {524, RN_TRANSIENT, NULL},
+};
+
+static struct status_meaning meaning_of(long status)
 {
-    static const long list[] = {408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524};
-    for (size_t i = 0; i < RN_COUNT(list); i++)
-        if (status == list[i])
-            return true;
-    return false;
+    for (size_t i = 0; i < RN_COUNT(statuses); i++)
+        if (statuses[i].status == status)
+            return statuses[i];
+    return (struct status_meaning){status, RN_REFUSED, NULL};
 }
 
+/* The status decides; the body may say why. */
 void rn_judge_status(long status, const void *head, size_t n, struct rn_finding *f)
 {
-    if (status == 511)
-        rn_find(f, RN_INTERCEPTED, "status 511: a captive portal or proxy wants a login");
-    else if (status_is_transient(status))
-        rn_find(f, RN_TRANSIENT, "status %ld", status);
-    else if (status == 206)
-        rn_find(f, RN_TRUNCATED, "status 206: a part, though the whole was asked for");
-    else if (n == 0 || rn_judge_bytes(head, n, (int64_t)n, NULL, status, f))
-        rn_find(f, RN_REFUSED, "status %ld", status);
+    struct status_meaning m = meaning_of(status);
+    struct rn_finding looks;
+    const char *colon = m.note ? ": " : "", *note = m.note ? m.note : "";
+    if (n == 0 || rn_judge_bytes(head, n, (int64_t)n, NULL, status, &looks))
+        rn_find(f, m.verdict, "status %ld%s%s", status, colon, note);
+    else
+        rn_find(f, m.verdict, "%s%s%s", looks.detail, colon, note);
 }
 
 /* --- endings --- */

@@ -22,8 +22,8 @@
     /* verdict         id              again  seen */                                             \
     X(RN_ACCEPTED,     "ok",           false, "what was asked for")                               \
     X(RN_TRANSIENT,    "transient",    true,  "network trouble, 408 425 429 5xx")                 \
-    X(RN_REFUSED,      "refused",      false, "401 403 404 410 and whatever else is not 200")     \
-    X(RN_INTERCEPTED,  "intercepted",  false, "portal or proxy: 511, http redirect, bad TLS name")\
+    X(RN_REFUSED,      "refused",      false, "401 403 404 410 451, all else but 200")     \
+    X(RN_INTERCEPTED,  "intercepted",  false, "portal or proxy: 407 511, bad TLS name") \
     X(RN_ERROR_PAGE,   "error-page",   false, "HTML or XML error in place of the file")           \
     X(RN_ERROR_JSON,   "error-json",   false, "JSON error in place of the file")                  \
     X(RN_LFS_POINTER,  "lfs-pointer",  false, "git-lfs pointer in place of the file")             \
@@ -50,7 +50,8 @@ bool rn_verdict_again(enum rn_verdict);
 /* Records and returns true only for RN_ACCEPTED, so that a check can end with it. */
 bool rn_find(struct rn_finding *, enum rn_verdict, const char *fmt, ...) RN_PRINTF(3, 4);
 
-/* A response that is not 200: what it means. `head` is the start of its body (may be empty). */
+/* A response that is not 200: the status decides, `head`, the start of its body (may be empty), may
+ * say why: "S3 AccessDenied (403)". */
 void rn_judge_status(long status, const void *head, size_t n, struct rn_finding *);
 
 /* A body that came with status 200 (0: not from HTTP). size_bytes is that of the whole body, of

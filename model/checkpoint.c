@@ -155,16 +155,18 @@ static int fill_dir(const struct rn_ckpt *c, int64_t step, const char *dir,
     return write_manifest(c, step, dir, err);
 }
 
-int rn_ckpt_save(const struct rn_ckpt *c, int64_t step, const struct rn_model *m,
-                 const struct rn_optim *optim, const json_t *state, struct rn_err *err)
+/* What fills the directory of a checkpoint in the making. */
+typedef int fill_fn(const struct rn_ckpt *c, int64_t step, const char *dir, const void *ctx,
+                    struct rn_err *err);
+
+static int make_dir(const struct rn_ckpt *c, int64_t step, fill_fn *fill, const void *ctx,
+                    struct rn_err *err)
 {
-    if (rn_ckpt_verify(c, step, NULL) == RN_OK)
-        return RN_OK;
     char *final = rn_ckpt_path(c, step);
     char *tmp = rn_xprintf("%s/.step_%06" PRId64 ".%ld.tmp", c->dir, step, (long)getpid());
     int rc = rn_remove_tree(tmp, err);
     if (rc == RN_OK)
-        rc = fill_dir(c, step, tmp, m, optim, state, err);
+        rc = fill(c, step, tmp, ctx, err);
     if (rc == RN_OK)
         rc = rn_remove_tree(final, err); /* a damaged one of the same step */
     if (rc == RN_OK)
@@ -176,6 +178,51 @@ int rn_ckpt_save(const struct rn_ckpt *c, int64_t step, const struct rn_model *m
     free(tmp);
     free(final);
     return rc;
+}
+
+struct training { /* what a save takes down */
+    const struct rn_model *m;
+    const struct rn_optim *optim;
+    const json_t *state;
+};
+
+static int fill_from_training(const struct rn_ckpt *c, int64_t step, const char *dir,
+                              const void *ctx, struct rn_err *err)
+{
+    const struct training *t = ctx;
+    return fill_dir(c, step, dir, t->m, t->optim, t->state, err);
+}
+
+int rn_ckpt_save(const struct rn_ckpt *c, int64_t step, const struct rn_model *m,
+                 const struct rn_optim *optim, const json_t *state, struct rn_err *err)
+{
+    struct training t = {m, optim, state};
+    if (rn_ckpt_verify(c, step, NULL) == RN_OK)
+        return RN_OK;
+    return make_dir(c, step, fill_from_training, &t, err);
+}
+
+static int fill_from_other(const struct rn_ckpt *c, int64_t step, const char *dir, const void *ctx,
+                           struct rn_err *err)
+{
+    const struct rn_ckpt *from = ctx;
+    char *other = rn_ckpt_path(from, step);
+    int rc = rn_mkdirs(dir, err);
+    for (size_t i = 0; i < RN_COUNT(parts) && rc == RN_OK; i++) {
+        char *old = rn_join(other, parts[i]), *copy = rn_join(dir, parts[i]);
+        rc = rn_copy_file(old, copy, err);
+        free(copy);
+        free(old);
+    }
+    free(other);
+    return rc == RN_OK ? write_manifest(c, step, dir, err) : rc;
+}
+
+int rn_ckpt_take(const struct rn_ckpt *c, const struct rn_ckpt *from, int64_t step,
+                 struct rn_err *err)
+{
+    RN_TRY(rn_ckpt_verify(from, step, err));
+    return make_dir(c, step, fill_from_other, from, err);
 }
 
 /* --- rotation --- */

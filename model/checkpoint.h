@@ -45,6 +45,11 @@ struct rn_ckpt {
 int rn_ckpt_save(const struct rn_ckpt *, int64_t step, const struct rn_model *,
                  const struct rn_optim *optim, const json_t *state, struct rn_err *);
 
+/* Makes a checkpoint of other work one of this: its files (linked where the file system can), under
+ * this key. For a training that sets out as the other did. RN_ECORRUPT: `from` has none that
+ * verifies. */
+int rn_ckpt_take(const struct rn_ckpt *, const struct rn_ckpt *from, int64_t step, struct rn_err *);
+
 /* Points a name at a step. */
 int rn_ckpt_point(const struct rn_ckpt *, const char *name, int64_t step, struct rn_err *);
 int64_t rn_ckpt_pointed(const struct rn_ckpt *, const char *name); /* -1: no such name */

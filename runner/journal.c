@@ -9,33 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SUM = 16, JOURNAL_CAP = 256 << 20 };
+enum { SUM = 16, JOURNAL_CAP = 256 << 20, LONG_BYTES = 256 << 10 };
 
-static bool ends_torn(int fd)
-{
-    char last = '\n';
-    off_t size = lseek(fd, 0, SEEK_END);
-    return size > 0 && pread(fd, &last, 1, size - 1) == 1 && last != '\n';
-}
-
-int rn_journal_open(struct rn_journal *j, const char *path, struct rn_err *err)
-{
-    *j = (struct rn_journal){.fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666)};
-    if (j->fd < 0)
-        return rn_fail_errno(err, RN_PATH(path), "cannot open the journal");
-    j->path = rn_xdup(path);
-    j->torn = ends_torn(j->fd);
-    return RN_OK;
-}
-
-void rn_journal_close(struct rn_journal *j)
-{
-    if (!j->path)
-        return;
-    close(j->fd);
-    free(j->path);
-    *j = (struct rn_journal){.fd = -1};
-}
+/* --- lines --- */
 
 static void sum_of(const json_t *record, char sum[SUM + 1])
 {
@@ -45,31 +21,15 @@ static void sum_of(const json_t *record, char sum[SUM + 1])
     sum[SUM] = '\0';
 }
 
-static int put(struct rn_journal *j, const char *line, size_t n, struct rn_err *err)
+/* The line of a record, with its sum and end; caller frees. The record keeps the sum. */
+static char *print_record(json_t *record)
 {
-    j->torn = rn_write_all(j->fd, line, n) < n;
-    if (j->torn)
-        return rn_fail_errno(err, RN_PATH(j->path), "cannot write the journal");
-    if (rn_io.fsync(j->fd) != 0)
-        return rn_fail_errno(err, RN_PATH(j->path), "cannot sync the journal");
-    return RN_OK;
-}
-
-int rn_journal_add(struct rn_journal *j, json_t *record, struct rn_err *err)
-{
-    if (!record)
-        return rn_fail(err, RN_ENOMEM, RN_PATH(j->path), "no memory for a record");
     char sum[SUM + 1];
-    json_object_set_new(record, "time", json_real(rn_time_s()));
     sum_of(record, sum);
     json_object_set_new(record, "sum", json_string(sum));
-    char *text = rn_json_canonical(record);
-    char *line = rn_xprintf("%s%s\n", j->torn ? "\n" : "", text);
-    int rc = put(j, line, strlen(line), err);
-    free(line);
+    char *text = rn_json_canonical(record), *line = rn_xprintf("%s\n", text);
     free(text);
-    json_decref(record);
-    return rc;
+    return line;
 }
 
 /* A record whose sum fits, without its sum; or NULL. */
@@ -90,22 +50,220 @@ static json_t *parse_record(const char *line, size_t n)
     return NULL;
 }
 
-json_t *rn_journal_read(const char *path)
+/* --- reading --- */
+
+static void parse_lines(json_t *records, size_t *damaged, const char *text, size_t n)
 {
-    json_t *records = json_array();
-    char *text;
-    size_t n;
-    if (rn_file_read(path, JOURNAL_CAP, &text, &n, NULL) != RN_OK)
-        return records;
-    for (char *line = text, *end; (end = memchr(line, '\n', n - (size_t)(line - text)));
+    for (const char *line = text, *end; (end = memchr(line, '\n', n - (size_t)(line - text)));
          line = end + 1) {
         json_t *record = parse_record(line, (size_t)(end - line));
         if (record)
             json_array_append_new(records, record);
+        else
+            ++*damaged;
     }
+}
+
+int rn_journal_load(json_t **records, size_t *damaged, const char *path, struct rn_err *err)
+{
+    char *text = NULL;
+    size_t n;
+    *records = json_array();
+    *damaged = 0;
+    if (!rn_exists(path))
+        return RN_OK;
+    int rc = rn_file_read(path, JOURNAL_CAP, &text, &n, err);
+    if (rc == RN_OK)
+        parse_lines(*records, damaged, text, n);
     free(text);
+    return rc;
+}
+
+json_t *rn_journal_read(const char *path)
+{
+    json_t *records;
+    size_t damaged;
+    rn_journal_load(&records, &damaged, path, NULL);
     return records;
 }
+
+/* --- making it short --- */
+
+static bool same_text(const json_t *a, const json_t *b, const char *key)
+{
+    return strcmp(rn_json_str(a, key, ""), rn_json_str(b, key, "")) == 0;
+}
+
+/* No later record says the same of the same. */
+static bool is_newest(const json_t *records, size_t i)
+{
+    const json_t *r = json_array_get(records, i);
+    for (size_t j = i + 1; j < json_array_size(records); j++) {
+        const json_t *newer = json_array_get(records, j);
+        if (same_text(r, newer, "event") && same_text(r, newer, "stage") &&
+            same_text(r, newer, "out"))
+            return false;
+    }
+    return true;
+}
+
+/* Work of a record that goes is added to the `spent` record of its stage and key. */
+static void keep_work(json_t *spent, const json_t *r)
+{
+    double wall_s = rn_json_real(r, "wall_s", 0);
+    const char *progress = rn_json_str(r, "progress", "");
+    if (wall_s <= 0 || !*progress)
+        return;
+    for (size_t i = 0; i < json_array_size(spent); i++) {
+        json_t *s = json_array_get(spent, i);
+        if (!same_text(s, r, "progress") || !same_text(s, r, "stage"))
+            continue;
+        json_object_set_new(s, "wall_s", json_real(rn_json_real(s, "wall_s", 0) + wall_s));
+        json_object_set_new(s, "time", json_real(rn_json_real(r, "time", 0)));
+        return;
+    }
+    json_array_append_new(spent, json_pack("{s:s, s:s, s:s, s:f, s:f}", "event", "spent", "stage",
+                                           rn_json_str(r, "stage", ""), "progress", progress,
+                                           "wall_s", wall_s, "time", rn_json_real(r, "time", 0)));
+}
+
+/* The records that stay, `spent` behind the first: a new array. */
+static json_t *shortened(const json_t *records)
+{
+    json_t *kept = json_array(), *spent = json_array();
+    for (size_t i = 0; i < json_array_size(records); i++) {
+        json_t *r = json_array_get(records, i);
+        bool is_spent = strcmp(rn_json_str(r, "event", ""), "spent") == 0;
+        if (!is_spent && (i == 0 || is_newest(records, i)))
+            json_array_append(kept, r);
+        else
+            keep_work(spent, r);
+    }
+    for (size_t i = json_array_size(spent); i-- > 0;)
+        json_array_insert(kept, json_array_size(kept) ? 1 : 0, json_array_get(spent, i));
+    json_decref(spent);
+    return kept;
+}
+
+/* --- writing --- */
+
+/* Cuts off what stands behind the last newline. */
+static int cut_torn(struct rn_journal *j, struct rn_err *err)
+{
+    char c = '\0';
+    off_t end = lseek(j->fd, 0, SEEK_END);
+    while (end > 0 && pread(j->fd, &c, 1, end - 1) == 1 && c != '\n')
+        end--;
+    if (ftruncate(j->fd, end) != 0)
+        return rn_fail_errno(err, RN_PATH(j->path), "cannot cut off a torn line");
+    j->torn = false;
+    return RN_OK;
+}
+
+static int open_file(struct rn_journal *j, struct rn_err *err)
+{
+    j->fd = open(j->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (j->fd < 0)
+        return rn_fail_errno(err, RN_PATH(j->path), "cannot open the journal");
+    char last = '\n';
+    off_t size = lseek(j->fd, 0, SEEK_END);
+    j->torn = size > 0 && pread(j->fd, &last, 1, size - 1) == 1 && last != '\n';
+    return RN_OK;
+}
+
+/* These records in a new file under the journal's name. */
+static int rewrite(struct rn_journal *j, const json_t *records, struct rn_err *err)
+{
+    struct rn_writer w;
+    RN_TRY(rn_writer_open(&w, j->path, err));
+    for (size_t i = 0; i < json_array_size(records); i++) {
+        char *line = print_record(json_array_get(records, i));
+        rn_writer_add(&w, line, strlen(line));
+        free(line);
+    }
+    RN_TRY(rn_writer_commit(&w, NULL, err));
+    if (j->fd >= 0)
+        close(j->fd);
+    return open_file(j, err);
+}
+
+static int shorten(struct rn_journal *j, const json_t *records, struct rn_err *err)
+{
+    if (rn_file_size(j->path) <= LONG_BYTES)
+        return RN_OK;
+    json_t *kept = shortened(records);
+    int rc = RN_OK;
+    if (json_array_size(kept) <= json_array_size(records) / 2)
+        rc = rewrite(j, kept, err);
+    json_decref(kept);
+    return rc;
+}
+
+int rn_journal_open(struct rn_journal *j, const char *path, struct rn_err *err)
+{
+    *j = (struct rn_journal){.fd = -1, .path = rn_xdup(path)};
+    json_t *records;
+    int rc = rn_journal_load(&records, &j->damaged, path, err);
+    if (rc == RN_OK)
+        rc = open_file(j, err);
+    if (rc == RN_OK)
+        rc = shorten(j, records, err);
+    json_decref(records);
+    if (rc != RN_OK)
+        rn_journal_close(j);
+    return rc;
+}
+
+void rn_journal_close(struct rn_journal *j)
+{
+    if (!j->path)
+        return;
+    if (j->fd >= 0)
+        close(j->fd);
+    free(j->path);
+    *j = (struct rn_journal){.fd = -1};
+}
+
+/* After a failed fsync a second one may succeed without the bytes: they go into a new file. */
+static int start_anew(struct rn_journal *j, const char *line, struct rn_err *err)
+{
+    json_t *records, *last = parse_record(line, strlen(line));
+    size_t damaged;
+    int rc = rn_journal_load(&records, &damaged, j->path, err);
+    size_t n = json_array_size(records);
+    if (rc == RN_OK && n && !json_equal(json_array_get(records, n - 1), last))
+        json_array_append(records, last);
+    if (rc == RN_OK)
+        rc = rewrite(j, records, err);
+    json_decref(last);
+    json_decref(records);
+    return rc;
+}
+
+static int put(struct rn_journal *j, const char *line, struct rn_err *err)
+{
+    size_t n = strlen(line);
+    if (j->torn)
+        RN_TRY(cut_torn(j, err));
+    j->torn = rn_write_all(j->fd, line, n) < n;
+    if (j->torn)
+        return rn_fail_errno(err, RN_PATH(j->path), "cannot write the journal");
+    return rn_io.fsync(j->fd) == 0 ? RN_OK : start_anew(j, line, err);
+}
+
+int rn_journal_add(struct rn_journal *j, json_t *record, struct rn_err *err)
+{
+    if (!record)
+        return rn_fail(err, RN_ENOMEM, RN_PATH(j->path), "no memory for a record");
+    json_object_set_new(record, "time", json_real(rn_time_s()));
+    char *line = print_record(record);
+    int rc = put(j, line, err);
+    free(line);
+    json_decref(record);
+    return rc;
+}
+
+/* --- asking --- */
 
 static bool one_of(const char *word, const char *words)
 {

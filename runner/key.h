@@ -26,8 +26,4 @@ struct rn_keys {
 void rn_keys_make(struct rn_keys *, const struct rn_pstage *, json_t *inputs, json_t *fingerprint);
 void rn_keys_release(struct rn_keys *); /* safe on zeroes */
 
-/* How many values differ between two documents. text receives one line about the most telling one:
- * "model.depth 4 -> 6", "input tokens changed", "... and 2 more"; "" when nothing differs. */
-size_t rn_keys_diff(const json_t *old, const json_t *now, char *text, size_t text_bytes);
-
 #endif

@@ -1,6 +1,8 @@
 /* runner/loading.h - one loading of a pipeline file: what the steps behind pipeline.h share.
  *
- *     merge.c       lays profile and overrides over the tree
+ *     merge.c       lays the profile over the tree
+ *     matrix.c      lays a cell over it
+ *     overrides.c   lays the command line over it
  *     vars.c        substitutes
  *     pipeline.c    fills the structs
  *     graph.c       resolves references

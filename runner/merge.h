@@ -1,7 +1,7 @@
-/* runner/merge.h - profiles and command-line overrides, laid over the tree of the file.
+/* runner/merge.h - trees laid over trees: included files, profiles.
  *
+ *     rn_merge_over(&tree, included, root);
  *     rn_merge_profile(&loading, "smoke");
- *     rn_merge_override(&loading, "base.horizon.steps=10");
  *
  * Mappings merge by key, lists and scalars are replaced, null removes a key. */
 #ifndef RN_MERGE_H
@@ -9,10 +9,15 @@
 
 #include "loading.h"
 
+/* Lays `from` over `into`, both mappings, which share nodes from then on. A null that removes
+ * nothing stays. */
+void rn_merge_over(struct rn_tree *, struct rn_node *into, const struct rn_node *from);
 /* Lays `profiles: {name: ...}` over the root. A problem: an unknown profile, or a null that removes
  * nothing. */
 void rn_merge_profile(struct rn_loading *, const char *name);
-/* "vars.x=..", "name=..", "STAGE.key.path=.." or "stages.STAGE.key.path=..": the value is YAML. */
-void rn_merge_override(struct rn_loading *, const char *text);
+
+/* Adds "what 'name'" with the nearest key of a mapping as hint. */
+struct rn_err *rn_merge_unknown(struct rn_problems *, struct rn_place at, const char *what,
+                                const char *name, const struct rn_node *among);
 
 #endif

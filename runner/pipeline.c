@@ -1,12 +1,13 @@
 #include "pipeline.h"
 
-#include "file.h"
 #include "filled.h"
 #include "gates.h"
 #include "graph.h"
 #include "loading.h"
+#include "matrix.h"
 #include "merge.h"
 #include "origins.h"
+#include "overrides.h"
 #include "str.h"
 #include "vars.h"
 
@@ -32,10 +33,9 @@ const struct rn_key rn_common_keys[] = {
 static const struct top_key {
     const char *name;
     bool later; /* named in the plan, not built yet: refused rather than ignored */
-} top_keys[] = {
-    {"runnel"},      {"name"},          {"tag"},          {"vars"},          {"stages"},
-    {"profiles"},    {"include", true}, {"matrix", true}, {"monitor", true}, {"tensorboard", true},
-    {"alerts", true}};
+} top_keys[] = {{"runnel"},      {"name"},    {"tag"},    {"vars"},          {"stages"},
+                {"profiles"},    {"include"}, {"matrix"}, {"monitor", true}, {"tensorboard", true},
+                {"alerts", true}};
 
 static void check_top_key(struct rn_loading *l, const struct rn_entry *e)
 {
@@ -53,23 +53,6 @@ static void check_top_key(struct rn_loading *l, const struct rn_entry *e)
     const char *near = rn_nearest(e->key, words);
     if (near)
         rn_hint(err, "did you mean '%s'?", near);
-}
-
-static bool check_version(struct rn_loading *l)
-{
-    const struct rn_node *version = rn_node_get(l->root, "runnel");
-    bool is_one = version && version->kind == RN_NODE_SCALAR && strcmp(version->text, "1") == 0;
-    char shown[96];
-    if (is_one)
-        return true;
-    if (!version)
-        rn_hint(rn_problem_add(&l->problems, l->root->at, "the format version is missing"),
-                "begin the file with 'runnel: 1'");
-    else
-        rn_hint(rn_problem_add(&l->problems, version->at, "format version %s is unknown",
-                               version->text ? version->text : rn_node_show(version, shown)),
-                "this program reads 'runnel: 1'");
-    return false;
 }
 
 static void check_is_map(struct rn_loading *l, const char *key)
@@ -292,13 +275,25 @@ static void keep_json(struct rn_pstage *s, const struct rn_draft *draft)
 
 /* --- the whole --- */
 
-/* Everything up to the graph; what cannot be read is left out. */
-static void build(struct rn_loading *l, const struct rn_pipeline_how *how)
+/* Lays over the file what is asked for: profile, cell, overrides. */
+static void lay_over(struct rn_loading *l, const struct rn_pipeline_how *how)
 {
     if (how->profile)
         rn_merge_profile(l, how->profile);
+    if (how->cell)
+        rn_matrix_lay(l, how->cell, how->overrides);
+    else if (rn_node_get(l->root, "matrix"))
+        rn_problem_add(&l->problems, rn_node_entry(l->root, "matrix")->at,
+                       "a file with a matrix is many pipelines: one must be chosen");
     for (const char *const *o = how->overrides; o && *o; o++)
-        rn_merge_override(l, *o);
+        rn_override_text(l, *o);
+    rn_node_remove(l->root, "matrix");
+}
+
+/* Everything up to the graph; what cannot be read is left out. */
+static void build(struct rn_loading *l, const struct rn_pipeline_how *how)
+{
+    lay_over(l, how);
     for (size_t i = 0; i < l->root->n; i++)
         check_top_key(l, &l->root->entries[i]);
     check_is_map(l, "vars");
@@ -324,54 +319,63 @@ static void build(struct rn_loading *l, const struct rn_pipeline_how *how)
     l->p->origins = rn_origins(l);
 }
 
-static void start(struct rn_loading *l, const char *path, const struct rn_pipeline_how *how)
-{
-    *l = (struct rn_loading){.p = rn_new(struct rn_pipeline)};
-    l->kinds = how->kinds ? how->kinds : rn_stages;
-    char *dir = rn_dirname(path);
-    l->p->path = rn_arena_dup(&l->p->arena, path);
-    l->p->dir = rn_arena_dup(&l->p->arena, dir);
-    l->p->profile = how->profile ? rn_arena_dup(&l->p->arena, how->profile) : NULL;
-    l->tree = (struct rn_tree){.arena = &l->p->arena, .problems = &l->problems};
-    free(dir);
-}
-
-static void load(struct rn_loading *l, const char *text, size_t n,
+static void load(struct rn_loading *l, const struct rn_document *doc,
                  const struct rn_pipeline_how *how)
 {
-    l->p->text = rn_arena_dup(&l->p->arena, text);
-    l->root = rn_yaml_parse(&l->tree, text, n, l->p->path);
-    if (l->root && l->root->kind != RN_NODE_MAP)
-        rn_problem_add(&l->problems, l->root->at, "a pipeline file is a mapping");
-    else if (l->root && check_version(l))
+    l->p = rn_new(struct rn_pipeline);
+    l->p->path = doc->path;
+    l->p->dir = doc->dir;
+    l->p->text = doc->text;
+    l->p->profile = how->profile ? rn_arena_dup(&l->p->arena, how->profile) : NULL;
+    l->p->cell = how->cell ? how->cell->name : NULL;
+    l->kinds = how->kinds ? how->kinds : rn_stages;
+    l->tree = (struct rn_tree){.arena = &l->p->arena, .problems = &l->problems};
+    l->root = rn_node_copy(&l->tree, doc->root);
+    if (l->root)
         build(l, how);
 }
 
 /* Loads the file without its profile and compares; its own problems are told only if the profile
  * has none, because then they are what is in the way. */
-static void compare_with_file(struct rn_loading *with, const char *text, size_t n,
+static void compare_with_file(struct rn_loading *with, const struct rn_document *doc,
                               const struct rn_pipeline_how *how)
 {
     struct rn_pipeline_how plain = *how;
-    struct rn_loading alone;
+    struct rn_loading alone = {.lenient_env = true};
     plain.profile = NULL;
-    start(&alone, with->p->path, &plain);
-    alone.lenient_env = true;
-    load(&alone, text, n, &plain);
-    for (size_t i = 0; i < alone.problems.n; i++) {
-        struct rn_err *e = alone.problems.items[i];
-        struct rn_err *copy = rn_problem_add(&with->problems, e->at, "%s", e->msg);
-        rn_hint(copy, "%s", e->hint[0] ? e->hint : "the file must also hold without its profile");
-    }
+    load(&alone, doc, &plain);
+    for (size_t i = 0; i < alone.problems.n; i++)
+        rn_hint(alone.problems.items[i], "the file must also hold without its profile");
+    rn_problems_join(&with->problems, &alone.problems);
     if (!alone.problems.n)
         rn_graph_compare(with, alone.p);
     rn_problems_release(&alone.problems);
     rn_pipeline_free(alone.p);
 }
 
-/* Prints all problems but the last, which goes to err. */
-static int tell(struct rn_problems *problems, struct rn_err *err)
+struct rn_pipeline *rn_pipeline_compose(const struct rn_document *doc,
+                                        const struct rn_pipeline_how *how,
+                                        struct rn_problems *problems)
 {
+    struct rn_loading l = {0};
+    if (!doc->root)
+        return NULL;
+    load(&l, doc, how);
+    if (how->profile && !rn_problems_count(&l.problems))
+        compare_with_file(&l, doc, how);
+    bool good = !rn_problems_count(&l.problems);
+    rn_problems_join(problems, &l.problems);
+    rn_problems_release(&l.problems);
+    if (good)
+        return l.p;
+    rn_pipeline_free(l.p);
+    return NULL;
+}
+
+int rn_pipeline_tell(struct rn_problems *problems, struct rn_err *err)
+{
+    if (!problems->n)
+        return RN_OK;
     rn_problems_sort(problems);
     for (size_t i = 0; i + 1 < problems->n; i++)
         rn_err_print(problems->items[i], stderr);
@@ -380,43 +384,20 @@ static int tell(struct rn_problems *problems, struct rn_err *err)
     return rn_problem_raise(problems->items[problems->n - 1], err);
 }
 
-static int read_text(const char *path, char **text, size_t *n, struct rn_err *err)
-{
-    struct rn_err why = {0};
-    if (rn_file_read(path, RN_YAML_BYTES, text, n, &why) == RN_OK)
-        return RN_OK;
-    return rn_fail(err, RN_ECONFIG, RN_PATH(path), "%s", why.msg);
-}
-
-struct rn_pipeline *rn_pipeline_parse(const char *path, const char *text, size_t n,
-                                      const struct rn_pipeline_how *how,
-                                      struct rn_problems *problems)
-{
-    struct rn_loading l;
-    start(&l, path, how);
-    load(&l, text, n, how);
-    if (how->profile && !rn_problems_count(&l.problems))
-        compare_with_file(&l, text, n, how);
-    *problems = l.problems;
-    if (!rn_problems_count(problems))
-        return l.p;
-    rn_pipeline_free(l.p);
-    return NULL;
-}
-
 int rn_pipeline_load(struct rn_pipeline **out, const char *path, const struct rn_pipeline_how *how,
                      struct rn_err *err)
 {
     static const struct rn_pipeline_how nothing = {0};
-    struct rn_problems problems = {0};
-    char *text;
-    size_t n;
-    *out = NULL;
-    RN_TRY(read_text(path, &text, &n, err));
-    *out = rn_pipeline_parse(path, text, n, how ? how : &nothing, &problems);
-    free(text);
-    int rc = *out ? RN_OK : tell(&problems, err);
-    rn_problems_release(&problems);
+    struct rn_document *doc = rn_document_open(path, NULL);
+    struct rn_pipeline *p = rn_pipeline_compose(doc, how ? how : &nothing, &doc->problems);
+    int rc = rn_pipeline_tell(&doc->problems, err);
+    *out = rc == RN_OK ? p : NULL;
+    if (*out) {
+        p->document = doc;
+        return RN_OK;
+    }
+    rn_pipeline_free(p);
+    rn_document_free(doc);
     return rc;
 }
 
@@ -431,6 +412,7 @@ void rn_pipeline_free(struct rn_pipeline *p)
         json_decref(p->stages[i].source);
     }
     json_decref(p->origins);
+    rn_document_free(p->document);
     struct rn_arena arena = p->arena;
     rn_arena_release(&arena);
     free(p);

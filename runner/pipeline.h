@@ -6,16 +6,18 @@
  *         use(p->stages[i].cfg);
  *     rn_pipeline_free(p);
  *
- * Loading touches nothing: no network, no run directory. Strings live in p->arena. */
+ * Loading touches nothing: no network, no run directory. Strings live in p->arena or in the
+ * document. A file with a `matrix` is several pipelines: matrix.h, and cells.h for commands. */
 #ifndef RN_PIPELINE_H
 #define RN_PIPELINE_H
 
-#include "problems.h"
+#include "document.h"
 #include "stage.h"
 
 struct rn_pipeline_how {          /* the command line's part */
     const char *profile;          /* -p, or NULL */
     const char *const *overrides; /* "base.horizon.steps=10", "vars.depth=4"; NULL-ended or NULL */
+    const struct rn_cell *cell;   /* of the file's matrix, or NULL */
     const struct rn_stage *const *kinds; /* NULL-ended; NULL: rn_stages (tests bring their own) */
 };
 
@@ -60,22 +62,26 @@ struct rn_pipeline {
     struct rn_arena arena;
     const char *path, *dir, *text; /* the file, its directory, its bytes */
     const char *name, *tag, *key8; /* key8: digest of identity and extend values and of the graph */
-    const char *profile;           /* or NULL */
+    const char *profile, *cell;    /* or NULL */
     const char **profiles;         /* names of all profiles of the file */
     size_t n_profiles;
     struct rn_pstage *stages; /* in running order: topological, ties as written */
     size_t n_stages;
-    json_t *origins; /* as origins.h says */
+    json_t *origins;              /* as origins.h says */
+    struct rn_document *document; /* if the pipeline owns it: rn_pipeline_load */
 };
 
-/* RN_ECONFIG after printing every error found to stderr but the last, which is in err. With a
- * profile the graph is compared with that of the file alone: same kinds, edges and gate metrics. */
+/* Adds every problem it finds; NULL if there was one. With a profile the graph is compared with
+ * that of the file alone: same kinds, edges and gate metrics. The document is borrowed until the
+ * pipeline is freed; its own problems are not repeated. */
+struct rn_pipeline *rn_pipeline_compose(const struct rn_document *, const struct rn_pipeline_how *,
+                                        struct rn_problems *);
+/* Document and pipeline in one. RN_ECONFIG after printing every problem to stderr but the last,
+ * which is in err. */
 int rn_pipeline_load(struct rn_pipeline **, const char *path, const struct rn_pipeline_how *,
                      struct rn_err *);
-/* The same for bytes that are in memory. `path` says where they come from; it is not opened. Every
- * problem is added; NULL if there was one. */
-struct rn_pipeline *rn_pipeline_parse(const char *path, const char *text, size_t n,
-                                      const struct rn_pipeline_how *, struct rn_problems *);
+/* Prints all problems but the last, which goes to err; its code. RN_OK if there are none. */
+int rn_pipeline_tell(struct rn_problems *, struct rn_err *);
 void rn_pipeline_free(struct rn_pipeline *); /* takes NULL */
 /* NULL if there is none of that name. */
 const struct rn_pstage *rn_pipeline_stage(const struct rn_pipeline *, const char *name);

@@ -32,6 +32,7 @@ int rn_plan_init(struct rn_plan *plan, const struct rn_pipeline *p, const struct
     plan->lock_path = choose_lock_path(plan);
     plan->journal = rn_runs_journal(how->runs, p->tag);
     plan->memo = rn_memo_open(rn_arena_printf(&plan->arena, "%s/.memo", how->runs));
+    plan->history = rn_history_new(how->runs);
     if (how->verify == RN_VERIFY_HASH)
         rn_memo_distrust(plan->memo);
     plan->nodes = rn_xalloc((p->n_stages + 1) * sizeof *plan->nodes);
@@ -45,9 +46,11 @@ void rn_plan_release(struct rn_plan *plan)
 {
     for (size_t i = 0; plan->nodes && i < plan->p->n_stages; i++) {
         rn_keys_release(&plan->nodes[i].keys);
+        rn_keydiff_release(&plan->nodes[i].diff);
         rn_stored_free(plan->nodes[i].entry);
     }
     free(plan->nodes);
+    rn_history_free(plan->history);
     json_decref(plan->journal);
     rn_memo_free(plan->memo);
     rn_arena_release(&plan->arena);
@@ -156,9 +159,10 @@ static int decide_work(struct rn_plan *plan, size_t stage, bool forced, const ch
 {
     struct rn_planned *n = &plan->nodes[stage];
     RN_TRY(rn_plan_ask_cost(plan, stage, err));
-    n->time_s = rn_plan_expected_time(plan, stage);
+    rn_plan_expect_time(plan, stage);
     if (forced) {
         n->cost.resume_step = -1;
+        n->cost.resume_key = NULL;
         rn_plan_say(n, RN_ACT_RUN, "forced");
         rn_plan_weigh(plan, stage, true);
     } else if (n->resume_named) {
@@ -203,7 +207,7 @@ static void decide_unknown(struct rn_plan *plan, size_t stage, size_t producer)
     rn_plan_ask_cost(plan, stage,
                      NULL); /* without inputs it may not know, which is no error here */
     n->cost.resume_step = -1;
-    n->time_s = rn_plan_expected_time(plan, stage);
+    rn_plan_expect_time(plan, stage);
     if (before->action == RN_ACT_BLOCKED || before->action == RN_ACT_SKIP)
         rn_plan_say(n, RN_ACT_BLOCKED, "needs %s", plan->p->stages[producer].name);
     else

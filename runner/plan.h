@@ -13,9 +13,11 @@
 #ifndef RN_PLAN_H
 #define RN_PLAN_H
 
+#include "history.h"
+#include "keydiff.h"
 #include "store.h"
 
-struct rn_ui;
+struct rn_wire;
 struct rn_metrics;
 
 /* What the command line asks of `plan` and `run`. Lists are NULL-ended or NULL. */
@@ -42,19 +44,23 @@ enum rn_action {
 
 struct rn_planned {
     enum rn_action action;
-    bool consent;      /* the run would throw away costly work: needs --yes=STAGE */
-    bool stale;        /* kept although not what the pipeline asks for (--accept-stale) */
-    bool gated;        /* kept, but a gate is not met */
-    bool keyed;        /* keys are known: all inputs exist */
-    bool damaged;      /* an entry stands under the key and does not verify */
-    bool resume_named; /* continues from --resume-from */
-    char reason[320];  /* one line */
-    double spent_s;    /* recorded work on what would be thrown away or continued */
-    double time_s;     /* expected, from the last run of the same work; 0: unknown */
+    bool consent;            /* the run would throw away costly work: needs --yes=STAGE */
+    bool stale;              /* kept although not what the pipeline asks for (--accept-stale) */
+    bool gated;              /* kept, but a gate is not met */
+    bool keyed;              /* keys are known: all inputs exist */
+    bool damaged;            /* an entry stands under the key and does not verify */
+    bool resume_named;       /* continues from --resume-from */
+    char reason[320];        /* one line */
+    double spent_s;          /* recorded work on what would be thrown away */
+    const char *consent_for; /* "puts 3.2 h of work aside"; NULL: nobody need be asked */
+    double time_s;           /* expected, from runs of comparable work; 0: unknown */
+    bool time_guessed;       /* nothing comparable ran here: from the FLOPs alone */
     struct rn_keys keys;
     struct rn_stored *entry;           /* outputs; NULL until they exist */
     const struct rn_artifact **inputs; /* one per edge; NULL where absent */
     struct rn_estimate cost;           /* resume_step >= 0: the checkpoint that is continued */
+    struct rn_keydiff diff;            /* a stage that runs: against what was there before */
+    const char *past;                  /* the entry it was compared with, or NULL */
 };
 
 struct rn_plan {
@@ -64,7 +70,8 @@ struct rn_plan {
     const char *run_dir, *store, *lock_path; /* runs/<tag>, runs/.store, pins */
     json_t *journal;                         /* of this tag, as it was at init */
     struct rn_memo *memo;                    /* runs/.memo; `run` saves it, `plan` does not */
-    struct rn_planned *nodes;                /* one per stage */
+    struct rn_history *history;
+    struct rn_planned *nodes; /* one per stage */
 };
 
 /* RN_EUSAGE: an option names no stage. */
@@ -78,12 +85,18 @@ int rn_plan_decide(struct rn_plan *, size_t stage, struct rn_err *);
  * belong to the keys that the next plan will ask for, and `keys` becomes those. */
 int rn_plan_rekey(struct rn_plan *, size_t stage, struct rn_err *);
 
+/* The earlier work that a stage goes on from, if that is what the plan says: 1, otherwise 0. Its
+ * strings are the plan's. */
+size_t rn_plan_earlier(struct rn_plan *, size_t stage, struct rn_earlier *);
+/* Adds to a `done` record how much was done, for the estimates of later runs. */
+void rn_plan_note_work(const struct rn_plan *, size_t stage, json_t *record);
+
 /* Behind job.runner: who the calls of a stage reach. */
 struct rn_runner {
     struct rn_plan *plan;
     size_t stage;
     struct rn_metrics *metrics; /* NULL while planning */
-    struct rn_ui *ui;           /* NULL while planning */
+    struct rn_wire *wire;       /* NULL while planning */
 };
 /* A job with everything but directories and log; strings live in the plan's arena. */
 struct rn_job rn_plan_job(struct rn_plan *, struct rn_runner *);

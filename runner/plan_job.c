@@ -1,9 +1,9 @@
 #include "planning.h"
 
 #include "metrics.h"
-#include "progress.h"
 #include "signals.h"
 #include "str.h"
+#include "wire.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -42,8 +42,10 @@ static const struct rn_artifact *job_watched(struct rn_runner *r, const char *na
 static void job_metrics(struct rn_runner *r, int64_t step, const struct rn_metric_value *v,
                         size_t n)
 {
-    if (r->metrics)
-        rn_metrics_add(r->metrics, step, v, n);
+    if (!r->metrics)
+        return;
+    rn_metrics_add(r->metrics, step, v, n);
+    rn_wire_numbers(r->wire, step, v, n);
 }
 
 static double job_last_metric(struct rn_runner *r, const char *name)
@@ -65,8 +67,8 @@ static int job_metrics_cut(struct rn_runner *r, int64_t offset, struct rn_err *e
 static void job_progress(struct rn_runner *r, double done, double total, const char *unit,
                          const char *text)
 {
-    if (r->ui)
-        rn_ui_progress(r->ui, r->plan->p->stages[r->stage].name, done, total, unit, text);
+    if (r->wire)
+        rn_wire_progress(r->wire, done, total, unit, text);
 }
 
 static const struct rn_job_ops job_ops = {.stopping = job_stopping,

@@ -13,6 +13,10 @@
 
 #include "plan.h"
 
+/* What a stage came to, and what came out of it: for rn_journal_last. */
+#define RN_EVENTS_OF_WORK   "started|done|kept|adopted|failed|interrupted"
+#define RN_EVENTS_OF_RESULT "done|kept|adopted"
+
 /* --- plan_range.c --- */
 
 /* RN_EUSAGE: an option names no stage, or two exclude each other. */
@@ -31,14 +35,17 @@ int rn_plan_make_keys(struct rn_plan *, size_t stage, struct rn_err *);
 /* --- plan_reason.c --- */
 
 void rn_plan_say(struct rn_planned *, enum rn_action, const char *fmt, ...) RN_PRINTF(3, 4);
+/* Fills diff and past from the newest work on the stage, of this tag before all. False: there is
+ * nothing to compare with. */
+bool rn_plan_compare(struct rn_plan *, size_t stage);
 void rn_plan_tell_why(struct rn_plan *, size_t stage);     /* a stage that runs from the start */
 void rn_plan_tell_resumed(struct rn_plan *, size_t stage); /* one that goes on */
 
 /* --- plan_cost.c --- */
 
 int rn_plan_ask_cost(struct rn_plan *, size_t stage, struct rn_err *);
-double rn_plan_expected_time(const struct rn_plan *, size_t stage);
-/* Sets spent_s and consent: what a run from the start would put aside. */
+void rn_plan_expect_time(struct rn_plan *, size_t stage); /* sets time_s; needs the cost */
+/* Sets consent: what a run from the start would put aside. Needs the reason. */
 void rn_plan_weigh(struct rn_plan *, size_t stage, bool forced);
 
 #endif

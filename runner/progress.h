@@ -7,7 +7,7 @@
  *     rn_ui_stage(&ui, '+', "base", "trained 300 steps, val_bpb 1.02, 24.1 s");
  *     rn_ui_release(&ui);
  *
- *     live     a terminal: under the talk one line for each stage at work, redrawn 10 times a second
+ *     live     a terminal: under the talk one line for each stage at work
  *     plain    a line at each transition and every 30 s for each stage, no colour, no carriage
  *              returns; in GitHub Actions the lines of a stage fold into a group
  *     silent   no talk

@@ -1,14 +1,28 @@
-/* runner/running.h - a run while it runs: shared by engine.c, which does, and tell.c, which says.
+/* runner/running.h - a run while it runs: what the files behind engine.h share.
  *
- * Nobody else includes this. */
+ *     engine.c      opens and closes the run
+ *     scheduler.c   which stage when, and what follows when one fails
+ *     attempt.c     one attempt at a stage: directories, process, outcome
+ *     running.c     names and records of the run
+ *     tell.c        what a person sees
+ *
+ * Nobody else includes this. The runner has one thread and never does a stage's work: it starts
+ * processes (child.h), listens to them and writes down what they did. */
 #ifndef RN_RUNNING_H
 #define RN_RUNNING_H
 
+#include "child.h"
 #include "engine.h"
 #include "journal.h"
 #include "lock.h"
-#include "metrics.h"
 #include "stagelog.h"
+
+enum rn_progress_of {
+    RN_WAITS,   /* for its inputs, or for its turn */
+    RN_WORKS,   /* in a process of its own */
+    RN_SETTLED, /* kept, made, or not asked for */
+    RN_LOST,    /* failed, or what it needs did */
+};
 
 /* The whole run. */
 struct rn_running {
@@ -16,11 +30,19 @@ struct rn_running {
     struct rn_ui *ui;
     struct rn_journal journal;
     struct rn_lock lock;
-    size_t n_kept, n_made;
+    enum rn_progress_of *states; /* one per stage */
+    struct rn_work **works;      /* one per stage; NULL unless it works */
+    size_t n_working, n_kept, n_made;
+    bool closing;        /* nothing new is started */
+    int rc;              /* of the first failure */
+    struct rn_err first; /* its words */
     double start_s;
+    double stage_s, sync_s; /* of the stages' processes */
+    double before_sync_s;   /* what this process had waited for its disk before */
+    size_t most_working;    /* at the same time */
 };
 
-/* One stage at work. */
+/* One attempt at a stage. */
 struct rn_work {
     struct rn_running *run;
     size_t index;
@@ -28,12 +50,51 @@ struct rn_work {
     struct rn_planned *node;
     char *dir, *attempt; /* <kind>-<progresskey16>.work, <kind>-<outkey16>.attempt; owned */
     struct rn_lock lock;
-    struct rn_metrics metrics;
     struct rn_stagelog log;
+    struct rn_child child;
+    int threads; /* its share */
     double start_s;
+    int64_t step;            /* newest it told of, -1 without one */
+    bool ended;              /* `end` is there */
+    struct rn_stage_end end; /* its last word */
 };
 
-/* What a person sees (and, as events, a program): one call per transition. */
+/* --- engine.c's room: scheduler.c --- */
+
+/* Until nothing more can be done. The run's result: RN_OK, or the first failure. */
+int rn_schedule(struct rn_running *, struct rn_err *);
+
+/* --- attempt.c --- */
+
+/* Takes the stage's lock, empties its attempt, starts its process. On failure the attempt has its
+ * end in the journal already and there is no work. */
+int rn_work_start(struct rn_running *, size_t stage, int threads, struct rn_err *);
+void rn_work_hear(struct rn_work *, const struct rn_news *);
+/* Its process is gone: outputs get their link, the journal its record, and the work is freed. */
+int rn_work_finish(struct rn_work *, int status, struct rn_err *);
+/* Kills it; no record. */
+void rn_work_free(struct rn_work *);
+
+/* --- running.c --- */
+
+char *rn_run_path(const struct rn_running *, const char *folder, const char *name,
+                  const char *suffix); /* caller frees */
+int rn_run_write_if_other(const char *path, const char *text, size_t n, struct rn_err *);
+json_t *rn_run_record(const struct rn_running *, size_t stage, const char *event); /* new */
+json_t *rn_run_digests(const struct rn_stored *);                                  /* new */
+/* {wall_s, stage_s, sync_s} and, where no two stages ran side by side, overhead_s: what the runner
+ * took beside stages and disk. New. */
+json_t *rn_run_costs(const struct rn_running *);
+/* runs/<tag>/stages/<stage> -> the store. */
+int rn_run_link(struct rn_running *, size_t stage, struct rn_err *);
+/* Numbers of earlier steps may lie with another tag that worked on the same key. */
+int rn_run_fetch_metrics(struct rn_running *, size_t stage, struct rn_err *);
+/* runs/.locks/<kind>-<progresskey16>: not in the store, which knows no processes. */
+char *rn_run_stage_lock_path(const struct rn_running *, size_t stage); /* caller frees */
+int rn_run_lock_stage(struct rn_lock *, const struct rn_running *, size_t stage, struct rn_err *);
+
+/* --- tell.c: what a person sees (and, as events, a program), one call per transition --- */
+
 void rn_tell_kept(struct rn_running *, size_t stage);
 void rn_tell_start(struct rn_running *, size_t stage);
 void rn_tell_done(const struct rn_work *, double wall_s);

@@ -1,33 +1,111 @@
+#define _GNU_SOURCE /* pipe2 */
 #include "signals.h"
 
 #include "err.h"
+#include "mem.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
-/* Signals belong to the process, so this is the one flag that cannot be passed down. */
+/* Signals belong to the process, so these are what cannot be passed down. */
 static volatile sig_atomic_t stopping;
+static volatile sig_atomic_t groups[RN_SIGNALS_GROUPS]; /* 0: free */
+static int wake[2] = {-1, -1};
+
+static const int asking[] = {SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
+
+static void wake_up(void)
+{
+    int e = errno;
+    ssize_t n = write(wake[1], "", 1); /* full: awake already */
+    (void)n;
+    errno = e;
+}
 
 /* Nothing on disk needs us: every file that has its name is whole. */
-static void on_signal(int number)
+static void on_asked(int number)
 {
     (void)number;
+    for (size_t i = 0; stopping && i < RN_SIGNALS_GROUPS; i++)
+        if (groups[i] > 0)
+            kill(-(pid_t)groups[i], SIGKILL);
     if (stopping)
         _exit(rn_code_exit(RN_EQUIT));
     stopping = 1;
+    wake_up();
+}
+
+static void on_asked_in_child(int number)
+{
+    (void)number;
+    stopping = 1;
+}
+
+static void on_child(int number)
+{
+    (void)number;
+    wake_up();
+}
+
+static void handle(int number, void (*handler)(int))
+{
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(number, &action, NULL);
 }
 
 void rn_signals_install(void)
 {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        sigaction(numbers[i], &action, NULL);
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
-    sigaction(SIGPIPE, &ignore, NULL);
+    if (wake[0] < 0 && pipe2(wake, O_CLOEXEC | O_NONBLOCK) != 0)
+        wake[0] = wake[1] = -1; /* out of descriptors: opening anything else will say so */
+    for (size_t i = 0; i < RN_COUNT(asking); i++)
+        handle(asking[i], on_asked);
+    handle(SIGCHLD, on_child);
+    handle(SIGPIPE, SIG_IGN);
+}
+
+void rn_signals_in_child(void)
+{
+    close(wake[0]);
+    close(wake[1]);
+    wake[0] = wake[1] = -1;
+    stopping = 0;
+    memset((void *)groups, 0, sizeof groups);
+    for (size_t i = 0; i < RN_COUNT(asking); i++)
+        handle(asking[i], on_asked_in_child);
+    handle(SIGCHLD, SIG_DFL);
+}
+
+int rn_signals_fd(void)
+{
+    return wake[0];
+}
+
+void rn_signals_drain(void)
+{
+    char bytes[64];
+    while (read(wake[0], bytes, sizeof bytes) > 0)
+        continue;
+}
+
+void rn_signals_guard(pid_t group)
+{
+    for (size_t i = 0; i < RN_SIGNALS_GROUPS; i++)
+        if (groups[i] == 0) {
+            groups[i] = (sig_atomic_t)group;
+            return;
+        }
+}
+
+void rn_signals_unguard(pid_t group)
+{
+    for (size_t i = 0; i < RN_SIGNALS_GROUPS; i++)
+        if (groups[i] == (sig_atomic_t)group)
+            groups[i] = 0;
 }
 
 bool rn_signals_stopping(void)

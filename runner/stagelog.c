@@ -12,10 +12,9 @@
 
 enum { TAIL_BYTES = 64 << 10 };
 
-int rn_stagelog_open(struct rn_stagelog *l, const char *path, const char *stage, struct rn_ui *ui,
-                     struct rn_err *err)
+int rn_stagelog_open(struct rn_stagelog *l, const char *path, const char *stage, struct rn_err *err)
 {
-    *l = (struct rn_stagelog){.stage = stage, .ui = ui};
+    *l = (struct rn_stagelog){.stage = stage};
     l->fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (l->fd < 0)
         return rn_fail_errno(err, RN_PATH(path), "cannot open the log");
@@ -48,13 +47,16 @@ static void write_line(void *ctx, enum rn_level level, const char *text)
     char *line = rn_xprintf("%s %-7s %s\n", stamp, words[level], clean);
     if (write(l->fd, line, strlen(line)) < 0)
         line[0] = '\0'; /* a full disk: the line is still shown below */
-    rn_ui_log(l->ui, l->stage, level, text);
+    l->show(l->ctx, level, text);
     free(line);
     free(clean);
 }
 
-struct rn_log rn_stagelog_log(struct rn_stagelog *l)
+struct rn_log rn_stagelog_log(struct rn_stagelog *l,
+                              void (*show)(void *, enum rn_level, const char *), void *ctx)
 {
+    l->show = show;
+    l->ctx = ctx;
     return (struct rn_log){write_line, l};
 }
 

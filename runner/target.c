@@ -2,6 +2,7 @@
 #include "target.h"
 
 #include "file.h"
+#include "overrides.h"
 #include "runs.h"
 
 #include <sched.h>
@@ -18,15 +19,10 @@ static int need_argument(const struct rn_cli *cli, const char *what, struct rn_e
     return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "no %s given", what);
 }
 
-static bool is_override(const char *arg)
-{
-    return strchr(arg, '=') || arg[0] == '~';
-}
-
 const char *rn_target_word(const struct rn_cli *cli, size_t i)
 {
     for (size_t k = 1; k < rn_cli_n(cli); k++)
-        if (!is_override(rn_cli_arg(cli, k)) && i-- == 0)
+        if (!rn_is_override(rn_cli_arg(cli, k)) && i-- == 0)
             return rn_cli_arg(cli, k);
     return NULL;
 }
@@ -49,7 +45,7 @@ int rn_target_profile(struct rn_pipeline **out, const struct rn_cli *cli, const 
     RN_TRY(need_argument(cli, "pipeline file", err));
     const char **overrides = rn_xalloc((rn_cli_n(cli) + 1) * sizeof *overrides);
     for (size_t i = 1; i < rn_cli_n(cli); i++)
-        if (is_override(rn_cli_arg(cli, i)))
+        if (rn_is_override(rn_cli_arg(cli, i)))
             overrides[n++] = rn_cli_arg(cli, i);
     struct rn_pipeline_how how = {.profile = profile, .overrides = overrides};
     int rc = rn_pipeline_load(out, rn_cli_arg(cli, 0), &how, err);

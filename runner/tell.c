@@ -118,7 +118,7 @@ int64_t rn_work_steps(const struct rn_work *w)
 {
     if (!w->stage->stage->trains)
         return 0;
-    return w->node->cost.steps > 0 ? w->node->cost.steps : w->metrics.step;
+    return w->node->cost.steps > 0 ? w->node->cost.steps : w->step;
 }
 
 void rn_tell_done(const struct rn_work *w, double wall_s)
@@ -188,9 +188,11 @@ void rn_tell_summary(struct rn_running *r)
 {
     char time[32];
     const char *tag = r->plan.p->tag, *model = last_model(r);
-    rn_ui_event(r->ui, json_pack("{s:s, s:s, s:s, s:i, s:i, s:f}", "event", "end", "tag", tag,
-                                 "dir", r->plan.run_dir, "made", (int)r->n_made, "kept",
-                                 (int)r->n_kept, "wall_s", rn_clock_s() - r->start_s));
+    json_t *end = rn_run_costs(r);
+    json_object_update_new(end, json_pack("{s:s, s:s, s:s, s:i, s:i}", "event", "end", "tag", tag,
+                                          "dir", r->plan.run_dir, "made", (int)r->n_made, "kept",
+                                          (int)r->n_kept));
+    rn_ui_event(r->ui, end);
     rn_ui_say(r->ui, "%s", "");
     if (r->n_made)
         rn_ui_say(r->ui, "done in %s: %zu made, %zu kept",

@@ -36,6 +36,11 @@ struct rn_artifact {
 /* The paths of its files, in order; caller frees the array. */
 const char **rn_artifact_paths(const struct rn_artifact *);
 
+/* Work of an earlier run that sets out as this one and differs in nothing but its horizon. */
+struct rn_earlier {
+    const char *key, *work_dir; /* progress key, checkpoints */
+};
+
 struct rn_metric_value {
     const char *name; /* a name of the stage's metric table, or "<model>.<task>" for eval */
     double value;
@@ -64,8 +69,11 @@ struct rn_job {
     const char *pipeline_dir; /* local paths in the YAML are relative to it */
     const char *run_dir;      /* runs/<tag>: for quarantine and the like; not part of any digest */
     const char *lock_path;    /* <pipeline>.lock, pins of fetched files */
-    const char *resume_from;  /* checkpoint name from --resume-from, or NULL */
-    const char *device;       /* "cpu" */
+    /* For `estimate` all there is; for `run` what the estimate chose, if work_dir has nothing. */
+    const struct rn_earlier *earlier;
+    size_t n_earlier;
+    const char *resume_from; /* checkpoint name from --resume-from, or NULL */
+    const char *device;      /* "cpu" */
     int threads;
     bool offline, locked;
     struct rn_memo *memo; /* digests of files that have not changed; NULL: none are known */
@@ -135,7 +143,9 @@ struct rn_metric {
 struct rn_estimate {
     double flops, tokens, memory_bytes, disk_bytes, download_bytes;
     int64_t steps, params;
-    int64_t resume_step; /* newest checkpoint in work_dir that would be continued, -1: none */
+    int64_t resume_step;     /* newest checkpoint that would be continued, -1: none */
+    const char *resume_key;  /* ... of this earlier work (job->earlier); NULL: of work_dir */
+    const char *restart_key; /* earlier work of which no step can be used; NULL: none */
 };
 
 struct rn_stage {
@@ -153,7 +163,8 @@ struct rn_stage {
      * error at the key that err->msg names first in quotes ('horizon.steps'), else at the stage.
      * May be NULL. */
     int (*check)(const void *cfg, struct rn_err *);
-    /* Extra content for the stage's key, e.g. digests of local files and pins. May be NULL. */
+    /* Extra content for the stage's key, e.g. digests of local files and pins. What is under
+     * "horizon" says how long the work is to be, not what it is: see rn_earlier. May be NULL. */
     int (*fingerprint)(const struct rn_job *, const void *cfg, json_t *into, struct rn_err *);
     /* Cost and resume point; inputs that do not exist yet are NULL artifacts. May be NULL. */
     int (*estimate)(const struct rn_job *, const void *cfg, struct rn_estimate *, struct rn_err *);

@@ -17,6 +17,7 @@
 #include "model.h"
 #include "optim.h"
 #include "scaling.h"
+#include "schedule.h"
 #include "stage.h"
 #include "tokenizer.h"
 
@@ -114,6 +115,10 @@ int64_t rn_training_micro_rows(const struct rn_training_cfg *, int64_t rows);
 /* Tokens of a step: as given, by the kind's rule, or by the architecture's. */
 int64_t rn_training_batch(const struct rn_job *, const struct rn_training_cfg *,
                           const struct rn_training_kind *, const struct rn_model_cfg *);
+/* Learning rates over the run: as given, by the kind's rule, or by the architecture's. */
+struct rn_schedule rn_training_schedule(const struct rn_training_cfg *,
+                                        const struct rn_training_kind *,
+                                        const struct rn_model_cfg *);
 int rn_training_estimate(const struct rn_job *, const struct rn_training_cfg *,
                          const struct rn_training_kind *, struct rn_estimate *, struct rn_err *);
 int rn_training_fingerprint(const struct rn_job *, const void *cfg, json_t *into, struct rn_err *);

@@ -2,7 +2,7 @@
 #include "checkpoint.h"
 #include "file.h"
 #include "model_in.h"
-#include "training.h"
+#include "training_run.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -93,6 +93,23 @@ static int64_t newest(const struct rn_job *job, int64_t horizon)
     return step;
 }
 
+/* The newest step of trainings that differ in their horizon alone, where there is nothing else. */
+static void look_at_earlier(const struct rn_job *job, const struct rn_schedule *schedule,
+                            struct rn_estimate *e)
+{
+    for (size_t i = 0; i < job->n_earlier; i++) {
+        int64_t step = rn_training_shared_step(&job->earlier[i], schedule, e->steps);
+        if (step > e->resume_step) {
+            e->resume_step = step;
+            e->resume_key = job->earlier[i].key;
+        }
+        if (e->resume_step < 0)
+            e->restart_key = job->earlier[i].key;
+    }
+    if (e->resume_step >= 0)
+        e->restart_key = NULL;
+}
+
 int rn_training_estimate(const struct rn_job *job, const struct rn_training_cfg *c,
                          const struct rn_training_kind *kind, struct rn_estimate *e,
                          struct rn_err *err)
@@ -111,5 +128,8 @@ int rn_training_estimate(const struct rn_job *job, const struct rn_training_cfg 
                     (double)(c->checkpoint_keep + 2); /* best and the one being written */
     estimate_horizon(job, c, &mc, kind, e);
     e->resume_step = newest(job, e->steps);
+    struct rn_schedule schedule = rn_training_schedule(c, kind, &mc);
+    if (e->resume_step < 0)
+        look_at_earlier(job, &schedule, e);
     return RN_OK;
 }

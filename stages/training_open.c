@@ -14,27 +14,6 @@ static int open_tokenizer(struct rn_training *t, struct rn_err *err)
     return rn_tokenizer_load(&t->tokenizer, a->dir, err);
 }
 
-static void apply_schedule_keys(struct rn_schedule *s, const struct rn_training_cfg *c)
-{
-    if (c->warmup >= 0)
-        s->warmup = c->warmup;
-    if (c->warmdown >= 0)
-        s->warmdown = c->warmdown;
-    if (c->final_frac >= 0)
-        s->final_frac = c->final_frac;
-    if (c->min_lr >= 0 && c->max_lr > 0)
-        s->final_frac = c->min_lr / c->max_lr;
-}
-
-static void choose_schedule(struct rn_training *t)
-{
-    const char *name = rn_schedule_names[t->cfg->schedule];
-    if (strcmp(name, "auto") == 0)
-        name = t->defaults.schedule ? t->defaults.schedule : rn_model_config(t->model)->arch;
-    RN_ASSERT(rn_schedule_preset(&t->schedule, name));
-    apply_schedule_keys(&t->schedule, t->cfg);
-}
-
 static int new_model(struct rn_training *t, struct rn_err *err)
 {
     struct rn_model_cfg mc;
@@ -165,7 +144,7 @@ int rn_training_open(struct rn_training *t, struct rn_err *err)
     RN_TRY(open_tokenizer(t, err));
     RN_TRY(open_model(t, err));
     t->defaults = t->kind->defaults(rn_model_config(t->model));
-    choose_schedule(t);
+    t->schedule = rn_training_schedule(t->cfg, t->kind, rn_model_config(t->model));
     RN_TRY(choose_batch(t, err));
     RN_TRY(t->kind->open(job, t->cfg, t->tokenizer, rn_model_config(t->model), &t->data, err));
     RN_TRY(open_loader(t, err));

@@ -44,6 +44,13 @@ bool rn_training_every(int64_t step, int64_t cadence);
 /* A checkpoint of this step, with what is still to be evaluated; waits for room on a full disk if
  * the file says so. */
 int rn_training_save(struct rn_training *, const struct rn_training_due *, struct rn_err *);
+/* Where a training of `steps` steps can take up one that set out the same with another horizon: the
+ * newest step before which every step had the same multipliers. -1: there is none. */
+int64_t rn_training_shared_step(const struct rn_earlier *, const struct rn_schedule *,
+                                int64_t steps);
+/* Makes the newest such checkpoint that verifies, and the best before it, this training's own. */
+int rn_training_take_earlier(struct rn_training *, const struct rn_earlier *, struct rn_err *);
+
 /* Takes up the newest checkpoint that verifies; *due is what was still to be evaluated there, and
  * at a new beginning what is due at step 0. */
 int rn_training_resume(struct rn_training *, struct rn_training_due *, struct rn_err *);

@@ -103,6 +103,10 @@ int rn_training_resume(struct rn_training *t, struct rn_training_due *due, struc
     int64_t step;
     json_t *state;
     RN_TRY(rn_ckpt_find(&t->checkpoint, t->job->resume_from, &step, err));
+    if (step < 0 && t->job->n_earlier > 0) {
+        RN_TRY(rn_training_take_earlier(t, &t->job->earlier[0], err));
+        RN_TRY(rn_ckpt_find(&t->checkpoint, NULL, &step, err));
+    }
     if (step < 0) {
         *due = rn_training_due_at(t);
         return rn_job_metrics_cut(t->job, 0, err);

@@ -41,7 +41,7 @@ YAML
 serve "$data" --fault /dead/identity_conversations.jsonl=403-xml --fault /dead/eval_bundle.zip=200-xml
 mirror="vars.mirror=$url"
 expect 0 "$RUNNEL" run p.yaml "$mirror"
-says "rejected identity_conversations.jsonl from ${url#http://}: error-page: S3 AccessDenied (403), 243 bytes"
+says "rejected identity_conversations.jsonl from ${url#http://}: refused: S3 AccessDenied (403), 243 bytes"
 says "rejected eval_bundle.zip from ${url#http://}: error-page: S3 AccessDenied (200), 243 bytes"
 same runs/*/stages/data/identity/identity_conversations.jsonl "$data/identity_conversations.jsonl"
 [ -f runs/p-*/stages/data/bundle/core.yaml ] || fail "the bundle was not unpacked"

@@ -5,7 +5,7 @@ pipeline="$SRC/pipelines/smoke.yaml"
 started=$SECONDS
 expect 0 "$RUNNEL" run "$pipeline"
 took=$((SECONDS - started))
-says "rejected shard_00000.parquet from builtin:access-denied: error-page: S3 AccessDenied (403)"
+says "rejected shard_00000.parquet from builtin:access-denied: refused: S3 AccessDenied (403)"
 says "8 made, 0 kept"
 [ "$took" -le 150 ] || fail "took $took s, expected at most 150"
 cp out first.out

@@ -1,23 +1,51 @@
 /* Whatever bytes a pipeline file has, loading it ends in a pipeline or in problems. A pipeline that
  * loads has a resolved form that loads again, with the same key; a second loading says the same. */
+#include "matrix.h"
 #include "pipeline.h"
 #include "str.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+struct bytes {
+    const char *text;
+    size_t n;
+};
+
+/* Any name is the same file: whatever it includes is itself, or one level of itself. */
+static int read_bytes(void *ctx, const char *path, char **text, size_t *n, struct rn_err *err)
+{
+    const struct bytes *b = ctx;
+    (void)path, (void)err;
+    *n = b->n;
+    *text = rn_xalloc(b->n + 1);
+    memcpy(*text, b->text, b->n);
+    return RN_OK;
+}
+
+/* A pipeline that owns its document, or NULL and the number of problems. */
 static struct rn_pipeline *parse(const char *text, size_t n, const char *profile,
                                  size_t *n_problems)
 {
+    struct bytes bytes = {text, n};
+    struct rn_document *doc =
+        rn_document_open("fuzz.yaml", &(struct rn_document_source){read_bytes, &bytes});
     struct rn_pipeline_how how = {.profile = profile};
-    struct rn_problems problems = {0};
-    struct rn_pipeline *p = rn_pipeline_parse("fuzz.yaml", text, n, &how, &problems);
-    *n_problems = rn_problems_count(&problems);
-    RN_ASSERT((p == NULL) == (*n_problems > 0));
-    for (size_t i = 0; i < problems.n; i++)
-        RN_ASSERT(problems.items[i]->msg[0] && problems.items[i]->code == RN_ECONFIG);
-    rn_problems_release(&problems);
-    return p;
+    struct rn_matrix matrix;
+    rn_matrix_read(&matrix, doc);
+    how.cell = matrix.n ? &matrix.cells[matrix.n / 2] : NULL;
+    struct rn_pipeline *p = rn_pipeline_compose(doc, &how, &doc->problems);
+    *n_problems = rn_problems_count(&doc->problems);
+    RN_ASSERT(p || *n_problems > 0);
+    for (size_t i = 0; i < doc->problems.n; i++)
+        RN_ASSERT(doc->problems.items[i]->msg[0]);
+    if (p && *n_problems == 0) {
+        p->document = doc;
+        return p;
+    }
+    rn_pipeline_free(p);
+    rn_document_free(doc);
+    return NULL;
 }
 
 static void check_resolved(const struct rn_pipeline *p)

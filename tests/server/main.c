@@ -1,6 +1,7 @@
 /* test-server --dir DIR [--port N] [--fault PATH=KIND]...
  *
  * Prints its url and serves until killed. */
+#include "conn.h"
 #include "server.h"
 
 #include <stdio.h>
@@ -13,7 +14,7 @@ static int usage(void)
     fputs("usage: test-server --dir DIR [--port N] [--fault PATH=KIND]... (PATH *: every "
           "other)\nkinds:",
           stderr);
-    for (const char *const *k = server_faults(); *k; k++)
+    for (const char *const *k = kind_names(); *k; k++)
         fprintf(stderr, " %s", *k);
     fputs("\n", stderr);
     return 2;

@@ -13,16 +13,18 @@ complain() { # HEADING TEXT
 # A room may include headers of itself and of the rooms below it only.
 declare -A below=([base]="" [fetch]="base" [kernels]="base" [data]="base" [model]="base kernels data"
                   [stages]="base fetch kernels data model" [runner]="base fetch kernels data model stages")
-for room in "${!below[@]}"; do
-    allowed=" $room ${below[$room]} "
-    for file in $(printf '%s\n' $files | grep "^$room/"); do
-        for header in $(sed -n 's/^#include "\([^"]*\)".*/\1/p' "$file"); do
-            owner=$(printf '%s\n' $files | grep "/${header##*/}\$" | grep -v '^tests/' | head -n 1 | cut -d/ -f1)
-            case "$allowed" in *" ${owner:-$room} "*) ;;
-            *) complain "an arrow points the wrong way:" "$file includes $header of $owner" ;; esac
-        done
-    done
+declare -A owner_of
+for header in $(printf '%s\n' $files | grep '\.h$' | grep -v '^tests/'); do
+    owner_of[${header##*/}]=${header%%/*}
 done
+while IFS=: read -r file header; do
+    room=${file%%/*}
+    owner=${owner_of[$header]:-$room}
+    case " $room ${below[$room]} " in *" $owner "*) ;;
+    *) complain "an arrow points the wrong way:" "$file includes $header of $owner" ;; esac
+done < <(for room in "${!below[@]}"; do
+    printf '%s\n' $files | grep "^$room/"
+done | xargs awk '/^#include "/ { gsub(/"/, "", $2); print FILENAME ":" $2 }')
 
 complain "lines over 100 columns:" "$(awk 'length($0) > 100 {print FILENAME ":" FNR}' $files $(git ls-files '*.def') | grep -v unicode_table | head)"
 complain "banned calls (use rn_str, rn_xprintf, strtol; exit belongs to main):" \

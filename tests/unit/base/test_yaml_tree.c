@@ -176,14 +176,32 @@ Test(yaml, aliases_cannot_nest_past_the_depth, .timeout = 5)
     rn_str_release(&text);
 }
 
-Test(yaml, many_keys_are_checked_quickly, .timeout = 5)
+static char *keys(int n)
 {
     struct rn_str text = {0};
-    for (int i = 0; i < 49000; i++)
+    for (int i = 0; i < n; i++)
         rn_str_printf(&text, "k%d: 1\n", i);
-    rn_str_puts(&text, "k7: 1\n");
-    refuses(text.p, 49001, 1, "key 'k7' is written twice; before at line 8");
-    rn_str_release(&text);
+    return text.p;
+}
+
+Test(yaml, a_mapping_has_4096_keys_at_most)
+{
+    char *text = keys(RN_YAML_KEYS);
+    struct rn_node *root = parse(text);
+    cr_assert(root && root->n == RN_YAML_KEYS && problems.n == 0);
+    done();
+    free(text);
+    text = keys(RN_YAML_KEYS + 1);
+    refuses(text, RN_YAML_KEYS + 1, 1, "more than 4096 keys in one mapping");
+    free(text);
+}
+
+Test(yaml, a_duplicate_is_found_among_many_keys)
+{
+    char *text = keys(RN_YAML_KEYS - 1), *twice = rn_xprintf("%sk7: 1\n", text);
+    refuses(twice, RN_YAML_KEYS, 1, "key 'k7' is written twice; before at line 8");
+    free(text);
+    free(twice);
 }
 
 Test(yaml, numbers_are_recognised)

@@ -47,7 +47,7 @@ static const struct {
     const char *kind, *verdict, *in_message;
     bool has_body;
 } wrong[] = {
-    {"403-xml", "error-page", "S3 AccessDenied (403)", true},
+    {"403-xml", "refused", "S3 AccessDenied (403)", true},
     {"200-xml", "error-page", "S3 AccessDenied (200)", true},
     {"html", "error-page", "HTML page 'Sign in' (200)", true},
     {"json-error", "error-json", "JSON error 'Repository not found' (200)", true},
@@ -61,10 +61,10 @@ static const struct {
     {"empty", "truncated", "empty body", false},
     {"gzip", "malformed", "sent as gzip", true},
     {"evil-headers", "error-page", "HTML page '\\x1B[2J\\xFF' (200)", true},
-    {"401", "refused", "status 401", true},
-    {"404", "refused", "status 404", true},
+    {"401", "refused", "JSON error 'Access to dataset x is restricted", true},
+    {"404", "refused", "HTML page 'Sign in' (404)", true},
     {"429", "transient", "status 429", true},
-    {"503", "transient", "status 503", true},
+    {"503", "transient", "HTML page 'Sign in' (503)", true},
     {"511", "intercepted", "captive portal", true},
     {"redirect-http", "intercepted", "plain http at 198.51.100.7", false},
     {"redirect-loop", "refused", "redirects", false},
@@ -117,7 +117,7 @@ Test(fetch, the_builtin_bucket_answers_as_s3_does)
     rig_source(&rig, "builtin:access-denied");
     rig_source(&rig, "builtin:tiny/good.jsonl");
     cr_assert_eq(rig_fetch(&rig), RN_OK, "%s", rig.err.msg);
-    cr_assert(rig_said(&rig, "rejected a.jsonl from builtin:access-denied: error-page: "
+    cr_assert(rig_said(&rig, "rejected a.jsonl from builtin:access-denied: refused: "
                              "S3 AccessDenied (403), "));
 }
 

@@ -1,6 +1,8 @@
 /* Pins survive, merge and never turn into something else in silence. */
 #include "rig.h"
 
+#include <pthread.h>
+
 static char dir[64], *path, *run;
 
 static void up(void)
@@ -64,6 +66,94 @@ Test(pins, what_is_added_is_read_again_sorted)
     rn_pins_release(&again);
 }
 
+#define ABC "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
+
+Test(pins, a_line_tells_trust_host_date_and_etag)
+{
+    struct rn_pins l, again;
+    struct rn_err err = {0};
+    cr_assert_eq(rn_pins_open(&l, path, run, &err), RN_OK);
+    struct rn_pin p = pin("d.a/x", "one");
+    p.trust = RN_TRUST_HEADER;
+    p.etag = "\"a b\xff\"";
+    cr_assert_eq(rn_pins_add(&l, &p, &err), RN_OK, "%s", err.msg);
+    cr_assert_eq(rn_pins_open(&again, path, run, &err), RN_OK, "%s", err.msg);
+    const struct rn_pin *read = rn_pins_find(&again, "d.a/x");
+    cr_assert_eq(read->trust, RN_TRUST_HEADER);
+    cr_assert_str_eq(read->etag, "\"a?b?\"");
+    cr_assert_eq(strlen(read->date), strlen("2026-11-21T11:24:05Z"));
+    cr_assert_eq(read->date[10], 'T');
+    rn_pins_release(&l);
+    rn_pins_release(&again);
+}
+
+Test(pins, five_columns_of_an_older_version_are_read)
+{
+    static const char old[] = "# runnel lock 1: id, bytes, sha256, trust, host\n"
+                              "d.a/x 3 " ABC " first-use example.org\n";
+    struct rn_pins l;
+    struct rn_err err = {0};
+    cr_assert_eq(rn_file_write(path, old, strlen(old), NULL), RN_OK);
+    cr_assert_eq(rn_pins_open(&l, path, run, &err), RN_OK, "%s", err.msg);
+    cr_assert_str_eq(rn_pins_find(&l, "d.a/x")->date, "-");
+    add(&l, "d.b/x", "two");
+    rn_pins_release(&l);
+    cr_assert_eq(rn_pins_open(&l, path, run, &err), RN_OK, "%s", err.msg);
+    cr_assert_str_eq(rn_pins_find(&l, "d.a/x")->etag, "-");
+    cr_assert_str_eq(rn_pins_find(&l, "d.a/x")->host, "example.org");
+    rn_pins_release(&l);
+}
+
+Test(pins, what_a_merge_left_behind_is_named)
+{
+    static const struct {
+        const char *text, *told;
+        int line;
+    } bad[] = {
+        {"<<<<<<< HEAD\nd.a/x 3 " ABC " yaml h\n", "merge conflict", 1},
+        {"d.a/x 3 " ABC " yaml h\n=======\n", "merge conflict", 2},
+        {"d.a/x 3 " ABC " yaml h\n>>>>>>> theirs\n", "merge conflict", 2},
+        {"d.a/x 3 " ABC " yaml h\nd.b/x 3 " ABC " yaml h\nd.a/x 4 " ABC " yaml h\n",
+         "'d.a/x' is pinned twice", 3},
+    };
+    for (size_t i = 0; i < RN_COUNT(bad); i++) {
+        struct rn_pins l;
+        struct rn_err err = {0};
+        cr_assert_eq(rn_file_write(path, bad[i].text, strlen(bad[i].text), NULL), RN_OK);
+        cr_assert_eq(rn_pins_open(&l, path, run, &err), RN_ECONFIG, "%s", bad[i].text);
+        cr_assert(strstr(err.msg, bad[i].told), "%s", err.msg);
+        cr_assert_eq(err.at.line, bad[i].line);
+    }
+}
+
+static void *add_many(void *ctx)
+{
+    struct rn_pins l;
+    struct rn_err err = {0};
+    char id[32];
+    cr_assert_eq(rn_pins_open(&l, path, run, &err), RN_OK, "%s", err.msg);
+    for (int i = 0; i < 10; i++) {
+        snprintf(id, sizeof id, "d.%s/%d", (const char *)ctx, i);
+        add(&l, id, id);
+    }
+    rn_pins_release(&l);
+    return NULL;
+}
+
+Test(pins, writers_at_the_same_time_lose_no_pin)
+{
+    pthread_t threads[4];
+    static const char *const names[] = {"a", "b", "c", "e"};
+    for (size_t i = 0; i < RN_COUNT(threads); i++)
+        cr_assert_eq(pthread_create(&threads[i], NULL, add_many, (void *)names[i]), 0);
+    for (size_t i = 0; i < RN_COUNT(threads); i++)
+        pthread_join(threads[i], NULL);
+    struct rn_pins l;
+    cr_assert_eq(rn_pins_open(&l, path, run, NULL), RN_OK);
+    cr_assert_eq(l.n, 40);
+    rn_pins_release(&l);
+}
+
 Test(pins, two_writers_keep_each_others_pins)
 {
     struct rn_pins a, b;
@@ -85,7 +175,8 @@ Test(pins, an_unreadable_line_is_an_error_at_that_line)
         "d.a/x three 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae yaml host\n",
         "d.a/x 3 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae guess host\n",
         "d.a/x 3 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae yaml\n",
-        "<<<<<<< HEAD\n",
+        "d.a/x 3 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae yaml host date\n",
+        "d.a/x 3 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae yaml h d e x\n",
     };
     for (size_t i = 0; i < RN_COUNT(bad); i++) {
         struct rn_pins l;

@@ -68,16 +68,43 @@ Test(verdict, statuses)
         long status;
         enum rn_verdict verdict;
     } rows[] = {
-        {408, RN_TRANSIENT}, {425, RN_TRANSIENT},   {429, RN_TRANSIENT}, {500, RN_TRANSIENT},
-        {502, RN_TRANSIENT}, {503, RN_TRANSIENT},   {504, RN_TRANSIENT}, {522, RN_TRANSIENT},
-        {524, RN_TRANSIENT}, {401, RN_REFUSED},     {403, RN_REFUSED},   {404, RN_REFUSED},
-        {410, RN_REFUSED},   {451, RN_REFUSED},     {300, RN_REFUSED},   {304, RN_REFUSED},
-        {203, RN_REFUSED},   {511, RN_INTERCEPTED}, {206, RN_TRUNCATED}};
+        {408, RN_TRANSIENT}, {425, RN_TRANSIENT},   {429, RN_TRANSIENT},   {500, RN_TRANSIENT},
+        {502, RN_TRANSIENT}, {503, RN_TRANSIENT},   {504, RN_TRANSIENT},   {522, RN_TRANSIENT},
+        {524, RN_TRANSIENT}, {401, RN_REFUSED},     {403, RN_REFUSED},     {404, RN_REFUSED},
+        {410, RN_REFUSED},   {451, RN_REFUSED},     {300, RN_REFUSED},     {304, RN_REFUSED},
+        {203, RN_REFUSED},   {511, RN_INTERCEPTED}, {407, RN_INTERCEPTED}, {206, RN_TRUNCATED}};
     for (size_t i = 0; i < RN_COUNT(rows); i++) {
         struct rn_finding f;
         rn_judge_status(rows[i].status, "", 0, &f);
         cr_assert_eq(f.verdict, rows[i].verdict, "%ld", rows[i].status);
     }
+}
+
+Test(verdict, the_status_decides_and_the_body_says_why)
+{
+    struct rn_finding f;
+    const char denied[] =
+        "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
+    rn_judge_status(403, denied, strlen(denied), &f);
+    cr_assert_eq(f.verdict, RN_REFUSED);
+    cr_assert_str_eq(f.detail, "S3 AccessDenied (403)");
+    const char skewed[] = "<Error><Code>RequestTimeTooSkewed</Code><Message>too large</Message>";
+    rn_judge_status(403, skewed, strlen(skewed), &f);
+    cr_assert_str_eq(f.detail, "S3 RequestTimeTooSkewed (403): too large (is the clock of this "
+                               "machine right?)");
+    rn_judge_status(511, "<html><title>Wifi</title>", 25, &f);
+    cr_assert_str_eq(f.detail, "HTML page 'Wifi' (511): a captive portal or proxy wants a login");
+    rn_judge_status(503, "<html>", 6, &f);
+    cr_assert_eq(f.verdict, RN_TRANSIENT, "a page with 503 is still trouble that passes");
+}
+
+Test(verdict, a_page_in_utf16)
+{
+    struct rn_finding f;
+    cr_assert(!rn_judge_bytes("\xFF\xFE<\0h\0t\0m\0l\0>\0", 14, 14, "jsonl", 200, &f));
+    cr_assert_eq(f.verdict, RN_ERROR_PAGE);
+    cr_assert(!rn_judge_bytes("\xFE\xFF\0<\0h\0t\0m\0l\0>", 14, 14, NULL, 200, &f));
+    cr_assert(rn_judge_bytes("\xFF\xFE", 2, 2, NULL, 200, &f));
 }
 
 Test(verdict, a_file_without_its_ending_was_cut)

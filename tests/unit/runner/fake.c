@@ -7,9 +7,10 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
-int64_t fake_runs[FAKE_STAGES];
+int64_t *fake_runs;
 int64_t fake_stop_at = -1;
 
 static void count(const struct rn_job *job)
@@ -195,6 +196,11 @@ void fake_rekey(struct fake *f)
 void fake_init(struct fake *f)
 {
     memset(f, 0, sizeof *f);
+    if (!fake_runs)
+        fake_runs = mmap(NULL, FAKE_STAGES * sizeof *fake_runs, PROT_READ | PROT_WRITE,
+                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (fake_runs == MAP_FAILED)
+        abort();
     bool shm =
         access("/dev/shm", W_OK) == 0; /* memory, where the machine has it: hundreds of runs */
     snprintf(f->root, sizeof f->root, "%s/runnel-runner-XXXXXX", shm ? "/dev/shm" : "/tmp");

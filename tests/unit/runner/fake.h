@@ -33,8 +33,8 @@ struct fake {
     struct rn_arena scratch; /* paths and listings, for as long as the fake */
 };
 
-extern int64_t fake_runs[FAKE_STAGES]; /* how often each stage's run was called in this process */
-extern int64_t fake_stop_at;           /* `train` raises the stop flag at this step; -1: never */
+extern int64_t *fake_runs; /* how often each stage's run was called; shared with their processes */
+extern int64_t fake_stop_at; /* `train` raises the stop flag at this step; -1: never */
 
 void fake_init(struct fake *);                   /* makes the directory */
 void fake_rekey(struct fake *);                  /* after a change of cfg */

@@ -11,24 +11,29 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { KILLED = 99 };
-static struct {
-    long calls, break_at; /* calls of write, fsync and rename together; 0: never */
-    int error;            /* errno to fail with; 0: the process ends */
-} faults;
+static struct faults {
+    _Atomic long calls; /* of write, fsync and rename together, by the runner and its stages */
+    long break_at;      /* 0: never */
+    int error;          /* errno to fail with; 0: the runner and its stages are killed */
+    pid_t runner;
+} * faults;
 
 static bool breaks(void)
 {
-    if (++faults.calls != faults.break_at)
+    if (++faults->calls != faults->break_at)
         return false;
-    if (!faults.error)
-        _exit(KILLED);
-    errno = faults.error;
+    if (!faults->error) {
+        kill(faults->runner, SIGKILL);
+        kill(getpid(), SIGKILL);
+    }
+    errno = faults->error;
     return true;
 }
 static ssize_t faulty_write(int fd, const void *bytes, size_t n)
@@ -36,7 +41,7 @@ static ssize_t faulty_write(int fd, const void *bytes, size_t n)
     if (breaks()) {
         if (n > 1 && write(fd, bytes, n / 2) < 0) /* torn */
             abort();
-        errno = faults.error;
+        errno = faults->error;
         return -1;
     }
     return write(fd, bytes, n);
@@ -65,10 +70,12 @@ static void fresh(void)
 }
 static void setup(void)
 {
+    faults = mmap(NULL, sizeof *faults, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    cr_assert_neq(faults, MAP_FAILED);
     rn_io = (struct rn_io){faulty_write, faulty_fsync, faulty_rename};
-    faults.break_at = 0;
+    faults->break_at = 0;
     fresh();
-    faults.calls = 0;
+    faults->calls = 0;
     cr_assert_eq(fake_run(&f), RN_OK, "%s", f.err.msg);
     unbroken = rn_xdup(fake_tree(&f, ".store"));
 }
@@ -96,25 +103,28 @@ static void store_is_sound(long at)
         closedir(d);
 }
 
-static int in_child(void)
+/* True if the runner was killed. */
+static bool killed_in_child(void)
 {
     pid_t pid = fork();
-    if (pid == 0)
+    if (pid == 0) {
+        faults->runner = getpid();
         _exit(fake_run(&f) == RN_OK ? 0 : 1);
+    }
     int status;
     waitpid(pid, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 }
 
 Test(faults, killed_at_any_call_the_same_command_ends_with_the_same_store)
 {
-    long calls = faults.calls, killed = 0;
+    long calls = faults->calls, killed = 0;
     for (long at = 1; at <= calls; at++) {
         fresh();
-        faults.calls = 0;
-        faults.break_at = at;
-        killed += in_child() == KILLED;
-        faults.break_at = 0;
+        faults->calls = 0;
+        faults->break_at = at;
+        killed += killed_in_child();
+        faults->break_at = 0;
         store_is_sound(at);
         cr_assert_eq(fake_run(&f), RN_OK, "after call %ld: %s", at, f.err.msg);
         char *tree = fake_tree(&f, ".store");
@@ -140,24 +150,24 @@ static void remove_work_lines(char *tree)
 
 Test(faults, failing_calls_end_the_run_with_their_reason_and_lose_nothing)
 {
-    long calls = faults.calls;
+    long calls = faults->calls;
     remove_work_lines(unbroken); /* a lost line of metrics shows in a checkpoint's offset */
     for (long at = 1; at <= calls; at++) {
         fresh();
-        faults.calls = 0;
-        faults.break_at = at;
-        faults.error = at % 2 ? ENOSPC : EIO;
+        faults->calls = 0;
+        faults->break_at = at;
+        faults->error = at % 2 ? ENOSPC : EIO;
         int rc = fake_run(&f);
         cr_expect(rc == RN_OK || rc == (at % 2 ? RN_ENOSPACE : RN_EIO), "call %ld: %d %s", at, rc,
                   f.err.msg);
-        faults.break_at = 0;
+        faults->break_at = 0;
         store_is_sound(at);
         cr_assert_eq(fake_run(&f), RN_OK, "after call %ld: %s", at, f.err.msg);
         char *tree = fake_tree(&f, ".store");
         remove_work_lines(tree);
         cr_assert_str_eq(tree, unbroken, "after call %ld", at);
     }
-    faults.error = 0;
+    faults->error = 0;
 }
 
 Test(faults, plan_and_its_readers_leave_every_byte_as_it_is)
@@ -165,14 +175,14 @@ Test(faults, plan_and_its_readers_leave_every_byte_as_it_is)
     char *before = fake_tree(&f, "..");
     f.cfg[SFT].seed = 5;
     fake_rekey(&f);
-    faults.calls = 0;
+    faults->calls = 0;
     struct rn_plan plan;
     fake_plan(&f, &plan);
     cr_expect_eq(plan.nodes[BASE].action, RN_ACT_KEEP);
     cr_expect_eq(plan.nodes[SFT].action, RN_ACT_RUN);
     cr_expect_str_eq(plan.nodes[SFT].reason, "seed 7 -> 5");
     rn_plan_release(&plan);
-    cr_expect_eq(faults.calls, 0);
+    cr_expect_eq(faults->calls, 0);
     cr_expect_str_eq(fake_tree(&f, ".."), before);
     fresh();
     fake_plan(&f, &plan);
@@ -239,10 +249,10 @@ Test(faults, costly_work_is_put_aside_only_with_consent)
 Test(faults, killed_attempt_gets_its_end_in_the_journal)
 {
     fresh();
-    faults.calls = 0;
-    faults.break_at = 60;
-    cr_assert_eq(in_child(), KILLED);
-    faults.break_at = 0;
+    faults->calls = 0;
+    faults->break_at = 60;
+    cr_assert(killed_in_child());
+    faults->break_at = 0;
     cr_assert_eq(fake_run(&f), RN_OK);
     json_t *records = rn_journal_read(fake_path(&f, "fake-1/journal.jsonl"));
     size_t ended = 0;

@@ -3,7 +3,6 @@
 
 #include "file.h"
 #include "gate_check.h"
-#include "lock.h"
 #include "metrics.h"
 #include "runs.h"
 
@@ -65,7 +64,10 @@ static const char *diff(const char *old, const char *now)
 {
     static char text[256];
     json_t *a = json_loads(old, 0, NULL), *b = json_loads(now, 0, NULL);
-    rn_keys_diff(a, b, text, sizeof text);
+    struct rn_keydiff d;
+    rn_keydiff_make(&d, a, b);
+    rn_keydiff_tell(&d, NULL, "base", text, sizeof text);
+    rn_keydiff_release(&d);
     json_decref(a);
     json_decref(b);
     return text;
@@ -78,14 +80,22 @@ Test(parts, difference_of_keys_is_told_in_one_line)
                      "model.depth 4 -> 6");
     cr_expect_str_eq(
         diff("{\"inputs\":{\"in.tokens\":\"a\"}}", "{\"inputs\":{\"in.tokens\":\"b\"}}"),
-        "input tokens changed");
+        "input tokens \"a\" -> \"b\"");
     cr_expect_str_eq(diff("{\"kind\":\"sft\",\"version\":3}", "{\"kind\":\"sft\",\"version\":4}"),
                      "runnel upgraded: sft 3 -> 4");
     cr_expect_str_eq(diff("{\"identity\":{\"a\":1,\"b\":2}}", "{\"identity\":{\"a\":1,\"c\":3}}"),
                      "c unset -> 3 and 1 more");
     cr_expect_str_eq(
         diff("{\"fingerprint\":{\"pin x\":\"ab\"}}", "{\"fingerprint\":{\"pin x\":\"cd\"}}"),
-        "pin x changed");
+        "pin x \"ab\" -> \"cd\"");
+    cr_expect_str_eq(diff("{\"identity\":{\"mixture\":[{\"rows\":1},{\"rows\":2}]}}",
+                          "{\"identity\":{\"mixture\":[{\"rows\":1},{\"rows\":3}]}}"),
+                     "mixture[1].rows 2 -> 3");
+    cr_expect_str_eq(diff("{\"extend\":{\"horizon\":{\"steps\":1}},"
+                          "\"fingerprint\":{\"horizon\":{\"steps\":1}}}",
+                          "{\"extend\":{\"horizon\":{\"steps\":2}},"
+                          "\"fingerprint\":{\"horizon\":{\"steps\":2}}}"),
+                     "horizon.steps 1 -> 2", "told once");
     cr_expect_str_eq(diff("{\"identity\":{}}", "{\"identity\":{}}"), "");
 }
 
@@ -296,23 +306,7 @@ Test(parts, stages_that_break_their_word_publish_nothing)
     }
 }
 
-/* --- locks, runs, texts --- */
-
-Test(parts, lock_is_held_once_and_says_so)
-{
-    struct rn_lock a, b;
-    char owner[128];
-    char *path = fake_path(&f, "lock");
-    cr_expect(!rn_lock_held(path, NULL, 0));
-    cr_assert_eq(rn_lock_take(&a, path, "it", NULL), RN_OK);
-    cr_expect(rn_lock_held(path, owner, sizeof owner));
-    cr_expect_eq(rn_lock_take(&b, path, "it", NULL), RN_ELOCKED,
-                 "another open file of one process");
-    rn_lock_release(&a);
-    cr_expect(!rn_lock_held(path, NULL, 0));
-    cr_assert_eq(rn_lock_take(&b, path, "it", NULL), RN_OK);
-    rn_lock_release(&b);
-}
+/* --- runs, texts --- */
 
 Test(parts, run_is_found_by_tag_and_by_folder)
 {

@@ -1,0 +1,313 @@
+/* runner/attempt.c - one attempt at a stage, from both sides of the fork.
+ *
+ *     runner                          the stage's process
+ *     journal `started`
+ *     lock, empty attempt
+ *     fork                            numbers, stage->run, digests, rename to the store
+ *     listens                         progress, log, numbers, its end
+ *     reaps, links, journal `done`
+ */
+#include "running.h"
+
+#include "file.h"
+#include "metrics.h"
+#include "synctime.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* --- in the stage's process --- */
+
+struct at_work {
+    struct rn_work *work;
+    struct rn_wire *wire;
+    struct rn_metrics metrics;
+};
+
+/* Final values that belong to the result, not to the machine. */
+static json_t *final_metrics(const struct at_work *a)
+{
+    const struct rn_metric *table = a->work->stage->stage->metrics;
+    json_t *final = json_object(), *value;
+    const char *name;
+    json_object_foreach(a->metrics.last, name, value) if (!rn_metric_of_machine(table, name))
+        json_object_set(final, name, value);
+    return final;
+}
+
+static int open_metrics(struct at_work *a, struct rn_err *err)
+{
+    struct rn_work *w = a->work;
+    char *path = rn_run_path(w->run, "metrics", w->stage->name, ".jsonl");
+    int rc = rn_run_fetch_metrics(w->run, w->index, err);
+    if (rc == RN_OK)
+        rc = rn_metrics_open(&a->metrics, path, err);
+    free(path);
+    RN_TRY(rc);
+    return w->node->action == RN_ACT_RESUME ? RN_OK : rn_metrics_cut(&a->metrics, 0, err);
+}
+
+static void show_log(void *ctx, enum rn_level level, const char *text)
+{
+    rn_wire_log(ctx, level, text);
+}
+
+static int call_stage(struct at_work *a, struct rn_err *err)
+{
+    struct rn_work *w = a->work;
+    struct rn_runner runner = {&w->run->plan, w->index, &a->metrics, a->wire};
+    struct rn_job job = rn_plan_job(&w->run->plan, &runner);
+    struct rn_log log = rn_stagelog_log(&w->log, show_log, a->wire);
+    struct rn_earlier earlier;
+    job.n_earlier = rn_plan_earlier(&w->run->plan, w->index, &earlier);
+    job.earlier = &earlier;
+    job.out_dir = w->attempt;
+    job.log = &log;
+    job.threads = w->threads;
+    int rc = w->stage->stage->run(&job, w->stage->cfg, err);
+    if (rc != RN_OK && err->code == RN_OK)
+        rc = rn_fail(err, (enum rn_code)rc, RN_NOWHERE, "%s", rn_code_word((enum rn_code)rc));
+    return rc;
+}
+
+/* Here and not in the runner: hashing and syncing gigabytes would make it deaf. */
+static int publish(struct at_work *a, struct rn_err *err)
+{
+    struct rn_work *w = a->work;
+    RN_TRY(rn_plan_rekey(&w->run->plan, w->index, err));
+    rn_metrics_offset(&a->metrics); /* the numbers are on disk before the outputs are */
+    json_t *final = final_metrics(a);
+    struct rn_plan *plan = &w->run->plan;
+    int rc =
+        rn_store_publish(plan->store, w->attempt, w->stage, &w->node->keys, final, plan->memo, err);
+    json_decref(final);
+    rn_memo_save(plan->memo);
+    return rc;
+}
+
+/* Other stages' locks and pipes are not ours to keep open. Whatever the stage starts holds its lock
+ * for as long as it lives. */
+static void keep_own_only(const struct rn_work *w)
+{
+    const struct rn_running *r = w->run;
+    for (size_t i = 0; i < r->plan.p->n_stages; i++) {
+        const struct rn_work *other = r->works[i];
+        if (!other || other == w)
+            continue;
+        close(other->lock.fd);
+        if (other->child.fd >= 0)
+            close(other->child.fd);
+    }
+    fcntl(w->lock.fd, F_SETFD, 0);
+}
+
+static void work(void *ctx, struct rn_wire *wire)
+{
+    struct at_work a = {.work = ctx, .wire = wire, .metrics = {.fd = -1}};
+    struct rn_stage_end end = {0};
+    keep_own_only(a.work);
+    double start_s = rn_clock_s(), sync_s = rn_sync_time_s();
+    end.rc = open_metrics(&a, &end.err);
+    if (end.rc == RN_OK) {
+        start_s = rn_clock_s();
+        end.rc = call_stage(&a, &end.err);
+        end.stage_s = rn_clock_s() - start_s;
+        sync_s = rn_sync_time_s();
+    }
+    if (end.rc == RN_OK)
+        end.rc = publish(&a, &end.err);
+    end.sync_s = rn_sync_time_s() - sync_s;
+    end.step = a.metrics.path ? a.metrics.step : -1;
+    rn_metrics_close(&a.metrics);
+    rn_wire_end(wire, &end);
+}
+
+/* --- before it --- */
+
+/* Takes the .work directory, emptied where the stage was forced, and an empty attempt. */
+static int open_work(struct rn_work *w, struct rn_err *err)
+{
+    RN_TRY(rn_run_lock_stage(&w->lock, w->run, w->index, err));
+    if (rn_in_list(w->run->plan.how->force, w->stage->name))
+        RN_TRY(rn_remove_tree(w->dir, err));
+    RN_TRY(rn_mkdirs(w->dir, err));
+    rn_sweep_tmp(w->dir);
+    char *key = rn_join(w->dir, "key.json");
+    int rc = rn_exists(key) ? RN_OK : rn_json_write(key, w->node->keys.doc, err);
+    free(key);
+    RN_TRY(rc);
+    RN_TRY(rn_remove_tree(w->attempt, err));
+    return rn_mkdirs(w->attempt, err);
+}
+
+/* Half-made outputs go, checkpoints stay; a stage that does not train leaves no .work behind. */
+static void close_work(struct rn_work *w, bool done)
+{
+    if (!done && w->lock.fd >= 0)
+        rn_remove_tree(w->attempt, NULL);
+    if (done && !w->stage->stage->trains)
+        rn_remove_tree(w->dir, NULL);
+    rn_lock_release(&w->lock);
+}
+
+static int start(struct rn_work *w, struct rn_err *err)
+{
+    json_t *record = rn_run_record(w->run, w->index, "started");
+    json_object_set_new(record, "step", json_integer((json_int_t)w->node->cost.resume_step));
+    json_object_set_new(record, "reason", json_string(w->node->reason));
+    RN_TRY(rn_journal_add(&w->run->journal, record, err));
+    RN_TRY(open_work(w, err));
+    return rn_child_start(&w->child, work, w, w->log.fd, err);
+}
+
+static struct rn_work *make_work(struct rn_running *r, size_t i, int threads)
+{
+    struct rn_work *w = rn_new(struct rn_work);
+    const struct rn_pstage *s = &r->plan.p->stages[i];
+    struct rn_planned *n = &r->plan.nodes[i];
+    *w = (struct rn_work){.run = r,
+                          .index = i,
+                          .stage = s,
+                          .node = n,
+                          .lock = {.fd = -1},
+                          .child = {.fd = -1},
+                          .threads = threads,
+                          .start_s = rn_clock_s(),
+                          .step = -1};
+    w->dir = rn_store_path(r->plan.store, s->stage->kind, n->keys.progress, ".work");
+    w->attempt = rn_store_path(r->plan.store, s->stage->kind, n->keys.out, ".attempt");
+    return w;
+}
+
+void rn_work_free(struct rn_work *w)
+{
+    rn_child_release(&w->child);
+    close_work(w, false);
+    rn_stagelog_close(&w->log);
+    free(w->attempt);
+    free(w->dir);
+    free(w);
+}
+
+/* --- after it --- */
+
+/* The stage ended badly; the journal's own trouble does not replace the reason. */
+static void record_end(struct rn_work *w, int rc, int status, const struct rn_err *err)
+{
+    json_t *record = rn_run_record(w->run, w->index, rc == RN_ESTOPPED ? "interrupted" : "failed");
+    json_object_set_new(record, "wall_s", json_real(rn_clock_s() - w->start_s));
+    json_object_set_new(record, "code", json_integer(rn_code_exit((enum rn_code)rc)));
+    if (!w->ended && rn_child_signal_name(status))
+        json_object_set_new(record, "signal", json_string(rn_child_signal_name(status)));
+    char message[sizeof err->msg];
+    snprintf(message, sizeof message, "%s", err->msg);
+    rn_ui_clean(message);
+    json_object_set_new(record, "message", json_string(message));
+    rn_journal_add(&w->run->journal, record, NULL);
+}
+
+static int record_done(struct rn_work *w, double wall_s, struct rn_err *err)
+{
+    json_t *record = rn_run_record(w->run, w->index, "done");
+    json_object_set_new(record, "wall_s", json_real(wall_s));
+    rn_plan_note_work(&w->run->plan, w->index, record);
+    if (rn_work_steps(w) > 0)
+        json_object_set_new(record, "steps", json_integer((json_int_t)rn_work_steps(w)));
+    json_object_set_new(record, "outputs", rn_run_digests(w->node->entry));
+    return rn_journal_add(&w->run->journal, record, err);
+}
+
+static int end_badly(struct rn_work *w, int rc, int status, const struct rn_err *err)
+{
+    record_end(w, rc, status, err);
+    rn_tell_end(w, rc, err);
+    rn_work_free(w);
+    return rc;
+}
+
+int rn_work_start(struct rn_running *r, size_t i, int threads, struct rn_err *err)
+{
+    struct rn_work *w = make_work(r, i, threads);
+    char *log = rn_run_path(r, "log", w->stage->name, ".log");
+    rn_tell_start(r, i);
+    int rc = rn_stagelog_open(&w->log, log, w->stage->name, err);
+    free(log);
+    if (rc == RN_OK)
+        rc = start(w, err);
+    if (rc != RN_OK)
+        return end_badly(w, rc, 0, err);
+    r->works[i] = w;
+    return RN_OK;
+}
+
+void rn_work_hear(struct rn_work *w, const struct rn_news *news)
+{
+    struct rn_ui *ui = w->run->ui;
+    switch (news->kind) {
+    case RN_NEWS_LOG:
+        rn_ui_log(ui, w->stage->name, news->level, news->text);
+        break;
+    case RN_NEWS_PROGRESS:
+        rn_ui_progress(ui, w->stage->name, news->done, news->total, news->unit, news->text);
+        break;
+    case RN_NEWS_NUMBERS:
+        w->step = news->step;
+        break;
+    case RN_NEWS_END:
+        w->ended = true;
+        w->step = news->end.step;
+        w->end = news->end;
+        w->run->stage_s += news->end.stage_s;
+        w->run->sync_s += news->end.sync_s;
+        break;
+    }
+}
+
+/* What the stage said last, or what became of its process. */
+static int outcome(const struct rn_work *w, int status, struct rn_err *err)
+{
+    char fate[64];
+    if (w->ended && w->end.rc == RN_OK)
+        return RN_OK;
+    if (w->ended && w->end.err.code != RN_OK) {
+        *err = w->end.err;
+        err->at.path = err->at.path ? err->path : NULL;
+        return w->end.rc;
+    }
+    int rc =
+        rn_fail(err, RN_ESTAGE, RN_NOWHERE, "the stage's process %s", rn_child_fate(status, fate));
+    if (strcmp(fate, "was ended by SIGKILL") == 0)
+        rn_hint(err, "someone killed it, or the machine ran out of memory");
+    return rc;
+}
+
+/* Its outputs stand in the store: take them in. */
+static int settle(struct rn_work *w, struct rn_err *err)
+{
+    struct rn_plan *plan = &w->run->plan;
+    rn_memo_refresh(plan->memo);
+    RN_TRY(rn_plan_rekey(plan, w->index, err));
+    RN_TRY(rn_store_load(&w->node->entry, plan->store, w->stage->stage->kind, w->node->keys.out,
+                         RN_VERIFY_SIZE, err));
+    if (!w->node->entry)
+        return rn_fail(err, RN_ESTAGE, RN_NOWHERE,
+                       "what the stage was made from changed meanwhile");
+    RN_TRY(rn_run_link(w->run, w->index, err));
+    return record_done(w, rn_clock_s() - w->start_s, err);
+}
+
+int rn_work_finish(struct rn_work *w, int status, struct rn_err *err)
+{
+    int rc = outcome(w, status, err);
+    w->run->works[w->index] = NULL;
+    if (rc == RN_OK)
+        rc = settle(w, err);
+    if (rc != RN_OK)
+        return end_badly(w, rc, status, err);
+    rn_tell_done(w, rn_clock_s() - w->start_s);
+    close_work(w, true);
+    rn_work_free(w);
+    return RN_OK;
+}

@@ -1,0 +1,303 @@
+/* runner/scheduler.c - which stage when.
+ *
+ * Stages are looked at in running order (topological, ties as written) and started when all they
+ * need is settled and a slot is free. What a stage gets as input never depends on when it starts:
+ * keys are digests of inputs. */
+#include "running.h"
+
+#include "file.h"
+#include "gate_check.h"
+#include "metrics.h"
+#include "signals.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- consent --- */
+
+static bool asked_and_agreed(const struct rn_running *r, size_t i)
+{
+    char answer[16] = "";
+    if (!r->plan.how->ask)
+        return false;
+    rn_ui_say(r->ui, "stage '%s' runs from the start (%s) and %s. Go on? [y/N]",
+              r->plan.p->stages[i].name, r->plan.nodes[i].reason, r->plan.nodes[i].consent_for);
+    return fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+static int need_consent(struct rn_running *r, size_t i, struct rn_err *err)
+{
+    const struct rn_planned *n = &r->plan.nodes[i];
+    const char *stage = r->plan.p->stages[i].name;
+    if (!n->consent || asked_and_agreed(r, i))
+        return RN_OK;
+    int rc = rn_fail(err, RN_EUSAGE, r->plan.p->stages[i].at,
+                     "stage '%s' would run from the start (%s); it %s", stage, n->reason,
+                     n->consent_for);
+    rn_hint(err, "if that is meant, add --yes=%s", stage);
+    return rc;
+}
+
+static int fail_blocked(struct rn_running *r, size_t i, struct rn_err *err)
+{
+    const struct rn_planned *n = &r->plan.nodes[i];
+    const char *stage = r->plan.p->stages[i].name;
+    int rc = rn_fail(err, RN_EUSAGE, r->plan.p->stages[i].at, "stage '%s' %s", stage, n->reason);
+    rn_hint(err, "make it: %s --until %s; or take what there is: --accept-stale",
+            r->plan.how->command ? r->plan.how->command : "runnel run", stage);
+    return rc;
+}
+
+/* --- a stage that is kept --- */
+
+static int record_kept(struct rn_running *r, size_t i, struct rn_err *err)
+{
+    const struct rn_planned *n = &r->plan.nodes[i];
+    const json_t *last = rn_journal_last(r->plan.journal, r->plan.p->stages[i].name, "done|kept");
+    if (!n->stale && strcmp(rn_json_str(last, "out", ""), n->keys.out) == 0)
+        return RN_OK; /* known already: a run without work writes one line */
+    json_t *record = rn_run_record(r, i, "kept");
+    json_object_set_new(record, "outputs", rn_run_digests(n->entry));
+    if (n->stale)
+        json_object_set_new(record, "accepted_stale", json_string(n->entry->name));
+    return rn_journal_add(&r->journal, record, err);
+}
+
+/* What a process that was killed after its outputs were final left lying beside them. */
+static void sweep(const struct rn_running *r, size_t i)
+{
+    const struct rn_pstage *s = &r->plan.p->stages[i];
+    const struct rn_keys *keys = &r->plan.nodes[i].keys;
+    struct rn_lock lock = {.fd = -1};
+    char *dir = rn_store_path(r->plan.store, s->stage->kind, keys->progress, ".work");
+    char *attempt = rn_store_path(r->plan.store, s->stage->kind, keys->out, ".attempt");
+    char *lock_path = rn_run_stage_lock_path(r, i);
+    bool leftover =
+        rn_exists(attempt) || rn_exists(lock_path) || (!s->stage->trains && rn_exists(dir));
+    if (leftover && rn_run_lock_stage(&lock, r, i, NULL) == RN_OK) {
+        rn_remove_tree(attempt, NULL);
+        if (!s->stage->trains)
+            rn_remove_tree(dir, NULL);
+    }
+    rn_lock_release(&lock);
+    free(lock_path);
+    free(attempt);
+    free(dir);
+}
+
+static int keep_stage(struct rn_running *r, size_t i, struct rn_err *err)
+{
+    r->n_kept++;
+    RN_TRY(rn_run_link(r, i, err));
+    RN_TRY(record_kept(r, i, err));
+    RN_TRY(rn_run_fetch_metrics(r, i, err));
+    if (r->plan.nodes[i].keyed)
+        sweep(r, i);
+    rn_tell_kept(r, i);
+    return RN_OK;
+}
+
+static int check_gates(struct rn_running *r, size_t i, struct rn_err *err)
+{
+    const struct rn_pstage *s = &r->plan.p->stages[i];
+    char *path = rn_run_path(r, "metrics", s->name, ".jsonl");
+    json_t *lines = s->n_gates ? rn_metrics_read(path) : json_array(), *more = json_object();
+    for (size_t l = 0; l < json_array_size(lines); l++)
+        json_object_update(more, json_array_get(lines, l));
+    int rc = rn_gates_check(s, rn_stored_metrics(r->plan.nodes[i].entry), more, err);
+    json_decref(more);
+    json_decref(lines);
+    free(path);
+    if (rc == RN_OK)
+        return RN_OK;
+    json_t *record = rn_run_record(r, i, "gate");
+    json_object_set_new(record, "message", json_string(err->msg));
+    rn_journal_add(&r->journal, record, NULL);
+    rn_ui_stage(r->ui, '-', s->name, "gate     %s", err->msg);
+    rn_tell_event(r, i, "gate", 0, err->msg);
+    return rc;
+}
+
+/* The run's own copy of the pins, so that its data can be told from another's. */
+static int copy_pins(const struct rn_running *r, struct rn_err *err)
+{
+    enum { PINS_CAP = 64 << 20 };
+    char *text = NULL, *path = rn_run_path(r, "", "pins.lock", "");
+    size_t n = 0;
+    int rc = RN_OK;
+    if (rn_exists(r->plan.lock_path))
+        rc = rn_file_read(r->plan.lock_path, PINS_CAP, &text, &n, err);
+    if (rc == RN_OK && text)
+        rc = rn_run_write_if_other(path, text, n, err);
+    free(text);
+    free(path);
+    return rc;
+}
+
+/* --- what becomes of a stage --- */
+
+static void ask_all_to_stop(struct rn_running *r)
+{
+    r->closing = true;
+    for (size_t i = 0; i < r->plan.p->n_stages; i++)
+        if (r->works[i])
+            rn_child_ask(&r->works[i]->child);
+}
+
+/* Only the first failure is the run's; the others stopped because of it, or come on top. */
+static void lose(struct rn_running *r, size_t i, int rc, const struct rn_err *err)
+{
+    r->states[i] = RN_LOST;
+    if (r->rc == RN_OK) {
+        r->rc = rc;
+        r->first = *err;
+        if (r->first.at.path == err->path)
+            r->first.at.path = r->first.path;
+    }
+    ask_all_to_stop(r);
+}
+
+static int settle_made(struct rn_running *r, size_t i, struct rn_err *err)
+{
+    r->n_made++;
+    RN_TRY(copy_pins(r, err));
+    return check_gates(r, i, err);
+}
+
+static int settle_kept(struct rn_running *r, size_t i, struct rn_err *err)
+{
+    RN_TRY(keep_stage(r, i, err));
+    return r->plan.nodes[i].stale ? RN_OK : check_gates(r, i, err);
+}
+
+/* Decides the stage; what must be made gets its process. */
+static int take_up(struct rn_running *r, size_t i, struct rn_err *err)
+{
+    struct rn_planned *n = &r->plan.nodes[i];
+    r->states[i] = RN_SETTLED;
+    RN_TRY(rn_plan_decide(&r->plan, i, err));
+    if (n->action == RN_ACT_SKIP)
+        return RN_OK;
+    if (n->action == RN_ACT_BLOCKED && !n->gated)
+        return fail_blocked(r, i, err);
+    if (n->entry)
+        return settle_kept(r, i, err);
+    RN_TRY(need_consent(r, i, err));
+    RN_TRY(rn_work_start(r, i, r->plan.how->threads, err));
+    r->states[i] = RN_WORKS;
+    r->n_working++;
+    return RN_OK;
+}
+
+static bool is_ready(const struct rn_running *r, size_t i)
+{
+    const struct rn_pstage *s = &r->plan.p->stages[i];
+    if (r->states[i] != RN_WAITS)
+        return false;
+    for (size_t e = 0; e < s->n_edges; e++)
+        if (r->states[s->edges[e].producer] != RN_SETTLED)
+            return false;
+    return true;
+}
+
+static void start_ready(struct rn_running *r)
+{
+    for (size_t i = 0; i < r->plan.p->n_stages && !r->closing && r->n_working == 0; i++) {
+        struct rn_err err = {0};
+        if (!is_ready(r, i))
+            continue;
+        if (rn_signals_stopping()) {
+            r->closing = true;
+            return;
+        }
+        int rc = take_up(r, i, &err);
+        if (rc != RN_OK)
+            lose(r, i, rc, &err);
+    }
+    if (r->n_working > r->most_working)
+        r->most_working = r->n_working;
+}
+
+/* --- listening --- */
+
+static void hear(struct rn_work *w)
+{
+    struct rn_news news;
+    while (rn_child_hears(&w->child, &news))
+        rn_work_hear(w, &news);
+}
+
+static void reap(struct rn_running *r, size_t i, int status)
+{
+    struct rn_err err = {0};
+    hear(r->works[i]);
+    int rc = rn_work_finish(r->works[i], status, &err);
+    r->n_working--;
+    r->states[i] = RN_SETTLED;
+    if (rc == RN_OK)
+        rc = settle_made(r, i, &err);
+    if (rc != RN_OK)
+        lose(r, i, rc, &err);
+}
+
+/* Sleeps until a stage says something or ends, or a signal comes. */
+static void sleep_until_news(struct rn_running *r)
+{
+    size_t n = 0;
+    struct pollfd *fds = rn_xalloc((r->n_working + 1) * sizeof *fds);
+    fds[n++] = (struct pollfd){.fd = rn_signals_fd(), .events = POLLIN};
+    for (size_t i = 0; i < r->plan.p->n_stages; i++)
+        if (r->works[i])
+            fds[n++] = (struct pollfd){.fd = r->works[i]->child.fd, .events = POLLIN};
+    if (poll(fds, (nfds_t)n, -1) < 0)
+        RN_ASSERT(errno == EINTR || errno == ENOMEM);
+    rn_signals_drain();
+    free(fds);
+}
+
+static void listen_to_all(struct rn_running *r)
+{
+    sleep_until_news(r);
+    if (rn_signals_stopping() && !r->closing)
+        ask_all_to_stop(r);
+    for (size_t i = 0; i < r->plan.p->n_stages; i++) {
+        int status;
+        if (!r->works[i])
+            continue;
+        hear(r->works[i]);
+        if (rn_child_ended(&r->works[i]->child, &status))
+            reap(r, i, status);
+    }
+}
+
+/* --- the whole --- */
+
+static size_t first_waiting(const struct rn_running *r)
+{
+    size_t i = 0;
+    while (i < r->plan.p->n_stages && r->states[i] != RN_WAITS)
+        i++;
+    return i;
+}
+
+int rn_schedule(struct rn_running *r, struct rn_err *err)
+{
+    start_ready(r);
+    while (r->n_working > 0) {
+        listen_to_all(r);
+        start_ready(r);
+    }
+    size_t left = first_waiting(r);
+    if (r->rc == RN_OK && left < r->plan.p->n_stages) {
+        rn_tell_how_to_continue(r);
+        return rn_fail(err, RN_ESTOPPED, RN_NOWHERE, "stopped before stage '%s'",
+                       r->plan.p->stages[left].name);
+    }
+    if (r->rc != RN_OK) {
+        *err = r->first;
+        err->at.path = r->first.at.path == r->first.path ? err->path : r->first.at.path;
+    }
+    return r->rc;
+}
