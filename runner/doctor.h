@@ -40,6 +40,9 @@ struct rn_check {
 };
 extern const struct rn_check rn_checks[]; /* ends with name NULL */
 
+/* Name and features of the processor, "" where unknown; caller frees both. */
+void rn_doctor_processor(const struct rn_doctor *, char **model, char **features);
+
 /* All checks in order. */
 void rn_doctor_examine(struct rn_doctor *);
 /* One of them. */

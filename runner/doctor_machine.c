@@ -42,28 +42,37 @@ static bool has_word(const char *words, const char *word)
     return false;
 }
 
-void rn_check_processor(struct rn_doctor *d)
+void rn_doctor_processor(const struct rn_doctor *d, char **model, char **list)
 {
-    char *info = rn_doctor_read(d, "/proc/cpuinfo"), *model = field_of(info, "model name");
-    char *x86 = field_of(info, "flags"), *arm = field_of(info, "Features");
+    char *info = rn_doctor_read(d, "/proc/cpuinfo"), *x86 = field_of(info, "flags");
+    char *arm = field_of(info, "Features");
     const char *flags = x86 ? x86 : arm ? arm : "";
-    struct rn_str list = {0};
-    rn_str_puts(&list, "");
+    struct rn_str s = {0};
+    rn_str_puts(&s, "");
     for (size_t i = 0; i < RN_COUNT(features); i++)
         if (has_word(flags, features[i].flag))
-            rn_str_printf(&list, "%s%s", list.n ? ", " : "", features[i].name);
-    if (!*flags)
-        rn_doctor_note(d, "/proc/cpuinfo does not say what the processor can");
-    else if (x86 && !has_word(x86, "avx2"))
-        rn_doctor_note(d, "%s: no AVX2, the portable kernels are used: slow",
-                       model ? model : "x86");
-    else
-        rn_doctor_ok(d, "%s: %s", model ? model : "a processor", list.n ? list.p : "portable");
-    rn_str_release(&list);
+            rn_str_printf(&s, "%s%s", s.n ? ", " : "", features[i].name);
+    *list = s.p;
+    *model = field_of(info, "model name");
+    if (!*model)
+        *model = rn_xdup(x86 ? "x86" : arm ? "ARM" : "");
     free(arm);
     free(x86);
-    free(model);
     free(info);
+}
+
+void rn_check_processor(struct rn_doctor *d)
+{
+    char *model, *list;
+    rn_doctor_processor(d, &model, &list);
+    if (!*model)
+        rn_doctor_note(d, "/proc/cpuinfo does not say what the processor can");
+    else if (!strstr(list, "AVX2") && !strstr(list, "NEON"))
+        rn_doctor_note(d, "%s: no AVX2, the portable kernels are used: slow", model);
+    else
+        rn_doctor_ok(d, "%s: %s", model, list);
+    free(list);
+    free(model);
 }
 
 /* --- control groups --- */
