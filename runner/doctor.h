@@ -4,9 +4,9 @@
  *     rn_doctor_examine(&d);
  *     d.n_problems
  *
- * Each check reports one or more findings: ok, a note (worth knowing), or a problem with exactly one
- * fix. What belongs to the machine is read below `root` (proc/, sys/, etc/), so that tests bring
- * machines of their own. Only looks: writes nothing, asks no network. */
+ * Each check reports one or more findings: ok, a note (worth knowing), or a problem with exactly
+ * one fix. What belongs to the machine is read below `root` (proc/, sys/, etc/), so that tests
+ * bring machines of their own. Only looks: writes nothing, asks no network. */
 #ifndef RN_DOCTOR_H
 #define RN_DOCTOR_H
 

@@ -1,4 +1,4 @@
-/* runner/doctor_parts.h - the checks of doctor.c by what they look at; nobody else includes this. */
+/* runner/doctor_parts.h - the checks of doctor.c. Nobody else includes this. */
 #ifndef RN_DOCTOR_PARTS_H
 #define RN_DOCTOR_PARTS_H
 

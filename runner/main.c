@@ -1,5 +1,6 @@
 /* runner/main.c - parses, runs, prints the error, exits. Nothing else exits. */
 #include "cli.h"
+#include "mem.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -32,6 +33,7 @@ int main(int argc, char **argv)
 {
     hold_standard_streams();
     wait_without_spinning(argv);
+    rn_mem_init();
     struct rn_err err = {0};
     struct rn_cli *cli = NULL;
     int rc = rn_cli_parse(&cli, argc, argv, &err);

@@ -4,8 +4,8 @@
  *     struct rn_verified seen;
  *     RN_TRY(rn_verify_run(&v, &seen, err));        RN_ECORRUPT: it does not come out the same
  *
- * The configuration is runs/<tag>/resolved.yaml, the inputs are the store's, checkpoints and outputs
- * go to a scratch folder that is removed. Nothing is written below `runs`. Equal machines
+ * The configuration is runs/<tag>/resolved.yaml, the inputs are the store's; checkpoints and
+ * outputs go to a scratch folder that is removed. Nothing is written below `runs`. Equal machines
  * (receipt.h) give equal bits; on others losses agree within `tolerance`, and the order of the data
  * is equal everywhere. */
 #ifndef RN_VERIFY_H

@@ -7,7 +7,7 @@
 
 /* --- one step --- */
 
-/* The digest of the order so far and the batch is the order from now on: what a receipt compares. */
+/* The digest of the order so far and of the batch is the order from now on: for receipts. */
 static void chain_order(struct rn_training *t)
 {
     struct rn_sha256 h;
