@@ -31,6 +31,14 @@ void rn_sha256_done(struct rn_sha256 *h, char hex[RN_HEX])
         snprintf(hex + 2 * i, 3, "%02x", raw[i]);
 }
 
+void rn_sha256_now(const struct rn_sha256 *h, char hex[RN_HEX])
+{
+    struct rn_sha256 copy;
+    rn_sha256_init(&copy);
+    RN_ASSERT(EVP_MD_CTX_copy_ex(copy.ctx, h->ctx) == 1);
+    rn_sha256_done(&copy, hex);
+}
+
 void rn_sha256_hex(const void *bytes, size_t n, char hex[RN_HEX])
 {
     struct rn_sha256 h;

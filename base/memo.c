@@ -279,3 +279,21 @@ int rn_memo_sha256(struct rn_memo *m, const char *path, char hex[RN_HEX], size_t
         remember(m, path, &before, start_ns, hex);
     return RN_OK;
 }
+
+bool rn_memo_recall(struct rn_memo *m, const char *path, char hex[RN_HEX])
+{
+    struct record now;
+    return m && look(path, &now) && recall(m, &now, hex);
+}
+
+void rn_memo_learn(struct rn_memo *m, const char *path, const char *hex)
+{
+    struct record now;
+    if (!m || !look(path, &now))
+        return;
+    to_bytes(hex, now.sha256);
+    pthread_mutex_lock(&m->lock);
+    put(m, &now);
+    RN_PUSH(m->learnt, m->n_learnt, m->cap_learnt, now);
+    pthread_mutex_unlock(&m->lock);
+}
