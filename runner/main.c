@@ -6,18 +6,15 @@
 
 /* Threads that wait by spinning take the processor from the one they wait for as soon as anything
  * else runs on the machine: measured, a step took 30 times as long beside a compiler. OpenMP reads
- * this once, when the library is loaded, which is before main: hence a second start. */
-static void wait_without_spinning(char **argv)
+ * this when it is loaded, with a backend and never before. */
+static void wait_without_spinning(void)
 {
-    if (getenv("OMP_WAIT_POLICY"))
-        return;
     setenv("OMP_WAIT_POLICY", "passive", 0);
-    execv("/proc/self/exe", argv); /* returns only if it cannot: then with spinning */
 }
 
 int main(int argc, char **argv)
 {
-    wait_without_spinning(argv);
+    wait_without_spinning();
     struct rn_err err = {0};
     struct rn_cli *cli = NULL;
     int rc = rn_cli_parse(&cli, argc, argv, &err);
