@@ -1,8 +1,8 @@
 /* runner/main.c - parses, runs, prints the error, exits. Nothing else exits. */
 #include "cli.h"
+#include "mem.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 /* Threads that wait by spinning take the processor from the one they wait for as soon as anything
  * else runs on the machine: measured, a step took 30 times as long beside a compiler. OpenMP reads
@@ -15,6 +15,7 @@ static void wait_without_spinning(void)
 int main(int argc, char **argv)
 {
     wait_without_spinning();
+    rn_mem_init();
     struct rn_err err = {0};
     struct rn_cli *cli = NULL;
     int rc = rn_cli_parse(&cli, argc, argv, &err);

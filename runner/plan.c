@@ -1,5 +1,6 @@
 #include "planning.h"
 
+#include "arrivals.h"
 #include "file.h"
 #include "gate_check.h"
 #include "metrics.h"
@@ -30,7 +31,6 @@ int rn_plan_init(struct rn_plan *plan, const struct rn_pipeline *p, const struct
     plan->run_dir = rn_arena_printf(&plan->arena, "%s/%s", how->runs, p->tag);
     plan->store = rn_arena_printf(&plan->arena, "%s/.store", how->runs);
     plan->lock_path = choose_lock_path(plan);
-    plan->journal = rn_runs_journal(how->runs, p->tag);
     plan->memo = rn_memo_open(rn_arena_printf(&plan->arena, "%s/.memo", how->runs));
     plan->history = rn_history_new(how->runs);
     if (how->verify == RN_VERIFY_HASH)
@@ -48,6 +48,7 @@ void rn_plan_release(struct rn_plan *plan)
         rn_keys_release(&plan->nodes[i].keys);
         rn_keydiff_release(&plan->nodes[i].diff);
         rn_stored_free(plan->nodes[i].entry);
+        rn_arrivals_free(plan->nodes[i].arrivals);
     }
     free(plan->nodes);
     rn_history_free(plan->history);
@@ -195,6 +196,10 @@ static int decide_known(struct rn_plan *plan, size_t stage, struct rn_err *err)
         rn_store_load(&n->entry, plan->store, s->stage->kind, n->keys.out, RN_VERIFY_SIZE, &damage);
     if (rc == RN_OK)
         rc = check_digests(plan, &n->entry, &damage);
+    if (rc == RN_ENOMEM) {
+        *err = damage; /* says nothing about the entry */
+        return rc;
+    }
     n->damaged = rc != RN_OK;
     n->resume_named = takes_resume(plan, stage);
     if (n->entry && !forced && !n->resume_named) {
@@ -226,7 +231,7 @@ static void decide_unknown(struct rn_plan *plan, size_t stage, size_t producer)
 static size_t gated_before(const struct rn_plan *plan, size_t stage)
 {
     size_t i = 0;
-    while (i < stage && !plan->nodes[i].gated)
+    while (i < stage && (!plan->nodes[i].gated || plan->how->keep_going))
         i++;
     return i;
 }
@@ -235,6 +240,8 @@ int rn_plan_decide(struct rn_plan *plan, size_t stage, struct rn_err *err)
 {
     struct rn_planned *n = &plan->nodes[stage];
     size_t missing, gate = gated_before(plan, stage);
+    if (!plan->journal)
+        plan->journal = rn_runs_journal(plan->how->runs, plan->p->tag);
     if (rn_plan_after_range(plan, stage)) {
         rn_plan_say(n, RN_ACT_SKIP, "not asked for");
         return RN_OK;
