@@ -109,7 +109,7 @@ static int open_run(struct rn_running *r, struct rn_err *err)
     r->plan.journal = json_copy(r->journal.found);
     json_t *record = start_record(r);
     RN_TRY(end_killed(r, json_object_get(record, "stages"), err));
-    if (is_said(r, record)) {
+    if (!r->journal.torn && is_said(r, record)) {
         rn_journal_announce(&r->journal, record);
         return RN_OK;
     }
