@@ -52,6 +52,7 @@ struct rn_planned {
     bool gated;              /* kept, but a gate is not met */
     bool keyed;              /* keys are known: all inputs exist */
     bool damaged;            /* an entry stands under the key and does not verify */
+    bool begun;              /* by this run: what --force and --resume-from said is done */
     bool resume_named;       /* continues from --resume-from */
     char reason[320];        /* one line */
     double spent_s;          /* recorded work on what would be thrown away */
