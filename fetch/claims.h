@@ -30,7 +30,7 @@ void rn_claims_init(struct rn_claims *);
 /* A status line forgets what was said of the body of the hop before. */
 void rn_claims_line(struct rn_claims *, const char *line, size_t n);
 
-/* False with found if the body is not what was claimed. *said: some digest was claimed and holds. */
+/* False with found if the body is not what was claimed. *said: a claimed digest holds. */
 bool rn_claims_hold(const struct rn_claims *, const char *body, const char *sha256,
                     int64_t size_bytes, struct rn_finding *found, bool *said);
 

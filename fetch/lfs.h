@@ -20,7 +20,7 @@ bool rn_lfs_parse(const char *text, size_t n, struct rn_lfs *);
 
 /* The url of the object behind the pointer at `url`; caller frees. NULL: not known for this host.
  *
- *     https://raw.githubusercontent.com/O/R/REF/PATH    https://media.githubusercontent.com/media/..
+ *     https://raw.githubusercontent.com/O/R/REF/PATH    https://media.githubusercontent.com/..
  *     https://github.com/O/R/raw/REF/PATH               the same
  *     HUB/.../raw/REF/PATH                              HUB/.../resolve/REF/PATH
  *     anywhere else .../raw/...                         .../media/..., as Gitea and Forgejo */

@@ -6,8 +6,8 @@
  *     RN_TRY(rn_pins_add(&lock, &fresh, err));                 on disk when it returns
  *     rn_pins_release(&lock);
  *
- * One line a file, sorted by id, so that it merges well; seven columns ("-": not known), of which the
- * last two may be missing in files of older versions:
+ * One line a file, sorted by id, so that it merges well; seven columns ("-": not known), of which
+ * the last two may be missing in files of older versions:
  *
  *     id  bytes  sha256  trust  host  date  etag
  *
@@ -56,13 +56,15 @@ struct rn_pins {
     size_t n, cap;
 };
 
-/* RN_ECONFIG at the line that cannot be read, that a merge left behind, or that pins a file twice: a
- * damaged pin must not turn into none. */
+/* RN_ECONFIG at the line that cannot be read, that a merge left behind, or that pins a file twice:
+ * a damaged pin must not turn into none. */
 int rn_pins_open(struct rn_pins *, const char *path, const char *fallback_dir, struct rn_err *);
 const struct rn_pin *rn_pins_find(const struct rn_pins *, const char *id); /* or NULL */
 /* Reads what others added meanwhile, sets the pin, replaces the file. One thread at a time; several
  * processes wait for each other. */
 int rn_pins_add(struct rn_pins *, const struct rn_pin *, struct rn_err *);
+/* Many at the price of one. */
+int rn_pins_add_all(struct rn_pins *, const struct rn_pin *, size_t n, struct rn_err *);
 void rn_pins_release(struct rn_pins *);
 
 #endif

@@ -125,7 +125,7 @@ static void decide_kept(struct rn_plan *plan, size_t stage)
     struct rn_err gate = {0};
     char *path = rn_xprintf("%s/metrics/%s.jsonl", plan->run_dir, s->name);
     if (rn_gates_check(s, rn_stored_metrics(n->entry), path, &gate) == RN_OK) {
-        rn_plan_say(n, RN_ACT_KEEP, "up to date");
+        rn_plan_tell_kept(n);
     } else {
         n->gated = true;
         rn_plan_say(n, RN_ACT_BLOCKED, "%s", gate.msg);
@@ -174,6 +174,13 @@ static int decide_work(struct rn_plan *plan, size_t stage, bool forced, const ch
     return RN_OK;
 }
 
+/* A path of the store as people know it: "sft-0123456789abcdef/model/model.safetensors". */
+static const char *below(const char *dir, const char *path)
+{
+    size_t n = strlen(dir);
+    return strncmp(path, dir, n) == 0 && path[n] == '/' ? path + n + 1 : path;
+}
+
 static int decide_known(struct rn_plan *plan, size_t stage, struct rn_err *err)
 {
     const struct rn_pstage *s = &plan->p->stages[stage];
@@ -184,6 +191,10 @@ static int decide_known(struct rn_plan *plan, size_t stage, struct rn_err *err)
         rn_store_load(&n->entry, plan->store, s->stage->kind, n->keys.out, RN_VERIFY_SIZE, &damage);
     if (rc == RN_OK)
         rc = check_digests(plan, &n->entry, &damage);
+    if (rc == RN_ENOMEM) {
+        *err = damage; /* says nothing about the entry */
+        return rc;
+    }
     n->damaged = rc != RN_OK;
     n->resume_named = takes_resume(plan, stage);
     if (n->entry && !forced && !n->resume_named) {
@@ -192,7 +203,8 @@ static int decide_known(struct rn_plan *plan, size_t stage, struct rn_err *err)
     }
     rn_stored_free(n->entry);
     n->entry = NULL;
-    const char *what = rn_arena_printf(&plan->arena, "%s %s", damage.path, damage.msg);
+    const char *what =
+        rn_arena_printf(&plan->arena, "%s %s", below(plan->store, damage.path), damage.msg);
     return decide_work(plan, stage, forced, n->damaged ? what : NULL, err);
 }
 

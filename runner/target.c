@@ -60,24 +60,41 @@ int rn_target_pipeline(struct rn_pipeline **out, const struct rn_cli *cli, struc
     return rn_target_profile(out, cli, rn_cli_opt(cli, "profile"), err);
 }
 
+int rn_target_stage(struct rn_pipeline **out, const char **stage, const struct rn_cli *cli,
+                    struct rn_err *err)
+{
+    *out = NULL;
+    RN_TRY(rn_target_words(cli, 1, err));
+    *stage = rn_target_word(cli, 0);
+    if (!*stage)
+        return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "no stage given");
+    return rn_target_profile(out, cli, rn_cli_opt(cli, "profile"), err);
+}
+
 static bool is_file(const char *path)
 {
     struct stat st;
     return stat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
+bool rn_target_is_file(const struct rn_cli *cli)
+{
+    return rn_cli_n(cli) > 0 && is_file(rn_cli_arg(cli, 0));
+}
+
 int rn_target_run(char **dir, const struct rn_cli *cli, struct rn_err *err)
 {
     *dir = NULL;
     RN_TRY(need_argument(cli, "run", err));
-    if (!is_file(rn_cli_arg(cli, 0))) {
-        if (rn_cli_n(cli) > 1)
-            return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "'%s' is one argument too many",
-                           rn_cli_arg(cli, 1));
+    if (!rn_target_is_file(cli)) {
+        if (rn_cli_n(cli) > 1 && rn_is_override(rn_cli_arg(cli, rn_cli_n(cli) - 1)))
+            return rn_fail(err, RN_EUSAGE, RN_NOWHERE,
+                           "a finished run takes no '%s': it goes with a pipeline file",
+                           rn_cli_arg(cli, rn_cli_n(cli) - 1));
         return rn_runs_find(rn_cli_runs(cli), rn_cli_arg(cli, 0), dir, err);
     }
     struct rn_pipeline *p;
-    RN_TRY(rn_target_pipeline(&p, cli, err));
+    RN_TRY(rn_target_profile(&p, cli, rn_cli_opt(cli, "profile"), err));
     int rc = rn_runs_find(rn_cli_runs(cli), p->tag, dir, err);
     rn_pipeline_free(p);
     return rc;
