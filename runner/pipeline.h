@@ -21,8 +21,9 @@ struct rn_pipeline_how {          /* the command line's part */
     const struct rn_stage *const *kinds; /* NULL-ended; NULL: rn_stages (tests bring their own) */
 };
 
-/* "finite(loss)", "min(val_bpb) < 1.0", "sft.tiny_world >= 0.9" (gates.h): a name of the kind's metric table, or
- * such a name behind one of the stage's references as written ('-' in a task is '_' here). */
+/* "finite(loss)", "min(val_bpb) < 1.0", "sft.tiny_world >= 0.9" (gates.h). The metric is a name of
+ * the kind's table, or such a name behind one of the stage's references as written ('-' in a task
+ * is '_' here). */
 struct rn_gate {
     const char *text, *metric;
     enum rn_gate_op { RN_GATE_FINITE, RN_GATE_LT, RN_GATE_LE, RN_GATE_GT, RN_GATE_GE } op;

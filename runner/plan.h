@@ -30,6 +30,7 @@ struct rn_run_how {
     bool ask;        /* a person at a terminal can be asked for consent */
     int threads;     /* all stages that run side by side share them */
     int jobs;        /* stages at the same time; 0 is 1; `background` ones come on top */
+    bool allow_exec; /* commands of the pipeline file may run */
     bool keep_going; /* a failure stops only what needs the stage */
     enum rn_verify verify;
     const char *resolved_yaml; /* for runs/<tag>/resolved.yaml */

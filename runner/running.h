@@ -69,6 +69,8 @@ struct rn_work {
 
 /* --- engine.c's room: scheduler.c --- */
 
+/* RN_EUSAGE: the stage would run a command, and --allow-exec is missing. */
+int rn_schedule_permit(const struct rn_running *, size_t stage, struct rn_err *);
 /* Until nothing more can be done. The run's result: RN_OK, or the first failure. */
 int rn_schedule(struct rn_running *, struct rn_err *);
 

@@ -42,6 +42,16 @@ static int need_consent(struct rn_running *r, size_t i, struct rn_err *err)
     return rc;
 }
 
+int rn_schedule_permit(const struct rn_running *r, size_t i, struct rn_err *err)
+{
+    const struct rn_pstage *s = &r->plan.p->stages[i];
+    if (!s->stage->executes || r->plan.how->allow_exec)
+        return RN_OK;
+    rn_fail(err, RN_EUSAGE, s->at, "stage '%s' runs a command that the file names", s->name);
+    rn_hint(err, "read what it does; if you trust it, add --allow-exec");
+    return RN_EUSAGE;
+}
+
 static int fail_blocked(struct rn_running *r, size_t i, struct rn_err *err)
 {
     const struct rn_planned *n = &r->plan.nodes[i];
@@ -218,6 +228,7 @@ static int take_up(struct rn_running *r, size_t i, struct rn_err *err)
         r->states[i] = RN_WAITS; /* and is decided again when that is done */
         return RN_OK;
     }
+    RN_TRY(rn_schedule_permit(r, i, err));
     RN_TRY(need_consent(r, i, err));
     RN_TRY(rn_work_start(r, i, share_of_threads(r), err));
     r->states[i] = RN_WORKS;

@@ -13,6 +13,7 @@ static const struct rn_opt opts[] = {
     RN_OPTS_SLICE,
     {"resume-from", 0, "CHECKPOINT", "continue from this checkpoint, not from the newest"},
     {"jobs", 'j', "N", "so many stages at the same time; each gets its part of the threads (1)"},
+    {"allow-exec", 0, NULL, "commands of the file's exec stages may run"},
     {"keep-going", 'k', NULL, "a stage that fails stops only what needs it"},
     RN_OPT_DEVICE,
     RN_OPT_THREADS,
@@ -59,6 +60,7 @@ static char *command_to_continue(const struct rn_cli *cli)
     for (size_t i = 0; i < RN_COUNT(kept); i++)
         add_option(&s, cli, kept[i], false);
     add_option(&s, cli, "keep-going", true);
+    add_option(&s, cli, "allow-exec", true);
     add_option(&s, cli, "offline", true);
     add_option(&s, cli, "locked", true);
     return s.p;
@@ -104,6 +106,7 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
     if (!how.device)
         how.device = "cpu";
     RN_TRY(rn_target_verify(&how.verify, cli, err));
+    how.allow_exec = rn_cli_opt(cli, "allow-exec");
     how.keep_going = rn_cli_opt(cli, "keep-going");
     RN_TRY(rn_target_jobs(&how.jobs, cli, err));
     RN_TRY(rn_target_threads(&how.threads, cli, err));
