@@ -123,20 +123,12 @@ static void decide_kept(struct rn_plan *plan, size_t stage)
     struct rn_planned *n = &plan->nodes[stage];
     struct rn_err gate = {0};
     char *path = rn_xprintf("%s/metrics/%s.jsonl", plan->run_dir, s->name);
-    json_t *more = json_object();
-    if (s->n_gates) {
-        json_t *lines = rn_metrics_read(path);
-        for (size_t i = 0; i < json_array_size(lines); i++)
-            json_object_update(more, json_array_get(lines, i));
-        json_decref(lines);
-    }
-    if (rn_gates_check(s, rn_stored_metrics(n->entry), more, &gate) == RN_OK) {
+    if (rn_gates_check(s, rn_stored_metrics(n->entry), path, &gate) == RN_OK) {
         rn_plan_tell_kept(n);
     } else {
         n->gated = true;
         rn_plan_say(n, RN_ACT_BLOCKED, "%s", gate.msg);
     }
-    json_decref(more);
     free(path);
 }
 
@@ -146,6 +138,8 @@ static bool takes_resume(const struct rn_plan *plan, size_t stage)
 {
     const struct rn_run_how *how = plan->how;
     const char *named = how->only ? how->only : how->from;
+    if (plan->nodes[stage].begun)
+        return plan->nodes[stage].resume_named;
     if (!how->resume_from || !plan->p->stages[stage].stage->trains)
         return false;
     for (size_t i = 0; i < stage; i++)
@@ -161,12 +155,12 @@ static int decide_work(struct rn_plan *plan, size_t stage, bool forced, const ch
     struct rn_planned *n = &plan->nodes[stage];
     RN_TRY(rn_plan_ask_cost(plan, stage, err));
     rn_plan_expect_time(plan, stage);
-    if (forced) {
+    if (forced && !n->begun) {
         n->cost.resume_step = -1;
         n->cost.resume_key = NULL;
         rn_plan_say(n, RN_ACT_RUN, "forced");
         rn_plan_weigh(plan, stage, true);
-    } else if (n->resume_named) {
+    } else if (n->resume_named && !n->begun) {
         rn_plan_say(n, RN_ACT_RESUME, "continued from %s", plan->how->resume_from);
     } else if (n->cost.resume_step >= 0) {
         rn_plan_tell_resumed(plan, stage);
