@@ -132,7 +132,7 @@ static int estimate(const struct rn_job *job, const void *cfg, struct rn_estimat
 
 struct fetching {
     struct rn_job *job;
-    const struct cfg *cfg;
+    const struct rn_fetch_cfg *cfg;
     const char *entry; /* whose files are on their way */
     int64_t index;     /* of the file among them */
     struct rn_fetcher fetcher;
@@ -171,12 +171,12 @@ static int lay_out(const struct rn_job *job, const char *entry, const struct rn_
     return rc;
 }
 
-static int64_t count_of(const struct cfg *c, const char *entry)
+static int64_t count_of(const struct rn_fetch_cfg *c, const char *entry)
 {
     size_t i = 0;
     while (strcmp(c->files.names[i], entry) != 0)
         i++;
-    return entry_at(c, i)->count;
+    return rn_fetch_count(c, i);
 }
 
 /* What is unpacked becomes an output only as a whole. */
