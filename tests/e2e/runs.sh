@@ -112,6 +112,16 @@ expect 6 runnel run long.yaml --threads 1
 says "in use by pid $pid on $(hostname) since "
 expect 6 runnel runs prune --yes
 says "in use by"
+
+# The same where the file system knows no locks, and where it grants them to everybody.
+for locks in none lies; do
+    export RN_FAULT_LOCKS=$locks LD_PRELOAD="$BUILD/librunnel-faults.so"
+    expect 6 "$RUNNEL" run long.yaml --threads 1
+    says "in use by pid $pid on $(hostname) since "
+    expect 0 "$RUNNEL" status "$long"
+    says "running, in use by pid $pid"
+    unset RN_FAULT_LOCKS LD_PRELOAD
+done
 kill -9 "$pid"
 wait "$pid" 2>/dev/null
 for _ in $(seq 100); do
@@ -119,6 +129,8 @@ for _ in $(seq 100); do
     sleep 0.05
 done
 says "base       interrupted"
+RN_FAULT_LOCKS=none LD_PRELOAD="$BUILD/librunnel-faults.so" "$RUNNEL" run tiny.yaml --threads 1 \
+    >out 2>&1 || fail "no run without locks"
 expect 0 runnel runs prune --yes
 ls -d "$RUNNEL_RUNS"/.store/base-train-*.work >/dev/null || fail "prune took the checkpoints of a run that goes on"
 echo "ok"
