@@ -104,6 +104,9 @@ for _ in $(seq 300); do
     [ -n "$long" ] && grep -q '"step":100,' "$RUNNEL_RUNS/$long/metrics/base.jsonl" 2>/dev/null && break
     sleep 0.05
 done
+"$RUNNEL" log "$long" base -f >followed &
+follower=$!
+pids+=("$follower")
 expect 0 runnel status "$long"
 says "running, in use by pid $pid on $(hostname) since "
 says "last sign of life"
@@ -129,6 +132,8 @@ for _ in $(seq 100); do
     sleep 0.05
 done
 says "base       interrupted"
+wait "$follower" || fail "log -f ends with the run"
+grep -q "val_bpb" followed || fail "log -f did not tell what was said"
 RN_FAULT_LOCKS=none LD_PRELOAD="$BUILD/librunnel-faults.so" "$RUNNEL" run tiny.yaml --threads 1 \
     >out 2>&1 || fail "no run without locks"
 expect 0 runnel runs prune --yes
