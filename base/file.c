@@ -7,15 +7,27 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
-struct rn_io rn_io = {.write = write, .fsync = fsync, .rename = rename};
+/* Not all file systems know the flag; a link is as atomic and does not replace either. */
+static int rename_new(const char *from, const char *to)
+{
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS)
+        return -1;
+    return link(from, to) == 0 ? unlink(from) : -1;
+}
+
+struct rn_io rn_io = {.write = write, .fsync = fsync, .rename = rename, .rename_new = rename_new};
 
 enum { BUFFER = 1 << 18 };
 
@@ -394,6 +406,39 @@ int rn_fsync_tree(const char *path, struct rn_err *err)
     }
     free_names(names, n);
     return rc == RN_OK ? fsync_dir(path, err) : rc;
+}
+
+/* Reads `in` to its end into `out`. */
+static int pour(int in, int out, const char *from, const char *to, struct rn_err *err)
+{
+    unsigned char *buf = rn_xalloc(BUFFER);
+    ssize_t got;
+    int rc = RN_OK;
+    while (rc == RN_OK && (got = read(in, buf, BUFFER)) != 0) {
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            rc = rn_fail_errno(err, RN_PATH(from), "cannot read");
+        else if (rn_write_all(out, buf, (size_t)got) < (size_t)got)
+            rc = rn_fail_errno(err, RN_PATH(to), "cannot write");
+    }
+    free(buf);
+    return rc;
+}
+
+int rn_copy_bytes(const char *from, const char *to, struct rn_err *err)
+{
+    int in = open(from, O_RDONLY | O_CLOEXEC);
+    if (in < 0)
+        return rn_fail_errno(err, RN_PATH(from), "cannot open");
+    int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    int rc = out < 0 ? rn_fail_errno(err, RN_PATH(to), "cannot create") : RN_OK;
+    if (rc == RN_OK && ioctl(out, FICLONE, in) != 0)
+        rc = pour(in, out, from, to, err);
+    if (out >= 0 && close(out) != 0 && rc == RN_OK)
+        rc = rn_fail_errno(err, RN_PATH(to), "cannot write");
+    close(in);
+    return rc;
 }
 
 int rn_copy_file(const char *from, const char *to, struct rn_err *err)

@@ -22,6 +22,7 @@ struct rn_io {
     ssize_t (*write)(int fd, const void *bytes, size_t n);
     int (*fsync)(int fd);
     int (*rename)(const char *from, const char *to);
+    int (*rename_new)(const char *from, const char *to); /* EEXIST where rename would replace */
 };
 extern struct rn_io rn_io; /* the system's calls; tests replace entries */
 /* Writes all n bytes through rn_io. Returns how many went out; errno says why not all. */
@@ -57,6 +58,10 @@ int rn_remove_tree(const char *path, struct rn_err *); /* never follows links; a
 int rn_rename(const char *from, const char *to, struct rn_err *);
 /* Atomic: a hard link where the file system allows, else a copy. */
 int rn_copy_file(const char *from, const char *to, struct rn_err *);
+
+/* The bytes alone, into a new file that is not synced; shares blocks where the file system can.
+ * Not atomic: for private names. */
+int rn_copy_bytes(const char *from, const char *to, struct rn_err *);
 
 /* Removes what writers that died left in a directory (names .*.tmp, not below it). For whoever
  * holds the lock of the directory; best effort. */

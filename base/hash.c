@@ -12,7 +12,8 @@
 void rn_sha256_init(struct rn_sha256 *h)
 {
     h->ctx = EVP_MD_CTX_new();
-    RN_ASSERT(h->ctx && EVP_DigestInit_ex(h->ctx, EVP_sha256(), NULL) == 1);
+    if (!h->ctx || EVP_DigestInit_ex(h->ctx, EVP_sha256(), NULL) != 1)
+        rn_no_memory(sizeof *h); /* there is no other reason */
 }
 
 void rn_sha256_add(struct rn_sha256 *h, const void *bytes, size_t n)
@@ -29,6 +30,14 @@ void rn_sha256_done(struct rn_sha256 *h, char hex[RN_HEX])
     h->ctx = NULL;
     for (unsigned i = 0; i < n; i++)
         snprintf(hex + 2 * i, 3, "%02x", raw[i]);
+}
+
+void rn_sha256_now(const struct rn_sha256 *h, char hex[RN_HEX])
+{
+    struct rn_sha256 copy;
+    rn_sha256_init(&copy);
+    RN_ASSERT(EVP_MD_CTX_copy_ex(copy.ctx, h->ctx) == 1);
+    rn_sha256_done(&copy, hex);
 }
 
 void rn_sha256_hex(const void *bytes, size_t n, char hex[RN_HEX])

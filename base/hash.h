@@ -23,6 +23,9 @@ void rn_sha256_init(struct rn_sha256 *);
 void rn_sha256_add(struct rn_sha256 *, const void *bytes, size_t n);
 void rn_sha256_done(struct rn_sha256 *, char hex[RN_HEX]); /* releases; call exactly once */
 
+/* The digest of what was added so far; more may follow. */
+void rn_sha256_now(const struct rn_sha256 *, char hex[RN_HEX]);
+
 /* True for 64 hex digits in lower case; text may be NULL. */
 bool rn_sha256_is_hex(const char *text);
 void rn_sha256_hex(const void *bytes, size_t n, char hex[RN_HEX]);

@@ -29,7 +29,12 @@ void rn_memo_distrust(struct rn_memo *);
 /* As rn_sha256_file. memo NULL: hashes. Any thread. */
 int rn_memo_sha256(struct rn_memo *, const char *path, char hex[RN_HEX], size_t *size_bytes,
                    struct rn_err *);
-/* Atomic and best effort; writes nothing if nothing was learnt. */
+/* False: the file is not the one that was remembered. Any thread. */
+bool rn_memo_recall(struct rn_memo *, const char *path, char hex[RN_HEX]);
+/* Remembers what is certain already: the caller wrote the file, and nobody else can have. */
+void rn_memo_learn(struct rn_memo *, const char *path, const char *hex);
+/* Adds what was learnt to what the file holds by now: atomic, best effort; nothing learnt, nothing
+ * written. */
 void rn_memo_save(struct rn_memo *);
 /* Adds what another process saved since, unless the memo is distrusted. */
 void rn_memo_refresh(struct rn_memo *);

@@ -4,11 +4,13 @@
 #include "file.h"
 #include "mem.h"
 
-#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 static char *default_dir(void)
@@ -22,94 +24,263 @@ static char *default_dir(void)
     return rn_xprintf("%s/.cache/runnel", home && *home ? home : ".");
 }
 
-/* What killed processes left. Age, not process ids: a cache may be shared between machines. */
-static void sweep(const char *tmp)
+static void open_memos(struct rn_cache *c)
 {
-    enum { STALE_S = 2 * 24 * 3600 };
-    DIR *d = opendir(tmp);
-    for (struct dirent *e; d && (e = readdir(d));) {
-        char *path = rn_join(tmp, e->d_name);
-        struct stat st;
-        if (e->d_name[0] != '.' && lstat(path, &st) == 0 && time(NULL) - st.st_mtime > STALE_S)
-            rn_remove_tree(path, NULL); /* somebody else may be sweeping too */
-        free(path);
-    }
-    if (d)
-        closedir(d);
+    char *digests = rn_join(rn_cache_home(c), "digests"),
+         *checks = rn_join(rn_cache_home(c), "checks");
+    c->digests = rn_memo_open(digests);
+    c->checks = rn_memo_open(checks);
+    free(checks);
+    free(digests);
 }
 
 void rn_cache_init(struct rn_cache *c, const char *dir)
 {
-    c->dir = dir ? rn_xdup(dir) : default_dir();
+    *c = (struct rn_cache){.dir = dir ? rn_xdup(dir) : default_dir()};
+    open_memos(c);
+}
+
+const char *rn_cache_home(const struct rn_cache *c)
+{
+    return c->spare ? c->spare : c->dir;
+}
+
+void rn_cache_fall_back(struct rn_cache *c, const char *dir)
+{
+    rn_mkdirs(c->dir, NULL);
+    if (access(c->dir, W_OK) == 0)
+        return;
+    rn_memo_free(c->digests);
+    rn_memo_free(c->checks);
+    c->spare = rn_xdup(dir);
+    open_memos(c);
 }
 
 void rn_cache_release(struct rn_cache *c)
 {
+    if (c->digests)
+        rn_memo_save(c->digests);
+    if (c->checks)
+        rn_memo_save(c->checks);
+    rn_memo_free(c->digests);
+    rn_memo_free(c->checks);
+    free(c->spare);
     free(c->dir);
-    c->dir = NULL;
+    *c = (struct rn_cache){0};
 }
 
-static char *content_path(const struct rn_cache *c, const char *sha256)
+/* --- finding --- */
+
+static char *content_path(const char *dir, const char *sha256)
 {
-    return rn_xprintf("%s/sha256/%.2s/%s", c->dir, sha256, sha256);
+    return rn_xprintf("%s/sha256/%.2s/%s", dir, sha256, sha256);
 }
 
 bool rn_cache_has(const struct rn_cache *c, const char *sha256)
 {
-    char *path = content_path(c, sha256);
-    bool has = rn_exists(path);
+    char *path = content_path(c->dir, sha256);
+    char *spare = c->spare ? content_path(c->spare, sha256) : NULL;
+    bool has = rn_exists(path) || (spare && rn_exists(spare));
+    free(spare);
     free(path);
     return has;
 }
 
-int rn_cache_find(const struct rn_cache *c, const char *sha256, char **path, struct rn_err *err)
+static char *recall_in(const struct rn_cache *c, const char *dir, const char *sha256)
 {
-    *path = content_path(c, sha256);
+    char hex[RN_HEX], *path = content_path(dir, sha256);
+    if (rn_memo_recall(c->digests, path, hex) && strcmp(hex, sha256) == 0)
+        return path;
+    free(path);
+    return NULL;
+}
+
+char *rn_cache_recall(const struct rn_cache *c, const char *sha256)
+{
+    char *path = recall_in(c, c->dir, sha256);
+    return path || !c->spare ? path : recall_in(c, c->spare, sha256);
+}
+
+/* Digests what is there. A damaged file is removed where that is possible, and never used. */
+static int find_in(const struct rn_cache *c, const char *dir, const char *sha256, char **path,
+                   struct rn_err *err)
+{
     char hex[RN_HEX];
-    int rc = RN_OK;
+    *path = content_path(dir, sha256);
     bool there = rn_exists(*path);
-    if (there)
-        rc = rn_sha256_file(*path, hex, NULL, err);
-    if (there && rc == RN_OK && strcmp(hex, sha256) == 0)
+    int rc = there ? rn_sha256_file(*path, hex, NULL, err) : RN_OK;
+    if (there && rc == RN_OK && strcmp(hex, sha256) == 0) {
+        rn_memo_learn(c->digests, *path, hex);
         return RN_OK;
+    }
     if (there && rc == RN_OK)
-        rc = rn_remove_tree(*path, err);
+        rn_remove_tree(*path, NULL);
     free(*path);
     *path = NULL;
     return rc;
 }
 
-int rn_cache_attempt(const struct rn_cache *c, char **dir, struct rn_err *err)
+int rn_cache_find(const struct rn_cache *c, const char *sha256, char **path, struct rn_err *err)
 {
-    char *tmp = rn_join(c->dir, "tmp");
-    int rc = rn_mkdirs(tmp, err);
-    sweep(tmp);
-    *dir = rn_xprintf("%s/%ld-XXXXXX", tmp, (long)getpid());
-    if (rc == RN_OK && !mkdtemp(*dir))
-        rc = rn_fail_errno(err, RN_PATH(c->dir), "cannot make a directory in the cache");
-    if (rc != RN_OK) {
-        rn_hint(err, "set RUNNEL_CACHE to a directory that can be written");
-        free(*dir);
-        *dir = NULL;
-    }
-    free(tmp);
+    *path = rn_cache_recall(c, sha256);
+    if (!*path)
+        RN_TRY(find_in(c, c->dir, sha256, path, err));
+    return *path || !c->spare ? RN_OK : find_in(c, c->spare, sha256, path, err);
+}
+
+bool rn_cache_checked(const struct rn_cache *c, const char *path, const char *check)
+{
+    char hex[RN_HEX];
+    return rn_memo_recall(c->checks, path, hex) && strcmp(hex, check) == 0;
+}
+
+void rn_cache_learn_check(const struct rn_cache *c, const char *path, const char *check)
+{
+    rn_memo_learn(c->checks, path, check);
+}
+
+/* --- publishing --- */
+
+int rn_cache_seal(const char *file, struct rn_err *err)
+{
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return rn_fail_errno(err, RN_PATH(file), "cannot open");
+    int rc = RN_OK;
+    if (fchmod(fd, 0444) != 0)
+        rc = rn_fail_errno(err, RN_PATH(file), "cannot make read-only");
+    else if (rn_io.fsync(fd) != 0)
+        rc = rn_fail_errno(err, RN_PATH(file), "cannot sync");
+    close(fd);
     return rc;
 }
 
-int rn_cache_put(const struct rn_cache *c, const char *sha256, const char *file, char **path,
-                 struct rn_err *err)
+/* Folders whose entries changed. */
+struct touched {
+    char **dirs;
+    size_t n, cap;
+};
+
+static void touch(struct touched *t, const char *dir)
 {
-    *path = content_path(c, sha256);
-    char *parent = rn_dirname(*path);
-    int rc = rn_mkdirs(parent, err);
-    if (rc == RN_OK && chmod(file, 0444) != 0)
-        rc = rn_fail_errno(err, RN_PATH(file), "cannot make read-only");
-    if (rc == RN_OK)
-        rc = rn_rename(file, *path, err);
-    free(parent);
-    if (rc != RN_OK) {
-        free(*path);
-        *path = NULL;
-    }
+    for (size_t i = 0; i < t->n; i++)
+        if (strcmp(t->dirs[i], dir) == 0)
+            return;
+    RN_PUSH(t->dirs, t->n, t->cap, rn_xdup(dir));
+}
+
+static int sync_dir(const char *dir, struct rn_err *err)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return rn_fail_errno(err, RN_PATH(dir), "cannot open directory");
+    int rc =
+        rn_io.fsync(fd) == 0 ? RN_OK : rn_fail_errno(err, RN_PATH(dir), "cannot sync directory");
+    close(fd);
     return rc;
+}
+
+static int sync_touched(struct touched *t, struct rn_err *err)
+{
+    int rc = RN_OK;
+    for (size_t i = 0; i < t->n; i++) {
+        if (rc == RN_OK)
+            rc = sync_dir(t->dirs[i], err);
+        free(t->dirs[i]);
+    }
+    free(t->dirs);
+    return rc;
+}
+
+/* The folder of a content; where it is new, those above it have changed too. */
+static int make_folder(const char *home, const char *dir, struct touched *t, struct rn_err *err)
+{
+    touch(t, dir);
+    if (rn_exists(dir))
+        return RN_OK;
+    char *up = rn_dirname(dir);
+    touch(t, up);
+    touch(t, home);
+    free(up);
+    return rn_mkdirs(dir, err);
+}
+
+/* Somebody else may have published it meanwhile: his is as good if it is as large. */
+static int give_name(const char *file, const char *path, struct rn_err *err)
+{
+    if (rn_io.rename_new(file, path) == 0)
+        return RN_OK;
+    bool taken = errno == EEXIST;
+    if (taken && rn_file_size(file) == rn_file_size(path)) {
+        unlink(file);
+        return RN_OK;
+    }
+    if (taken && rn_io.rename(file, path) == 0)
+        return RN_OK;
+    return rn_fail_errno(err, RN_PATH(path), "cannot rename %s to this name", file);
+}
+
+static int publish_one(const struct rn_cache *c, struct rn_publication *p, struct touched *t,
+                       struct rn_err *err)
+{
+    p->path = content_path(rn_cache_home(c), p->sha256);
+    char *dir = rn_dirname(p->path);
+    int rc = make_folder(rn_cache_home(c), dir, t, err);
+    if (rc == RN_OK)
+        rc = give_name(p->file, p->path, err);
+    if (rc == RN_OK)
+        rn_memo_learn(c->digests, p->path, p->sha256);
+    free(dir);
+    return rc;
+}
+
+int rn_cache_publish(const struct rn_cache *c, struct rn_publication *p, size_t n,
+                     struct rn_err *err)
+{
+    struct touched touched = {0};
+    int rc = RN_OK;
+    for (size_t i = 0; i < n && rc == RN_OK; i++)
+        rc = publish_one(c, &p[i], &touched, err);
+    int synced = sync_touched(&touched, rc == RN_OK ? err : NULL);
+    return rc == RN_OK ? synced : rc;
+}
+
+/* --- taking --- */
+
+static bool share_blocks(const char *from, const char *to)
+{
+    int in = open(from, O_RDONLY | O_CLOEXEC);
+    int out = in < 0 ? -1 : open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+    bool shared = out >= 0 && ioctl(out, FICLONE, in) == 0;
+    if (out >= 0 && !shared)
+        unlink(to);
+    if (out >= 0)
+        close(out);
+    if (in >= 0)
+        close(in);
+    return shared;
+}
+
+/* A second name changes the inode's ctime: what was known of it is still true. */
+static bool give_second_name(const struct rn_cache *c, const char *sha256, const char *path,
+                             const char *to)
+{
+    char digest[RN_HEX], check[RN_HEX];
+    bool known = rn_memo_recall(c->digests, path, digest) && strcmp(digest, sha256) == 0;
+    bool checked = known && rn_memo_recall(c->checks, path, check);
+    if (link(path, to) != 0)
+        return false;
+    if (known)
+        rn_memo_learn(c->digests, path, digest);
+    if (checked)
+        rn_memo_learn(c->checks, path, check);
+    return true;
+}
+
+int rn_cache_take(const struct rn_cache *c, const char *sha256, const char *path, const char *to,
+                  struct rn_err *err)
+{
+    if (share_blocks(path, to) || give_second_name(c, sha256, path, to))
+        return RN_OK;
+    return rn_copy_bytes(path, to, err);
 }

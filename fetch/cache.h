@@ -3,42 +3,67 @@
  *     struct rn_cache cache;
  *     rn_cache_init(&cache, NULL);      $RUNNEL_CACHE, $XDG_CACHE_HOME/runnel or ~/.cache/runnel
  *     char *path;
- *     RN_TRY(rn_cache_find(&cache, sha256, &path, err));      NULL: not there
+ *     RN_TRY(rn_cache_find(&cache, sha256, &path, err));           NULL: not there
+ *     RN_TRY(rn_cache_take(&cache, sha256, path, "out/a", err));   a name of its own for it
  *     rn_cache_release(&cache);
  *
  *     sha256/ab/abcd...    a content, mode 0444
- *     tmp/...              attempts, a directory each
+ *     partial/...          bodies on their way (partial.h)
+ *     digests, checks      memos (base/memo.h): what was hashed and checked already
  *
- * Many processes may share it without a lock: each works in a directory of its own and publishes by
- * rename, and a content has one name. */
+ * Many processes may share it without a lock, and do not need one that works: each fills private
+ * files and publishes them by a rename that does not replace; a content has one name. A cache that
+ * cannot be written is read, and a second folder takes what is new. */
 #ifndef RN_CACHE_H
 #define RN_CACHE_H
 
 #include "hash.h"
+#include "memo.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct rn_cache {
-    char *dir; /* owned */
+    char *dir;   /* owned */
+    char *spare; /* owned; NULL: `dir` can be written */
+    struct rn_memo *digests, *checks;
 };
 
-/* dir NULL: from the environment. Touches nothing. */
+/* dir NULL: from the environment. Writes nothing. */
 void rn_cache_init(struct rn_cache *, const char *dir);
-void rn_cache_release(struct rn_cache *);
+/* What is new goes below `dir` if the cache itself cannot be written. */
+void rn_cache_fall_back(struct rn_cache *, const char *dir);
+void rn_cache_release(struct rn_cache *); /* saves what was learnt */
+/* Where this process may write. */
+const char *rn_cache_home(const struct rn_cache *);
 
 /* True if the content seems to be there: for plans, which do not read gigabytes. */
 bool rn_cache_has(const struct rn_cache *, const char *sha256);
 
-/* Path of the content (caller frees), or NULL if it is not there. It is digested again on each
- * call; a damaged one is removed and counts as absent. */
+/* Path of the content (caller frees), or NULL if it is not there. A file that was changed in any
+ * way since its digest was taken is digested again; a damaged one is removed and counts as absent.
+ * Any thread. */
 int rn_cache_find(const struct rn_cache *, const char *sha256, char **path, struct rn_err *);
+/* The same, where it needs no digest: NULL may also mean 'ask rn_cache_find'. */
+char *rn_cache_recall(const struct rn_cache *, const char *sha256);
 
-/* A private directory for one attempt (caller removes it and frees the name). Removes those that
- * nobody has touched for two days: their process was killed. */
-int rn_cache_attempt(const struct rn_cache *, char **dir, struct rn_err *);
+/* True if this very file passed the check of that digest before; and remembers that it did. */
+bool rn_cache_checked(const struct rn_cache *, const char *path, const char *check);
+void rn_cache_learn_check(const struct rn_cache *, const char *path, const char *check);
 
-/* Moves a synced file of an attempt to its name by content. *path as in rn_cache_find. */
-int rn_cache_put(const struct rn_cache *, const char *sha256, const char *file, char **path,
-                 struct rn_err *);
+/* Read-only and on the disk: ready to be published. Any thread. */
+int rn_cache_seal(const char *file, struct rn_err *);
+/* Moves sealed private files to their names by content, durably when it returns: one sync for each
+ * folder they fall into. */
+struct rn_publication {
+    const char *sha256, *file;
+    char *path; /* as in rn_cache_find */
+};
+int rn_cache_publish(const struct rn_cache *, struct rn_publication *, size_t n, struct rn_err *);
+
+/* `to` becomes the content at `path`: shared blocks, else a second name, else a copy. Not synced,
+ * not atomic: for folders that appear whole. */
+int rn_cache_take(const struct rn_cache *, const char *sha256, const char *path, const char *to,
+                  struct rn_err *);
 
 #endif

@@ -15,11 +15,6 @@
 
 enum { SHA1_HEX = 41 };
 
-void rn_claims_init(struct rn_claims *c)
-{
-    *c = (struct rn_claims){.linked_bytes = -1};
-}
-
 /* --- values --- */
 
 /* Printable ASCII, blanks at both ends dropped; too long for `cap`: nothing. */
@@ -99,7 +94,7 @@ static void take_linked_size(struct rn_claims *c, const char *value)
     errno = 0;
     long long size = strtoll(value, &end, 10);
     bool whole = end[strspn(end, " \t\r\n")] == '\0';
-    c->linked_bytes = isdigit((unsigned char)*value) && whole && !errno ? size : -1;
+    c->linked_bytes = isdigit((unsigned char)*value) && whole && !errno ? size : 0;
 }
 
 static const struct {
@@ -165,7 +160,7 @@ static bool git_sha1(const char *path, int64_t size_bytes, char hex[SHA1_HEX])
 
 static bool size_holds(const struct rn_claims *c, int64_t size_bytes, struct rn_finding *found)
 {
-    if (c->linked_bytes < 0 || c->linked_bytes == size_bytes)
+    if (c->linked_bytes == 0 || c->linked_bytes == size_bytes)
         return true;
     return rn_find(found, size_bytes < c->linked_bytes ? RN_TRUNCATED : RN_OVERSIZE,
                    "%lld bytes, the hub's X-Linked-Size says %lld", (long long)size_bytes,

@@ -1,311 +1,662 @@
 #include "fetcher.h"
 
+#include "asking.h"
+#include "batch.h"
+#include "checked.h"
 #include "file.h"
 #include "mem.h"
-#include "quarantine.h"
-#include "rng.h"
+#include "pool.h"
 #include "str.h"
+#include "transfers.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-/* An endless body ends here when nothing says how large the file is. */
-#define UNKNOWN_CAP_BYTES ((int64_t)64 << 30)
+/* LIVE: files on their way at once, most of them waiting for a sync. EAGER: files that could start
+ * now. A file that cannot be had does not stop the others, but so many of them do. */
+enum { LIVE = 512, EAGER = 16, FAILED_MAX = 16, PER_HOST = 4 };
 
-/* How one source fared; what the final message is made of. */
-struct standing {
-    bool out;
-    char told[512]; /* "host: verdict: detail" */
-};
+enum state { READY, ON_WIRE, AT_WORK, BATCHED, ENDED };
 
-struct attempt {
-    const struct rn_fetcher *f;
-    const struct rn_fetch_file *file;
-    const struct rn_source *source;
-    int64_t cap_bytes; /* no body of this file can be larger, or -1 */
-    char *dir, *body;  /* private; body as sent */
+/* One file on its way. */
+struct job {
+    struct rn_task task; /* first: a task of the pool is its job */
+    struct loop *loop;
+    struct rn_fetch_file *file;
+    struct rn_asking asking;
+    enum state state;
+    struct rn_partial partial; /* path NULL: none is open */
+    char key[33];              /* of the partial */
+    double started_s;
     struct rn_response r;
     struct rn_proof proof;
+    struct rn_fetched got;
+    int rc; /* of the task */
+    struct rn_err err;
+    void (*then)(struct job *); /* on the loop's thread when the task is finished */
 };
 
-static bool accepted(const struct attempt *a)
+struct loop {
+    const struct rn_fetcher *f;
+    const struct rn_fetch_list *list;
+    struct rn_transfers *wire;
+    struct rn_pool *pool;
+    struct rn_partials *partials;
+    struct rn_hosts hosts;
+    struct rn_batch batch;
+    struct job *live[LIVE]; /* in the list's order */
+    size_t n_live, failed, files_done;
+    size_t ready; /* that wait for a place at their host */
+    bool listed;  /* the list has ended */
+    int rc;       /* the first failure */
+    struct rn_err *err;
+    int64_t done_bytes, counted_bytes;
+    double counted_s, bytes_s;
+};
+
+static double now_s(const struct loop *l)
 {
-    return a->r.finding.verdict == RN_ACCEPTED;
+    return rn_now_s(l->f->clock);
 }
 
-/* --- one attempt --- */
-
-static int64_t body_cap(const struct attempt *a)
+static bool is_stopping(const struct loop *l)
 {
-    if (a->source->member)
-        return UNKNOWN_CAP_BYTES;
-    if (a->cap_bytes >= 0)
-        return a->cap_bytes;
-    return a->file->expect.max_size >= 0 ? a->file->expect.max_size : UNKNOWN_CAP_BYTES;
+    return l->f->stopping && l->f->stopping(l->f->ctx);
 }
 
-static int transfer(struct attempt *a, struct rn_err *err)
+static void fail(struct loop *l, int rc, const struct rn_err *why)
 {
-    const struct rn_fetcher *f = a->f;
-    struct rn_get get = {.url = a->source->url,
-                         .path = a->body,
-                         .cap_bytes = body_cap(a),
-                         .pinned = a->source->sha256 || a->proof.pin,
-                         .connect_s = f->connect_s,
-                         .stall_s = f->stall_s,
-                         .stopping = f->stopping,
-                         .progress = f->progress,
-                         .ctx = f->ctx};
-    const struct rn_source_kind *kind = rn_source_kind(get.url);
-    if (!kind)
-        return rn_fail(err, RN_ECONFIG, RN_NOWHERE, "unknown kind of source '%s'", get.url);
-    return kind->get(&f->from, &get, &a->r, err);
+    if (l->rc != RN_OK)
+        return;
+    l->rc = rc;
+    if (l->err)
+        *l->err = *why;
 }
 
-static int prove(struct attempt *a, struct rn_err *err)
+/* --- the end of a file --- */
+
+static void end_job(struct job *j, bool had)
 {
-    RN_TRY(transfer(a, err));
-    return accepted(a) ? rn_prove(&a->proof, err) : RN_OK;
+    struct loop *l = j->loop;
+    struct rn_err err = {0};
+    int rc = l->list->done(l->list->ctx, j->file, had ? &j->got : NULL, &err);
+    if (rc != RN_OK)
+        fail(l, rc, &err);
+    j->state = ENDED;
 }
 
-static void tell_rejected(const struct attempt *a, struct standing *s)
+/* This file cannot be had; the others still can, up to a point. */
+static void give_up(struct job *j)
 {
-    char head[64], text[256], size[32];
-    size_t n = a->r.has_body ? rn_file_head(a->body, head, sizeof head) : 0;
-    const char *id = rn_verdict_id(a->r.finding.verdict);
-    snprintf(s->told, sizeof s->told, "%s: %s: %s", a->r.host, id, a->r.finding.detail);
-    if (n == 0)
-        rn_log(a->f->log, RN_WARN, "rejected %s from %s: %s: %s", a->file->name, a->r.host, id,
-               a->r.finding.detail);
-    else if (a->r.size_bytes < 10000)
-        rn_log(a->f->log, RN_WARN, "rejected %s from %s: %s: %s, %lld bytes, %s", a->file->name,
-               a->r.host, id, a->r.finding.detail, (long long)a->r.size_bytes,
-               rn_show_text(text, head, n));
-    else
-        rn_log(a->f->log, RN_WARN, "rejected %s from %s: %s: %s, %s, %s", a->file->name, a->r.host,
-               id, a->r.finding.detail, rn_show_bytes(size, (double)a->r.size_bytes),
-               rn_show_text(text, head, n));
-    if (n > 0)
-        rn_quarantine(a->f->quarantine_dir, a->file->name, a->source->url, &a->r, a->body,
-                      a->f->log);
+    struct loop *l = j->loop;
+    struct rn_err err = {0};
+    int rc = rn_asking_fail(&j->asking, &err);
+    if (l->failed++ > 0)
+        rn_log(l->f->log, RN_WARN, "%s", err.msg);
+    fail(l, rc, &err);
+    end_job(j, false);
 }
 
-/* Pins what came from afar. A lock that may not grow was asked before (strike_remote). */
-static int pin_it(const struct attempt *a, enum rn_trust trust, struct rn_err *err)
+/* Whatever went wrong is ours: nothing more is begun. */
+static void break_off(struct job *j, int rc, const struct rn_err *why)
 {
-    const struct rn_pin *old = rn_pins_find(a->f->lock, a->file->id);
-    if (!rn_source_kind(a->source->url)->remote || a->f->locked ||
-        (old && strcmp(old->sha256, a->proof.sha256) == 0))
-        return RN_OK;
-    struct rn_pin pin = {.id = a->file->id,
-                         .size_bytes = a->proof.got_bytes,
-                         .trust = trust,
-                         .host = a->r.host[0] ? a->r.host : "-"};
-    memcpy(pin.sha256, a->proof.sha256, RN_HEX);
-    return rn_pins_add(a->f->lock, &pin, err);
+    j->loop->failed = FAILED_MAX;
+    fail(j->loop, rc, why);
+    end_job(j, false);
 }
 
-static int accept(const struct attempt *a, enum rn_trust trust, struct rn_fetched *got,
-                  struct rn_err *err)
+static void release_job(struct job *j)
 {
-    char size[32];
-    RN_TRY(rn_cache_put(a->f->cache, a->proof.sha256, a->proof.payload, &got->path, err));
-    RN_TRY(pin_it(a, trust, err));
-    memcpy(got->sha256, a->proof.sha256, RN_HEX);
-    got->size_bytes = a->proof.got_bytes;
-    got->trust = trust;
-    rn_log(a->f->log, RN_INFO, "accepted %s from %s (%s, sha256 %.12s..)", a->file->name, a->r.host,
-           rn_show_bytes(size, (double)a->proof.got_bytes), a->proof.sha256);
-    return RN_OK;
+    rn_partial_keep(&j->partial);
+    rn_proof_release(&j->proof);
+    rn_response_release(&j->r);
+    rn_asking_release(&j->asking);
+    rn_fetched_release(&j->got);
+    free(j);
 }
 
-/* RN_OK with got->path set: done; with got->path NULL: rejected, and s says why. */
-static int try_source(const struct rn_fetcher *f, const struct rn_fetch_file *file,
-                      const struct rn_source *source, struct standing *s, double *retry_after_s,
-                      struct rn_fetched *got, struct rn_err *err)
+static void give_to_pool(struct job *j, void (*work)(struct rn_task *), void (*then)(struct job *))
 {
-    struct attempt a = {.f = f, .file = file, .source = source};
-    enum rn_trust trust;
-    const char *pin = rn_fetch_pin(f->lock, file, &trust);
-    a.cap_bytes = trust == RN_TRUST_LOCK && file->size_bytes < 0
-                      ? rn_pins_find(f->lock, file->id)->size_bytes
-                      : file->size_bytes;
-    RN_TRY(rn_cache_attempt(f->cache, &a.dir, err));
-    a.body = rn_join(a.dir, "body");
-    a.proof = (struct rn_proof){.formats = f->formats,
-                                .file = file,
-                                .source = source,
-                                .pin = pin,
-                                .body = a.body,
-                                .dir = a.dir,
-                                .r = &a.r};
-    int rc = prove(&a, err);
-    if (rc == RN_OK && accepted(&a)) {
-        rc = accept(&a, trust, got, err);
-    } else if (rc == RN_OK) {
-        tell_rejected(&a, s);
-        s->out = !rn_verdict_again(a.r.finding.verdict);
-        *retry_after_s = fmax(*retry_after_s, a.r.retry_after_s);
-    }
-    rn_remove_tree(a.dir, NULL);
-    rn_proof_release(&a.proof);
-    free(a.body);
-    free(a.dir);
-    return rc;
-}
-
-/* --- rounds --- */
-
-static bool is_stopping(const struct rn_fetcher *f)
-{
-    return f->stopping && f->stopping(f->ctx);
-}
-
-/* The pause before round `round` (1: the second), with jitter so that many clients spread out. */
-static int pause_before(const struct rn_fetcher *f, const char *id, int64_t round,
-                        double retry_after_s, struct rn_err *err)
-{
-    enum { LONGEST_PAUSE_S = 60, LONGEST_RETRY_AFTER_S = 600 };
-    double jitter = 0.5 + rn_rand_unit(rn_stream((uint64_t)getpid(), id), (uint64_t)round);
-    double wait_s = fmin(LONGEST_PAUSE_S, f->pause_s * pow(2, (double)round - 1)) * jitter;
-    wait_s = fmax(wait_s, fmin(retry_after_s, LONGEST_RETRY_AFTER_S));
-    rn_log(f->log, RN_INFO, "trying again in %.1f s", wait_s);
-    for (double end_s = rn_clock_s() + wait_s; rn_clock_s() < end_s;) {
-        if (is_stopping(f))
-            return rn_fail(err, RN_ESTOPPED, RN_NOWHERE, "asked to stop between two attempts");
-        nanosleep(&(struct timespec){.tv_nsec = 20 * 1000 * 1000}, NULL);
-    }
-    return RN_OK;
-}
-
-static int one_round(const struct rn_fetcher *f, const struct rn_fetch_file *file,
-                     struct standing *standings, double *retry_after_s, struct rn_fetched *got,
-                     struct rn_err *err)
-{
-    for (size_t i = 0; i < file->n_sources && !got->path; i++) {
-        if (standings[i].out)
-            continue;
-        if (is_stopping(f))
-            return rn_fail(err, RN_ESTOPPED, RN_NOWHERE, "asked to stop while fetching");
-        RN_TRY(try_source(f, file, &file->sources[i], &standings[i], retry_after_s, got, err));
-    }
-    return RN_OK;
-}
-
-static bool may_not_pin(const struct rn_fetcher *f, const struct rn_fetch_file *file)
-{
-    enum rn_trust trust;
-    return f->locked && !rn_fetch_pin(f->lock, file, &trust);
-}
-
-/* Strikes out what --offline and --locked forbid to ask; the number struck. */
-static size_t strike_remote(const struct rn_fetcher *f, const struct rn_fetch_file *file,
-                            struct standing *standings)
-{
-    size_t struck = 0;
-    bool forbidden = f->offline || may_not_pin(f, file);
-    for (size_t i = 0; i < file->n_sources && forbidden; i++) {
-        const struct rn_source_kind *kind = rn_source_kind(file->sources[i].url);
-        if (!kind || !kind->remote)
-            continue;
-        standings[i].out = true;
-        struck++;
-    }
-    return struck;
-}
-
-static size_t count_alive(const struct rn_fetch_file *file, const struct standing *standings)
-{
-    size_t alive = 0;
-    for (size_t i = 0; i < file->n_sources; i++)
-        alive += !standings[i].out;
-    return alive;
-}
-
-static int all_bad(const struct rn_fetcher *f, const struct rn_fetch_file *file,
-                   const struct standing *standings, struct rn_err *err)
-{
-    struct rn_str list = {0};
-    for (size_t i = 0; i < file->n_sources; i++)
-        rn_str_printf(&list, "%s%s", i ? "; " : "", standings[i].told);
-    int rc = rn_fail(err, RN_EFETCH, RN_NOWHERE, "no source gave acceptable bytes for %s: %s",
-                     file->name, list.p ? list.p : "there are none");
-    rn_str_release(&list);
-    if (rn_exists(f->quarantine_dir))
-        rn_hint(err, "what came instead is kept in %s", f->quarantine_dir);
-    return rc;
-}
-
-static int from_sources(const struct rn_fetcher *f, const struct rn_fetch_file *file,
-                        struct standing *standings, struct rn_fetched *got, struct rn_err *err)
-{
-    size_t struck = strike_remote(f, file, standings);
-    for (int64_t round = 0; count_alive(file, standings) && round <= f->retries; round++) {
-        double retry_after_s = 0;
-        RN_TRY(one_round(f, file, standings, &retry_after_s, got, err));
-        if (got->path)
-            return RN_OK;
-        if (count_alive(file, standings) && round < f->retries)
-            RN_TRY(pause_before(f, file->id, round + 1, retry_after_s, err));
-    }
-    if (!struck)
-        return all_bad(f, file, standings, err);
-    if (!f->offline) {
-        rn_hint(err, "run once without --locked, look at the new line, and keep it");
-        return rn_fail(err, RN_ECONFIG, RN_PATH(f->lock->path),
-                       "%s is not pinned and --locked forbids adding it", file->id);
-    }
-    return rn_fail(err, RN_EOFFLINE, RN_NOWHERE,
-                   "%s is not in the cache and --offline forbids fetching it", file->name);
+    j->state = AT_WORK;
+    j->task.work = work;
+    j->then = then;
+    rn_pool_add(j->loop->pool, &j->task);
 }
 
 /* --- the cache --- */
 
 /* A cached file that has its pin may still fail a check that was written after it was fetched. */
-static int check_cached(const struct rn_fetcher *f, const struct rn_fetch_file *file,
-                        const struct rn_fetched *got, struct rn_err *err)
+static int check_cached(struct job *j, struct rn_err *err)
 {
     struct rn_finding found;
-    RN_TRY(rn_prove_check(f->formats, file, got->path, got->size_bytes, &found, err));
-    if (found.verdict == RN_ACCEPTED)
+    const struct rn_fetcher *f = j->loop->f;
+    RN_TRY(rn_prove_check(f->formats, j->file, j->got.path, j->got.size_bytes, &found, err));
+    if (found.verdict == RN_ACCEPTED) {
+        rn_checked_learn(f->cache, j->file, j->got.path);
         return RN_OK;
+    }
     rn_hint(err, "its digest is pinned: correct the check, or delete the pin");
-    return rn_fail(err, RN_EFETCH, RN_NOWHERE, "the pinned %s fails its check: %s: %s", file->name,
-                   rn_verdict_id(found.verdict), found.detail);
+    return rn_fail(err, RN_EFETCH, RN_NOWHERE, "the pinned %s fails its check: %s: %s",
+                   j->file->name, rn_verdict_id(found.verdict), found.detail);
 }
 
-static int from_cache(const struct rn_fetcher *f, const struct rn_fetch_file *file,
-                      struct rn_fetched *got, struct rn_err *err)
+static void describe_cached(struct job *j)
+{
+    memcpy(j->got.sha256, j->asking.pin, RN_HEX);
+    j->got.size_bytes = rn_file_size(j->got.path);
+    j->got.trust = j->asking.trust;
+    j->got.from_cache = true;
+}
+
+static void find_cached(struct rn_task *t)
+{
+    struct job *j = (struct job *)t;
+    j->rc = rn_cache_find(j->loop->f->cache, j->asking.pin, &j->got.path, &j->err);
+    if (j->rc != RN_OK || !j->got.path)
+        return;
+    describe_cached(j);
+    j->rc = check_cached(j, &j->err);
+}
+
+static void take_cached(struct job *j)
 {
     char size[32];
-    const char *pin = rn_fetch_pin(f->lock, file, &got->trust);
-    if (!pin)
-        return RN_OK;
-    RN_TRY(rn_cache_find(f->cache, pin, &got->path, err));
-    if (!got->path)
-        return RN_OK;
-    memcpy(got->sha256, pin, RN_HEX);
-    got->size_bytes = rn_file_size(got->path);
-    got->from_cache = true;
-    RN_TRY(check_cached(f, file, got, err));
-    rn_log(f->log, RN_INFO, "cached %s (%s, sha256 %.12s.., pinned by %s)", file->name,
-           rn_show_bytes(size, (double)got->size_bytes), pin, rn_trust_word(got->trust));
+    rn_log(j->loop->f->log, RN_INFO, "cached %s (%s, sha256 %.12s.., pinned by %s)", j->file->name,
+           rn_show_bytes(size, (double)j->got.size_bytes), j->got.sha256,
+           rn_trust_word(j->got.trust));
+    j->state = BATCHED;
+    rn_batch_add(&j->loop->batch,
+                 &(struct rn_batch_item){.file = j->file, .got = &j->got, .tag = j});
+}
+
+static void after_finding(struct job *j)
+{
+    if (j->rc == RN_EFETCH) {
+        j->loop->failed++;
+        fail(j->loop, j->rc, &j->err);
+        end_job(j, false);
+    } else if (j->rc != RN_OK) {
+        break_off(j, j->rc, &j->err);
+    } else if (j->got.path) {
+        take_cached(j);
+    } else {
+        j->state = READY;
+    }
+}
+
+/* Known to be whole and checked by a look at its inode; what needs reading goes to the pool. */
+static void look_into_cache(struct job *j)
+{
+    const struct rn_cache *cache = j->loop->f->cache;
+    if (!*j->asking.pin)
+        return;
+    j->got.path = rn_cache_recall(cache, j->asking.pin);
+    if (j->got.path && rn_checked(cache, j->file, j->got.path)) {
+        describe_cached(j);
+        take_cached(j);
+        return;
+    }
+    rn_fetched_release(&j->got);
+    if (rn_cache_has(cache, j->asking.pin))
+        give_to_pool(j, find_cached, after_finding);
+}
+
+/* --- proof --- */
+
+/* A body that was taken whole and is not the file. If its beginning came from an earlier attempt,
+ * that may be to blame: the same source is asked again, for all of it. */
+static void reject_body(struct job *j)
+{
+    struct rn_origin none = {.total_bytes = -1};
+    bool patched = j->r.resumed_bytes > 0;
+    if (patched)
+        rn_log(j->loop->f->log, RN_WARN, "%s was continued from %s and is not right: %s; anew",
+               j->file->name, j->r.host, j->r.finding.detail);
+    else
+        rn_asking_reject(&j->asking, &j->r, false, now_s(j->loop));
+    rn_partial_begin(&j->partial, &none);
+    j->state = READY;
+}
+
+static void after_proof(struct job *j)
+{
+    struct loop *l = j->loop;
+    char size[32];
+    if (j->rc != RN_OK) {
+        break_off(j, j->rc, &j->err);
+        return;
+    }
+    if (j->r.finding.verdict != RN_ACCEPTED) {
+        reject_body(j);
+        rn_proof_release(&j->proof);
+        return;
+    }
+    memcpy(j->got.sha256, j->proof.sha256, RN_HEX);
+    j->got.size_bytes = j->proof.got_bytes;
+    j->got.trust = *j->asking.pin ? j->asking.trust : j->proof.trust;
+    rn_log(l->f->log, RN_INFO, "accepted %s from %s (%s, sha256 %.12s..)", j->file->name, j->r.host,
+           rn_show_bytes(size, (double)j->got.size_bytes), j->got.sha256);
+    j->state = BATCHED;
+    struct rn_batch_item item = {
+        .file = j->file, .got = &j->got, .payload = j->proof.payload, .tag = j};
+    if (rn_source_kind(j->proof.source->url)->remote) {
+        item.host = *j->r.host ? j->r.host : "-";
+        item.etag = *j->r.claims.etag ? j->r.claims.etag : NULL;
+    }
+    rn_batch_add(&l->batch, &item);
+}
+
+static void prove(struct rn_task *t)
+{
+    struct job *j = (struct job *)t;
+    j->rc = rn_prove(&j->proof, &j->err);
+    if (j->rc == RN_OK && j->r.finding.verdict == RN_ACCEPTED)
+        j->rc = rn_cache_seal(j->proof.payload, &j->err);
+}
+
+static void set_up_proof(struct job *j)
+{
+    rn_proof_release(&j->proof);
+    j->proof = (struct rn_proof){.formats = j->loop->f->formats,
+                                 .file = j->file,
+                                 .source = &j->asking.now->source,
+                                 .pin = *j->asking.pin ? j->asking.pin : NULL,
+                                 .body = j->r.body,
+                                 .r = &j->r};
+}
+
+/* --- one attempt --- */
+
+/* How the attempt went, for whoever asks this host next. */
+static void learn(struct job *j)
+{
+    enum rn_verdict v = j->r.finding.verdict;
+    bool trouble = v == RN_TRANSIENT || v == RN_INTERCEPTED || v == RN_TRUNCATED;
+    j->asking.now->host->running--;
+    rn_host_learn(j->asking.now->host, j->r.size_bytes - j->r.resumed_bytes,
+                  now_s(j->loop) - j->started_s, trouble);
+}
+
+static void after_transfer(struct job *j, struct rn_ended *e)
+{
+    enum { FURTHER_BYTES = 1 << 20 };
+    struct loop *l = j->loop;
+    rn_response_release(&j->r);
+    j->r = e->response;
+    learn(j);
+    if (e->rc != RN_OK) {
+        break_off(j, e->rc, &e->err);
+        return;
+    }
+    enum rn_verdict v = j->r.finding.verdict;
+    if (v == RN_ACCEPTED) {
+        set_up_proof(j);
+        give_to_pool(j, prove, after_proof);
+        return;
+    }
+    bool content = j->r.body && strcmp(j->r.body, j->partial.path) == 0;
+    bool further = content && j->r.size_bytes - j->r.resumed_bytes >= FURTHER_BYTES;
+    rn_asking_reject(&j->asking, &j->r, further, now_s(l));
+    if (content && v == RN_OVERSIZE)
+        rn_partial_begin(&j->partial, &(struct rn_origin){.total_bytes = -1});
+    else if (j->r.body && !content)
+        unlink(j->r.body);
+    j->state = READY;
+}
+
+static void copy_local(struct rn_task *t)
+{
+    struct job *j = (struct job *)t;
+    const struct rn_fetcher *f = j->loop->f;
+    const struct rn_source *s = &j->asking.now->source;
+    struct rn_get get = {.url = s->url,
+                         .path = j->partial.path,
+                         .cap_bytes = rn_asking_cap(&j->asking),
+                         .stopping = f->stopping,
+                         .ctx = f->ctx};
+    j->rc = rn_source_kind(s->url)->get(&f->from, &get, &j->r, &j->err);
+    if (j->rc != RN_OK)
+        return;
+    if (j->r.has_body)
+        j->r.body = rn_xdup(j->partial.path);
+    if (j->r.finding.verdict == RN_ACCEPTED) {
+        set_up_proof(j);
+        prove(t);
+    }
+}
+
+static void after_local(struct job *j)
+{
+    learn(j);
+    after_proof(j);
+}
+
+static void ask_wire(struct job *j)
+{
+    const struct rn_source *s = &j->asking.now->source;
+    struct rn_err err = {0};
+    struct rn_who who = {0};
+    if (j->loop->f->who)
+        who = rn_who_only(j->loop->f->who, s->auth);
+    struct rn_get get = {.url = s->url,
+                         .who = &who,
+                         .cap_bytes = rn_asking_cap(&j->asking),
+                         .pinned = s->sha256 || *j->asking.pin};
+    int rc = rn_transfers_start(j->loop->wire, &get, &j->partial, j, &err);
+    j->state = ON_WIRE;
+    if (rc != RN_OK) {
+        j->asking.now->host->running--;
+        break_off(j, rc, &err);
+    }
+}
+
+/* What all sources of one key give is one body: a digest says so, or they are one source. */
+static void name_key(const struct job *j, char key[33])
+{
+    const struct rn_source *s = &j->asking.now->source;
+    char hex[RN_HEX];
+    const char *body = s->sha256                      ? s->sha256
+                       : !s->member && *j->asking.pin ? j->asking.pin
+                                                      : s->url;
+    char *text = rn_xprintf("%s|%s", j->file->id, body);
+    rn_sha256_hex(text, strlen(text), hex);
+    snprintf(key, 33, "%.32s", hex);
+    free(text);
+}
+
+static void open_partial(struct rn_task *t)
+{
+    struct job *j = (struct job *)t;
+    bool proven = j->asking.now->source.sha256 || *j->asking.pin;
+    j->rc = rn_partial_open(&j->partial, j->loop->partials, j->key, proven, &j->err);
+}
+
+static void ask(struct job *j)
+{
+    if (j->rc != RN_OK) {
+        j->asking.now->host->running--;
+        break_off(j, j->rc, &j->err);
+    } else if (rn_source_kind(j->asking.now->source.url)->remote) {
+        ask_wire(j);
+    } else {
+        rn_response_release(&j->r);
+        give_to_pool(j, copy_local, after_local);
+    }
+}
+
+/* The source in asking.now has a free place. */
+static void start(struct job *j)
+{
+    char key[sizeof j->key];
+    const char *url = j->asking.now->source.url;
+    j->asking.now->host->running++;
+    j->started_s = now_s(j->loop);
+    j->rc = RN_OK;
+    if (!rn_source_kind(url))
+        j->rc = rn_fail(&j->err, RN_ECONFIG, RN_NOWHERE, "unknown kind of source '%s'", url);
+    name_key(j, key);
+    bool other = !j->partial.path || strcmp(key, j->key) != 0;
+    if (other && j->rc == RN_OK) {
+        rn_partial_keep(&j->partial);
+        memcpy(j->key, key, sizeof key);
+        if (rn_partials_hold(j->loop->partials, key)) {
+            give_to_pool(j, open_partial, ask);
+            return;
+        }
+        open_partial(&j->task);
+    }
+    ask(j);
+}
+
+/* --- the loop --- */
+
+static int64_t per_host(const struct loop *l, const struct rn_host *h)
+{
+    if (!*h->name)
+        return EAGER; /* local: as many as the pool takes */
+    return l->f->per_host > 0 ? l->f->per_host : PER_HOST;
+}
+
+/* Starts what may start; returns when the next one that waits may. */
+static double start_ready(struct loop *l)
+{
+    double wake_s = INFINITY;
+    l->ready = 0;
+    for (size_t i = 0; i < l->n_live; i++) {
+        struct job *j = l->live[i];
+        if (j->state != READY)
+            continue;
+        enum rn_turn turn = rn_asking_next(&j->asking, now_s(l));
+        if (turn == RN_GIVE_UP)
+            give_up(j);
+        else if (turn == RN_WAIT)
+            wake_s = fmin(wake_s, j->asking.wake_s);
+        else if (j->asking.now->host->running < per_host(l, j->asking.now->host))
+            start(j);
+        else
+            l->ready++;
+    }
+    return wake_s;
+}
+
+static void admit(struct loop *l, struct rn_fetch_file *file)
+{
+    struct job *j = rn_new(struct job);
+    *j = (struct job){.loop = l, .file = file, .partial = {.fd = -1}};
+    l->live[l->n_live++] = j;
+    rn_asking_init(&j->asking, l->f, file, &l->hosts);
+    look_into_cache(j);
+}
+
+static void admit_more(struct loop *l)
+{
+    struct rn_err err = {0};
+    while (!l->listed && l->failed < FAILED_MAX && l->n_live < LIVE && l->ready < EAGER) {
+        struct rn_fetch_file *file = NULL;
+        int rc = l->list->next(l->list->ctx, &file, &err);
+        if (rc != RN_OK) {
+            fail(l, rc, &err);
+            l->failed = FAILED_MAX;
+        } else if (file) {
+            admit(l, file);
+            l->ready += l->live[l->n_live - 1]->state == READY;
+        } else {
+            l->listed = true;
+        }
+    }
+}
+
+static void sweep_ended(struct loop *l)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < l->n_live; i++)
+        if (l->live[i]->state == ENDED)
+            release_job(l->live[i]);
+        else
+            l->live[n++] = l->live[i];
+    l->n_live = n;
+}
+
+/* Files of a batch that is at their names now, or will never be. */
+static void end_batch(struct loop *l)
+{
+    struct rn_err err = {0};
+    int rc = rn_batch_pin(&l->batch, l->f, &err);
+    for (size_t i = 0; i < l->batch.n_out; i++) {
+        struct job *j = l->batch.out[i].tag;
+        if (rc != RN_OK) {
+            break_off(j, rc, &err);
+            continue;
+        }
+        l->files_done++;
+        l->done_bytes += j->got.size_bytes;
+        if (!j->got.from_cache)
+            rn_partial_drop(&j->partial);
+        end_job(j, true);
+    }
+    rn_batch_end(&l->batch);
+}
+
+static void take_finished(struct loop *l)
+{
+    for (struct rn_ended e; rn_transfers_next(l->wire, &e);)
+        after_transfer(e.tag, &e);
+    for (struct rn_task *t; (t = rn_pool_next(l->pool));) {
+        if (t == &l->batch.task)
+            end_batch(l);
+        else
+            ((struct job *)t)->then((struct job *)t);
+    }
+    if (rn_batch_ready(&l->batch))
+        rn_batch_send(&l->batch, l->pool);
+}
+
+static void tell_progress(struct loop *l)
+{
+    const double every_s = 2;
+    double t = now_s(l);
+    if (!l->f->progress)
+        return;
+    if (t - l->counted_s >= every_s) {
+        int64_t received = rn_transfers_received(l->wire);
+        l->bytes_s = (double)(received - l->counted_bytes) / (t - l->counted_s);
+        l->counted_bytes = received;
+        l->counted_s = t;
+    }
+    struct rn_fetch_progress p = {.files_done = l->files_done,
+                                  .done_bytes = l->done_bytes,
+                                  .bytes_s = l->bytes_s,
+                                  .running = rn_transfers_running(l->wire)};
+    for (size_t i = 0; i < l->n_live; i++)
+        p.done_bytes += l->live[i]->partial.path ? l->live[i]->partial.size_bytes : 0;
+    l->f->progress(l->f->ctx, &p);
+}
+
+/* Nothing to do before wake_s unless a transfer or a task ends first. */
+static void wait(struct loop *l, double wake_s)
+{
+    const double look_up_s = 0.05; /* for stop signals */
+    double left_s = fmax(0, fmin(wake_s - now_s(l), look_up_s));
+    if (rn_transfers_running(l->wire) || rn_pool_under_way(l->pool))
+        rn_transfers_work(l->wire, (int)ceil(left_s * 1000));
+    else if (left_s > 0)
+        rn_sleep_s(l->f->clock, left_s);
+}
+
+static void work_off(struct loop *l)
+{
+    while (l->failed < FAILED_MAX && (l->n_live || !l->listed)) {
+        if (is_stopping(l)) {
+            struct rn_err err = {0};
+            fail(l, rn_fail(&err, RN_ESTOPPED, RN_NOWHERE, "asked to stop while fetching"), &err);
+            break;
+        }
+        admit_more(l);
+        double wake_s = start_ready(l);
+        take_finished(l);
+        sweep_ended(l);
+        tell_progress(l);
+        if (l->n_live)
+            wait(l, wake_s);
+        take_finished(l);
+        sweep_ended(l);
+    }
+}
+
+/* What is being proven or published is let finish; transfers are dropped, their bytes kept. */
+static void wind_up(struct loop *l)
+{
+    if (rn_batch_ready(&l->batch))
+        rn_batch_send(&l->batch, l->pool);
+    for (struct rn_task *t; (t = rn_pool_wait(l->pool));) {
+        if (t == &l->batch.task)
+            end_batch(l);
+        if (rn_batch_ready(&l->batch))
+            rn_batch_send(&l->batch, l->pool);
+    }
+    rn_transfers_free(l->wire);
+    rn_pool_free(l->pool);
+    for (size_t i = 0; i < l->n_live; i++)
+        if (l->live[i]->state != ENDED)
+            end_job(l->live[i], false);
+    sweep_ended(l);
+    rn_batch_release(&l->batch);
+    rn_partials_free(l->partials);
+    rn_hosts_release(&l->hosts);
+}
+
+static void wake_wire(void *ctx)
+{
+    rn_transfers_wake(((struct loop *)ctx)->wire);
+}
+
+static int threads_for_proofs(void)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return cores < 2 ? 2 : cores > 8 ? 8 : (int)cores;
+}
+
+int rn_fetch_all(const struct rn_fetcher *f, const struct rn_fetch_list *list, struct rn_err *err)
+{
+    enum { OLD_S = 7 * 24 * 3600 };
+    struct rn_transfer_rules rules = {
+        .clock = f->clock, .connect_s = f->connect_s, .stall_s = f->stall_s};
+    struct loop *l = rn_new(struct loop);
+    *l = (struct loop){.f = f, .list = list, .err = err};
+    rn_partials_sweep(rn_cache_home(f->cache), OLD_S);
+    int rc = rn_partials_open(&l->partials, rn_cache_home(f->cache), err);
+    l->wire = rn_transfers_new(&rules);
+    l->pool = rn_pool_new(threads_for_proofs(), wake_wire, l);
+    rn_batch_init(&l->batch, f->cache, list);
+    l->counted_s = now_s(l);
+    l->rc = rc;
+    if (rc == RN_OK)
+        work_off(l);
+    wind_up(l);
+    rc = l->rc;
+    free(l);
+    return rc;
+}
+
+/* --- one file alone --- */
+
+struct single {
+    const struct rn_fetch_file *file;
+    bool given;
+    struct rn_fetched *got;
+};
+
+static int next_single(void *ctx, struct rn_fetch_file **file, struct rn_err *err)
+{
+    struct single *s = ctx;
+    (void)err;
+    *file = s->given ? NULL : (struct rn_fetch_file *)s->file;
+    s->given = true;
+    return RN_OK;
+}
+
+static int done_single(void *ctx, struct rn_fetch_file *file, struct rn_fetched *got,
+                       struct rn_err *err)
+{
+    struct single *s = ctx;
+    (void)file;
+    (void)err;
+    if (got) {
+        *s->got = *got;
+        got->path = NULL;
+    }
     return RN_OK;
 }
 
 int rn_fetch_file(const struct rn_fetcher *f, const struct rn_fetch_file *file,
                   struct rn_fetched *got, struct rn_err *err)
 {
+    struct single s = {.file = file, .got = got};
+    struct rn_fetch_list list = {.next = next_single, .done = done_single, .ctx = &s};
     *got = (struct rn_fetched){0};
-    int rc = from_cache(f, file, got, err);
-    if (rc == RN_OK && !got->path) {
-        struct standing *standings = rn_xalloc((file->n_sources + 1) * sizeof *standings);
-        rc = from_sources(f, file, standings, got, err);
-        free(standings);
-    }
+    int rc = rn_fetch_all(f, &list, err);
     if (rc != RN_OK)
         rn_fetched_release(got);
     return rc;

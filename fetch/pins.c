@@ -256,21 +256,31 @@ static int write_file(const struct rn_pins *l, struct rn_err *err)
 
 int rn_pins_add(struct rn_pins *l, const struct rn_pin *pin, struct rn_err *err)
 {
+    return rn_pins_add_all(l, pin, 1, err);
+}
+
+static void set_dated(struct rn_pins *l, const struct rn_pin *pin, const char *date)
+{
+    struct rn_pin dated = *pin;
     RN_ASSERT(*pin->id && *pin->host && !strpbrk(pin->id, " \t\r\n") &&
               !strpbrk(pin->host, " \t\r\n"));
-    char date[sizeof "2026-11-21T11:24:05Z"];
-    struct tm tm;
-    struct rn_pin dated = *pin;
-    time_t now = time(NULL);
-    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
     if (!dated.date)
         dated.date = date;
+    set_pin(l, &dated);
+}
+
+int rn_pins_add_all(struct rn_pins *l, const struct rn_pin *pins, size_t n, struct rn_err *err)
+{
+    char date[sizeof "2026-11-21T11:24:05Z"];
+    struct tm tm;
+    time_t now = time(NULL);
+    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
     int fd = lock_folder(l->path);
     int rc = read_file(l, l->path, err);
-    if (rc == RN_OK) {
-        set_pin(l, &dated);
+    for (size_t i = 0; i < n && rc == RN_OK; i++)
+        set_dated(l, &pins[i], date);
+    if (rc == RN_OK)
         rc = write_file(l, err);
-    }
     if (fd >= 0)
         close(fd);
     return rc;

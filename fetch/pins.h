@@ -63,6 +63,8 @@ const struct rn_pin *rn_pins_find(const struct rn_pins *, const char *id); /* or
 /* Reads what others added meanwhile, sets the pin, replaces the file. One thread at a time; several
  * processes wait for each other. */
 int rn_pins_add(struct rn_pins *, const struct rn_pin *, struct rn_err *);
+/* Many at the price of one. */
+int rn_pins_add_all(struct rn_pins *, const struct rn_pin *, size_t n, struct rn_err *);
 void rn_pins_release(struct rn_pins *);
 
 #endif

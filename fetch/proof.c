@@ -2,6 +2,8 @@
 
 #include "file.h"
 #include "mem.h"
+#include "str.h"
+#include "template.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +18,7 @@ static const struct rn_format *format_named(const struct rn_format *formats, con
 
 bool rn_format_known(const struct rn_format *formats, const char *name)
 {
-    return strcmp(name, "zip") == 0 || format_named(formats, name);
+    return rn_archive_known(name) || format_named(formats, name);
 }
 
 const char *rn_fetch_pin(const struct rn_pins *lock, const struct rn_fetch_file *file,
@@ -51,14 +53,85 @@ static bool judge_body(struct rn_proof *p)
 {
     const struct rn_source *s = p->source;
     struct rn_finding *found = &p->r->finding;
+    const char *outer = s->member ? "zip" : s->pack ? rn_pack_words[s->pack] : NULL;
     if (s->sha256 && strcmp(s->sha256, p->r->sha256) == 0)
         return true;
-    if (s->sha256 || s->member)
-        if (!judge_looks(p->body, p->r->size_bytes, "zip", p->r->status, found))
+    if (s->sha256 || outer)
+        if (!judge_looks(p->body, p->r->size_bytes, outer ? outer : "zip", p->r->status, found))
             return false;
     if (s->sha256)
         return digest_differs(p->body, s->sha256, p->r->sha256, p->r->size_bytes, found);
     return !s->member || rn_judge_ending(p->body, "zip", found);
+}
+
+/* --- what others say of it --- */
+
+static bool judge_sum(const char *what, const char *claimed, const char *actual,
+                      struct rn_finding *found)
+{
+    return strcmp(claimed, actual) == 0 ||
+           rn_find(found, RN_DIGEST, "sha256 %.12s.., %s says %.12s..", actual, what, claimed);
+}
+
+/* The list may name what the url gives, or the payload (judged when it is there). */
+static bool judge_sums_of_body(struct rn_proof *p)
+{
+    char *name = rn_url_name(p->source->url);
+    const char *claimed = p->sums ? rn_sums_find(p->sums, name) : NULL;
+    bool good = !claimed || judge_sum("SHA256SUMS", claimed, p->r->sha256, &p->r->finding);
+    if (claimed && good)
+        p->trust = RN_TRUST_SUMS;
+    free(name);
+    return good;
+}
+
+static bool judge_sums_of_payload(struct rn_proof *p)
+{
+    if (!p->sums || p->trust == RN_TRUST_SUMS)
+        return true;
+    const char *claimed = rn_sums_find(p->sums, p->file->name);
+    if (!claimed)
+        return rn_find(&p->r->finding, RN_DIGEST, "SHA256SUMS has no digest for '%.80s'",
+                       p->file->name);
+    p->trust = RN_TRUST_SUMS;
+    return judge_sum("SHA256SUMS", claimed, p->sha256, &p->r->finding);
+}
+
+static bool judge_lfs_promise(struct rn_proof *p)
+{
+    struct rn_finding *found = &p->r->finding;
+    if (!p->lfs)
+        return true;
+    if (p->r->size_bytes != p->lfs->size_bytes)
+        return rn_find(found, p->r->size_bytes < p->lfs->size_bytes ? RN_TRUNCATED : RN_OVERSIZE,
+                       "%lld bytes, the git-lfs pointer says %lld", (long long)p->r->size_bytes,
+                       (long long)p->lfs->size_bytes);
+    p->trust = RN_TRUST_HEADER;
+    return judge_sum("the git-lfs pointer", p->lfs->sha256, p->r->sha256, found);
+}
+
+/* Whoever answers in the hub's place does not name the commit. */
+static bool judge_hub(struct rn_proof *p)
+{
+    if (!rn_starts_with(p->source->url, "hf://") || p->r->claims.commit[0])
+        return true;
+    return rn_find(&p->r->finding, RN_INTERCEPTED,
+                   "no X-Repo-Commit: this is not the hub's answer");
+}
+
+static bool judge_claims(struct rn_proof *p)
+{
+    bool said = false;
+    struct rn_response *r = p->r;
+    p->trust = RN_TRUST_FIRST_USE;
+    if (p->pin)
+        return true; /* better than anybody's word */
+    if (!judge_hub(p) ||
+        !rn_claims_hold(&r->claims, p->body, r->sha256, r->size_bytes, &r->finding, &said))
+        return false;
+    if (said)
+        p->trust = RN_TRUST_HEADER;
+    return judge_lfs_promise(p) && judge_sums_of_body(p);
 }
 
 /* Turns "the bytes are bad" of a checker into a finding; other failures are ours. */
@@ -78,19 +151,33 @@ static int as_finding(int rc, struct rn_err *why, struct rn_finding *found, stru
     return RN_OK;
 }
 
-static int take_payload(struct rn_proof *p, struct rn_err *err)
+static int take_member(struct rn_proof *p, struct rn_err *err)
 {
-    if (!p->source->member) {
-        p->payload = rn_xdup(p->body);
-        memcpy(p->sha256, p->r->sha256, RN_HEX);
-        p->got_bytes = p->r->size_bytes;
-        return RN_OK;
-    }
     struct rn_err why = {0};
-    p->payload = rn_join(p->dir, "payload");
     int rc = rn_zip_member(p->body, p->source->member, p->payload, p->file->expect.max_size,
                            p->sha256, &p->got_bytes, &why);
     return as_finding(rc, &why, &p->r->finding, err);
+}
+
+static int take_stream(struct rn_proof *p, struct rn_err *err)
+{
+    struct rn_packed got = {.size_bytes = -1};
+    RN_TRY(rn_unpack_stream(p->source->pack, p->body, p->payload, p->file->expect.max_size, &got,
+                            &p->r->finding, err));
+    memcpy(p->sha256, got.sha256, RN_HEX);
+    p->got_bytes = got.size_bytes;
+    return RN_OK;
+}
+
+static int take_payload(struct rn_proof *p, struct rn_err *err)
+{
+    bool packed = p->source->member || p->source->pack;
+    p->payload = packed ? rn_xprintf("%s.payload", p->body) : rn_xdup(p->body);
+    if (packed)
+        return p->source->member ? take_member(p, err) : take_stream(p, err);
+    memcpy(p->sha256, p->r->sha256, RN_HEX);
+    p->got_bytes = p->r->size_bytes;
+    return RN_OK;
 }
 
 static bool judge_size(const struct rn_fetch_file *file, long long got, struct rn_finding *found)
@@ -122,9 +209,9 @@ static int judge_format(const struct rn_format *formats, const struct rn_fetch_f
     if (format)
         rc = format->check(path, &file->expect, &why);
     else if (name && !file->unpack)
-        rc = rn_zip_check(path, NULL, &why);
+        rc = rn_archive_check(path, name, NULL, &why);
     if (rc == RN_OK && file->unpack)
-        rc = rn_zip_check(path, file->unpack, &why);
+        rc = rn_archive_check(path, name, file->unpack, &why);
     return as_finding(rc, &why, found, err);
 }
 
@@ -148,7 +235,7 @@ static int judge_payload(struct rn_proof *p, struct rn_err *err)
         else if (p->r->content_encoding[0] && strcmp(p->r->content_encoding, "identity") != 0)
             rn_find(found, RN_MALFORMED, "sent as %.20s, which was not asked for",
                     p->r->content_encoding);
-        if (!accepted(p))
+        if (!accepted(p) || (!p->pin && !judge_sums_of_payload(p)))
             return RN_OK;
     } else if (!judge_size(p->file, p->got_bytes, found)) {
         return RN_OK;
@@ -158,7 +245,7 @@ static int judge_payload(struct rn_proof *p, struct rn_err *err)
 
 int rn_prove(struct rn_proof *p, struct rn_err *err)
 {
-    if (!judge_body(p))
+    if (!judge_body(p) || !judge_claims(p))
         return RN_OK;
     RN_TRY(take_payload(p, err));
     return accepted(p) ? judge_payload(p, err) : RN_OK;

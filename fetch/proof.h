@@ -1,21 +1,23 @@
 /* fetch/proof.h - is this body the file that was asked for?
  *
  *     struct rn_proof p = {.formats = formats, .file = file, .source = source, .pin = pin,
- *                          .body = "tmp/1/body", .dir = "tmp/1", .r = &r};
+ *                          .body = "partial/x.part", .r = &r};
  *     RN_TRY(rn_prove(&p, err));                       errors: our disk, our memory
  *     if (r.finding.verdict == RN_ACCEPTED) ...        p.payload is proven, p.sha256 its digest
  *     rn_proof_release(&p);
  *
- * The proof, in order: digest of the body, looks of the body, member, pinned digest, size, looks of
- * the payload, ending, declared format, archive rules. A matching pin is proof enough against
- * looks, not against the declared format. What the other side did wrong is a finding in r, never an
- * error. */
+ * The proof, in order: digest of the body, looks of the body, what publisher and server say of it,
+ * member or packing, pinned digest, size, looks of the payload, ending, declared format, archive
+ * rules. A matching pin is proof enough against looks and claims, not against the declared format.
+ * What the other side did wrong is a finding in r, never an error. */
 #ifndef RN_PROOF_H
 #define RN_PROOF_H
 
 #include "format.h"
+#include "lfs.h"
 #include "pins.h"
 #include "source.h"
+#include "sums.h"
 #include "unpack.h"
 
 struct rn_fetch_file {
@@ -24,6 +26,7 @@ struct rn_fetch_file {
     const struct rn_source *sources; /* tried in this order */
     size_t n_sources;
     const char *sha256; /* of the payload, or NULL */
+    const char *sums;   /* url of the publisher's SHA256SUMS, or NULL */
     int64_t size_bytes; /* of the payload, or -1 */
     struct rn_expect expect;
     const struct rn_unpack *unpack; /* the payload is a zip that must pass these rules; or NULL */
@@ -34,13 +37,15 @@ struct rn_proof {
     const struct rn_fetch_file *file;
     const struct rn_source *source; /* that gave the body */
     const char *pin;                /* digest the payload must have, or NULL */
+    const struct rn_sums *sums;     /* names the body or the payload; or NULL */
+    const struct rn_lfs *lfs;       /* the pointer that led to this body; or NULL */
     const char *body;               /* as it was sent */
-    const char *dir;                /* where what is taken out of it may lie; exists */
     struct rn_response *r;          /* of the body, transferred whole: finding RN_ACCEPTED */
     /* The answer: */
-    char *payload;       /* the body, or what was taken out of it; owned */
+    char *payload;       /* the body, or what was taken out of it: a file beside it; owned */
     char sha256[RN_HEX]; /* of the payload */
     int64_t got_bytes;   /* of the payload */
+    enum rn_trust trust; /* without a pin: whose word the digest rests on */
 };
 
 /* RN_OK with r->finding; RN_ECONFIG: the declared format is none; RN_EIO, RN_ENOSPACE. Any

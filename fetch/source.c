@@ -19,13 +19,6 @@ static const char access_denied[] =
     "<HostId>kX0r6iT1u9mQe2ZbWn5vYd8sLc3pJf7hGa4oRt6yUi1xVw9zEq2nBm5kDl8jHs3fPg7cAo0T4rM=</HostId>"
     "</Error>";
 
-static int from_http(const struct rn_from *from, const struct rn_get *get, struct rn_response *r,
-                     struct rn_err *err)
-{
-    (void)from;
-    return rn_http_get(get, r, err);
-}
-
 /* --- local files --- */
 
 char *rn_source_path(const char *dir, const char *url)
@@ -134,8 +127,9 @@ static int from_builtin(const struct rn_from *from, const struct rn_get *get, st
 }
 
 static const struct rn_source_kind kinds[] = {
-    {"https://", true, from_http},     {"http://", true, from_http}, {"file://", false, from_file},
-    {"builtin:", false, from_builtin}, {"", false, from_file}, /* a plain path */
+    {"https://", true, NULL}, {"http://", true, NULL},       {"hf://", true, NULL},
+    {"s3://", true, NULL},    {"file://", false, from_file}, {"builtin:", false, from_builtin},
+    {"", false, from_file}, /* a plain path */
 };
 
 const struct rn_source_kind *rn_source_kind(const char *url)

@@ -2,9 +2,10 @@
  *
  *     const struct rn_source_kind *kind = rn_source_kind(url);
  *     if (!kind) ...                                            an unknown scheme
- *     RN_TRY(kind->get(&from, &get, &response, err));
+ *     if (!kind->remote) RN_TRY(kind->get(&from, &get, &response, err));
  *
  *     https://..., http://...    remote
+ *     hf://..., s3://...         remote (request.h)
  *     file:///..., a/path        local
  *     builtin:NAME/REST          made on the spot
  *
@@ -13,6 +14,8 @@
 #define RN_SOURCE_H
 
 #include "http.h"
+#include "packing.h"
+#include "who.h"
 
 /* A generator behind `builtin:NAME/REST`, handed over by the stage. Ends with name NULL. */
 struct rn_builtin {
@@ -25,7 +28,9 @@ struct rn_builtin {
 struct rn_source {
     const char *url;
     const char *member; /* of the zip that the url gives, or NULL: the body is the payload */
-    const char *sha256; /* of the body (before `member`), or NULL */
+    enum rn_pack pack;  /* of the body; a member's body is a zip and not packed otherwise */
+    enum rn_auth auth;  /* whose secrets may be used */
+    const char *sha256; /* of the body (before `member` or `pack`), or NULL */
 };
 
 struct rn_from {
@@ -35,7 +40,7 @@ struct rn_from {
 
 struct rn_source_kind {
     const char *prefix;
-    bool remote;
+    bool remote; /* asked over the wire (transfers.h); get is NULL */
     int (*get)(const struct rn_from *, const struct rn_get *, struct rn_response *,
                struct rn_err *);
 };

@@ -34,7 +34,7 @@ TestSuite(claims, .init = up, .fini = down, .timeout = 10);
 /* Header lines of all hops, '\n' between them. */
 static bool holds(const char *headers)
 {
-    rn_claims_init(&claims);
+    claims = (struct rn_claims){0};
     for (const char *p = headers; *p; p += strcspn(p, "\n"), p += *p == '\n')
         rn_claims_line(&claims, p, strcspn(p, "\n"));
     rn_find(&found, RN_ACCEPTED, "%s", "");

@@ -1,0 +1,244 @@
+#include "asking.h"
+
+#include "file.h"
+#include "mem.h"
+#include "quarantine.h"
+#include "rng.h"
+#include "str.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* An endless body ends here when nothing says how large the file is. */
+#define UNKNOWN_CAP_BYTES ((int64_t)64 << 30)
+/* Whoever asks for more patience than this is not waited for. */
+enum { LONGEST_PAUSE_S = 60, LONGEST_HOLD_S = 600 };
+
+/* --- the sources of a file --- */
+
+static void add_source(struct rn_asking *a, struct rn_hosts *hosts, const struct rn_source *s,
+                       bool mirror)
+{
+    a->standings[a->n++] = (struct rn_standing){
+        .source = *s, .host = rn_host_of(hosts, s->url), .mirror = mirror, .told = rn_xdup("")};
+}
+
+static size_t count_mirrors(const struct rn_fetcher *f)
+{
+    size_t n = 0;
+    while (f->mirrors && f->mirrors[n])
+        n++;
+    return n;
+}
+
+static void add_mirrors(struct rn_asking *a, struct rn_hosts *hosts)
+{
+    for (size_t i = 0; *a->pin && a->f->mirrors && a->f->mirrors[i]; i++) {
+        size_t n = strlen(a->f->mirrors[i]);
+        while (n > 0 && a->f->mirrors[i][n - 1] == '/')
+            n--;
+        char *url = rn_xprintf("%.*s/sha256/%s", (int)n, a->f->mirrors[i], a->pin);
+        add_source(a, hosts, &(struct rn_source){.url = url}, true);
+    }
+}
+
+static bool is_remote(const char *url)
+{
+    const struct rn_source_kind *kind = rn_source_kind(url);
+    return kind && kind->remote;
+}
+
+/* Strikes out what --offline and --locked forbid to ask. */
+static void strike_remote(struct rn_asking *a)
+{
+    bool forbidden = a->f->offline || (a->f->locked && !*a->pin);
+    for (size_t i = 0; i < a->n && forbidden; i++)
+        if (is_remote(a->standings[i].source.url)) {
+            a->standings[i].out = true;
+            a->struck++;
+        }
+}
+
+void rn_asking_init(struct rn_asking *a, const struct rn_fetcher *f,
+                    const struct rn_fetch_file *file, struct rn_hosts *hosts)
+{
+    *a = (struct rn_asking){.f = f, .file = file, .cap_bytes = file->size_bytes};
+    const char *pin = rn_fetch_pin(f->lock, file, &a->trust);
+    snprintf(a->pin, sizeof a->pin, "%s", pin ? pin : "");
+    if (a->trust == RN_TRUST_LOCK && file->size_bytes < 0)
+        a->cap_bytes = rn_pins_find(f->lock, file->id)->size_bytes;
+    a->standings = rn_xalloc((count_mirrors(f) + file->n_sources + 1) * sizeof *a->standings);
+    add_mirrors(a, hosts);
+    for (size_t i = 0; i < file->n_sources; i++)
+        add_source(a, hosts, &file->sources[i], false);
+    strike_remote(a);
+}
+
+void rn_asking_release(struct rn_asking *a)
+{
+    for (size_t i = 0; i < a->n; i++) {
+        if (a->standings[i].mirror)
+            free((char *)a->standings[i].source.url);
+        free(a->standings[i].told);
+    }
+    free(a->standings);
+    *a = (struct rn_asking){0};
+}
+
+int64_t rn_asking_cap(const struct rn_asking *a)
+{
+    if (a->now->source.member)
+        return UNKNOWN_CAP_BYTES;
+    if (a->cap_bytes >= 0)
+        return a->cap_bytes;
+    return a->file->expect.max_size >= 0 ? a->file->expect.max_size : UNKNOWN_CAP_BYTES;
+}
+
+/* --- whose turn it is --- */
+
+/* The best source that was not tried in this round: by health, then as written. */
+static struct rn_standing *best(const struct rn_asking *a, double now_s, bool held)
+{
+    struct rn_standing *found = NULL;
+    for (size_t i = 0; i < a->n; i++) {
+        struct rn_standing *s = &a->standings[i];
+        if (s->out || s->tried || (s->host->hold_until_s > now_s) != held)
+            continue;
+        if (!found || (held ? s->host->hold_until_s < found->host->hold_until_s
+                            : rn_host_rank(s->host) < rn_host_rank(found->host)))
+            found = s;
+    }
+    return found;
+}
+
+static size_t start_round(struct rn_asking *a)
+{
+    size_t alive = 0;
+    for (size_t i = 0; i < a->n; i++) {
+        a->standings[i].tried = false;
+        alive += !a->standings[i].out;
+    }
+    return alive;
+}
+
+/* The pause before a round, with jitter so that many clients spread out. */
+static double pause_before(const struct rn_asking *a)
+{
+    uint64_t stream = rn_stream((uint64_t)getpid(), a->file->id);
+    double jitter = 0.5 + rn_rand_unit(stream, (uint64_t)a->round);
+    return fmin(LONGEST_PAUSE_S, a->f->pause_s * pow(2, (double)a->round - 1)) * jitter;
+}
+
+enum rn_turn rn_asking_next(struct rn_asking *a, double now_s)
+{
+    if (now_s < a->wake_s)
+        return RN_WAIT;
+    a->now = best(a, now_s, false);
+    if (a->now)
+        return RN_ASK;
+    const struct rn_standing *held = best(a, now_s, true);
+    if (held) {
+        a->wake_s = held->host->hold_until_s;
+        return RN_WAIT;
+    }
+    if (start_round(a) == 0 || a->round == a->f->retries)
+        return RN_GIVE_UP;
+    a->round++;
+    double wait_s = pause_before(a);
+    a->wake_s = now_s + wait_s;
+    rn_log(a->f->log, RN_INFO, "trying %s again in %.1f s", a->file->name, wait_s);
+    return RN_WAIT;
+}
+
+/* --- what came instead --- */
+
+static void log_rejected(const struct rn_asking *a, const struct rn_response *r)
+{
+    char head[64], text[256], size[32];
+    size_t n = r->has_body ? rn_file_head(r->body, head, sizeof head) : 0;
+    const char *id = rn_verdict_id(r->finding.verdict), *detail = r->finding.detail;
+    if (n == 0)
+        rn_log(a->f->log, RN_WARN, "rejected %s from %s: %s: %s", a->file->name, r->host, id,
+               detail);
+    else if (r->size_bytes < 10000)
+        rn_log(a->f->log, RN_WARN, "rejected %s from %s: %s: %s, %lld bytes, %s", a->file->name,
+               r->host, id, detail, (long long)r->size_bytes, rn_show_text(text, head, n));
+    else
+        rn_log(a->f->log, RN_WARN, "rejected %s from %s: %s: %s, %s, %s", a->file->name, r->host,
+               id, detail, rn_show_bytes(size, (double)r->size_bytes), rn_show_text(text, head, n));
+    if (n > 0)
+        rn_quarantine(a->f->quarantine_dir, a->file->name, a->now->source.url, r, r->body,
+                      a->f->log);
+}
+
+/* A host that asks for a pause gets it, from all files. */
+static void heed(struct rn_asking *a, const struct rn_response *r, double now_s)
+{
+    struct rn_standing *s = a->now;
+    double hold_s = fmax(r->retry_after_s, r->hold_s);
+    if (hold_s <= 0)
+        return;
+    if (r->retry_after_s > LONGEST_HOLD_S)
+        s->out = true;
+    s->host->hold_until_s = fmax(s->host->hold_until_s, now_s + fmin(hold_s, LONGEST_HOLD_S));
+}
+
+static void note(struct rn_standing *s, const struct rn_response *r)
+{
+    char time[32], *told;
+    const char *id = rn_verdict_id(r->finding.verdict);
+    if (r->retry_after_s > LONGEST_HOLD_S)
+        told = rn_xprintf("%s: %s: %s, asks to come back in %s", r->host, id, r->finding.detail,
+                          rn_show_time(time, r->retry_after_s));
+    else
+        told = rn_xprintf("%s: %s: %s", r->host, id, r->finding.detail);
+    free(s->told);
+    s->told = told;
+}
+
+void rn_asking_reject(struct rn_asking *a, const struct rn_response *r, bool further, double now_s)
+{
+    struct rn_standing *s = a->now;
+    s->tried = true;
+    s->out = s->mirror || !rn_verdict_again(r->finding.verdict);
+    note(s, r);
+    if (s->mirror && r->status == 404)
+        rn_log(a->f->log, RN_DEBUG, "mirror %s does not hold %s", r->host, a->file->name);
+    else
+        log_rejected(a, r);
+    if (*r->hint)
+        rn_log(a->f->log, RN_WARN, "%s", r->hint);
+    heed(a, r, now_s);
+    if (further)
+        a->round = 0;
+}
+
+/* --- no source is left --- */
+
+static int all_bad(const struct rn_asking *a, struct rn_err *err)
+{
+    struct rn_str list = {0};
+    for (size_t i = 0; i < a->n; i++)
+        rn_str_printf(&list, "%s%s", i ? "; " : "", a->standings[i].told);
+    int rc = rn_fail(err, RN_EFETCH, RN_NOWHERE, "no source gave acceptable bytes for %s: %s",
+                     a->file->name, list.p ? list.p : "there are none");
+    rn_str_release(&list);
+    if (rn_exists(a->f->quarantine_dir))
+        rn_hint(err, "what came instead is kept in %s", a->f->quarantine_dir);
+    return rc;
+}
+
+int rn_asking_fail(const struct rn_asking *a, struct rn_err *err)
+{
+    if (!a->struck)
+        return all_bad(a, err);
+    if (!a->f->offline) {
+        rn_hint(err, "run once without --locked, look at the new line, and keep it");
+        return rn_fail(err, RN_ECONFIG, RN_PATH(a->f->lock->path),
+                       "%s is not pinned and --locked forbids adding it", a->file->id);
+    }
+    return rn_fail(err, RN_EOFFLINE, RN_NOWHERE,
+                   "%s is not in the cache and --offline forbids fetching it", a->file->name);
+}

@@ -1,0 +1,47 @@
+/* fetch/batch.h - verified files on their way to their names, many to a sync.
+ *
+ *     rn_batch_add(&batch, &item);                              any number, while one is sent
+ *     if (rn_batch_ready(&batch)) rn_batch_send(&batch, pool);  published and laid out over there
+ *     ... the pool gives batch.task back:
+ *     RN_TRY(rn_batch_pin(&batch, fetcher, err));               batch.out[0 .. n_out): done
+ *     rn_batch_end(&batch);
+ *
+ * One batch is under way at a time; what comes meanwhile makes the next one: the slower the disk,
+ * the larger the batches. Nothing in it counts as done before all of it is on the disk. */
+#ifndef RN_BATCH_H
+#define RN_BATCH_H
+
+#include "fetcher.h"
+#include "pool.h"
+
+enum { RN_BATCH_MAX = 256 };
+
+struct rn_batch_item {
+    const struct rn_fetch_file *file;
+    struct rn_fetched *got;
+    const char *payload; /* sealed private file; NULL: the cache had it */
+    const char *host;    /* that gave it, for the pin; NULL: not to be pinned */
+    const char *etag;    /* it had there, or NULL */
+    void *tag;
+};
+
+struct rn_batch {
+    struct rn_task task;
+    const struct rn_cache *cache;
+    const struct rn_fetch_list *list;
+    struct rn_batch_item *waiting, *out; /* out: under way */
+    size_t n_waiting, cap_waiting, n_out;
+    int rc; /* of what was sent */
+    struct rn_err err;
+};
+
+void rn_batch_init(struct rn_batch *, const struct rn_cache *, const struct rn_fetch_list *);
+void rn_batch_release(struct rn_batch *);
+void rn_batch_add(struct rn_batch *, const struct rn_batch_item *);
+bool rn_batch_ready(const struct rn_batch *);
+void rn_batch_send(struct rn_batch *, struct rn_pool *);
+/* How the batch went; pins what is new. On failure nothing of it counts. */
+int rn_batch_pin(struct rn_batch *, const struct rn_fetcher *, struct rn_err *);
+void rn_batch_end(struct rn_batch *);
+
+#endif

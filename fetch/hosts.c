@@ -1,0 +1,61 @@
+#include "hosts.h"
+
+#include "http.h"
+#include "mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* "https://example.org:8080/a" -> "example.org:8080"; other schemes: up to the first slash behind
+ * "://", so that a bucket is a host. */
+static void name_host(char *to, size_t cap, const char *url)
+{
+    struct rn_url u = rn_url_parse(url);
+    const char *slashes = strstr(url, "://");
+    if (u.http || u.https)
+        snprintf(to, cap, "%s", u.host);
+    else if (slashes)
+        snprintf(to, cap, "%.*s", (int)(slashes - url + 3 + (long)strcspn(slashes + 3, "/")), url);
+    else
+        to[0] = '\0';
+}
+
+struct rn_host *rn_host_of(struct rn_hosts *all, const char *url)
+{
+    char name[sizeof all->items[0]->name];
+    name_host(name, sizeof name, url);
+    for (size_t i = 0; i < all->n; i++)
+        if (strcmp(all->items[i]->name, name) == 0)
+            return all->items[i];
+    struct rn_host *h = rn_new(struct rn_host);
+    memcpy(h->name, name, sizeof name);
+    RN_PUSH(all->items, all->n, all->cap, h);
+    return h;
+}
+
+void rn_host_learn(struct rn_host *h, int64_t received_bytes, double took_s, bool failed)
+{
+    enum { TELLING_BYTES = 1 << 18 };
+    const double weight = 0.3;
+    h->failures = failed ? h->failures + 1 : 0;
+    if (received_bytes < TELLING_BYTES || took_s <= 0)
+        return;
+    double bytes_s = (double)received_bytes / took_s;
+    h->bytes_s = h->bytes_s > 0 ? (1 - weight) * h->bytes_s + weight * bytes_s : bytes_s;
+}
+
+int rn_host_rank(const struct rn_host *h)
+{
+    const double slow_bytes_s = 64 << 10;
+    if (h->failures >= 3)
+        return 2;
+    return h->bytes_s > 0 && h->bytes_s < slow_bytes_s;
+}
+
+void rn_hosts_release(struct rn_hosts *all)
+{
+    for (size_t i = 0; i < all->n; i++)
+        free(all->items[i]);
+    free(all->items);
+    *all = (struct rn_hosts){0};
+}

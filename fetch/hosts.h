@@ -1,0 +1,38 @@
+/* fetch/hosts.h - how each host has been doing: how many may be asked at once, and whom to prefer.
+ *
+ *     struct rn_hosts hosts = {0};
+ *     struct rn_host *h = rn_host_of(&hosts, "https://example.org/a");      stays where it is
+ *     if (h->running < per_host && now_s >= h->hold_until_s) ...            may be asked
+ *     rn_host_learn(h, received_bytes, took_s, failed);                     after every attempt
+ *     if (rn_host_rank(a) < rn_host_rank(b)) ...                            a is asked first
+ *     rn_hosts_release(&hosts); */
+#ifndef RN_HOSTS_H
+#define RN_HOSTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct rn_host {
+    char name[128];
+    int running;         /* transfers */
+    int failures;        /* in a row */
+    double bytes_s;      /* moving average; 0: not known */
+    double hold_until_s; /* it asked for a pause until then */
+};
+
+struct rn_hosts {
+    struct rn_host **items; /* owned */
+    size_t n, cap;
+};
+
+/* The host of an url as it is written; all local sources are one. */
+struct rn_host *rn_host_of(struct rn_hosts *, const char *url);
+/* failed: it was the host's trouble and not the file's. Speeds of small bodies say nothing. */
+void rn_host_learn(struct rn_host *, int64_t received_bytes, double took_s, bool failed);
+/* 0: good or unknown; 1: slow, under 64 KiB/s; 2: failed three times in a row. Classes and not
+ * numbers, so that ties are common and the written order decides them. */
+int rn_host_rank(const struct rn_host *);
+void rn_hosts_release(struct rn_hosts *);
+
+#endif

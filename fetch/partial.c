@@ -1,0 +1,408 @@
+#include "partial.h"
+
+#include "file.h"
+#include "mem.h"
+#include "owner.h"
+#include "str.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { BUFFER = 1 << 19, KEY = 32, LARGEST_META = 1 << 12 };
+
+struct rn_partials {
+    char *dir;
+    struct rn_owner me;
+    char **names; /* of .part files, sorted: those of one key stand together */
+    size_t n;
+};
+
+/* --- the folder --- */
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int rn_partials_open(struct rn_partials **out, const char *cache_dir, struct rn_err *err)
+{
+    struct rn_partials *all = rn_new(struct rn_partials);
+    size_t cap = 0;
+    all->dir = rn_join(cache_dir, "partial");
+    all->me = rn_owner_self();
+    *out = all;
+    DIR *d = opendir(all->dir); /* made when the first body needs it */
+    for (struct dirent *e; d && (e = readdir(d));)
+        if (rn_ends_with(e->d_name, ".part"))
+            RN_PUSH(all->names, all->n, cap, rn_xdup(e->d_name));
+    if (d)
+        closedir(d);
+    else if (errno != ENOENT)
+        return rn_fail_errno(err, RN_PATH(all->dir), "cannot list");
+    if (all->n)
+        qsort(all->names, all->n, sizeof *all->names, by_name);
+    return RN_OK;
+}
+
+void rn_partials_free(struct rn_partials *all)
+{
+    if (!all)
+        return;
+    for (size_t i = 0; i < all->n; i++)
+        free(all->names[i]);
+    free(all->names);
+    free(all->dir);
+    free(all);
+}
+
+static bool is_old(const char *path, double older_than_s)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 && difftime(time(NULL), st.st_mtime) >= older_than_s;
+}
+
+size_t rn_partials_sweep(const char *cache_dir, double older_than_s)
+{
+    char *dir = rn_join(cache_dir, "partial");
+    size_t removed = 0;
+    DIR *d = opendir(dir);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        char *path = rn_join(dir, e->d_name);
+        if (e->d_name[0] != '.' && rn_owner_is_gone(e->d_name, path) && is_old(path, older_than_s))
+            removed += unlink(path) == 0;
+        free(path);
+    }
+    if (d)
+        closedir(d);
+    free(dir);
+    return removed;
+}
+
+/* --- what the bytes belong to --- */
+
+static const char first_line[] = "runnel-partial 1";
+
+/* synced_bytes: how many are certain to survive a power cut. Not synced itself: without it the
+ * bytes are only worth less. */
+static void write_meta(struct rn_partial *p, int64_t synced_bytes)
+{
+    const struct rn_origin *o = &p->origin;
+    struct rn_str s = {0};
+    rn_str_printf(&s, "%s\norigin %s\netag %s\nmodified %s\ntotal %" PRId64 "\nsynced %" PRId64,
+                  first_line, o->url_sha256, o->etag, o->modified, o->total_bytes, synced_bytes);
+    rn_str_puts(&s, "\nend\n");
+    int fd = open(p->meta, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd >= 0) {
+        if (rn_write_all(fd, s.p, s.n) < s.n)
+            unlink(p->meta);
+        close(fd);
+    }
+    rn_str_release(&s);
+}
+
+/* The rest of the line at *at if it starts with `word`; *at moves on. NULL: another line. */
+static char *take_line(char **at, const char *word)
+{
+    char *line = *at, *end = strchr(line, '\n');
+    size_t n = strlen(word);
+    if (!end || strncmp(line, word, n) != 0 || (line[n] != ' ' && line[n] != '\n'))
+        return NULL;
+    *end = '\0';
+    *at = end + 1;
+    return line[n] ? line + n + 1 : line + n;
+}
+
+static bool take_text(char **at, const char *word, char *to, size_t cap)
+{
+    const char *value = take_line(at, word);
+    return value && (size_t)snprintf(to, cap, "%s", value) < cap;
+}
+
+static bool take_count(char **at, const char *word, int64_t *to)
+{
+    const char *value = take_line(at, word);
+    char *end;
+    if (!value || !*value)
+        return false;
+    *to = strtoll(value, &end, 10);
+    return *end == '\0' && *to >= -1;
+}
+
+static bool read_meta(const char *path, struct rn_origin *o, int64_t *synced_bytes)
+{
+    char *text = NULL;
+    size_t n;
+    if (rn_file_read(path, LARGEST_META, &text, &n, NULL) != RN_OK)
+        return false;
+    char *at = text;
+    bool good = take_line(&at, first_line) &&
+                take_text(&at, "origin", o->url_sha256, sizeof o->url_sha256) &&
+                take_text(&at, "etag", o->etag, sizeof o->etag) &&
+                take_text(&at, "modified", o->modified, sizeof o->modified) &&
+                take_count(&at, "total", &o->total_bytes) &&
+                take_count(&at, "synced", synced_bytes) && take_line(&at, "end") &&
+                rn_sha256_is_hex(o->url_sha256);
+    free(text);
+    return good;
+}
+
+/* --- finding --- */
+
+bool rn_partials_hold(const struct rn_partials *all, const char *key)
+{
+    for (size_t i = 0; i < all->n; i++)
+        if (strncmp(all->names[i], key, KEY) == 0)
+            return true;
+    return false;
+}
+
+/* The largest file of this key that no living process owns, claimed: it now has p's names.
+ * False: there is none, or others were faster. */
+static bool claim_one(const struct rn_partials *all, const char *key, struct rn_partial *p,
+                      struct rn_owner *was)
+{
+    int64_t best_bytes = 0;
+    char *best = NULL;
+    for (size_t i = 0; i < all->n; i++) {
+        const char *name = all->names[i];
+        if (strncmp(name, key, KEY) != 0 || name[KEY] != '.')
+            continue;
+        char *path = rn_join(all->dir, name);
+        int64_t size_bytes = rn_file_size(path);
+        bool better = size_bytes > best_bytes && rn_owner_is_gone(name, path);
+        if (better) {
+            free(best);
+            best = rn_xdup(path);
+            best_bytes = size_bytes;
+        }
+        free(path);
+    }
+    if (!best)
+        return false;
+    bool ours = rn_owner_parse(rn_basename(best), was) && rn_io.rename(best, p->path) == 0;
+    memcpy(best + strlen(best) - strlen("part"), "meta", strlen("meta"));
+    if (ours && rn_io.rename(best, p->meta) != 0)
+        unlink(p->meta);
+    free(best);
+    return ours;
+}
+
+/* Digests the first bytes of the file anew. */
+static bool hash_prefix(struct rn_partial *p, int64_t size_bytes)
+{
+    char ignored[RN_HEX];
+    rn_sha256_done(&p->sha, ignored);
+    rn_sha256_init(&p->sha);
+    unsigned char *buf = rn_xalloc(BUFFER);
+    int64_t done = 0;
+    for (ssize_t got; done < size_bytes; done += got) {
+        size_t want = size_bytes - done < BUFFER ? (size_t)(size_bytes - done) : BUFFER;
+        got = pread(p->fd, buf, want, (off_t)done);
+        if (got <= 0)
+            break;
+        rn_sha256_add(&p->sha, buf, (size_t)got);
+    }
+    free(buf);
+    return done == size_bytes && ftruncate(p->fd, (off_t)size_bytes) == 0 &&
+           lseek(p->fd, (off_t)size_bytes, SEEK_SET) == (off_t)size_bytes;
+}
+
+static void forget_file(struct rn_partial *p)
+{
+    if (p->fd >= 0)
+        close(p->fd);
+    p->fd = -1;
+    unlink(p->path);
+    unlink(p->meta);
+}
+
+/* An owner elsewhere may only seem dead: it must not write into what we go on with. */
+static bool make_own_copy(struct rn_partial *p)
+{
+    char *copy = rn_xprintf("%s.own", p->path);
+    unlink(copy);
+    bool good = rn_copy_bytes(p->path, copy, NULL) == RN_OK && rn_io.rename(copy, p->path) == 0;
+    if (!good)
+        unlink(copy);
+    free(copy);
+    return good;
+}
+
+/* How many of the bytes that are there may be used; the rest of what p needs to know. */
+static int64_t usable(struct rn_partial *p, const struct rn_owner *was, bool proven)
+{
+    struct stat st;
+    int64_t synced_bytes = 0;
+    bool told = read_meta(p->meta, &p->origin, &synced_bytes);
+    if (!told)
+        p->origin = (struct rn_origin){.total_bytes = -1};
+    if (fstat(p->fd, &st) != 0 || !S_ISREG(st.st_mode) || (!told && !proven))
+        return 0;
+    bool certain = proven || rn_owner_same_boot(was);
+    return certain || st.st_size < synced_bytes ? (int64_t)st.st_size : synced_bytes;
+}
+
+static void go_on(struct rn_partial *p, const struct rn_owner *was, bool proven)
+{
+    if (!rn_owner_same_place(was) && !make_own_copy(p)) {
+        forget_file(p);
+        return;
+    }
+    chmod(p->path, 0600); /* a proven one was read-only already */
+    p->fd = open(p->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    int64_t size_bytes = p->fd >= 0 ? usable(p, was, proven) : 0;
+    if (size_bytes > 0 && hash_prefix(p, size_bytes)) {
+        p->size_bytes = size_bytes;
+        return;
+    }
+    forget_file(p);
+    struct rn_origin none = {.total_bytes = -1};
+    rn_partial_begin(p, &none);
+}
+
+int rn_partial_open(struct rn_partial *p, const struct rn_partials *all, const char *key,
+                    bool proven, struct rn_err *err)
+{
+    RN_ASSERT(strlen(key) == KEY);
+    struct rn_owner was = all->me;
+    char *stem = rn_owner_name(&all->me, key);
+    *p = (struct rn_partial){.path = rn_xprintf("%s/%s.part", all->dir, stem),
+                             .meta = rn_xprintf("%s/%s.meta", all->dir, stem),
+                             .origin = {.total_bytes = -1},
+                             .fd = -1};
+    free(stem);
+    rn_sha256_init(&p->sha);
+    int rc = rn_exists(all->dir) ? RN_OK : rn_mkdirs(all->dir, err);
+    if (rc == RN_OK && (rn_exists(p->path) || claim_one(all, key, p, &was)))
+        go_on(p, &was, proven);
+    if (rc != RN_OK) {
+        rn_hint(err, "set RUNNEL_CACHE to a directory that can be written");
+        rn_partial_drop(p);
+    }
+    return rc;
+}
+
+/* --- filling --- */
+
+void rn_partial_begin(struct rn_partial *p, const struct rn_origin *origin)
+{
+    char ignored[RN_HEX];
+    rn_sha256_done(&p->sha, ignored);
+    rn_sha256_init(&p->sha);
+    forget_file(p);
+    free(p->buf); /* made again as large as this body needs */
+    p->buf = NULL;
+    p->origin = *origin;
+    p->size_bytes = 0;
+    p->buffered = 0;
+}
+
+static void make_file(struct rn_partial *p)
+{
+    p->fd = open(p->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (p->fd < 0)
+        p->failed = errno;
+}
+
+static void write_out(struct rn_partial *p)
+{
+    if (!p->failed && p->fd < 0)
+        make_file(p);
+    if (!p->failed && p->buffered) {
+        rn_sha256_add(&p->sha, p->buf, p->buffered);
+        if (rn_write_all(p->fd, p->buf, p->buffered) < p->buffered)
+            p->failed = errno;
+    }
+    p->buffered = 0;
+}
+
+/* As large as the body where that is known: most bodies of a large set are small. */
+static void make_buffer(struct rn_partial *p)
+{
+    int64_t left = p->origin.total_bytes - p->size_bytes;
+    p->buf_bytes = left > 0 && left < BUFFER ? (size_t)left : BUFFER;
+    p->buf = rn_xalloc(p->buf_bytes);
+}
+
+void rn_partial_add(struct rn_partial *p, const void *bytes, size_t n)
+{
+    const unsigned char *from = bytes;
+    if (!p->buf)
+        make_buffer(p);
+    p->size_bytes += (int64_t)n;
+    while (n > 0 && !p->failed) {
+        if (p->buffered == p->buf_bytes) {
+            if (p->fd < 0)
+                write_meta(p, 0);
+            write_out(p);
+        }
+        size_t room = p->buf_bytes - p->buffered, take = n < room ? n : room;
+        memcpy(p->buf + p->buffered, from, take);
+        p->buffered += take;
+        from += take;
+        n -= take;
+    }
+}
+
+int rn_partial_flush(struct rn_partial *p, char hex[RN_HEX], struct rn_err *err)
+{
+    write_out(p);
+    if (p->failed) {
+        errno = p->failed;
+        return rn_fail_errno(err, RN_PATH(p->path), "cannot write");
+    }
+    if (hex)
+        rn_sha256_now(&p->sha, hex);
+    return RN_OK;
+}
+
+int rn_partial_cut(struct rn_partial *p, int64_t size_bytes, struct rn_err *err)
+{
+    RN_TRY(rn_partial_flush(p, NULL, err));
+    RN_ASSERT(size_bytes <= p->size_bytes);
+    if (!hash_prefix(p, size_bytes))
+        return rn_fail_errno(err, RN_PATH(p->path), "cannot read again what was received");
+    p->size_bytes = size_bytes;
+    return RN_OK;
+}
+
+/* --- leaving --- */
+
+static void release(struct rn_partial *p)
+{
+    char ignored[RN_HEX];
+    if (p->fd >= 0)
+        close(p->fd);
+    if (p->sha.ctx)
+        rn_sha256_done(&p->sha, ignored);
+    free(p->buf);
+    free(p->meta);
+    free(p->path);
+    *p = (struct rn_partial){.fd = -1};
+}
+
+void rn_partial_keep(struct rn_partial *p)
+{
+    if (p->path && p->size_bytes > 0) {
+        int64_t written = p->size_bytes - (int64_t)p->buffered;
+        write_out(p);
+        bool synced = !p->failed && rn_io.fsync(p->fd) == 0;
+        if (p->fd >= 0)
+            write_meta(p, synced ? p->size_bytes : p->failed ? 0 : written);
+    }
+    release(p);
+}
+
+void rn_partial_drop(struct rn_partial *p)
+{
+    if (p->path)
+        forget_file(p);
+    release(p);
+}

@@ -1,0 +1,68 @@
+/* fetch/partial.h - what has come of a body so far, in a private file that outlives its process.
+ *
+ *     struct rn_partials *all;
+ *     RN_TRY(rn_partials_open(&all, cache_dir, err));
+ *     struct rn_partial p;
+ *     RN_TRY(rn_partial_open(&p, all, key, true, err));   p.size_bytes > 0: go on from there
+ *     rn_partial_begin(&p, &origin);                      or: a body from its first byte
+ *     rn_partial_add(&p, bytes, n);                       errors stick
+ *     RN_TRY(rn_partial_flush(&p, hex, err));             p.path holds the body, hex its digest
+ *     rn_partial_drop(&p);                                or rn_partial_keep(&p): for a later run
+ *
+ *     partial/KEY.PLACE.PID.START.part     the bytes, mode 0600
+ *     partial/KEY.PLACE.PID.START.meta     what they belong to (a few lines of text)
+ *
+ * Nobody writes to another living process's file: PLACE is the machine and its process namespace,
+ * START the boot and the process's start, so that a number used again is not taken for its owner.
+ * A dead owner's file is claimed by rename, which one of many succeeds in. What is found is read
+ * and digested again; a saved hash state is never trusted, nor are bytes that a power cut may have
+ * lost: after a reboot only as many count as were synced, or all when a digest will prove them.
+ *
+ * Bodies that fit into the buffer reach the disk when they are whole. One thread a partial. */
+#ifndef RN_PARTIAL_H
+#define RN_PARTIAL_H
+
+#include "hash.h"
+
+#include <stdint.h>
+
+/* What the bytes are a part of. */
+struct rn_origin {
+    char url_sha256[RN_HEX];      /* of the url as it is written in the pipeline */
+    char etag[160], modified[40]; /* as sent, "": none that can be trusted */
+    int64_t total_bytes;          /* -1: not told */
+};
+
+struct rn_partials; /* the folder, as it was when it was opened */
+int rn_partials_open(struct rn_partials **, const char *cache_dir, struct rn_err *);
+void rn_partials_free(struct rn_partials *); /* takes NULL */
+/* True if opening this key means reading. */
+bool rn_partials_hold(const struct rn_partials *, const char *key);
+/* Removes what dead owners left longer ago than that; returns how many files. Best effort. */
+size_t rn_partials_sweep(const char *cache_dir, double older_than_s);
+
+struct rn_partial {
+    char *path, *meta;  /* owned */
+    int64_t size_bytes; /* so far, buffered ones too */
+    struct rn_origin origin;
+    struct rn_sha256 sha;
+    unsigned char *buf;
+    size_t buffered, buf_bytes;
+    int fd, failed; /* failed: errno of the first error, 0 if none */
+};
+
+/* Goes on with what this process or a dead one left under the key (32 hex digits, in use once at a
+ * time), or starts empty. proven: a digest will be compared. Reads what it finds: any thread. */
+int rn_partial_open(struct rn_partial *, const struct rn_partials *, const char *key, bool proven,
+                    struct rn_err *);
+/* Forgets what is there: the body of `origin` comes from its first byte. */
+void rn_partial_begin(struct rn_partial *, const struct rn_origin *);
+void rn_partial_add(struct rn_partial *, const void *bytes, size_t n);
+/* Keeps the first bytes only; RN_EIO if they cannot be read again. */
+int rn_partial_cut(struct rn_partial *, int64_t size_bytes, struct rn_err *);
+/* Writes out what is buffered. hex (may be NULL): digest so far. RN_ENOSPACE, RN_EIO. */
+int rn_partial_flush(struct rn_partial *, char hex[RN_HEX], struct rn_err *);
+void rn_partial_keep(struct rn_partial *); /* synced as far as possible; releases */
+void rn_partial_drop(struct rn_partial *); /* removed; releases; safe on zeroes */
+
+#endif
