@@ -79,11 +79,18 @@ static void print_totals(const struct table *t, const struct rn_plan *plan)
     print_row(t, ' ', "", "all", shown, counts);
 }
 
+static void print_head(const struct rn_pipeline *p)
+{
+    if (p->cell)
+        printf("%s  (%s, cell %s)\n", p->tag, p->path, p->cell);
+    else
+        printf("%s  (%s)\n", p->tag, p->path);
+}
+
 static void print_table(const struct rn_plan *plan)
 {
     struct table t = measure(plan);
-    printf("%s  (%s%s%s)\n", plan->p->tag, plan->p->path, plan->p->cell ? ", cell " : "",
-           plan->p->cell ? plan->p->cell : "");
+    print_head(plan->p);
     print_row(&t, ' ', "STAGE", "", rn_planview_heads, "WHY");
     for (size_t i = 0; i < plan->p->n_stages; i++)
         print_stage(&t, plan->p->stages[i].name, &plan->nodes[i]);
