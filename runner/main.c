@@ -2,6 +2,7 @@
 #include "cli.h"
 #include "mem.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -16,8 +17,21 @@ static void wait_without_spinning(char **argv)
     execv("/proc/self/exe", argv); /* returns only if it cannot: then with spinning */
 }
 
+/* A stream that the caller closed would give its number to the next file that is opened, and talk
+ * would go into a journal. */
+static void hold_standard_streams(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO)
+        close(fd);
+}
+
 int main(int argc, char **argv)
 {
+    hold_standard_streams();
     wait_without_spinning(argv);
     rn_mem_init();
     struct rn_err err = {0};
