@@ -4,7 +4,7 @@
  *     rn_sweep_print(cells, "runs", json);
  *
  * One row for each cell, one column for each metric that a gate looks at (without gates: the number
- * that says most). With json one object a line: {"cell", "name", "tag", "state", "numbers": {..}}. */
+ * that says most). With json an object a line: {"cell", "name", "tag", "state", "numbers", ..}. */
 #ifndef RN_SWEEP_H
 #define RN_SWEEP_H
 

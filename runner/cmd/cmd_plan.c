@@ -133,7 +133,7 @@ static int plan_pipeline(const struct rn_cli *cli, const struct rn_pipeline *p,
     return rc;
 }
 
-/* What is known of the runs directory is read once. Work to do in one cell does not hide the others. */
+/* What is known of the runs directory is read once; work in one cell does not hide the others. */
 static int plan_cells(const struct rn_cli *cli, const struct rn_cells *cells,
                       const struct rn_run_how *how, struct rn_err *err)
 {
