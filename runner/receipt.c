@@ -63,16 +63,16 @@ bool rn_receipt_same_machine(const json_t *a, const json_t *b)
 }
 
 /* What shapes the bits of a step and is not said by the keys at a glance. */
-static json_t *config_of(const struct rn_pstage *s)
+static json_t *config_of(const struct rn_pipeline *p, const struct rn_pstage *s)
 {
-    json_t *config = json_object();
     static const char *const keys[] = {"seed", "precision"};
+    const json_t *resolved = rn_pipeline_resolved(p, s);
+    json_t *config = json_object(), *value;
     for (size_t i = 0; i < RN_COUNT(keys); i++)
-        if (json_object_get(s->resolved, keys[i]))
-            json_object_set(config, keys[i], json_object_get(s->resolved, keys[i]));
-    json_t *rows = json_object_get(json_object_get(s->resolved, "batch"), "device_rows");
-    if (rows)
-        json_object_set(config, "device_rows", rows);
+        if ((value = json_object_get(resolved, keys[i])))
+            json_object_set(config, keys[i], value);
+    if ((value = json_object_get(json_object_get(resolved, "batch"), "device_rows")))
+        json_object_set(config, "device_rows", value);
     return config;
 }
 
@@ -135,9 +135,9 @@ static json_t *entry_of(const struct rn_plan *plan, size_t i, int threads)
     int64_t steps = count_steps(lines), every = EVERY * (1 + steps / (EVERY * MARKS_MAX));
     json_t *entry = json_pack(
         "{s:s, s:i, s:s, s:s, s:o, s:o, s:I, s:I, s:o}", "kind", s->stage->kind, "version",
-        s->stage->version, "progress", keys->progress, "out", keys->out, "config", config_of(s),
-        "machine", rn_receipt_machine(plan->how->device, threads), "steps", (json_int_t)steps,
-        "every", (json_int_t)every, "marks", rn_receipt_marks(lines, every));
+        s->stage->version, "progress", keys->progress, "out", keys->out, "config",
+        config_of(plan->p, s), "machine", rn_receipt_machine(plan->how->device, threads), "steps",
+        (json_int_t)steps, "every", (json_int_t)every, "marks", rn_receipt_marks(lines, every));
     json_decref(lines);
     free(path);
     return entry;
