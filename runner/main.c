@@ -8,7 +8,8 @@
 
 /* Threads that wait by spinning take the processor from the one they wait for as soon as anything
  * else runs on the machine: measured, a step took 30 times as long beside a compiler. OpenMP reads
- * this once, when the library is loaded, which is before main: hence a second start. */
+ * this once, when the library is loaded, which is before main: hence a second start, for commands
+ * that compute: it loads all libraries twice. */
 static void wait_without_spinning(char **argv)
 {
     if (getenv("OMP_WAIT_POLICY"))
@@ -32,11 +33,12 @@ static void hold_standard_streams(void)
 int main(int argc, char **argv)
 {
     hold_standard_streams();
-    wait_without_spinning(argv);
     rn_mem_init();
     struct rn_err err = {0};
     struct rn_cli *cli = NULL;
     int rc = rn_cli_parse(&cli, argc, argv, &err);
+    if (rc == RN_OK && rn_cli_computes(cli))
+        wait_without_spinning(argv);
     if (rc == RN_OK)
         rc = rn_cli_run(cli, &err);
     if (rc == RN_OK && (fflush(stdout) != 0 || ferror(stdout)))

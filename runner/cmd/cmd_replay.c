@@ -85,4 +85,5 @@ static const struct rn_opt opts[] = {
 };
 
 const struct rn_command rn_command_replay = {
-    "replay", "FILE", "train along a trajectory recorded in PyTorch and compare", opts, run};
+    "replay", "FILE", "train along a trajectory recorded in PyTorch and compare",
+    opts,     run,    .computes = true};

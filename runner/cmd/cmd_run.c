@@ -174,6 +174,10 @@ static const struct rn_example examples[] = {
     {"run pipelines/smoke.yaml --json --progress=plain", "events on stdout, talk on stderr"},
     {0}};
 
-const struct rn_command rn_command_run = {
-    "run", RN_ARGS_PIPELINE,    "run a pipeline; what is up to date is kept", opts,
-    run,   .examples = examples};
+const struct rn_command rn_command_run = {"run",
+                                          RN_ARGS_PIPELINE,
+                                          "run a pipeline; what is up to date is kept",
+                                          opts,
+                                          run,
+                                          .examples = examples,
+                                          .computes = true};

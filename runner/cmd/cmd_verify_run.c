@@ -112,4 +112,5 @@ const struct rn_command rn_command_verify_run = {
                "written into\nthe run. On the machine of the receipt losses are equal bit for bit, "
                "on another within the\ntolerance that is printed; the order of the data is equal "
                "anywhere. Exit code 5: it differs.",
-    .examples = examples};
+    .examples = examples,
+    .computes = true};
