@@ -200,9 +200,11 @@ static int lay_out(void *ctx, const struct rn_fetch_file *file, const struct rn_
     if (file->unpack) {
         rc = rn_zip_unpack(got->path, dir, file->unpack, err);
     } else {
-        rc = rn_mkdirs(dir, err);
+        rc = rn_exists(dir) ? RN_OK : rn_mkdirs(dir, err);
         if (rc == RN_OK)
             rc = rn_cache_take(f->fetcher.cache, got->sha256, got->path, path, err);
+        if (rc == RN_OK) /* the runner need not read it to know its digest */
+            rn_memo_learn(f->job->memo, path, got->sha256);
     }
     free(path);
     free(dir);
