@@ -9,9 +9,11 @@
 #include "str.h"
 #include "transfers.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* LIVE: files on their way at once, most of them waiting for a sync. EAGER: files that could start
@@ -33,7 +35,8 @@ struct job {
     struct rn_response r;
     struct rn_proof proof;
     struct rn_fetched got;
-    int rc; /* of the task */
+    bool synced; /* the payload is on the disk */
+    int rc;      /* of the task */
     struct rn_err err;
     void (*then)(struct job *); /* on the loop's thread when the task is finished */
 };
@@ -241,8 +244,11 @@ static void after_proof(struct job *j)
     rn_log(l->f->log, RN_INFO, "accepted %s from %s (%s, sha256 %.12s..)", j->file->name, j->r.host,
            rn_show_bytes(size, (double)j->got.size_bytes), j->got.sha256);
     j->state = BATCHED;
-    struct rn_batch_item item = {
-        .file = j->file, .got = &j->got, .payload = j->proof.payload, .tag = j};
+    struct rn_batch_item item = {.file = j->file,
+                                 .got = &j->got,
+                                 .payload = j->proof.payload,
+                                 .synced = j->synced,
+                                 .tag = j};
     if (rn_source_kind(j->proof.source->url)->remote) {
         item.host = *j->r.host ? j->r.host : "-";
         item.etag = *j->r.claims.etag ? j->r.claims.etag : NULL;
@@ -250,10 +256,22 @@ static void after_proof(struct job *j)
     rn_batch_add(&l->batch, &item);
 }
 
+/* Read-only; a large one goes to the disk now, on a thread of the pool: small ones go together. */
 static int seal_payload(struct job *j)
 {
-    bool whole_body = strcmp(j->proof.payload, j->partial.path) == 0;
-    return rn_cache_seal(j->proof.payload, whole_body ? j->partial.fd : -1, &j->err);
+    enum { LARGE = 1 << 20 };
+    const char *path = j->proof.payload;
+    bool whole_body = strcmp(path, j->partial.path) == 0 && j->partial.fd >= 0;
+    int fd = whole_body ? j->partial.fd : open(path, O_RDONLY | O_CLOEXEC);
+    int rc = RN_OK;
+    j->synced = j->proof.got_bytes >= LARGE;
+    if (fd < 0 || fchmod(fd, 0444) != 0)
+        rc = rn_fail_errno(&j->err, RN_PATH(path), "cannot make read-only");
+    else if (j->synced && rn_io.fsync(fd) != 0)
+        rc = rn_fail_errno(&j->err, RN_PATH(path), "cannot sync");
+    if (fd >= 0 && !whole_body)
+        close(fd);
+    return rc;
 }
 
 static void prove(struct rn_task *t)
