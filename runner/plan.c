@@ -1,5 +1,6 @@
 #include "planning.h"
 
+#include "arrivals.h"
 #include "file.h"
 #include "gate_check.h"
 #include "metrics.h"
@@ -48,6 +49,7 @@ void rn_plan_release(struct rn_plan *plan)
         rn_keys_release(&plan->nodes[i].keys);
         rn_keydiff_release(&plan->nodes[i].diff);
         rn_stored_free(plan->nodes[i].entry);
+        rn_arrivals_free(plan->nodes[i].arrivals);
     }
     free(plan->nodes);
     rn_history_free(plan->history);
@@ -130,7 +132,7 @@ static void decide_kept(struct rn_plan *plan, size_t stage)
         json_decref(lines);
     }
     if (rn_gates_check(s, rn_stored_metrics(n->entry), more, &gate) == RN_OK) {
-        rn_plan_say(n, RN_ACT_KEEP, "up to date");
+        rn_plan_tell_kept(n);
     } else {
         n->gated = true;
         rn_plan_say(n, RN_ACT_BLOCKED, "%s", gate.msg);
@@ -178,6 +180,13 @@ static int decide_work(struct rn_plan *plan, size_t stage, bool forced, const ch
     return RN_OK;
 }
 
+/* A path of the store as people know it: "sft-0123456789abcdef/model/model.safetensors". */
+static const char *below(const char *dir, const char *path)
+{
+    size_t n = strlen(dir);
+    return strncmp(path, dir, n) == 0 && path[n] == '/' ? path + n + 1 : path;
+}
+
 static int decide_known(struct rn_plan *plan, size_t stage, struct rn_err *err)
 {
     const struct rn_pstage *s = &plan->p->stages[stage];
@@ -188,6 +197,10 @@ static int decide_known(struct rn_plan *plan, size_t stage, struct rn_err *err)
         rn_store_load(&n->entry, plan->store, s->stage->kind, n->keys.out, RN_VERIFY_SIZE, &damage);
     if (rc == RN_OK)
         rc = check_digests(plan, &n->entry, &damage);
+    if (rc == RN_ENOMEM) {
+        *err = damage; /* says nothing about the entry */
+        return rc;
+    }
     n->damaged = rc != RN_OK;
     n->resume_named = takes_resume(plan, stage);
     if (n->entry && !forced && !n->resume_named) {
@@ -196,7 +209,8 @@ static int decide_known(struct rn_plan *plan, size_t stage, struct rn_err *err)
     }
     rn_stored_free(n->entry);
     n->entry = NULL;
-    const char *what = rn_arena_printf(&plan->arena, "%s %s", damage.path, damage.msg);
+    const char *what =
+        rn_arena_printf(&plan->arena, "%s %s", below(plan->store, damage.path), damage.msg);
     return decide_work(plan, stage, forced, n->damaged ? what : NULL, err);
 }
 
@@ -218,7 +232,7 @@ static void decide_unknown(struct rn_plan *plan, size_t stage, size_t producer)
 static size_t gated_before(const struct rn_plan *plan, size_t stage)
 {
     size_t i = 0;
-    while (i < stage && !plan->nodes[i].gated)
+    while (i < stage && (!plan->nodes[i].gated || plan->how->keep_going))
         i++;
     return i;
 }

@@ -16,8 +16,7 @@ char *rn_store_path(const char *store, const char *kind, const char *key, const 
 
 /* --- artifacts --- */
 
-/* sha256 over one line per file: name, size, digest. */
-static const char *digest_files(struct rn_arena *a, const struct rn_artifact_file *f, size_t n)
+const char *rn_files_digest(struct rn_arena *a, const struct rn_artifact_file *f, size_t n)
 {
     struct rn_str lines = {0};
     for (size_t i = 0; i < n; i++)
@@ -44,7 +43,7 @@ int rn_artifact_slice(struct rn_arena *arena, const struct rn_artifact *whole,
                        (long long)n);
     a->files = whole->files + ref->first;
     a->n_files = (size_t)(end - ref->first);
-    a->digest = digest_files(arena, a->files, a->n_files);
+    a->digest = rn_files_digest(arena, a->files, a->n_files);
     return RN_OK;
 }
 
@@ -142,7 +141,7 @@ static int parse_output(struct rn_stored *e, const char *name, const json_t *doc
         return bad_manifest(e->dir, "an output without name, kind or digest", err);
     a->dir = rn_arena_printf(&e->arena, "%s/%s", e->dir, name);
     RN_TRY(parse_files(e, a, json_object_get(doc, "files"), err));
-    if (strcmp(digest_files(&e->arena, a->files, a->n_files), a->digest) != 0)
+    if (strcmp(rn_files_digest(&e->arena, a->files, a->n_files), a->digest) != 0)
         return bad_manifest(e->dir, "digest of an output does not fit its files", err);
     return RN_OK;
 }
@@ -178,7 +177,7 @@ int rn_store_load_dir(struct rn_stored **out, const char *dir, enum rn_verify ho
         *out = e;
     else
         rn_stored_free(e);
-    return rc == RN_OK ? RN_OK : RN_ECORRUPT;
+    return rc == RN_OK || rc == RN_ENOMEM ? rc : RN_ECORRUPT;
 }
 
 int rn_store_load(struct rn_stored **out, const char *store, const char *kind, const char *out_key,
@@ -222,8 +221,7 @@ const json_t *rn_stored_metrics(const struct rn_stored *e)
 
 /* --- publishing --- */
 
-/* Digits compare as numbers: shard_2 stands before shard_10, the order of a fetched list. */
-static int natural(const char *a, const char *b)
+int rn_natural_order(const char *a, const char *b)
 {
     static const char digits[] = "0123456789";
     while (*a && *b) {
@@ -248,7 +246,7 @@ static int natural(const char *a, const char *b)
 static int by_natural_name(const void *a, const void *b)
 {
     const struct rn_artifact_file *x = a, *y = b;
-    int c = natural(x->name, y->name);
+    int c = rn_natural_order(x->name, y->name);
     return c ? c : strcmp(x->name, y->name);
 }
 
@@ -285,7 +283,7 @@ static json_t *describe_output(struct listing *l, const char *kind)
                                                (json_int_t)l->files[i].size_bytes, "sha256",
                                                l->files[i].sha256));
     return json_pack("{s:s, s:s, s:o}", "kind", kind, "digest",
-                     digest_files(l->arena, l->files, l->n), "files", files);
+                     rn_files_digest(l->arena, l->files, l->n), "files", files);
 }
 
 static int add_output(json_t *outputs, const char *attempt, const struct rn_output *o,
@@ -373,19 +371,30 @@ static int put_in_place(const char *attempt, const char *dir, const json_t *mani
     return rn_rename(attempt, dir, err);
 }
 
+static json_t *make_manifest(const struct rn_pstage *s, const struct rn_keys *keys,
+                             const struct rn_publication *what)
+{
+    json_t *manifest = json_pack("{s:i, s:s, s:s, s:s, s:O, s:O, s:{}}", "runnel", 1, "kind",
+                                 s->stage->kind, "key", keys->out, "progress", keys->progress,
+                                 "made_from", keys->doc, "metrics", what->metrics, "outputs");
+    RN_ASSERT(manifest);
+    if (what->adopted_from)
+        json_object_set_new(manifest, "adopted",
+                            json_pack("{s:s, s:O*}", "from", what->adopted_from->name, "made_from",
+                                      json_object_get(what->adopted_from->manifest, "made_from")));
+    return manifest;
+}
+
 int rn_store_publish(const char *store, const char *attempt, const struct rn_pstage *s,
-                     const struct rn_keys *keys, const json_t *metrics, struct rn_memo *memo,
+                     const struct rn_keys *keys, const struct rn_publication *what,
                      struct rn_err *err)
 {
-    json_t *outputs = json_object();
-    json_t *manifest = json_pack("{s:i, s:s, s:s, s:s, s:O, s:O, s:o}", "runnel", 1, "kind",
-                                 s->stage->kind, "key", keys->out, "progress", keys->progress,
-                                 "made_from", keys->doc, "metrics", metrics, "outputs", outputs);
-    RN_ASSERT(manifest);
+    json_t *manifest = make_manifest(s, keys, what);
     char *path = rn_join(attempt, "manifest.json");
     char *dir = rn_store_path(store, s->stage->kind, keys->out, "");
     int rc;
-    RN_CHECK(rc = collect_outputs(outputs, attempt, s, memo, err));
+    RN_CHECK(
+        rc = collect_outputs(json_object_get(manifest, "outputs"), attempt, s, what->memo, err));
     RN_CHECK(rc = rn_fsync_tree(attempt, err));
     RN_CHECK(rc = rn_json_write(path, manifest, err));
     RN_CHECK(rc = put_in_place(attempt, dir, manifest, err));
@@ -429,7 +438,7 @@ static int parse_checkpoint(struct rn_arena *arena, const char *dir, const json_
     if (!a->n_files)
         return bad_manifest(dir, "lists no files", err);
     qsort(f, a->n_files, sizeof *f, by_natural_name);
-    a->digest = digest_files(arena, f, a->n_files);
+    a->digest = rn_files_digest(arena, f, a->n_files);
     return RN_OK;
 }
 
