@@ -160,14 +160,21 @@ Test(loop, rounds_wait_longer_and_longer)
     cr_assert_eq(server_requests(rig.server), 7);
 }
 
-Test(loop, retry_after_is_heeded_and_too_long_a_one_is_told)
+Test(loop, nobody_waits_for_a_day_and_the_message_says_who_asked_for_it)
 {
-    rig.fetcher.retries = 1;
-    server_fault(rig.server, "/a.jsonl", "429-huge");
-    rig_source(&rig, "/a.jsonl");
-    cr_assert_eq(rig_fetch(&rig), RN_EFETCH);
-    cr_assert(strstr(rig.err.msg, "asks to come back in "), "%s", rig.err.msg);
-    cr_assert_eq(server_requests(rig.server), 1, "nobody waits so long");
+    struct rn_hosts hosts = {0};
+    struct rn_asking a;
+    struct rn_response r = {.host = "one.example", .status = 429, .retry_after_s = 86400};
+    rn_find(&r.finding, RN_TRANSIENT, "status 429");
+    rig_source(&rig, "https://one.example/a");
+    rn_asking_init(&a, &rig.fetcher, &rig.file, &hosts);
+    cr_assert_eq(rn_asking_next(&a, 0), RN_ASK);
+    rn_asking_reject(&a, &r, false, 0);
+    cr_assert_eq(rn_asking_next(&a, 0), RN_GIVE_UP);
+    cr_assert_eq(rn_asking_fail(&a, &rig.err), RN_EFETCH);
+    cr_assert(strstr(rig.err.msg, "asks to come back in 24 h"), "%s", rig.err.msg);
+    rn_asking_release(&a);
+    rn_hosts_release(&hosts);
 }
 
 Test(loop, a_host_that_asks_for_a_pause_gets_it_from_all_files)
