@@ -75,7 +75,7 @@ void rn_cache_release(struct rn_cache *c)
     *c = (struct rn_cache){0};
 }
 
-/* ".digests.PID.tmp": a memo that was being saved. Elsewhere a process of that number may live; then
+/* ".digests.PID.tmp": a memo that was being saved. On another machine its process may live; then
  * it loses a memo, which is disposable. */
 static bool is_dead_memo(const char *name)
 {

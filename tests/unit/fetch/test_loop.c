@@ -1,4 +1,4 @@
-/* Whom the loop asks, when it asks again, and what it goes on with: minutes of waiting in no time. */
+/* Whom the loop asks, when it asks again, what it goes on with: minutes of waiting in no time. */
 #include "rig.h"
 
 #include "asking.h"
