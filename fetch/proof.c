@@ -18,7 +18,7 @@ static const struct rn_format *format_named(const struct rn_format *formats, con
 
 bool rn_format_known(const struct rn_format *formats, const char *name)
 {
-    return strcmp(name, "zip") == 0 || format_named(formats, name);
+    return rn_archive_known(name) || format_named(formats, name);
 }
 
 const char *rn_fetch_pin(const struct rn_pins *lock, const struct rn_fetch_file *file,
@@ -209,9 +209,9 @@ static int judge_format(const struct rn_format *formats, const struct rn_fetch_f
     if (format)
         rc = format->check(path, &file->expect, &why);
     else if (name && !file->unpack)
-        rc = rn_zip_check(path, NULL, &why);
+        rc = rn_archive_check(path, name, NULL, &why);
     if (rc == RN_OK && file->unpack)
-        rc = rn_zip_check(path, file->unpack, &why);
+        rc = rn_archive_check(path, name, file->unpack, &why);
     return as_finding(rc, &why, found, err);
 }
 

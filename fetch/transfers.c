@@ -34,6 +34,7 @@ struct transfer {
     int64_t total_bytes;   /* that the content shall have, -1: not told */
     enum sort sort;
     enum halt halt;
+    int parts;                      /* that came one after the other */
     bool no_range;                  /* a range was answered wrongly: whole or nothing */
     double window_s;                /* when the bytes below were counted last */
     int64_t window_bytes, received; /* on this connection */
@@ -138,7 +139,8 @@ static bool join_part(struct transfer *t)
     t->total_bytes = span.total >= 0 ? span.total : o->total_bytes;
     if (span.first < t->to->size_bytes && rn_partial_cut(t->to, span.first, NULL) != RN_OK)
         return false;
-    t->r.resumed_bytes = t->to->size_bytes;
+    if (t->parts == 0)
+        t->r.resumed_bytes = t->to->size_bytes;
     return true;
 }
 
@@ -339,6 +341,19 @@ static bool ask_anew(struct transfer *t)
     return true;
 }
 
+/* True if only a part of what was asked for came, in good order: the next part is asked for. */
+static bool ask_next_part(struct transfer *t, CURLcode code)
+{
+    enum { PARTS_MAX = 4096 };
+    bool part = code == CURLE_OK && t->r.status == 206 && t->sort == SORT_CONTENT &&
+                t->to->size_bytes > t->asked_from && t->to->size_bytes < t->total_bytes;
+    if (!part || t->parts++ == PARTS_MAX)
+        return false;
+    t->r.redirects = 0;
+    go_to(t, t->request.url);
+    return true;
+}
+
 static void judge_content(struct transfer *t, CURLcode code)
 {
     struct rn_response *r = &t->r;
@@ -425,7 +440,7 @@ static void end_hop(struct transfer *t, CURLcode code)
     t->r.status = status_of(t->curl);
     read_limits(t);
     curl_multi_remove_handle(t->wire->multi, t->curl);
-    if (t->halt == HALT_STALL || (!follow(t, code) && !ask_anew(t)))
+    if (t->halt == HALT_STALL || !(follow(t, code) || ask_anew(t) || ask_next_part(t, code)))
         end(t, code);
 }
 
@@ -439,7 +454,6 @@ struct rn_transfers *rn_transfers_new(const struct rn_transfer_rules *rules)
     struct rn_transfers *w = rn_new(struct rn_transfers);
     const char *ca = getenv("CURL_CA_BUNDLE");
     w->rules = *rules;
-    w->rules.stall_s = rules->stall_s < 1 ? 1 : rules->stall_s;
     w->ca_file = ca && *ca ? ca : getenv("SSL_CERT_FILE");
     w->multi = curl_multi_init();
     RN_ASSERT(w->multi);

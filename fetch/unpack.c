@@ -1,277 +1,294 @@
+#define _GNU_SOURCE
 #include "unpack.h"
 
+#include "archive_kind.h"
+#include "archive_names.h"
 #include "file.h"
 #include "mem.h"
-#include "str.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zip.h>
 
-enum { MAX_ENTRIES = 100000, MAX_NAME = 1024, MAX_RATIO = 200, CHUNK = 1 << 16 };
+enum { MAX_RATIO = 200, CHUNK = 1 << 16 };
 #define RATIO_GRACE_BYTES ((int64_t)1 << 20) /* tiny archives of tiny files compress as they like */
 
-struct archive {
-    zip_t *zip;
+static const struct rn_archive_kind *const archive_kinds[] = {&rn_archive_zip, &rn_archive_tar};
+
+struct walk {
+    const struct rn_archive_kind *kind;
+    void *self;
     const char *path;
+    const struct rn_unpack *u;
     int64_t left_bytes; /* that may still be produced */
     int64_t max_bytes;  /* the limit it started from, for the message */
+    struct rn_names names;
 };
 
-struct entry {
-    zip_uint64_t index;
-    const char *name; /* after strip; borrowed from libzip */
-};
-struct listing {
-    struct entry *entries; /* files only, sorted by name without case */
-    size_t n, cap;
-};
-
-#define BAD(a, ...) rn_fail(err, RN_ECORRUPT, RN_PATH((a)->path), __VA_ARGS__)
+#define BAD(w, ...) rn_fail(err, RN_ECORRUPT, RN_PATH((w)->path), __VA_ARGS__)
 
 /* --- opening --- */
 
-static int open_archive(struct archive *a, const char *path, int64_t max_bytes, struct rn_err *err)
+bool rn_archive_known(const char *format)
 {
-    int code = 0;
+    for (size_t i = 0; i < RN_COUNT(archive_kinds); i++)
+        if (strcmp(archive_kinds[i]->format, format) == 0)
+            return true;
+    return false;
+}
+
+static const struct rn_archive_kind *kind_of(const char *path, const char *format)
+{
+    unsigned char head[512];
+    size_t n = rn_file_head(path, head, sizeof head);
+    for (size_t i = 0; i < RN_COUNT(archive_kinds); i++)
+        if (format ? strcmp(archive_kinds[i]->format, format) == 0
+                   : archive_kinds[i]->claims(head, n))
+            return archive_kinds[i];
+    return NULL;
+}
+
+static int64_t limit_of(const char *path, int64_t max_bytes)
+{
     int64_t size_bytes = rn_file_size(path);
     int64_t by_ratio = size_bytes < INT64_MAX / (2 * MAX_RATIO)
                            ? size_bytes * MAX_RATIO + RATIO_GRACE_BYTES
                            : INT64_MAX;
-    *a = (struct archive){.path = path};
-    a->max_bytes = max_bytes < 0 ? RN_UNPACK_MAX_BYTES : max_bytes;
-    a->max_bytes = by_ratio < a->max_bytes ? by_ratio : a->max_bytes;
-    a->left_bytes = a->max_bytes;
-    a->zip = zip_open(path, ZIP_RDONLY | ZIP_CHECKCONS, &code);
-    if (!a->zip) {
-        zip_error_t e;
-        zip_error_init_with_code(&e, code);
-        BAD(a, "not a whole zip archive: %s", zip_error_strerror(&e));
-        zip_error_fini(&e);
-        return RN_ECORRUPT;
-    }
-    return RN_OK;
+    max_bytes = max_bytes < 0 ? RN_UNPACK_MAX_BYTES : max_bytes;
+    return by_ratio < max_bytes ? by_ratio : max_bytes;
 }
 
-/* --- names --- */
-
-static bool component_is_safe(const char *p, size_t n)
-{
-    return n > 0 && !(n == 1 && p[0] == '.') && !(n == 2 && p[0] == '.' && p[1] == '.');
-}
-
-/* A relative path of plain components; one '/' may end it. */
-static bool name_is_safe(const char *name)
-{
-    size_t n = strlen(name);
-    if (n == 0 || n > MAX_NAME || name[0] == '/' || (n > 1 && name[1] == ':'))
-        return false;
-    for (const char *p = name; *p; p++)
-        if ((unsigned char)*p < 0x20 || *p == 0x7F || *p == '\\')
-            return false;
-    for (const char *p = name; *p;) {
-        size_t len = strcspn(p, "/");
-        if (!component_is_safe(p, len))
-            return false;
-        p += len + (p[len] == '/');
-    }
-    return rn_utf8_valid(name, n);
-}
-
-/* Name of an entry, checked; as stored, not as libzip would guess it. (A NUL inside cannot cut a
- * name short: libzip reads it as a blank.) */
-static int safe_name(const struct archive *a, zip_uint64_t i, const char **name, struct rn_err *err)
-{
-    *name = zip_get_name(a->zip, i, ZIP_FL_ENC_RAW);
-    if (!*name)
-        return BAD(a, "entry %llu has no readable name", (unsigned long long)i);
-    if (name_is_safe(*name))
-        return RN_OK;
-    char shown[80];
-    snprintf(shown, sizeof shown, "%s", *name);
-    for (char *p = shown; *p; p++)
-        if (*p < ' ' || *p > '~')
-            *p = '?';
-    return BAD(a, "entry '%s' has an unsafe name", shown);
-}
-
-/* Neither link nor device nor encrypted. */
-static int check_kind(const struct archive *a, zip_uint64_t i, const char *name, struct rn_err *err)
-{
-    zip_uint8_t system = 0;
-    zip_uint32_t attributes = 0;
-    zip_stat_t st;
-    if (zip_file_get_external_attributes(a->zip, i, 0, &system, &attributes) != 0 ||
-        zip_stat_index(a->zip, i, 0, &st) != 0)
-        return BAD(a, "entry '%s' cannot be read", name);
-    mode_t kind = (mode_t)(attributes >> 16) & S_IFMT;
-    bool unix_like = system == ZIP_OPSYS_UNIX || system == ZIP_OPSYS_OS_X;
-    if (kind != 0 && kind != S_IFREG && kind != S_IFDIR && (unix_like || kind == S_IFLNK))
-        return BAD(a, "entry '%s' is a %s", name, kind == S_IFLNK ? "link" : "special file");
-    if ((st.valid & ZIP_STAT_ENCRYPTION_METHOD) && st.encryption_method != ZIP_EM_NONE)
-        return BAD(a, "entry '%s' is encrypted", name);
-    return RN_OK;
-}
-
-static const char *strip_components(const char *name, int64_t strip)
-{
-    for (; strip > 0 && name; strip--) {
-        name = strchr(name, '/');
-        name += name != NULL;
-    }
-    return name && *name ? name : NULL;
-}
-
-static int by_folded_name(const void *x, const void *y)
-{
-    return strcasecmp(((const struct entry *)x)->name, ((const struct entry *)y)->name);
-}
-
-static bool has_folded(const struct listing *l, const char *name)
-{
-    struct entry key = {.name = name};
-    return bsearch(&key, l->entries, l->n, sizeof key, by_folded_name) != NULL;
-}
-
-/* Two names for one place would let the later entry overwrite what the earlier was checked for. */
-static int check_collisions(const struct archive *a, const struct listing *l, struct rn_err *err)
-{
-    char parent[MAX_NAME + 1];
-    for (size_t i = 0; i < l->n; i++) {
-        const char *name = l->entries[i].name;
-        if (i > 0 && by_folded_name(&l->entries[i - 1], &l->entries[i]) == 0)
-            return BAD(a, "entries '%s' and '%s' have one place", l->entries[i - 1].name, name);
-        for (const char *p = strchr(name, '/'); p; p = strchr(p + 1, '/')) {
-            snprintf(parent, sizeof parent, "%.*s", (int)(p - name), name);
-            if (has_folded(l, parent))
-                return BAD(a, "entry '%s' is both file and directory", parent);
-        }
-    }
-    return RN_OK;
-}
-
-static int check_required(const struct archive *a, const struct listing *l,
-                          const char *const *require, struct rn_err *err)
-{
-    for (; require && *require; require++) {
-        struct entry key = {.name = *require};
-        const struct entry *e =
-            l->n ? bsearch(&key, l->entries, l->n, sizeof key, by_folded_name) : NULL;
-        if (!e || strcmp(e->name, *require) != 0)
-            return BAD(a, "required file '%s' is not in the archive", *require);
-    }
-    return RN_OK;
-}
-
-static int list_entries(const struct archive *a, const struct rn_unpack *u, struct listing *l,
-                        struct rn_err *err)
-{
-    zip_int64_t n = zip_get_num_entries(a->zip, 0);
-    if (n < 0 || n > MAX_ENTRIES)
-        return BAD(a, "%lld entries, at most %d", (long long)n, MAX_ENTRIES);
-    for (zip_uint64_t i = 0; i < (zip_uint64_t)n; i++) {
-        const char *name = NULL;
-        RN_TRY(safe_name(a, i, &name, err));
-        RN_TRY(check_kind(a, i, name, err));
-        const char *kept = strip_components(name, u->strip);
-        if (kept && !rn_ends_with(kept, "/"))
-            RN_PUSH(l->entries, l->n, l->cap, ((struct entry){i, kept}));
-    }
-    if (l->n)
-        qsort(l->entries, l->n, sizeof *l->entries, by_folded_name);
-    RN_TRY(check_collisions(a, l, err));
-    return check_required(a, l, u->require, err);
-}
-
-/* --- content --- */
-
-/* Reads one entry to its end, which makes libzip compare the CRC. w may be NULL: only check. */
-static int pump(struct archive *a, zip_uint64_t index, const char *name, struct rn_writer *w,
-                int64_t *size_bytes, struct rn_err *err)
-{
-    char buf[CHUNK];
-    zip_file_t *f = zip_fopen_index(a->zip, index, 0);
-    if (!f)
-        return BAD(a, "entry '%s': %s", name, zip_strerror(a->zip));
-    zip_int64_t got;
-    int64_t total = 0;
-    int rc = RN_OK;
-    while (rc == RN_OK && (got = zip_fread(f, buf, sizeof buf)) != 0) {
-        if (got < 0)
-            rc = BAD(a, "entry '%s': %s", name, zip_file_strerror(f));
-        else if ((a->left_bytes -= got) < 0)
-            rc = BAD(a, "entry '%s' brings the archive above %lld bytes unpacked", name,
-                     (long long)a->max_bytes);
-        else if (w)
-            rn_writer_add(w, buf, (size_t)got);
-        total += got;
-        if (w && w->failed)
-            break; /* commit reports it */
-    }
-    zip_fclose(f);
-    if (size_bytes)
-        *size_bytes = total;
-    return rc;
-}
-
-static int write_entry(struct archive *a, zip_uint64_t index, const char *name, const char *path,
-                       char hex[RN_HEX], int64_t *size_bytes, struct rn_err *err)
-{
-    struct rn_writer w;
-    RN_TRY(rn_writer_open(&w, path, err));
-    int rc = pump(a, index, name, &w, size_bytes, err);
-    if (rc != RN_OK) {
-        rn_writer_abort(&w);
-        return rc;
-    }
-    return rn_writer_commit(&w, hex, err);
-}
-
-static int write_below(struct archive *a, const struct entry *e, const char *dir,
-                       struct rn_err *err)
-{
-    char *path = rn_join(dir, e->name), *parent = rn_dirname(path);
-    int rc = rn_mkdirs(parent, err);
-    if (rc == RN_OK)
-        rc = write_entry(a, e->index, e->name, path, NULL, NULL, err);
-    free(parent);
-    free(path);
-    return rc;
-}
-
-/* dir NULL: check only. */
-static int walk_archive(const char *zip, const char *dir, const struct rn_unpack *u,
-                        struct rn_err *err)
+static int walk_open(struct walk *w, const char *path, const char *format,
+                     const struct rn_unpack *u, struct rn_err *err)
 {
     static const struct rn_unpack plain = {.max_bytes = -1};
-    struct archive a;
-    struct listing l = {0};
-    u = u ? u : &plain;
-    RN_TRY(open_archive(&a, zip, u->max_bytes, err));
-    int rc = list_entries(&a, u, &l, err);
-    for (size_t i = 0; i < l.n && rc == RN_OK; i++)
-        rc = dir ? write_below(&a, &l.entries[i], dir, err)
-                 : pump(&a, l.entries[i].index, l.entries[i].name, NULL, NULL, err);
-    free(l.entries);
-    zip_discard(a.zip);
+    *w = (struct walk){.path = path, .u = u ? u : &plain, .kind = kind_of(path, format)};
+    w->left_bytes = w->max_bytes = limit_of(path, w->u->max_bytes);
+    if (!w->kind)
+        return BAD(w, "neither a zip nor a tar archive");
+    return w->kind->open(path, &w->self, err);
+}
+
+static void walk_close(struct walk *w)
+{
+    if (w->self)
+        w->kind->close(w->self);
+    rn_names_release(&w->names);
+}
+
+/* --- entries --- */
+
+/* A name that is not yet known to be harmless, for a message. */
+static const char *show_name(char buf[80], const char *name)
+{
+    snprintf(buf, 80, "%s", name);
+    for (char *p = buf; *p; p++)
+        if (*p < ' ' || *p > '~')
+            *p = '?';
+    return buf;
+}
+
+static int check_entry(const struct walk *w, const struct rn_entry *e, struct rn_err *err)
+{
+    static const char *const refused[] = {[RN_ENTRY_LINK] = "a link",
+                                          [RN_ENTRY_SPECIAL] = "a special file",
+                                          [RN_ENTRY_ENCRYPTED] = "encrypted",
+                                          [RN_ENTRY_SPARSE] = "sparse",
+                                          [RN_ENTRY_SETUID] = "a program with other rights"};
+    char shown[80];
+    if (!rn_entry_name_is_safe(e->name))
+        return BAD(w, "entry '%s' has an unsafe name", show_name(shown, e->name));
+    if (refused[e->kind])
+        return BAD(w, "entry '%s' is %s", show_name(shown, e->name), refused[e->kind]);
+    return RN_OK;
+}
+
+/* The next entry that is a file after strip; *name NULL: there is none. */
+static int next_file(struct walk *w, size_t *seen, const char **name, struct rn_err *err)
+{
+    struct rn_entry e;
+    do {
+        RN_TRY(w->kind->next(w->self, &e, err));
+        *name = NULL;
+        if (!e.name)
+            return RN_OK;
+        if (++*seen > RN_ARCHIVE_MAX_ENTRIES)
+            return BAD(w, "more than %d entries", RN_ARCHIVE_MAX_ENTRIES);
+        RN_TRY(check_entry(w, &e, err));
+        *name = e.kind == RN_ENTRY_FILE ? rn_entry_name_strip(e.name, w->u->strip) : NULL;
+    } while (!*name);
+    return RN_OK;
+}
+
+/* Takes n bytes off the limits, or says which one they break. */
+static int charge(struct walk *w, const char *name, int64_t total, size_t n, struct rn_err *err)
+{
+    w->left_bytes -= (int64_t)n;
+    if (w->left_bytes < 0)
+        return BAD(w, "entry '%s' brings the archive above %lld bytes unpacked", name,
+                   (long long)w->max_bytes);
+    if (total > RN_UNPACK_ENTRY_MAX_BYTES)
+        return BAD(w, "entry '%s' is larger than %lld bytes", name,
+                   (long long)RN_UNPACK_ENTRY_MAX_BYTES);
+    return RN_OK;
+}
+
+/* Where the content of an entry goes. */
+struct sink {
+    int (*add)(struct sink *, const void *bytes, size_t n, struct rn_err *);
+    struct rn_writer *writer;
+    int fd;
+    const char *path;
+};
+
+static int pump(struct walk *w, const char *name, struct sink *sink, int64_t *size_bytes,
+                struct rn_err *err)
+{
+    char buf[CHUNK];
+    size_t n;
+    for (*size_bytes = 0;; *size_bytes += (int64_t)n) {
+        int rc = w->kind->read(w->self, buf, sizeof buf, &n, err);
+        if (rc != RN_OK) {
+            rn_while(err, "entry '%s'", name);
+            return rc;
+        }
+        if (n == 0)
+            return RN_OK;
+        RN_TRY(charge(w, name, *size_bytes + (int64_t)n, n, err));
+        RN_TRY(sink->add(sink, buf, n, err));
+    }
+}
+
+static int add_to_nothing(struct sink *s, const void *bytes, size_t n, struct rn_err *err)
+{
+    (void)s;
+    (void)bytes;
+    (void)n;
+    (void)err;
+    return RN_OK;
+}
+
+static int add_to_writer(struct sink *s, const void *bytes, size_t n, struct rn_err *err)
+{
+    (void)err; /* a failure sticks, and commit reports it */
+    rn_writer_add(s->writer, bytes, n);
+    return RN_OK;
+}
+
+static int add_to_fd(struct sink *s, const void *bytes, size_t n, struct rn_err *err)
+{
+    if (rn_write_all(s->fd, bytes, n) == n)
+        return RN_OK;
+    return rn_fail_errno(err, RN_PATH(s->path), "cannot write");
+}
+
+/* --- the whole archive --- */
+
+static int check_required(struct walk *w, struct rn_err *err)
+{
+    for (const char *const *r = w->u->require; r && *r; r++)
+        if (!rn_names_has(&w->names, *r))
+            return BAD(w, "required file '%s' is not in the archive", *r);
+    return RN_OK;
+}
+
+/* All names; with `content` all bytes too. */
+static int survey(const char *path, const char *format, const struct rn_unpack *u, bool content,
+                  struct rn_err *err)
+{
+    struct walk w;
+    struct sink nothing = {.add = add_to_nothing};
+    const char *name;
+    size_t seen = 0;
+    int64_t size_bytes;
+    int rc = walk_open(&w, path, format, u, err);
+    while (rc == RN_OK && (rc = next_file(&w, &seen, &name, err)) == RN_OK && name) {
+        rn_names_add(&w.names, name);
+        if (content)
+            rc = pump(&w, name, &nothing, &size_bytes, err);
+    }
+    if (rc == RN_OK)
+        rc = rn_names_check(&w.names, path, err);
+    if (rc == RN_OK)
+        rc = check_required(&w, err);
+    walk_close(&w);
     return rc;
 }
 
-int rn_zip_check(const char *zip, const struct rn_unpack *u, struct rn_err *err)
+int rn_archive_check(const char *path, const char *format, const struct rn_unpack *u,
+                     struct rn_err *err)
 {
-    return walk_archive(zip, NULL, u, err);
+    return survey(path, format, u, true, err);
 }
 
-int rn_zip_unpack(const char *zip, const char *dir, const struct rn_unpack *u, struct rn_err *err)
+/* --- writing --- */
+
+/* Opens `name` below `root` for writing and makes the folders on the way. No component may be a
+ * link, whoever made it: each is opened from the one before. -1 with errno. */
+static int create_below(int root, const char *name)
 {
+    char part[256];
+    int at = dup(root);
+    for (const char *slash; at >= 0 && (slash = strchr(name, '/')); name = slash + 1) {
+        snprintf(part, sizeof part, "%.*s", (int)(slash - name), name);
+        int below = -1;
+        if (mkdirat(at, part, 0777) == 0 || errno == EEXIST)
+            below = openat(at, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        int why = errno;
+        close(at);
+        errno = why;
+        at = below;
+    }
+    if (at < 0)
+        return -1;
+    int fd = openat(at, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    int why = errno;
+    close(at);
+    errno = why;
+    return fd;
+}
+
+static int write_file(struct walk *w, int root, const char *name, struct rn_err *err)
+{
+    int64_t size_bytes;
+    struct sink file = {.add = add_to_fd, .path = name, .fd = create_below(root, name)};
+    if (file.fd < 0)
+        return rn_fail_errno(err, RN_PATH(w->path), "cannot make '%s'", name);
+    int rc = pump(w, name, &file, &size_bytes, err);
+    if (close(file.fd) != 0 && rc == RN_OK)
+        rc = rn_fail_errno(err, RN_PATH(w->path), "cannot write '%s'", name);
+    return rc;
+}
+
+static int write_all(const char *path, const char *dir, const struct rn_unpack *u,
+                     struct rn_err *err)
+{
+    struct walk w;
+    const char *name;
+    size_t seen = 0;
+    int root = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (root < 0)
+        return rn_fail_errno(err, RN_PATH(dir), "cannot open");
+    int rc = walk_open(&w, path, NULL, u, err);
+    while (rc == RN_OK && (rc = next_file(&w, &seen, &name, err)) == RN_OK && name)
+        rc = write_file(&w, root, name, err);
+    walk_close(&w);
+    close(root);
+    return rc;
+}
+
+int rn_archive_unpack(const char *path, const char *dir, const struct rn_unpack *u,
+                      struct rn_err *err)
+{
+    RN_TRY(survey(path, NULL, u, false, err));
     char *tmp = rn_xprintf("%s.%ld.tmp", dir, (long)getpid());
     int rc = rn_remove_tree(tmp, err);
     RN_CHECK(rc);
     RN_CHECK(rc = rn_mkdirs(tmp, err));
-    RN_CHECK(rc = walk_archive(zip, tmp, u, err));
+    RN_CHECK(rc = write_all(path, tmp, u, err));
     RN_CHECK(rc = rn_fsync_tree(tmp, err));
     RN_CHECK(rc = rn_rename(tmp, dir, err));
 done:
@@ -281,16 +298,36 @@ done:
     return rc;
 }
 
+/* --- one member --- */
+
+static int find_member(struct walk *w, const char *member, struct rn_err *err)
+{
+    struct rn_entry e;
+    do {
+        RN_TRY(w->kind->next(w->self, &e, err));
+        if (!e.name)
+            return BAD(w, "no member '%s' in the archive", member);
+    } while (strcmp(e.name, member) != 0);
+    return check_entry(w, &e, err);
+}
+
 int rn_zip_member(const char *zip, const char *member, const char *path, int64_t max_bytes,
                   char hex[RN_HEX], int64_t *size_bytes, struct rn_err *err)
 {
-    struct archive a;
-    RN_TRY(open_archive(&a, zip, max_bytes, err));
-    zip_int64_t i = zip_name_locate(a.zip, member, ZIP_FL_ENC_RAW);
-    int rc = i >= 0 ? check_kind(&a, (zip_uint64_t)i, member, err)
-                    : BAD(&a, "no member '%s' in the archive", member);
+    struct rn_unpack u = {.max_bytes = max_bytes};
+    struct walk w;
+    struct rn_writer writer;
+    struct sink file = {.add = add_to_writer, .writer = &writer};
+    int rc = walk_open(&w, zip, "zip", &u, err);
     if (rc == RN_OK)
-        rc = write_entry(&a, (zip_uint64_t)i, member, path, hex, size_bytes, err);
-    zip_discard(a.zip);
+        rc = find_member(&w, member, err);
+    if (rc == RN_OK && (rc = rn_writer_open(&writer, path, err)) == RN_OK) {
+        rc = pump(&w, member, &file, size_bytes, err);
+        if (rc == RN_OK)
+            rc = rn_writer_commit(&writer, hex, err);
+        else
+            rn_writer_abort(&writer);
+    }
+    walk_close(&w);
     return rc;
 }

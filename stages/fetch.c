@@ -156,7 +156,7 @@ static int lay_out(const struct rn_job *job, const char *entry, const struct rn_
     char *dir = rn_join(job->out_dir, entry), *path = rn_join(dir, f->name);
     int rc;
     if (f->unpack) {
-        rc = rn_zip_unpack(got->path, dir, f->unpack, err);
+        rc = rn_archive_unpack(got->path, dir, f->unpack, err);
     } else {
         rc = rn_mkdirs(dir, err);
         if (rc == RN_OK)

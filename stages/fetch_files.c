@@ -45,7 +45,7 @@ static const struct rn_key url_keys[] = {
 
 static const struct rn_key check_keys[] = {
     RN_KEY_STR(struct entry, format, "format", RN_IDENTITY, "",
-               "parquet, jsonl, text, zip and whatever else the program can check"),
+               "parquet, jsonl, text, zip, tar and whatever else the program can check"),
     RN_KEY_LIST_OF(struct entry, columns, "columns", RN_IDENTITY, "~", RN_T_STR,
                    "parquet: columns that must be there"),
     RN_KEY_STR(struct entry, record, "record", RN_IDENTITY, "", "jsonl: conversation"),
@@ -88,7 +88,8 @@ static const struct rn_key entry_keys[] = {
                 "whose secrets may be used; auto: the hub's for the hub, s3's for s3://, netrc's "
                 "elsewhere"),
     RN_KEY_TABLE("check", check_keys, "what the file must be"),
-    RN_KEY_TABLE("unpack", unpack_keys, "the file is a zip: its files are the output"),
+    RN_KEY_TABLE("unpack", unpack_keys,
+                 "the file is a zip or tar (alone, .gz or .zst): its files are the output"),
     RN_KEYS_END};
 
 const struct rn_key rn_fetch_keys[] = {
@@ -318,16 +319,16 @@ static int check_format(const char *name, const struct entry *e, struct rn_err *
     if (!given(e->format))
         return RN_OK;
     if (!rn_format_known(rn_data_formats, e->format)) {
-        const char *words[64] = {"zip"};
-        for (size_t i = 0; rn_data_formats[i].name && i + 2 < RN_COUNT(words); i++)
-            words[i + 1] = rn_data_formats[i].name;
+        const char *words[64] = {"zip", "tar"};
+        for (size_t i = 0; rn_data_formats[i].name && i + 3 < RN_COUNT(words); i++)
+            words[i + 2] = rn_data_formats[i].name;
         const char *near = rn_nearest(e->format, words);
         if (near)
             rn_hint(err, "did you mean '%s'?", near);
         return WRONG("check.format", "unknown format '%.40s'", name, e->format);
     }
-    if (unpacks(e) && strcmp(e->format, "zip") != 0)
-        return WRONG("check.format", "only a zip can be unpacked, not %s", name, e->format);
+    if (unpacks(e) && !rn_archive_known(e->format))
+        return WRONG("check.format", "only zip and tar can be unpacked, not %s", name, e->format);
     return RN_OK;
 }
 

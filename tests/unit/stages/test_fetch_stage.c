@@ -122,7 +122,7 @@ Test(fetch_stage, rules_that_join_keys)
          "unknown kind of source 'ftp://b'"},
         {"{a: {urls: [\"http://example.org/a\"], check: {format: jsonl}}}", "plain http"},
         {"{a: {urls: [a], check: {format: jsnl}}}", "unknown format 'jsnl'"},
-        {"{a: {urls: [a], check: {format: jsonl}, unpack: {strip: 0}}}", "only a zip"},
+        {"{a: {urls: [a], check: {format: jsonl}, unpack: {strip: 0}}}", "only zip and tar"},
         {"{a: {urls: [a], sha256: ABC}}", "not 64 hexadecimal"},
         {"{a: {urls: [a], count: 2}}", "would get one name"},
         {"{a: {urls: [\"b/{file}\"], name: \"x{i}\", count: 2, size: 3}}", "cannot fit 2 files"},

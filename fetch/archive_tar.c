@@ -1,0 +1,137 @@
+/* Tar, alone or in gzip or zstd, by libarchive; other formats and filters stay switched off. The
+ * gzip layer is zlib's, which compares the CRC (libarchive's does not), and passes what is not
+ * gzip. */
+#include "archive_kind.h"
+
+#include "mem.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+enum { BLOCK = 1 << 16, MAX_PADDING = 1 << 20 };
+
+struct tar_reader {
+    const char *path; /* borrowed */
+    struct archive *a;
+    gzFile file;
+    char block[BLOCK];
+};
+
+#define BAD(t, ...) rn_fail(err, RN_ECORRUPT, RN_PATH((t)->path), __VA_ARGS__)
+
+static const char *why(struct archive *a)
+{
+    const char *text = archive_error_string(a);
+    return text ? text : "damaged";
+}
+
+static bool tar_claims(const unsigned char *head, size_t n)
+{
+    bool packed =
+        n >= 4 && (memcmp(head, "\x1F\x8B", 2) == 0 || memcmp(head, "\x28\xB5\x2F\xFD", 4) == 0);
+    return packed || (n >= 262 && memcmp(head + 257, "ustar", 5) == 0);
+}
+
+static void tar_close(void *self)
+{
+    struct tar_reader *t = self;
+    archive_read_free(t->a);
+    gzclose(t->file);
+    free(t);
+}
+
+static la_ssize_t read_block(struct archive *a, void *self, const void **bytes)
+{
+    struct tar_reader *t = self;
+    int n = gzread(t->file, t->block, BLOCK), code;
+    *bytes = t->block;
+    const char *text = gzerror(t->file, &code);
+    if (n >= 0 && (code == Z_OK || code == Z_STREAM_END))
+        return n;
+    archive_set_error(a, EILSEQ, "%s", text);
+    return -1;
+}
+
+static int tar_open(const char *path, void **self, struct rn_err *err)
+{
+    gzFile file = gzopen(path, "rb");
+    if (!file)
+        return rn_fail_errno(err, RN_PATH(path), "cannot open");
+    struct tar_reader *t = rn_xalloc(sizeof *t);
+    t->path = path;
+    t->file = file;
+    t->a = archive_read_new();
+    RN_ASSERT(t->a);
+    archive_read_support_filter_zstd(t->a);
+    archive_read_support_format_tar(t->a);
+    if (archive_read_open(t->a, t, NULL, read_block, NULL) != ARCHIVE_OK) {
+        int rc = BAD(t, "not a tar archive: %s", why(t->a));
+        tar_close(t);
+        return rc;
+    }
+    *self = t;
+    return RN_OK;
+}
+
+static enum rn_entry_kind kind_of(struct archive_entry *e)
+{
+    if (archive_entry_hardlink(e) || archive_entry_filetype(e) == AE_IFLNK)
+        return RN_ENTRY_LINK;
+    if (archive_entry_filetype(e) == AE_IFDIR)
+        return RN_ENTRY_DIR;
+    if (archive_entry_filetype(e) != AE_IFREG)
+        return RN_ENTRY_SPECIAL;
+    if (archive_entry_is_encrypted(e))
+        return RN_ENTRY_ENCRYPTED;
+    if (archive_entry_sparse_count(e) > 0)
+        return RN_ENTRY_SPARSE;
+    return archive_entry_mode(e) & 06000 ? RN_ENTRY_SETUID : RN_ENTRY_FILE;
+}
+
+/* Reads what is behind the archive, not much, so that the last checksum is met too. */
+static int read_padding(struct tar_reader *t, struct rn_err *err)
+{
+    const void *bytes;
+    la_ssize_t n;
+    for (size_t total = 0; (n = read_block(t->a, t, &bytes)) != 0;) {
+        if (n < 0)
+            return BAD(t, "not a whole tar archive: %s", why(t->a));
+        if ((total += (size_t)n) > MAX_PADDING)
+            return BAD(t, "there is too much behind the archive");
+    }
+    return RN_OK;
+}
+
+static int tar_next(void *self, struct rn_entry *out, struct rn_err *err)
+{
+    struct tar_reader *t = self;
+    struct archive_entry *e;
+    *out = (struct rn_entry){0};
+    int rc = archive_read_next_header(t->a, &e);
+    if (rc == ARCHIVE_EOF)
+        return read_padding(t, err);
+    if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN) /* a name outside the locale is a warning */
+        return BAD(t, "not a whole tar archive: %s", why(t->a));
+    out->name = archive_entry_pathname_utf8(e);
+    if (!out->name)
+        out->name = archive_entry_pathname(e);
+    if (!out->name || (archive_entry_size_is_set(e) && archive_entry_size(e) < 0))
+        return BAD(t, "an entry without a readable name or size");
+    out->kind = kind_of(e);
+    return RN_OK;
+}
+
+static int tar_read(void *self, void *to, size_t cap, size_t *n, struct rn_err *err)
+{
+    struct tar_reader *t = self;
+    la_ssize_t got = archive_read_data(t->a, to, cap);
+    *n = got > 0 ? (size_t)got : 0;
+    return got < 0 ? BAD(t, "%s", why(t->a)) : RN_OK;
+}
+
+const struct rn_archive_kind rn_archive_tar = {"tar",    tar_claims, tar_open,
+                                               tar_next, tar_read,   tar_close};
