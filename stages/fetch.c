@@ -132,8 +132,18 @@ static int estimate(const struct rn_job *job, const void *cfg, struct rn_estimat
 
 struct fetching {
     struct rn_job *job;
+    const struct rn_fetch_cfg *cfg;
     struct rn_fetcher fetcher;
-    double done, total, from_cache, size_bytes;
+    size_t entry; /* of the next file, and which of its files */
+    int64_t k;
+    double total, total_bytes, done, from_cache, size_bytes;
+};
+
+/* A file on its way, with what its strings live in. */
+struct item {
+    struct rn_fetch_file file; /* first: the fetcher hands it back */
+    struct rn_arena arena;
+    const char *entry;
 };
 
 static bool stopping(void *ctx)
@@ -144,50 +154,89 @@ static bool stopping(void *ctx)
 static void progress(void *ctx, const struct rn_fetch_progress *p)
 {
     struct fetching *f = ctx;
-    char text[128], done[32], speed[32];
-    snprintf(text, sizeof text, "%s, %s/s, %zu at once", rn_show_bytes(done, (double)p->done_bytes),
-             rn_show_bytes(speed, p->bytes_s), p->running);
-    rn_job_progress(f->job, f->done + (double)p->files_done, f->total, "files", text);
+    char text[160], done[32], total[32], speed[32], left[32];
+    double rest_bytes = f->total_bytes - (double)p->done_bytes;
+    int n = snprintf(text, sizeof text, "%s", rn_show_bytes(done, (double)p->done_bytes));
+    if (rest_bytes > 0)
+        n += snprintf(text + n, sizeof text - (size_t)n, " of %s",
+                      rn_show_bytes(total, f->total_bytes));
+    if (p->bytes_s > 0)
+        n +=
+            snprintf(text + n, sizeof text - (size_t)n, ", %s/s", rn_show_bytes(speed, p->bytes_s));
+    if (p->bytes_s > 0 && rest_bytes > 0)
+        snprintf(text + n, sizeof text - (size_t)n, ", %s left",
+                 rn_show_time(left, rest_bytes / p->bytes_s));
+    rn_job_progress(f->job, (double)p->files_done, f->total, "files", text);
 }
 
-static int lay_out(const struct rn_job *job, const char *entry, const struct rn_fetch_file *f,
-                   const struct rn_fetched *got, struct rn_err *err)
+static int next_file(void *ctx, struct rn_fetch_file **file, struct rn_err *err)
 {
-    char *dir = rn_join(job->out_dir, entry), *path = rn_join(dir, f->name);
+    struct fetching *f = ctx;
+    while (f->entry < f->cfg->files.n && f->k == rn_fetch_count(f->cfg, f->entry)) {
+        f->entry++;
+        f->k = 0;
+    }
+    if (f->entry == f->cfg->files.n)
+        return RN_OK;
+    struct item *item = rn_new(struct item);
+    item->entry = f->cfg->files.names[f->entry];
+    *file = &item->file;
+    int rc = rn_fetch_make(&item->arena, f->cfg, f->job->stage, f->entry, f->k++, *file, err);
+    if (rc != RN_OK) {
+        rn_arena_release(&item->arena);
+        free(item);
+        *file = NULL;
+    }
+    return rc;
+}
+
+static int lay_out(void *ctx, const struct rn_fetch_file *file, const struct rn_fetched *got,
+                   struct rn_err *err)
+{
+    const struct fetching *f = ctx;
+    const struct item *item = (const struct item *)file;
+    char *dir = rn_join(f->job->out_dir, item->entry), *path = rn_join(dir, file->name);
     int rc;
-    if (f->unpack) {
-        rc = rn_archive_unpack(got->path, dir, f->unpack, err);
+    if (file->unpack) {
+        rc = rn_archive_unpack(got->path, dir, file->unpack, err);
     } else {
         rc = rn_mkdirs(dir, err);
         if (rc == RN_OK)
-            rc = rn_copy_file(got->path, path, err);
+            rc = rn_cache_take(f->fetcher.cache, got->sha256, got->path, path, err);
     }
     free(path);
     free(dir);
     return rc;
 }
 
-static int fetch_one(void *ctx, const char *entry, const struct rn_fetch_file *file,
+static int done_with(void *ctx, struct rn_fetch_file *file, struct rn_fetched *got,
                      struct rn_err *err)
 {
     struct fetching *f = ctx;
-    struct rn_fetched got;
-    RN_TRY(rn_fetch_file(&f->fetcher, file, &got, err));
-    int rc = lay_out(f->job, entry, file, &got, err);
-    f->done++;
-    f->from_cache += got.from_cache;
-    f->size_bytes += (double)got.size_bytes;
-    rn_fetched_release(&got);
-    rn_job_progress(f->job, f->done, f->total, "files", file->name);
-    return rc;
+    struct item *item = (struct item *)file;
+    (void)err;
+    if (got) {
+        f->done++;
+        f->from_cache += got->from_cache;
+        f->size_bytes += (double)got->size_bytes;
+    }
+    rn_arena_release(&item->arena);
+    free(item);
+    return RN_OK;
 }
 
 static int fetch_all(struct fetching *f, const struct rn_fetch_cfg *c, struct rn_err *err)
 {
     char size[32];
+    struct rn_estimate known = {0};
+    struct rn_fetch_list list = {
+        .next = next_file, .lay_out = lay_out, .done = done_with, .ctx = f};
+    RN_TRY(estimate(f->job, c, &known, err));
+    f->cfg = c;
+    f->total_bytes = known.disk_bytes;
     for (size_t i = 0; i < c->files.n; i++)
         f->total += (double)rn_fetch_count(c, i);
-    RN_TRY(rn_fetch_each(c, f->job->stage, fetch_one, f, err));
+    RN_TRY(rn_fetch_all(&f->fetcher, &list, err));
     rn_log(f->job->log, RN_INFO, "%.0f files, %s, %.0f of them from the cache", f->done,
            rn_show_bytes(size, f->size_bytes), f->from_cache);
     return RN_OK;
@@ -216,6 +265,9 @@ static int open_desk(struct desk *d, const struct rn_job *job, const struct rn_f
     *d = (struct desk){0};
     RN_TRY(rn_pins_open(&d->pins, job->lock_path, job->run_dir, err));
     rn_cache_init(&d->cache, NULL);
+    char *spare = rn_join(job->run_dir, "cache");
+    rn_cache_fall_back(&d->cache, spare);
+    free(spare);
     d->quarantine = rn_join(job->run_dir, "quarantine");
     d->fetcher = (struct rn_fetcher){.from = {job->pipeline_dir, builtins},
                                      .formats = rn_data_formats,
