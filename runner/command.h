@@ -2,7 +2,7 @@
  * cmd/cmd_<name>.c.
  *
  *     static const struct rn_opt opts[] = {
- *         RN_OPT_PROFILE,
+ *         RN_OPTS_PIPELINE,
  *         {"stage", 0, "STAGE", "this stage only"},
  *         {"to", 0, "csv|json", "format (default: csv)"},
  *         {"all", 'a', NULL, "stages without numbers too"},

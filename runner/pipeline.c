@@ -6,9 +6,10 @@
 #include "loading.h"
 #include "matrix.h"
 #include "merge.h"
-#include "origins.h"
 #include "overrides.h"
+#include "same_graph.h"
 #include "str.h"
+#include "told.h"
 #include "vars.h"
 
 #include <stdlib.h>
@@ -178,7 +179,7 @@ static void fill_stage(struct rn_loading *l, struct rn_pstage *s, struct rn_draf
                        const struct rn_entry *e)
 {
     *draft = (struct rn_draft){.entry = e, .bad = true};
-    *s = (struct rn_pstage){.name = e->key, .at = e->at};
+    *s = (struct rn_pstage){.name = e->key, .at = e->at, .node = e->value};
     check_stage_name(l, e);
     if (e->value->kind != RN_NODE_MAP) {
         if (!e->value->bad)
@@ -245,6 +246,7 @@ static void read_gates(struct rn_loading *l, struct rn_pstage *s, const struct r
     s->n_watches =
         rn_gates_read(l, s, &draft->common.watch, rn_node_get(node, "watch"), &s->watches);
     s->background = draft->common.background;
+    s->common = &draft->common;
 }
 
 static void check_stages(struct rn_loading *l)
@@ -259,15 +261,8 @@ static void check_stages(struct rn_loading *l)
     }
 }
 
-static void keep_json(struct rn_pstage *s, const struct rn_draft *draft)
+static void keep_json(struct rn_pstage *s)
 {
-    json_t *common = rn_filled_json(rn_common_keys, &draft->common);
-    json_t *own = rn_filled_json(s->stage->keys, s->cfg);
-    s->resolved = json_pack("{s:s}", "kind", s->stage->kind); /* first, as people write it */
-    json_object_update(s->resolved, own);
-    json_object_update(s->resolved, common);
-    json_decref(own);
-    json_decref(common);
     s->identity = rn_filled_cut(s->stage->keys, s->cfg, RN_IDENTITY);
     s->extend = rn_filled_cut(s->stage->keys, s->cfg, RN_EXTEND);
     s->source = rn_filled_cut(s->stage->keys, s->cfg, RN_SOURCE);
@@ -311,12 +306,12 @@ static void build(struct rn_loading *l, const struct rn_pipeline_how *how)
     if (rn_problems_count(&l->problems))
         return;
     char key8[9];
+    l->p->told = rn_told_new(l->p);
     for (size_t i = 0; i < l->p->n_stages; i++)
-        keep_json(&l->p->stages[i], &l->drafts[i]);
+        keep_json(&l->p->stages[i]);
     rn_graph_key8(l->p, key8);
     l->p->key8 = rn_arena_dup(&l->p->arena, key8);
     read_tag(l, &vars);
-    l->p->origins = rn_origins(l);
 }
 
 static void load(struct rn_loading *l, const struct rn_document *doc,
@@ -348,7 +343,7 @@ static void compare_with_file(struct rn_loading *with, const struct rn_document 
         rn_hint(alone.problems.items[i], "the file must also hold without its profile");
     rn_problems_join(&with->problems, &alone.problems);
     if (!alone.problems.n)
-        rn_graph_compare(with, alone.p);
+        rn_same_graph(with, alone.p);
     rn_problems_release(&alone.problems);
     rn_pipeline_free(alone.p);
 }
@@ -405,13 +400,12 @@ void rn_pipeline_free(struct rn_pipeline *p)
 {
     if (!p)
         return;
+    rn_told_free(p);
     for (size_t i = 0; i < p->n_stages; i++) {
-        json_decref(p->stages[i].resolved);
         json_decref(p->stages[i].identity);
         json_decref(p->stages[i].extend);
         json_decref(p->stages[i].source);
     }
-    json_decref(p->origins);
     rn_document_free(p->document);
     struct rn_arena arena = p->arena;
     rn_arena_release(&arena);

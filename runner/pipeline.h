@@ -42,7 +42,6 @@ struct rn_pstage {
     const char *name;
     const struct rn_stage *stage; /* its kind */
     void *cfg;                    /* struct of the kind, filled */
-    json_t *resolved;             /* every key with its value, defaults included, canonical units */
     json_t *identity; /* its RN_IDENTITY keys without references: the runner adds digests */
     json_t *extend;   /* its RN_EXTEND keys */
     json_t *source;   /* its RN_SOURCE keys */
@@ -56,6 +55,8 @@ struct rn_pstage {
     const struct rn_output *outputs;
     size_t n_outputs;
     struct rn_place at;
+    const struct rn_node *node;     /* as composed, before defaults */
+    const struct rn_common *common; /* keys that every stage has, filled */
 };
 
 struct rn_pipeline {
@@ -67,7 +68,7 @@ struct rn_pipeline {
     size_t n_profiles;
     struct rn_pstage *stages; /* in running order: topological, ties as written */
     size_t n_stages;
-    json_t *origins;              /* as origins.h says */
+    struct rn_told *told;         /* what is told about it, made when first asked for */
     struct rn_document *document; /* if the pipeline owns it: rn_pipeline_load */
 };
 
@@ -85,6 +86,10 @@ int rn_pipeline_tell(struct rn_problems *, struct rn_err *);
 void rn_pipeline_free(struct rn_pipeline *); /* takes NULL */
 /* NULL if there is none of that name. */
 const struct rn_pstage *rn_pipeline_stage(const struct rn_pipeline *, const char *name);
+/* Every key of a stage with its value, defaults included, in canonical units. Borrowed. */
+const json_t *rn_pipeline_resolved(const struct rn_pipeline *, const struct rn_pstage *);
+/* As origins.h says. Borrowed; NULL if the pipeline was not composed from a document. */
+const json_t *rn_pipeline_origins(const struct rn_pipeline *);
 /* resolved.yaml: the whole document, each value with its origin as a comment. Caller frees. */
 char *rn_pipeline_resolved_yaml(const struct rn_pipeline *);
 

@@ -144,6 +144,7 @@ struct item {
     struct rn_fetch_file file; /* first: the fetcher hands it back */
     struct rn_arena arena;
     const char *entry;
+    int64_t index, count; /* of the file among those of its entry */
 };
 
 static bool stopping(void *ctx)
@@ -180,8 +181,10 @@ static int next_file(void *ctx, struct rn_fetch_file **file, struct rn_err *err)
         return RN_OK;
     struct item *item = rn_new(struct item);
     item->entry = f->cfg->files.names[f->entry];
+    item->index = f->k++;
+    item->count = rn_fetch_count(f->cfg, f->entry);
     *file = &item->file;
-    int rc = rn_fetch_make(&item->arena, f->cfg, f->job->stage, f->entry, f->k++, *file, err);
+    int rc = rn_fetch_make(&item->arena, f->cfg, f->job->stage, f->entry, item->index, *file, err);
     if (rc != RN_OK) {
         rn_arena_release(&item->arena);
         free(item);
@@ -200,13 +203,30 @@ static int lay_out(void *ctx, const struct rn_fetch_file *file, const struct rn_
     if (file->unpack) {
         rc = rn_archive_unpack(got->path, dir, file->unpack, err);
     } else {
-        rc = rn_mkdirs(dir, err);
+        rc = rn_exists(dir) ? RN_OK : rn_mkdirs(dir, err);
         if (rc == RN_OK)
             rc = rn_cache_take(f->fetcher.cache, got->sha256, got->path, path, err);
+        if (rc == RN_OK) /* the runner need not read it to know its digest */
+            rn_memo_learn(f->job->memo, path, got->sha256);
     }
     free(path);
     free(dir);
     return rc;
+}
+
+/* What is unpacked becomes an output only as a whole. */
+static void announce(const struct fetching *f, const struct item *item,
+                     const struct rn_fetched *got)
+{
+    struct rn_arrival a = {.output = item->entry,
+                           .index = item->index,
+                           .count = item->count,
+                           .name = item->file.name,
+                           .path = got->path,
+                           .size_bytes = got->size_bytes,
+                           .sha256 = got->sha256};
+    if (!item->file.unpack)
+        rn_job_arrived(f->job, &a);
 }
 
 static int done_with(void *ctx, struct rn_fetch_file *file, struct rn_fetched *got,
@@ -219,6 +239,7 @@ static int done_with(void *ctx, struct rn_fetch_file *file, struct rn_fetched *g
         f->done++;
         f->from_cache += got->from_cache;
         f->size_bytes += (double)got->size_bytes;
+        announce(f, item, got);
     }
     rn_arena_release(&item->arena);
     free(item);

@@ -9,9 +9,11 @@
 #include <unistd.h>
 
 static const struct rn_opt opts[] = {
-    RN_OPT_PROFILE,
+    RN_OPTS_PIPELINE,
     RN_OPTS_SLICE,
     {"resume-from", 0, "CHECKPOINT", "continue from this checkpoint, not from the newest"},
+    {"jobs", 'j', "N", "so many stages at the same time; each gets its part of the threads (1)"},
+    {"keep-going", 'k', NULL, "a stage that fails stops only what needs it"},
     RN_OPT_DEVICE,
     RN_OPT_THREADS,
     RN_OPT_OFFLINE,
@@ -49,13 +51,15 @@ static void add_option(struct rn_str *s, const struct rn_cli *cli, const char *n
 /* The command that goes on where this one stops: what was forced or agreed to is done by then. */
 static char *command_to_continue(const struct rn_cli *cli)
 {
-    static const char *const kept[] = {"profile", "runs", "until", "device", "threads"};
+    static const char *const kept[] = {"profile", "cell",   "runs",   "until",
+                                       "jobs",    "device", "threads"};
     struct rn_str s = {0};
     rn_str_puts(&s, "runnel run");
     for (size_t i = 0; i < rn_cli_n(cli); i++)
         add_word(&s, rn_cli_arg(cli, i));
     for (size_t i = 0; i < RN_COUNT(kept); i++)
         add_option(&s, cli, kept[i], false);
+    add_option(&s, cli, "keep-going", true);
     add_option(&s, cli, "offline", true);
     add_option(&s, cli, "locked", true);
     return s.p;
@@ -85,6 +89,40 @@ static int run_pipeline(const struct rn_cli *cli, const struct rn_pipeline *p,
     return rc;
 }
 
+/* --- the cells of a matrix --- */
+
+static bool stops_all(int rc)
+{
+    return rc == RN_ESTOPPED || rc == RN_EQUIT;
+}
+
+/* One cell after another: what two have in common is made once. With `fail_fast: false` a failure
+ * is told at once and the others run; the first one's code is the end. */
+static int run_cells(const struct rn_cli *cli, const struct rn_cells *cells, struct rn_run_how *how,
+                     struct rn_err *err)
+{
+    size_t n_failed = 0;
+    int first = RN_OK, rc = RN_OK;
+    for (size_t i = 0; i < cells->n && !stops_all(rc); i++) {
+        struct rn_pipeline *p = rn_cells_compose(cells, i);
+        struct rn_err one = {0};
+        if (p->cell)
+            fprintf(stderr, "cell %zu of %zu: %s  (%s)\n", i + 1, cells->n, p->cell, p->tag);
+        rc = run_pipeline(cli, p, how, &one);
+        rn_pipeline_free(p);
+        if (rc == RN_OK)
+            continue;
+        if (cells->n == 1 || cells->matrix.fail_fast || stops_all(rc))
+            return rn_problem_raise(&one, err);
+        rn_err_print(&one, stderr);
+        first = n_failed++ ? first : rc;
+    }
+    if (!n_failed)
+        return RN_OK;
+    return rn_fail(err, (enum rn_code)first, RN_PATH(cells->document->path),
+                   "%zu of %zu cells failed", n_failed, cells->n);
+}
+
 static int run(const struct rn_cli *cli, struct rn_err *err)
 {
     struct rn_run_how how = {.runs = rn_cli_runs(cli),
@@ -100,17 +138,20 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
                                     !rn_cli_json(cli)};
     if (!how.device)
         how.device = "cpu";
+    RN_TRY(rn_target_words(cli, 0, err));
     RN_TRY(rn_target_verify(&how.verify, cli, err));
+    how.keep_going = rn_cli_opt(cli, "keep-going");
+    RN_TRY(rn_target_jobs(&how.jobs, cli, err));
     RN_TRY(rn_target_threads(&how.threads, cli, err));
-    struct rn_pipeline *p;
-    RN_TRY(rn_target_pipeline(&p, cli, err));
+    struct rn_cells *cells;
+    RN_TRY(rn_target_cells(&cells, cli, err));
     const char **force = rn_target_list(cli, "force"), **yes = rn_target_list(cli, "yes");
     how.force = force;
     how.yes = yes;
-    int rc = run_pipeline(cli, p, &how, err);
+    int rc = run_cells(cli, cells, &how, err);
     free(force);
     free(yes);
-    rn_pipeline_free(p);
+    rn_cells_free(cells);
     return rc;
 }
 
