@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 static const struct rn_opt opts[] = {
-    RN_OPT_PROFILE,
+    RN_OPTS_PIPELINE,
     {"check", 0, NULL, "ask every source of every file; keep nothing"},
     {"update", 0, NULL, "fetch NAME anew and replace its pin"},
     {"verify", 0, NULL, "hash again what is cached, and say whose word each digest rests on"},
@@ -437,7 +437,7 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
     struct rn_plan plan;
     RN_TRY(rn_target_words(cli, 1, err));
     RN_TRY(check_options(cli, w.name, err));
-    RN_TRY(rn_target_profile(&p, cli, rn_cli_opt(cli, "profile"), err));
+    RN_TRY(rn_target_pipeline(&p, cli, err));
     rn_signals_install();
     rn_ui_init(&w.ui, rn_cli_json(cli), 4);
     w.log = (struct rn_log){hear, &w};
