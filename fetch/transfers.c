@@ -317,6 +317,8 @@ static bool follow(struct transfer *t, CURLcode code)
     struct rn_url there = rn_url_parse(target);
     if (t->r.redirects++ == RN_REDIRECTS_MAX)
         return rn_find(&t->r.finding, RN_REFUSED, "more than %d redirects", RN_REDIRECTS_MAX);
+    if (!there.https && !there.http)
+        return rn_find(&t->r.finding, RN_REFUSED, "redirect to what is no http url");
     if (!rn_redirect_allowed(&t->here, &there))
         return rn_find(&t->r.finding, RN_INTERCEPTED, "redirect to plain http at %s", there.host);
     go_to(t, target);
