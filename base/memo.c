@@ -29,7 +29,9 @@ struct rn_memo {
     pthread_mutex_t lock;
     struct record *slots; /* open addressing; size_bytes is UINT64_MAX in an empty one */
     size_t n, n_slots;    /* n_slots: a power of two */
-    bool learnt, distrusted;
+    struct record *learnt;
+    size_t n_learnt, cap_learnt;
+    bool distrusted;
 };
 
 /* --- digests as bytes --- */
@@ -125,8 +127,11 @@ static void parse(struct rn_memo *m, const char *text, size_t n)
 
 static void read_records(struct rn_memo *m)
 {
+    enum { FIRST_SLOTS = 256 };
     char *text = NULL;
     size_t n, cap = sizeof(struct header) + (size_t)RECORDS_MAX * sizeof(struct record);
+    free(m->slots);
+    make_slots(m, FIRST_SLOTS);
     if (rn_exists(m->path) && rn_file_read(m->path, cap, &text, &n, NULL) == RN_OK)
         parse(m, text, n);
     free(text);
@@ -134,21 +139,11 @@ static void read_records(struct rn_memo *m)
 
 struct rn_memo *rn_memo_open(const char *path)
 {
-    enum { FIRST_SLOTS = 256 };
     struct rn_memo *m = rn_new(struct rn_memo);
     m->path = rn_xdup(path);
     pthread_mutex_init(&m->lock, NULL);
-    make_slots(m, FIRST_SLOTS);
     read_records(m);
     return m;
-}
-
-void rn_memo_refresh(struct rn_memo *m)
-{
-    pthread_mutex_lock(&m->lock);
-    if (!m->distrusted)
-        read_records(m);
-    pthread_mutex_unlock(&m->lock);
 }
 
 void rn_memo_distrust(struct rn_memo *m)
@@ -176,12 +171,30 @@ static void write_records(const struct rn_memo *m)
     free(out);
 }
 
+/* What other processes have saved in the meantime stays. */
 void rn_memo_save(struct rn_memo *m)
 {
+    struct rn_memo all = {.path = m->path};
     pthread_mutex_lock(&m->lock);
-    if (m->learnt)
-        write_records(m);
-    m->learnt = false;
+    if (m->n_learnt) {
+        read_records(&all);
+        for (size_t i = 0; i < m->n_learnt; i++)
+            put(&all, &m->learnt[i]);
+        write_records(&all);
+    }
+    m->n_learnt = 0;
+    pthread_mutex_unlock(&m->lock);
+    free(all.slots);
+}
+
+void rn_memo_refresh(struct rn_memo *m)
+{
+    pthread_mutex_lock(&m->lock);
+    if (!m->distrusted) {
+        read_records(m);
+        for (size_t i = 0; i < m->n_learnt; i++)
+            put(m, &m->learnt[i]);
+    }
     pthread_mutex_unlock(&m->lock);
 }
 
@@ -190,6 +203,7 @@ void rn_memo_free(struct rn_memo *m)
     if (!m)
         return;
     pthread_mutex_destroy(&m->lock);
+    free(m->learnt);
     free(m->slots);
     free(m->path);
     free(m);
@@ -238,7 +252,7 @@ static void remember(struct rn_memo *m, const char *path, const struct record *b
     to_bytes(hex, after.sha256);
     pthread_mutex_lock(&m->lock);
     put(m, &after);
-    m->learnt = true;
+    RN_PUSH(m->learnt, m->n_learnt, m->cap_learnt, after);
     pthread_mutex_unlock(&m->lock);
 }
 

@@ -33,7 +33,8 @@ int rn_memo_sha256(struct rn_memo *, const char *path, char hex[RN_HEX], size_t 
 bool rn_memo_recall(struct rn_memo *, const char *path, char hex[RN_HEX]);
 /* Remembers what is certain already: the caller wrote the file, and nobody else can have. */
 void rn_memo_learn(struct rn_memo *, const char *path, const char *hex);
-/* Atomic and best effort; writes nothing if nothing was learnt. */
+/* Adds what was learnt to what the file holds by now: atomic, best effort; nothing learnt, nothing
+ * written. */
 void rn_memo_save(struct rn_memo *);
 /* Adds what another process saved since, unless the memo is distrusted. */
 void rn_memo_refresh(struct rn_memo *);

@@ -15,6 +15,11 @@ struct pass {
     struct rn_str path;
 };
 
+const char *const rn_key_class_words[] = {[RN_IDENTITY] = "identity",
+                                          [RN_EXTEND] = "extend",
+                                          [RN_NEUTRAL] = "neutral",
+                                          [RN_SOURCE] = "source"};
+
 static const struct type_row {
     const char *expected;
     enum rn_unit unit;

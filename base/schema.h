@@ -57,6 +57,7 @@ enum rn_key_class {
     RN_NEUTRAL,  /* recorded only */
     RN_SOURCE,   /* part of the stage's key but not of the tag (urls) */
 };
+extern const char *const rn_key_class_words[]; /* "identity", "extend", "neutral", "source" */
 /* A list or map of a class other than RN_IDENTITY gives its class to everything inside. */
 
 struct rn_key {

@@ -1,6 +1,7 @@
 /* fetch/claims.h - what a server says about a body beside the body: digests, sizes, versions.
  *
- *     struct rn_claims claims = {0};
+ *     struct rn_claims claims;
+ *     rn_claims_init(&claims);
  *     rn_claims_line(&claims, line, n);                every header line of every hop, in order
  *     if (rn_claims_hold(&claims, "body", sha256, size_bytes, &found, &said)) ...
  *
@@ -17,15 +18,15 @@
 
 #include "hash.h"
 
-/* Zeroes: nothing is claimed. */
 struct rn_claims {
     char etag[132];           /* of the last hop, printable, quotes and W/ included; "" if none */
     char commit[72];          /* X-Repo-Commit: the hub answered; "" if not */
     char linked[80];          /* X-Linked-Etag without its quotes */
-    int64_t linked_bytes;     /* X-Linked-Size; 0: not said */
+    int64_t linked_bytes;     /* X-Linked-Size; -1 */
     char repr_sha256[RN_HEX]; /* Repr-Digest or x-amz-checksum-sha256, as hex; "" if none */
 };
 
+void rn_claims_init(struct rn_claims *);
 /* A status line forgets what was said of the body of the hop before. */
 void rn_claims_line(struct rn_claims *, const char *line, size_t n);
 

@@ -127,8 +127,9 @@ static int from_builtin(const struct rn_from *from, const struct rn_get *get, st
 }
 
 static const struct rn_source_kind kinds[] = {
-    {"https://", true, NULL},          {"http://", true, NULL}, {"file://", false, from_file},
-    {"builtin:", false, from_builtin}, {"", false, from_file}, /* a plain path */
+    {"https://", true, NULL}, {"http://", true, NULL},       {"hf://", true, NULL},
+    {"s3://", true, NULL},    {"file://", false, from_file}, {"builtin:", false, from_builtin},
+    {"", false, from_file}, /* a plain path */
 };
 
 const struct rn_source_kind *rn_source_kind(const char *url)

@@ -5,6 +5,7 @@
  *     if (!kind->remote) RN_TRY(kind->get(&from, &get, &response, err));
  *
  *     https://..., http://...    remote
+ *     hf://..., s3://...         remote (request.h)
  *     file:///..., a/path        local
  *     builtin:NAME/REST          made on the spot
  *

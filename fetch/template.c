@@ -60,9 +60,18 @@ bool rn_name_is_plain(const char *name)
     return true;
 }
 
+/* Where the path of an url ends: before query and fragment, or before the hub's @REVISION. */
+static size_t path_end(const char *url)
+{
+    if (!rn_starts_with(url, "hf://"))
+        return strcspn(url, "?#");
+    const char *at = strrchr(url, '@');
+    return at && !strchr(at, '/') ? (size_t)(at - url) : strlen(url);
+}
+
 char *rn_url_name(const char *url)
 {
-    size_t end = strcspn(url, "?#"), start = end;
+    size_t end = path_end(url), start = end;
     while (start > 0 && url[start - 1] != '/' && url[start - 1] != ':')
         start--;
     return rn_xprintf("%.*s", (int)(end - start), url + start);

@@ -18,7 +18,8 @@ bool rn_template_counts(const char *text);
 /* A name that a file may get from a stranger's text: one path component, not hidden, printable
  * ASCII without blanks and quotes, at most 200 bytes. */
 bool rn_name_is_plain(const char *name);
-/* The last part of an url or path, without query and fragment; caller frees. */
+/* The last part of an url or path, without query and fragment, or the hub's @REVISION (which may
+ * hold no slash here); caller frees. */
 char *rn_url_name(const char *url);
 
 #endif

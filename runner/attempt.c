@@ -80,8 +80,8 @@ static int publish(struct at_work *a, struct rn_err *err)
     rn_metrics_offset(&a->metrics); /* the numbers are on disk before the outputs are */
     json_t *final = final_metrics(a);
     struct rn_plan *plan = &w->run->plan;
-    int rc =
-        rn_store_publish(plan->store, w->attempt, w->stage, &w->node->keys, final, plan->memo, err);
+    struct rn_publication what = {.metrics = final, .memo = plan->memo};
+    int rc = rn_store_publish(plan->store, w->attempt, w->stage, &w->node->keys, &what, err);
     json_decref(final);
     rn_memo_save(plan->memo);
     return rc;

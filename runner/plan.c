@@ -130,7 +130,7 @@ static void decide_kept(struct rn_plan *plan, size_t stage)
         json_decref(lines);
     }
     if (rn_gates_check(s, rn_stored_metrics(n->entry), more, &gate) == RN_OK) {
-        rn_plan_say(n, RN_ACT_KEEP, "up to date");
+        rn_plan_tell_kept(n);
     } else {
         n->gated = true;
         rn_plan_say(n, RN_ACT_BLOCKED, "%s", gate.msg);
@@ -178,6 +178,13 @@ static int decide_work(struct rn_plan *plan, size_t stage, bool forced, const ch
     return RN_OK;
 }
 
+/* A path of the store as people know it: "sft-0123456789abcdef/model/model.safetensors". */
+static const char *below(const char *dir, const char *path)
+{
+    size_t n = strlen(dir);
+    return strncmp(path, dir, n) == 0 && path[n] == '/' ? path + n + 1 : path;
+}
+
 static int decide_known(struct rn_plan *plan, size_t stage, struct rn_err *err)
 {
     const struct rn_pstage *s = &plan->p->stages[stage];
@@ -196,7 +203,8 @@ static int decide_known(struct rn_plan *plan, size_t stage, struct rn_err *err)
     }
     rn_stored_free(n->entry);
     n->entry = NULL;
-    const char *what = rn_arena_printf(&plan->arena, "%s %s", damage.path, damage.msg);
+    const char *what =
+        rn_arena_printf(&plan->arena, "%s %s", below(plan->store, damage.path), damage.msg);
     return decide_work(plan, stage, forced, n->damaged ? what : NULL, err);
 }
 

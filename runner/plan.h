@@ -81,6 +81,9 @@ void rn_plan_release(struct rn_plan *);
 /* Fails only where no decision can be made: a local file that cannot be read, a slice without
  * files, inputs that do not fit. */
 int rn_plan_decide(struct rn_plan *, size_t stage, struct rn_err *);
+/* Compares a stage whose keys are known with the newest earlier work on it, of this tag before all:
+ * fills diff and past. False: there is none. */
+bool rn_plan_compare(struct rn_plan *, size_t stage);
 /* After a stage ran: if it only added to its fingerprint (pins of first downloads), its outputs
  * belong to the keys that the next plan will ask for, and `keys` becomes those. */
 int rn_plan_rekey(struct rn_plan *, size_t stage, struct rn_err *);

@@ -113,6 +113,18 @@ static void look_through(struct closest *c, const json_t *journal)
     }
 }
 
+/* What the stage of this name took last, where nothing says how much there is to do. */
+static double time_of_last(struct rn_plan *plan, size_t stage)
+{
+    const struct rn_pstage *s = &plan->p->stages[stage];
+    for (size_t i = 0; i < rn_history_n(plan->history); i++) {
+        const json_t *last = rn_journal_last(rn_history_journal(plan->history, i), s->name, "done");
+        if (last && strcmp(rn_json_str(last, "kind", ""), s->stage->kind) == 0)
+            return rn_json_real(last, "wall_s", 0);
+    }
+    return 0;
+}
+
 /* Measured on two cores with 961 tok/s of a 6-layer nanochat; smaller models are slower. */
 static double guessed_flops_per_s(const struct rn_run_how *how)
 {
@@ -127,9 +139,9 @@ void rn_plan_expect_time(struct rn_plan *plan, size_t stage)
                         .device = plan->how->device,
                         .wanted = amount_of(plan, stage),
                         .distance = INFINITY};
-    n->time_s = 0;
-    n->time_guessed = false;
-    if (!(c.wanted.left > 0))
+    n->time_guessed = !(c.wanted.left > 0);
+    n->time_s = n->time_guessed ? time_of_last(plan, stage) : 0;
+    if (n->time_guessed)
         return;
     for (size_t i = 0; i < rn_history_n(plan->history); i++)
         look_through(&c, rn_history_journal(plan->history, i));

@@ -75,6 +75,21 @@ bool rn_plan_compare(struct rn_plan *plan, size_t stage)
 
 /* --- why --- */
 
+void rn_plan_tell_kept(struct rn_planned *n)
+{
+    struct rn_keydiff d;
+    char text[sizeof n->reason];
+    const json_t *adopted = json_object_get(n->entry->manifest, "adopted");
+    if (!adopted) {
+        rn_plan_say(n, RN_ACT_KEEP, "up to date");
+        return;
+    }
+    rn_keydiff_make(&d, json_object_get(adopted, "made_from"), n->keys.doc);
+    rn_keydiff_tell(&d, NULL, "", text, sizeof text);
+    rn_plan_say(n, RN_ACT_KEEP, "adopted from %s: %s", rn_json_str(adopted, "from", "?"), text);
+    rn_keydiff_release(&d);
+}
+
 /* Same key as before, yet no outputs: what the journal says happened. */
 static void tell_unfinished(struct rn_planned *n, const json_t *last)
 {

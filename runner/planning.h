@@ -35,9 +35,7 @@ int rn_plan_make_keys(struct rn_plan *, size_t stage, struct rn_err *);
 /* --- plan_reason.c --- */
 
 void rn_plan_say(struct rn_planned *, enum rn_action, const char *fmt, ...) RN_PRINTF(3, 4);
-/* Fills diff and past from the newest work on the stage, of this tag before all. False: there is
- * nothing to compare with. */
-bool rn_plan_compare(struct rn_plan *, size_t stage);
+void rn_plan_tell_kept(struct rn_planned *);
 void rn_plan_tell_why(struct rn_plan *, size_t stage);     /* a stage that runs from the start */
 void rn_plan_tell_resumed(struct rn_plan *, size_t stage); /* one that goes on */
 

@@ -373,19 +373,30 @@ static int put_in_place(const char *attempt, const char *dir, const json_t *mani
     return rn_rename(attempt, dir, err);
 }
 
+static json_t *make_manifest(const struct rn_pstage *s, const struct rn_keys *keys,
+                             const struct rn_publication *what)
+{
+    json_t *manifest = json_pack("{s:i, s:s, s:s, s:s, s:O, s:O, s:{}}", "runnel", 1, "kind",
+                                 s->stage->kind, "key", keys->out, "progress", keys->progress,
+                                 "made_from", keys->doc, "metrics", what->metrics, "outputs");
+    RN_ASSERT(manifest);
+    if (what->adopted_from)
+        json_object_set_new(manifest, "adopted",
+                            json_pack("{s:s, s:O*}", "from", what->adopted_from->name, "made_from",
+                                      json_object_get(what->adopted_from->manifest, "made_from")));
+    return manifest;
+}
+
 int rn_store_publish(const char *store, const char *attempt, const struct rn_pstage *s,
-                     const struct rn_keys *keys, const json_t *metrics, struct rn_memo *memo,
+                     const struct rn_keys *keys, const struct rn_publication *what,
                      struct rn_err *err)
 {
-    json_t *outputs = json_object();
-    json_t *manifest = json_pack("{s:i, s:s, s:s, s:s, s:O, s:O, s:o}", "runnel", 1, "kind",
-                                 s->stage->kind, "key", keys->out, "progress", keys->progress,
-                                 "made_from", keys->doc, "metrics", metrics, "outputs", outputs);
-    RN_ASSERT(manifest);
+    json_t *manifest = make_manifest(s, keys, what);
     char *path = rn_join(attempt, "manifest.json");
     char *dir = rn_store_path(store, s->stage->kind, keys->out, "");
     int rc;
-    RN_CHECK(rc = collect_outputs(outputs, attempt, s, memo, err));
+    RN_CHECK(
+        rc = collect_outputs(json_object_get(manifest, "outputs"), attempt, s, what->memo, err));
     RN_CHECK(rc = rn_fsync_tree(attempt, err));
     RN_CHECK(rc = rn_json_write(path, manifest, err));
     RN_CHECK(rc = put_in_place(attempt, dir, manifest, err));

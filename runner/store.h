@@ -51,10 +51,14 @@ const json_t *rn_stored_metrics(const struct rn_stored *); /* borrowed */
 /* Makes <kind>-<outkey16>.attempt of `attempt` final: syncs, digests, writes the manifest, renames,
  * syncs the directory. Every declared output must hold a file; an undeclared directory is refused,
  * except `best` of a training stage. Until it returns RN_OK there is no final name (or the old
- * one). metrics: final values for the manifest. memo (may be NULL) learns the digests. */
+ * one). */
+struct rn_publication {
+    const json_t *metrics;                /* final values, for the manifest */
+    struct rn_memo *memo;                 /* learns the digests; may be NULL */
+    const struct rn_stored *adopted_from; /* whose outputs these are, or NULL */
+};
 int rn_store_publish(const char *store, const char *attempt, const struct rn_pstage *,
-                     const struct rn_keys *, const json_t *metrics, struct rn_memo *memo,
-                     struct rn_err *);
+                     const struct rn_keys *, const struct rn_publication *, struct rn_err *);
 
 /* files[first:end) of an artifact as one of its own, in the arena; clipped, empty is RN_ECONFIG. */
 int rn_artifact_slice(struct rn_arena *, const struct rn_artifact *whole, const struct rn_ref *,

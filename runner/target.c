@@ -60,6 +60,17 @@ int rn_target_pipeline(struct rn_pipeline **out, const struct rn_cli *cli, struc
     return rn_target_profile(out, cli, rn_cli_opt(cli, "profile"), err);
 }
 
+int rn_target_stage(struct rn_pipeline **out, const char **stage, const struct rn_cli *cli,
+                    struct rn_err *err)
+{
+    *out = NULL;
+    RN_TRY(rn_target_words(cli, 1, err));
+    *stage = rn_target_word(cli, 0);
+    if (!*stage)
+        return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "no stage given");
+    return rn_target_profile(out, cli, rn_cli_opt(cli, "profile"), err);
+}
+
 static bool is_file(const char *path)
 {
     struct stat st;

@@ -21,6 +21,9 @@ int rn_target_profile(struct rn_pipeline **, const struct rn_cli *, const char *
 const char *rn_target_word(const struct rn_cli *, size_t i);
 /* RN_EUSAGE if more than `n` such words are given. rn_target_pipeline asks for none of them. */
 int rn_target_words(const struct rn_cli *, size_t n, struct rn_err *);
+/* The pipeline of `explain FILE STAGE [key=value ...]`; *stage is borrowed. */
+int rn_target_stage(struct rn_pipeline **, const char **stage, const struct rn_cli *,
+                    struct rn_err *);
 /* Directory of the run; caller frees. A pipeline file stands for its current tag. RN_EUSAGE if it
  * never ran. */
 int rn_target_run(char **dir, const struct rn_cli *, struct rn_err *);

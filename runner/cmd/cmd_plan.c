@@ -1,6 +1,5 @@
 /* runnel plan - what `run` would do, why, and what it costs. Reads only. */
-#include "plan.h"
-#include "str.h"
+#include "planview.h"
 #include "target.h"
 
 #include <stdlib.h>
@@ -14,126 +13,104 @@ static const struct rn_opt opts[] = {RN_OPT_PROFILE,
                                      RN_OPT_VERIFY,
                                      {0}};
 
-static const struct {
-    char symbol;
-    const char *word;
-} actions[] = {[RN_ACT_KEEP] = {'=', "keep"},
-               [RN_ACT_RUN] = {'+', "run"},
-               [RN_ACT_RESUME] = {'>', "resume"},
-               [RN_ACT_BLOCKED] = {'-', "blocked"},
-               [RN_ACT_SKIP] = {' ', "skip"}};
+struct table {
+    int name, cell[RN_CELLS]; /* widths */
+};
 
-static bool is_work(const struct rn_planned *n)
+static void widen(int *width, const char *text)
 {
-    return n->action == RN_ACT_RUN || n->action == RN_ACT_RESUME;
+    int n = (int)strlen(text);
+    *width = n > *width ? n : *width;
 }
 
-static void add_cost(struct rn_str *s, const char *fmt, const char *value)
+static struct table measure(const struct rn_plan *plan)
 {
-    rn_str_puts(s, s->n ? ", " : "");
-    rn_str_printf(s, "%s%s", value, fmt);
-}
-
-/* "300 steps, 1.2 M tokens, 2 min, 310 MiB memory" */
-static char *describe_cost(const struct rn_planned *n)
-{
-    char b[32];
-    const struct rn_estimate *c = &n->cost;
-    struct rn_str s = {0};
-    rn_str_puts(&s, "");
-    if (c->steps > 0)
-        add_cost(&s, " steps", rn_show_count(b, (double)c->steps));
-    if (c->tokens > 0)
-        add_cost(&s, " tokens", rn_show_count(b, c->tokens));
-    if (c->params > 0)
-        add_cost(&s, " parameters", rn_show_count(b, (double)c->params));
-    if (n->time_s > 0)
-        add_cost(&s, " as last time", rn_show_time(b, n->time_s));
-    if (c->memory_bytes > 0)
-        add_cost(&s, " memory", rn_show_bytes(b, c->memory_bytes));
-    if (c->disk_bytes > 0)
-        add_cost(&s, " disk", rn_show_bytes(b, c->disk_bytes));
-    if (c->download_bytes > 0)
-        add_cost(&s, " download", rn_show_bytes(b, c->download_bytes));
-    return s.p ? s.p : rn_xdup("");
-}
-
-static void print_stage(const char *name, int width, const struct rn_planned *n)
-{
-    char spent[32], *cost = is_work(n) ? describe_cost(n) : rn_xdup("");
-    printf("%c %-*s  %-7s  %s%s%s%s\n", n->consent ? '!' : actions[n->action].symbol, width, name,
-           actions[n->action].word, n->reason, *cost ? "  (" : "", cost, *cost ? ")" : "");
-    if (n->consent)
-        printf("  %-*s  needs consent: puts %s of work aside; agree with --yes=%s\n", width, "",
-               rn_show_time(spent, n->spent_s), name);
-    free(cost);
-}
-
-static void print_stage_json(const char *name, const struct rn_planned *n)
-{
-    const struct rn_estimate *c = &n->cost;
-    json_t *cost = json_pack("{s:I, s:f, s:I, s:f, s:f, s:f, s:f}", "steps", (json_int_t)c->steps,
-                             "tokens", c->tokens, "params", (json_int_t)c->params, "time_s",
-                             n->time_s, "memory_bytes", c->memory_bytes, "disk_bytes",
-                             c->disk_bytes, "download_bytes", c->download_bytes);
-    json_t *doc =
-        json_pack("{s:s, s:s, s:s, s:b, s:I, s:s, s:o}", "stage", name, "action",
-                  actions[n->action].word, "reason", n->reason, "consent", n->consent,
-                  "resume_step", (json_int_t)(n->action == RN_ACT_RESUME ? c->resume_step : -1),
-                  "key", n->keyed ? n->keys.out : "", "cost", is_work(n) ? cost : json_null());
-    char *line = rn_json_canonical(doc);
-    printf("%s\n", line);
-    free(line);
-    if (!is_work(n))
-        json_decref(cost);
-    json_decref(doc);
-}
-
-static void print_totals(const struct rn_plan *plan)
-{
-    char time[32], disk[32], download[32];
-    size_t n[RN_COUNT(actions)] = {0};
-    double time_s = 0, disk_bytes = 0, download_bytes = 0;
-    for (size_t i = 0; i < plan->p->n_stages; i++) {
-        const struct rn_planned *s = &plan->nodes[i];
-        n[s->action]++;
-        if (!is_work(s))
-            continue;
-        time_s += s->time_s;
-        disk_bytes += s->cost.disk_bytes;
-        download_bytes += s->cost.download_bytes;
+    char cells[RN_CELLS][32];
+    struct table t = {.name = (int)strlen("STAGE")};
+    for (size_t c = 0; c < RN_CELLS; c++)
+        widen(&t.cell[c], rn_planview_heads[c]);
+    for (size_t i = 0; i <= plan->p->n_stages; i++) {
+        if (i < plan->p->n_stages) {
+            widen(&t.name, plan->p->stages[i].name);
+            rn_planview_cells(&plan->nodes[i], cells);
+        } else {
+            rn_planview_totals(plan, cells);
+        }
+        for (size_t c = 0; c < RN_CELLS; c++)
+            widen(&t.cell[c], cells[c]);
     }
-    printf("\n%zu to keep, %zu to run", n[RN_ACT_KEEP], n[RN_ACT_RUN] + n[RN_ACT_RESUME]);
-    if (n[RN_ACT_BLOCKED])
-        printf(", %zu blocked", n[RN_ACT_BLOCKED]);
-    if (time_s > 0)
-        printf(", %s where known", rn_show_time(time, time_s));
-    if (disk_bytes > 0)
-        printf(", %s disk", rn_show_bytes(disk, disk_bytes));
-    if (download_bytes > 0)
-        printf(", %s download", rn_show_bytes(download, download_bytes));
-    printf("\n");
+    return t;
+}
+
+static void print_row(const struct table *t, char symbol, const char *name, const char *word,
+                      const char *const cells[RN_CELLS], const char *why)
+{
+    printf("%c %-*s  %-7s", symbol, t->name, name, word);
+    for (size_t c = 0; c < RN_CELLS; c++)
+        printf("  %*s", t->cell[c], cells[c]);
+    printf("%s%s\n", *why ? "  " : "", why);
+}
+
+static void print_stage(const struct table *t, const char *name, const struct rn_planned *n)
+{
+    char cells[RN_CELLS][32];
+    const char *const shown[RN_CELLS] = {cells[0], cells[1], cells[2], cells[3]};
+    rn_planview_cells(n, cells);
+    print_row(t, rn_planview_symbol(n), name, rn_planview_word(n), shown, n->reason);
+    if (n->consent)
+        printf("  %-*s  needs consent: it %s; agree with --yes=%s\n", t->name, "", n->consent_for,
+               name);
+}
+
+static void print_totals(const struct table *t, const struct rn_plan *plan)
+{
+    char cells[RN_CELLS][32], counts[96];
+    const char *const shown[RN_CELLS] = {cells[0], cells[1], cells[2], cells[3]};
+    size_t n_kept = 0, n_work = 0, n_blocked = 0;
+    for (size_t i = 0; i < plan->p->n_stages; i++) {
+        n_kept += plan->nodes[i].action == RN_ACT_KEEP;
+        n_work += rn_planview_is_work(&plan->nodes[i]);
+        n_blocked += plan->nodes[i].action == RN_ACT_BLOCKED;
+    }
+    int used = snprintf(counts, sizeof counts, "%zu to keep, %zu to run", n_kept, n_work);
+    if (n_blocked)
+        snprintf(counts + used, sizeof counts - (size_t)used, ", %zu blocked", n_blocked);
+    rn_planview_totals(plan, cells);
+    print_row(t, ' ', "", "all", shown, counts);
+}
+
+static void print_table(const struct rn_plan *plan)
+{
+    struct table t = measure(plan);
+    printf("%s  (%s)\n", plan->p->tag, plan->p->path);
+    print_row(&t, ' ', "STAGE", "", rn_planview_heads, "WHY");
+    for (size_t i = 0; i < plan->p->n_stages; i++)
+        print_stage(&t, plan->p->stages[i].name, &plan->nodes[i]);
+    print_totals(&t, plan);
+}
+
+static void print_lines(const struct rn_plan *plan)
+{
+    for (size_t i = 0; i < plan->p->n_stages; i++) {
+        json_t *doc = rn_planview_json(plan, i);
+        char *line = rn_json_canonical(doc);
+        printf("%s\n", line);
+        free(line);
+        json_decref(doc);
+    }
 }
 
 static int show(const struct rn_cli *cli, struct rn_plan *plan, struct rn_err *err)
 {
-    const struct rn_pipeline *p = plan->p;
-    int width = 4;
     bool work = false;
-    for (size_t i = 0; i < p->n_stages; i++) {
+    for (size_t i = 0; i < plan->p->n_stages; i++) {
         RN_TRY(rn_plan_decide(plan, i, err));
-        width = (int)strlen(p->stages[i].name) > width ? (int)strlen(p->stages[i].name) : width;
         work |= plan->nodes[i].action != RN_ACT_KEEP && plan->nodes[i].action != RN_ACT_SKIP;
     }
-    if (!rn_cli_json(cli))
-        printf("%s  (%s)\n", p->tag, p->path);
-    for (size_t i = 0; i < p->n_stages; i++)
-        if (rn_cli_json(cli))
-            print_stage_json(p->stages[i].name, &plan->nodes[i]);
-        else
-            print_stage(p->stages[i].name, width, &plan->nodes[i]);
-    if (!rn_cli_json(cli))
-        print_totals(plan);
+    if (rn_cli_json(cli))
+        print_lines(plan);
+    else
+        print_table(plan);
     return work && rn_cli_opt(cli, "exit-code") ? RN_EWORK : RN_OK;
 }
 

@@ -133,6 +133,21 @@ Test(memo, nothing_learnt_nothing_written)
     cr_expect_eq(before.st_ino, after.st_ino);
 }
 
+Test(memo, two_processes_learn_and_neither_forgets)
+{
+    struct rn_memo *other = rn_memo_open(path);
+    char hex[RN_HEX];
+    cr_expect(is_digest_of("first"));
+    snprintf(file, sizeof file, "%s/b", dir);
+    write_text("second");
+    age();
+    cr_expect_eq(rn_memo_sha256(other, file, hex, NULL, NULL), RN_OK);
+    rn_memo_save(other);
+    rn_memo_save(memo);
+    rn_memo_free(other);
+    cr_expect_eq(rn_file_size(path), 48 + 72 * 2);
+}
+
 Test(memo, damaged_memo_is_an_empty_memo)
 {
     static const size_t cuts[] = {0, 7, 20, 48, 60, 119};

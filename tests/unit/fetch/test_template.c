@@ -37,7 +37,20 @@ Test(template, plain_names)
     for (size_t i = 0; i < RN_COUNT(bad); i++)
         cr_assert(!rn_name_is_plain(bad[i]), "%s", bad[i]);
     cr_assert(rn_name_is_plain("shard_00000.parquet"));
-    char *name = rn_url_name("https://host/dir/a.jsonl?token=x#y");
-    cr_assert_str_eq(name, "a.jsonl");
-    free(name);
+}
+
+Test(template, the_name_that_an_url_gives)
+{
+    static const char *const names[][2] = {
+        {"https://host/dir/a.jsonl?token=x#y", "a.jsonl"},
+        {"https://host/a@b.jsonl", "a@b.jsonl"},
+        {"hf://datasets/o/n/a.jsonl@v1", "a.jsonl"},
+        {"hf://datasets/o/n@v1/a.jsonl", "a.jsonl"},
+        {"s3://bucket/d/a.jsonl?versionId=3", "a.jsonl"},
+    };
+    for (size_t i = 0; i < RN_COUNT(names); i++) {
+        char *name = rn_url_name(names[i][0]);
+        cr_expect_str_eq(name, names[i][1]);
+        free(name);
+    }
 }

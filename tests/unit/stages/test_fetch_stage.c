@@ -107,11 +107,22 @@ Test(fetch_stage, rules_that_join_keys)
     } bad[] = {
         {"{}", "nothing to fetch"},
         {"{a: {urls: []}}", "no source"},
-        {"{a: {urls: [\"s3://b/a\"], check: {format: jsonl}}}",
-         "unknown kind of source 's3://b/a'"},
+        {"{a: {urls: [\"ftp://b/a\"], check: {format: jsonl}}}",
+         "unknown kind of source 'ftp://b/a'"},
+        {"{a: {urls: [\"s3://bucket\"], check: {format: jsonl}}}", "does not name an object"},
+        {"{a: {urls: [\"hf://datasets/o/n\"], name: a, check: {format: jsonl}}}",
+         "does not name a file of the hub"},
+        {"{a: {urls: [\"https://u:pw@example.org/a\"], check: {format: jsonl}}}", "user name"},
+        {"{a: {urls: [\"https://example.org/a\"], auth: hf, check: {format: jsonl}}}",
+         "hf fits none of the urls"},
+        {"{a: {urls: [\"hf://datasets/o/n/a\"], auth: netrc, check: {format: jsonl}}}",
+         "netrc fits none"},
+        {"{a: {urls: [{url: a, member: b, pack: gzip}]}}", "both member and pack"},
+        {"{a: {urls: [\"https://example.org/a\"], sums: \"ftp://b\", check: {format: jsonl}}}",
+         "unknown kind of source 'ftp://b'"},
         {"{a: {urls: [\"http://example.org/a\"], check: {format: jsonl}}}", "plain http"},
         {"{a: {urls: [a], check: {format: jsnl}}}", "unknown format 'jsnl'"},
-        {"{a: {urls: [a], check: {format: jsonl}, unpack: {strip: 0}}}", "only a zip"},
+        {"{a: {urls: [a], check: {format: jsonl}, unpack: {strip: 0}}}", "only zip and tar"},
         {"{a: {urls: [a], sha256: ABC}}", "not 64 hexadecimal"},
         {"{a: {urls: [a], count: 2}}", "would get one name"},
         {"{a: {urls: [\"b/{file}\"], name: \"x{i}\", count: 2, size: 3}}", "cannot fit 2 files"},
@@ -127,6 +138,24 @@ Test(fetch_stage, rules_that_join_keys)
     }
     cr_assert_eq(checked("{a: {urls: [a], check: {format: jsnl}}}"), RN_ECONFIG);
     cr_assert_str_eq(err.hint, "did you mean 'jsonl'?");
+}
+
+Test(fetch_stage, every_kind_of_source_has_its_form)
+{
+    static const char *const good[] = {
+        "{a: {urls: [\"s3://bucket/d/{file}\"], name: \"x{i}\", count: 2, auth: s3, check: "
+        "{format: "
+        "jsonl}}}",
+        "{a: {urls: [\"hf://datasets/o/n/a.jsonl@v1\"], auth: hf, check: {format: jsonl}}}",
+        "{a: {urls: [\"https://huggingface.co/o/n/resolve/main/a\"], auth: hf, sha256: "
+        "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae}}",
+        "{a: {urls: [\"https://example.org/a\", \"s3://bucket/a\"], auth: netrc, check: {format: "
+        "jsonl}}}",
+        "{a: {urls: [{url: \"https://example.org/a.zst\", pack: zstd}], sums: "
+        "\"https://example.org/SHA256SUMS\", auth: none, check: {format: jsonl}}}",
+    };
+    for (size_t i = 0; i < RN_COUNT(good); i++)
+        cr_assert_eq(checked(good[i]), RN_OK, "%s: %s", good[i], err.msg);
 }
 
 Test(fetch_stage, one_output_for_each_entry)
@@ -153,7 +182,7 @@ Test(fetch_stage, builtin_files_are_made_offline_and_not_pinned)
     cr_assert(rn_exists(below("out/shards/shard_00001.parquet")));
     cr_assert(rn_exists(below("out/bundle/core.yaml")));
     cr_assert(!rn_exists(below("out/bundle/eval_bundle.zip")));
-    cr_assert(rn_exists(below("run/quarantine/shard_00000.parquet-error-page/meta.json")));
+    cr_assert(rn_exists(below("run/quarantine/shard_00000.parquet-refused/meta.json")));
     cr_assert(!rn_exists(below("p.lock")));
 }
 

@@ -1,4 +1,4 @@
-/* tools/manual.c - writes the pages that come from tables: `runnel-docs man|markdown`. For `ninja
+/* tools/print_manual.c - the pages that come from tables: `runnel-docs man|markdown`. For `ninja
  * docs` and for the tests that compare; not installed. */
 #include "manual.h"
 
