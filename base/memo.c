@@ -294,6 +294,6 @@ void rn_memo_learn(struct rn_memo *m, const char *path, const char *hex)
     to_bytes(hex, now.sha256);
     pthread_mutex_lock(&m->lock);
     put(m, &now);
-    m->learnt = true;
+    RN_PUSH(m->learnt, m->n_learnt, m->cap_learnt, now);
     pthread_mutex_unlock(&m->lock);
 }
