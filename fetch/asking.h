@@ -20,9 +20,10 @@
 struct rn_standing {
     struct rn_source source;
     struct rn_host *host;
-    bool out, tried; /* for good; in this round */
-    bool mirror;     /* by digest: one try, and nobody minds that it lacks the file */
-    char *told;      /* "host: verdict: detail"; owned */
+    bool out, tried;         /* for good; in this round */
+    bool mirror;             /* by digest: one try, and nobody minds that it lacks the file */
+    char *told;              /* "host: verdict: detail"; owned */
+    enum rn_verdict verdict; /* of the last answer */
 };
 
 struct rn_asking {

@@ -123,7 +123,7 @@ static void stage_down(struct stage *s)
 static enum rn_verdict verdict_told(const struct rig *r, int rc)
 {
     static const enum rn_verdict all[] = {
-#define X(verdict, id, again, seen) verdict,
+#define X(verdict, id, again, seen, next) verdict,
         RN_VERDICTS(X)
 #undef X
     };
