@@ -12,7 +12,8 @@
 void rn_sha256_init(struct rn_sha256 *h)
 {
     h->ctx = EVP_MD_CTX_new();
-    RN_ASSERT(h->ctx && EVP_DigestInit_ex(h->ctx, EVP_sha256(), NULL) == 1);
+    if (!h->ctx || EVP_DigestInit_ex(h->ctx, EVP_sha256(), NULL) != 1)
+        rn_no_memory(sizeof *h); /* there is no other reason */
 }
 
 void rn_sha256_add(struct rn_sha256 *h, const void *bytes, size_t n)

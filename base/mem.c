@@ -1,20 +1,40 @@
 #include "mem.h"
 
+#include <jansson.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-static _Noreturn void out_of_memory(size_t size_bytes)
+/* As after a kill: nothing is cleaned up, and nothing needs to be. No stdio, which may want memory;
+ * no abort, since a full machine has no use for a core file. */
+_Noreturn void rn_no_memory(size_t size_bytes)
 {
-    fprintf(stderr, "runnel: out of memory (%zu bytes)\n", size_bytes);
-    abort();
+    char line[64];
+    int n = snprintf(line, sizeof line, "runnel: out of memory (%zu bytes)\n", size_bytes);
+    if (write(STDERR_FILENO, line, (size_t)n) != n)
+        n = 0;
+    _exit(rn_code_exit(RN_ENOMEM));
+}
+
+static void *json_alloc(size_t size_bytes)
+{
+    void *p = malloc(size_bytes);
+    if (!p)
+        rn_no_memory(size_bytes);
+    return p;
+}
+
+void rn_mem_init(void)
+{
+    json_set_alloc_funcs(json_alloc, free);
 }
 
 void *rn_xalloc(size_t size_bytes)
 {
     void *p = calloc(1, size_bytes ? size_bytes : 1);
     if (!p)
-        out_of_memory(size_bytes);
+        rn_no_memory(size_bytes);
     return p;
 }
 
@@ -22,10 +42,10 @@ void *rn_xrealloc(void *old, size_t count, size_t each)
 {
     size_t size_bytes;
     if (__builtin_mul_overflow(count, each, &size_bytes))
-        out_of_memory(SIZE_MAX);
+        rn_no_memory(SIZE_MAX);
     void *p = realloc(old, size_bytes ? size_bytes : 1);
     if (!p)
-        out_of_memory(size_bytes);
+        rn_no_memory(size_bytes);
     return p;
 }
 

@@ -4,8 +4,9 @@
  *     RN_PUSH(list->items, list->n, list->cap, *r);        grows by itself
  *     RN_TRY(rn_try_alloc(&out, n, 4, "logits", err));     large: can fail
  *
- * Small and bounded (names, config, tables): rn_new, rn_xdup, RN_PUSH, arenas. They never fail: a
- * machine that has no few KiB left ends the program with one line. Large or sized by input (files,
+ * Small and bounded (names, config, tables): rn_new, rn_xdup, RN_PUSH, arenas, and after
+ * rn_mem_init() what jansson takes. They never fail: a machine that has no few KiB left ends the
+ * program with one line and exit 1, and leaves the disk as a kill does. Large or sized by input (files,
  * tensors, buffers): rn_try_alloc and rn_try_grow, which report RN_ENOMEM with the size asked for.
  *
  * An arena lives as long as its owner (pipeline, stage) and is freed whole. */
@@ -17,6 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+void rn_mem_init(void);                                  /* first thing of a program */
+_Noreturn void rn_no_memory(size_t size_bytes);          /* the one line, and the end */
 void *rn_xalloc(size_t size_bytes);                      /* zeroed; never NULL; caller frees */
 void *rn_xrealloc(void *old, size_t count, size_t each); /* overflow-checked; never NULL */
 char *rn_xdup(const char *s);                            /* never NULL; caller frees */

@@ -9,6 +9,7 @@
  */
 #include "running.h"
 
+#include "arrivals.h"
 #include "file.h"
 #include "metrics.h"
 #include "synctime.h"
@@ -156,6 +157,7 @@ static int start(struct rn_work *w, struct rn_err *err)
 {
     json_t *record = rn_run_record(w->run, w->index, "started");
     json_object_set_new(record, "step", json_integer((json_int_t)w->node->cost.resume_step));
+    json_object_set_new(record, "steps", json_integer((json_int_t)w->node->cost.steps));
     json_object_set_new(record, "reason", json_string(w->node->reason));
     RN_TRY(rn_journal_add(&w->run->journal, record, err));
     RN_TRY(open_work(w, err));
@@ -254,6 +256,10 @@ void rn_work_hear(struct rn_work *w, const struct rn_news *news)
         break;
     case RN_NEWS_NUMBERS:
         w->step = news->step;
+        break;
+    case RN_NEWS_ARRIVAL:
+        if (w->stage->background)
+            rn_arrivals_add(&w->node->arrivals, &news->arrival);
         break;
     case RN_NEWS_END:
         w->ended = true;

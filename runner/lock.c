@@ -147,7 +147,8 @@ enum verdict { OURS, THEIRS, ORPHANS, NOBODYS, FAILED };
 static bool owner_is_gone(int fd)
 {
     struct owner o, me = this_process();
-    return read_owner(fd, &o) && *o.boot && strcmp(o.boot, me.boot) == 0 && !lives(&o);
+    return read_owner(fd, &o) && *o.boot && strcmp(o.boot, me.boot) == 0 &&
+           !same_process(&o, &me) && !lives(&o);
 }
 
 /* NOBODYS: this file system has no such locks; the record alone decides. */

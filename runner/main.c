@@ -1,5 +1,6 @@
 /* runner/main.c - parses, runs, prints the error, exits. Nothing else exits. */
 #include "cli.h"
+#include "mem.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@ static void wait_without_spinning(char **argv)
 int main(int argc, char **argv)
 {
     wait_without_spinning(argv);
+    rn_mem_init();
     struct rn_err err = {0};
     struct rn_cli *cli = NULL;
     int rc = rn_cli_parse(&cli, argc, argv, &err);

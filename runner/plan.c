@@ -1,5 +1,6 @@
 #include "planning.h"
 
+#include "arrivals.h"
 #include "file.h"
 #include "gate_check.h"
 #include "metrics.h"
@@ -48,6 +49,7 @@ void rn_plan_release(struct rn_plan *plan)
         rn_keys_release(&plan->nodes[i].keys);
         rn_keydiff_release(&plan->nodes[i].diff);
         rn_stored_free(plan->nodes[i].entry);
+        rn_arrivals_free(plan->nodes[i].arrivals);
     }
     free(plan->nodes);
     rn_history_free(plan->history);
@@ -195,6 +197,10 @@ static int decide_known(struct rn_plan *plan, size_t stage, struct rn_err *err)
         rn_store_load(&n->entry, plan->store, s->stage->kind, n->keys.out, RN_VERIFY_SIZE, &damage);
     if (rc == RN_OK)
         rc = check_digests(plan, &n->entry, &damage);
+    if (rc == RN_ENOMEM) {
+        *err = damage; /* says nothing about the entry */
+        return rc;
+    }
     n->damaged = rc != RN_OK;
     n->resume_named = takes_resume(plan, stage);
     if (n->entry && !forced && !n->resume_named) {
@@ -226,7 +232,7 @@ static void decide_unknown(struct rn_plan *plan, size_t stage, size_t producer)
 static size_t gated_before(const struct rn_plan *plan, size_t stage)
 {
     size_t i = 0;
-    while (i < stage && !plan->nodes[i].gated)
+    while (i < stage && (!plan->nodes[i].gated || plan->how->keep_going))
         i++;
     return i;
 }

@@ -17,6 +17,7 @@
 #include "keydiff.h"
 #include "store.h"
 
+struct rn_arrivals;
 struct rn_wire;
 struct rn_metrics;
 
@@ -26,8 +27,10 @@ struct rn_run_how {
     const char *from, *until, *only, *resume_from, *device;
     const char *const *force, *const *yes; /* stages */
     bool accept_stale, offline, locked;
-    bool ask; /* a person at a terminal can be asked for consent */
-    int threads;
+    bool ask;        /* a person at a terminal can be asked for consent */
+    int threads;     /* all stages that run side by side share them */
+    int jobs;        /* stages at the same time; 0 is 1; `background` ones come on top */
+    bool keep_going; /* a failure stops only what needs the stage */
     enum rn_verify verify;
     const char *resolved_yaml; /* for runs/<tag>/resolved.yaml */
     const char *command;       /* what continues this run, for messages */
@@ -57,6 +60,7 @@ struct rn_planned {
     bool time_guessed;       /* nothing comparable ran here: from the FLOPs alone */
     struct rn_keys keys;
     struct rn_stored *entry;           /* outputs; NULL until they exist */
+    struct rn_arrivals *arrivals;      /* what it announced; NULL: nothing, or not at work */
     const struct rn_artifact **inputs; /* one per edge; NULL where absent */
     struct rn_estimate cost;           /* resume_step >= 0: the checkpoint that is continued */
     struct rn_keydiff diff;            /* a stage that runs: against what was there before */

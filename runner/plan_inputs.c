@@ -1,5 +1,6 @@
 #include "planning.h"
 
+#include "arrivals.h"
 #include "file.h"
 #include "str.h"
 
@@ -32,12 +33,25 @@ static int select_output(struct rn_plan *plan, const struct rn_edge *edge,
     return rc;
 }
 
+/* What a producer that is still at work announced, if that is all the edge asks for. */
+static const struct rn_artifact *take_arrived(struct rn_plan *plan, const struct rn_edge *edge)
+{
+    const struct rn_pstage *s = &plan->p->stages[edge->producer];
+    const struct rn_arrivals *arrivals = plan->nodes[edge->producer].arrivals;
+    for (size_t i = 0; arrivals && i < s->n_outputs; i++)
+        if (strcmp(s->outputs[i].name, edge->output) == 0)
+            return rn_arrivals_artifact(arrivals, s->outputs[i].kind, edge, &plan->arena);
+    return NULL;
+}
+
 static int take_input(struct rn_plan *plan, size_t stage, size_t e, struct rn_err *err)
 {
     const struct rn_edge *edge = &plan->p->stages[stage].edges[e];
     const struct rn_artifact *whole;
-    if (!plan->nodes[edge->producer].entry)
+    if (!plan->nodes[edge->producer].entry) {
+        plan->nodes[stage].inputs[e] = take_arrived(plan, edge);
         return RN_OK;
+    }
     RN_TRY(select_output(plan, edge, &whole, err));
     return rn_artifact_slice(&plan->arena, whole, edge->ref, &plan->nodes[stage].inputs[e], err);
 }

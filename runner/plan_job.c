@@ -71,6 +71,12 @@ static void job_progress(struct rn_runner *r, double done, double total, const c
         rn_wire_progress(r->wire, done, total, unit, text);
 }
 
+static void job_arrived(struct rn_runner *r, const struct rn_arrival *a)
+{
+    if (r->wire)
+        rn_wire_arrival(r->wire, a);
+}
+
 static const struct rn_job_ops job_ops = {.stopping = job_stopping,
                                           .artifact = job_artifact,
                                           .watched = job_watched,
@@ -78,7 +84,8 @@ static const struct rn_job_ops job_ops = {.stopping = job_stopping,
                                           .last_metric = job_last_metric,
                                           .metrics_offset = job_metrics_offset,
                                           .metrics_cut = job_metrics_cut,
-                                          .progress = job_progress};
+                                          .progress = job_progress,
+                                          .arrived = job_arrived};
 
 struct rn_job rn_plan_job(struct rn_plan *plan, struct rn_runner *r)
 {

@@ -32,7 +32,9 @@ struct rn_running {
     struct rn_lock lock;
     enum rn_progress_of *states; /* one per stage */
     struct rn_work **works;      /* one per stage; NULL unless it works */
-    size_t n_working, n_kept, n_made;
+    size_t n_working;            /* `background` stages included */
+    size_t n_slots_taken;        /* without them */
+    size_t n_kept, n_made;
     bool closing;        /* nothing new is started */
     int rc;              /* of the first failure */
     struct rn_err first; /* its words */
@@ -99,6 +101,7 @@ void rn_tell_kept(struct rn_running *, size_t stage);
 void rn_tell_start(struct rn_running *, size_t stage);
 void rn_tell_done(const struct rn_work *, double wall_s);
 void rn_tell_end(struct rn_work *, int rc, const struct rn_err *); /* failed or stopped */
+void rn_tell_lost(struct rn_running *, size_t stage, size_t producer);
 void rn_tell_how_to_continue(struct rn_running *);
 void rn_tell_summary(struct rn_running *);
 /* message: what went wrong, or NULL. */

@@ -5,6 +5,7 @@
  * keys are digests of inputs. */
 #include "running.h"
 
+#include "arrivals.h"
 #include "file.h"
 #include "gate_check.h"
 #include "metrics.h"
@@ -55,8 +56,11 @@ static int fail_blocked(struct rn_running *r, size_t i, struct rn_err *err)
 static int record_kept(struct rn_running *r, size_t i, struct rn_err *err)
 {
     const struct rn_planned *n = &r->plan.nodes[i];
-    const json_t *last = rn_journal_last(r->plan.journal, r->plan.p->stages[i].name, "done|kept");
-    if (!n->stale && strcmp(rn_json_str(last, "out", ""), n->keys.out) == 0)
+    const json_t *last = rn_journal_last(r->plan.journal, r->plan.p->stages[i].name,
+                                         "done|kept|failed|interrupted|gate");
+    const char *event = rn_json_str(last, "event", "");
+    if (!n->stale && strcmp(rn_json_str(last, "out", ""), n->keys.out) == 0 &&
+        (strcmp(event, "done") == 0 || strcmp(event, "kept") == 0))
         return RN_OK; /* known already: a run without work writes one line */
     json_t *record = rn_run_record(r, i, "kept");
     json_object_set_new(record, "outputs", rn_run_digests(n->entry));
@@ -146,6 +150,12 @@ static void ask_all_to_stop(struct rn_running *r)
             rn_child_ask(&r->works[i]->child);
 }
 
+/* What fails in the background, or under --keep-going, stops only what needs it. */
+static bool spoils_the_rest(const struct rn_running *r, size_t i, int rc)
+{
+    return rc == RN_ESTOPPED || !(r->plan.how->keep_going || r->plan.p->stages[i].background);
+}
+
 /* Only the first failure is the run's; the others stopped because of it, or come on top. */
 static void lose(struct rn_running *r, size_t i, int rc, const struct rn_err *err)
 {
@@ -156,7 +166,8 @@ static void lose(struct rn_running *r, size_t i, int rc, const struct rn_err *er
         if (r->first.at.path == err->path)
             r->first.at.path = r->first.path;
     }
-    ask_all_to_stop(r);
+    if (spoils_the_rest(r, i, rc))
+        ask_all_to_stop(r);
 }
 
 static int settle_made(struct rn_running *r, size_t i, struct rn_err *err)
@@ -172,6 +183,29 @@ static int settle_kept(struct rn_running *r, size_t i, struct rn_err *err)
     return r->plan.nodes[i].stale ? RN_OK : check_gates(r, i, err);
 }
 
+static size_t slots(const struct rn_running *r)
+{
+    bool in_turn = r->plan.how->resume_from; /* "the first stage that has work to do" */
+    return r->plan.how->jobs > 1 && !in_turn ? (size_t)r->plan.how->jobs : 1;
+}
+
+/* An equal part for each slot, whether the others are taken or not: no stage waits for another. */
+static int share_of_threads(const struct rn_running *r)
+{
+    size_t n = slots(r) < r->plan.p->n_stages ? slots(r) : r->plan.p->n_stages;
+    int share = r->plan.how->threads / (int)n;
+    return share > 0 ? share : 1;
+}
+
+/* Two stages of one pipeline may do the same work: the second goes on where the first ends. */
+static bool is_at_work(const struct rn_running *r, const char *progress)
+{
+    for (size_t i = 0; i < r->plan.p->n_stages; i++)
+        if (r->works[i] && strcmp(r->works[i]->node->keys.progress, progress) == 0)
+            return true;
+    return false;
+}
+
 /* Decides the stage; what must be made gets its process. */
 static int take_up(struct rn_running *r, size_t i, struct rn_err *err)
 {
@@ -184,37 +218,67 @@ static int take_up(struct rn_running *r, size_t i, struct rn_err *err)
         return fail_blocked(r, i, err);
     if (n->entry)
         return settle_kept(r, i, err);
+    if (is_at_work(r, n->keys.progress)) {
+        r->states[i] = RN_WAITS; /* and is decided again when that is done */
+        return RN_OK;
+    }
     RN_TRY(need_consent(r, i, err));
-    RN_TRY(rn_work_start(r, i, r->plan.how->threads, err));
+    RN_TRY(rn_work_start(r, i, share_of_threads(r), err));
     r->states[i] = RN_WORKS;
     r->n_working++;
+    r->n_slots_taken += !r->plan.p->stages[i].background;
     return RN_OK;
+}
+
+/* A producer in the background may have given all that is asked of it, whatever becomes of it. */
+static bool has_arrived(const struct rn_running *r, const struct rn_edge *edge)
+{
+    return rn_arrivals_cover(r->plan.nodes[edge->producer].arrivals, edge);
 }
 
 static bool is_ready(const struct rn_running *r, size_t i)
 {
     const struct rn_pstage *s = &r->plan.p->stages[i];
-    if (r->states[i] != RN_WAITS)
-        return false;
     for (size_t e = 0; e < s->n_edges; e++)
-        if (r->states[s->edges[e].producer] != RN_SETTLED)
+        if (r->states[s->edges[e].producer] != RN_SETTLED && !has_arrived(r, &s->edges[e]))
             return false;
     return true;
 }
 
+/* LOST through what it needs: true if the stage will never be ready. */
+static bool is_lost(struct rn_running *r, size_t i)
+{
+    const struct rn_pstage *s = &r->plan.p->stages[i];
+    for (size_t e = 0; e < s->n_edges; e++)
+        if (r->states[s->edges[e].producer] == RN_LOST && !has_arrived(r, &s->edges[e])) {
+            r->states[i] = RN_LOST;
+            rn_tell_lost(r, i, s->edges[e].producer);
+            return true;
+        }
+    return false;
+}
+
+static bool has_slot(const struct rn_running *r, size_t i)
+{
+    return r->plan.p->stages[i].background || r->n_slots_taken < slots(r);
+}
+
+static void consider(struct rn_running *r, size_t i)
+{
+    struct rn_err err = {0};
+    if (r->states[i] != RN_WAITS || is_lost(r, i) || !has_slot(r, i) || !is_ready(r, i))
+        return;
+    int rc = take_up(r, i, &err);
+    if (rc != RN_OK)
+        lose(r, i, rc, &err);
+}
+
 static void start_ready(struct rn_running *r)
 {
-    for (size_t i = 0; i < r->plan.p->n_stages && !r->closing && r->n_working == 0; i++) {
-        struct rn_err err = {0};
-        if (!is_ready(r, i))
-            continue;
-        if (rn_signals_stopping()) {
-            r->closing = true;
-            return;
-        }
-        int rc = take_up(r, i, &err);
-        if (rc != RN_OK)
-            lose(r, i, rc, &err);
+    r->closing |= rn_signals_stopping();
+    for (size_t i = 0; i < r->plan.p->n_stages && !r->closing; i++) {
+        consider(r, i);
+        r->closing |= rn_signals_stopping();
     }
     if (r->n_working > r->most_working)
         r->most_working = r->n_working;
@@ -222,19 +286,31 @@ static void start_ready(struct rn_running *r)
 
 /* --- listening --- */
 
-static void hear(struct rn_work *w)
+/* The line of progress has room for one: the first stage that holds a slot. */
+static bool is_shown(const struct rn_running *r, size_t i)
+{
+    size_t first = 0;
+    while (first < i && (!r->works[first] || r->plan.p->stages[first].background))
+        first++;
+    return first == i && (!r->plan.p->stages[i].background || r->n_slots_taken == 0);
+}
+
+static void hear(struct rn_running *r, size_t i)
 {
     struct rn_news news;
-    while (rn_child_hears(&w->child, &news))
-        rn_work_hear(w, &news);
+    bool shown = is_shown(r, i);
+    while (rn_child_hears(&r->works[i]->child, &news))
+        if (shown || news.kind != RN_NEWS_PROGRESS)
+            rn_work_hear(r->works[i], &news);
 }
 
 static void reap(struct rn_running *r, size_t i, int status)
 {
     struct rn_err err = {0};
-    hear(r->works[i]);
+    hear(r, i);
     int rc = rn_work_finish(r->works[i], status, &err);
     r->n_working--;
+    r->n_slots_taken -= !r->plan.p->stages[i].background;
     r->states[i] = RN_SETTLED;
     if (rc == RN_OK)
         rc = settle_made(r, i, &err);
@@ -242,7 +318,7 @@ static void reap(struct rn_running *r, size_t i, int status)
         lose(r, i, rc, &err);
 }
 
-/* Sleeps until a stage says something or ends, or a signal comes. */
+/* Sleeps until a stage says something or ends, a signal comes, or a beat is due. */
 static void sleep_until_news(struct rn_running *r)
 {
     size_t n = 0;
@@ -251,22 +327,34 @@ static void sleep_until_news(struct rn_running *r)
     for (size_t i = 0; i < r->plan.p->n_stages; i++)
         if (r->works[i])
             fds[n++] = (struct pollfd){.fd = r->works[i]->child.fd, .events = POLLIN};
-    if (poll(fds, (nfds_t)n, -1) < 0)
+    if (poll(fds, (nfds_t)n, RN_LOCK_BEAT_S * 1000) < 0)
         RN_ASSERT(errno == EINTR || errno == ENOMEM);
     rn_signals_drain();
+    rn_lock_beat(&r->lock);
     free(fds);
+}
+
+/* Others see that we live, also where only the records of locks can tell. */
+static void beat(struct rn_running *r)
+{
+    rn_lock_beat(&r->lock);
+    for (size_t i = 0; i < r->plan.p->n_stages; i++)
+        if (r->works[i])
+            rn_lock_beat(&r->works[i]->lock);
 }
 
 static void listen_to_all(struct rn_running *r)
 {
     sleep_until_news(r);
+    beat(r);
     if (rn_signals_stopping() && !r->closing)
         ask_all_to_stop(r);
     for (size_t i = 0; i < r->plan.p->n_stages; i++) {
         int status;
         if (!r->works[i])
             continue;
-        hear(r->works[i]);
+        hear(r, i);
+        rn_lock_beat(&r->works[i]->lock);
         if (rn_child_ended(&r->works[i]->child, &status))
             reap(r, i, status);
     }

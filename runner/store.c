@@ -16,8 +16,7 @@ char *rn_store_path(const char *store, const char *kind, const char *key, const 
 
 /* --- artifacts --- */
 
-/* sha256 over one line per file: name, size, digest. */
-static const char *digest_files(struct rn_arena *a, const struct rn_artifact_file *f, size_t n)
+const char *rn_files_digest(struct rn_arena *a, const struct rn_artifact_file *f, size_t n)
 {
     struct rn_str lines = {0};
     for (size_t i = 0; i < n; i++)
@@ -44,7 +43,7 @@ int rn_artifact_slice(struct rn_arena *arena, const struct rn_artifact *whole,
                        (long long)n);
     a->files = whole->files + ref->first;
     a->n_files = (size_t)(end - ref->first);
-    a->digest = digest_files(arena, a->files, a->n_files);
+    a->digest = rn_files_digest(arena, a->files, a->n_files);
     return RN_OK;
 }
 
@@ -142,7 +141,7 @@ static int parse_output(struct rn_stored *e, const char *name, const json_t *doc
         return bad_manifest(e->dir, "an output without name, kind or digest", err);
     a->dir = rn_arena_printf(&e->arena, "%s/%s", e->dir, name);
     RN_TRY(parse_files(e, a, json_object_get(doc, "files"), err));
-    if (strcmp(digest_files(&e->arena, a->files, a->n_files), a->digest) != 0)
+    if (strcmp(rn_files_digest(&e->arena, a->files, a->n_files), a->digest) != 0)
         return bad_manifest(e->dir, "digest of an output does not fit its files", err);
     return RN_OK;
 }
@@ -178,7 +177,7 @@ int rn_store_load_dir(struct rn_stored **out, const char *dir, enum rn_verify ho
         *out = e;
     else
         rn_stored_free(e);
-    return rc == RN_OK ? RN_OK : RN_ECORRUPT;
+    return rc == RN_OK || rc == RN_ENOMEM ? rc : RN_ECORRUPT;
 }
 
 int rn_store_load(struct rn_stored **out, const char *store, const char *kind, const char *out_key,
@@ -222,8 +221,7 @@ const json_t *rn_stored_metrics(const struct rn_stored *e)
 
 /* --- publishing --- */
 
-/* Digits compare as numbers: shard_2 stands before shard_10, the order of a fetched list. */
-static int natural(const char *a, const char *b)
+int rn_natural_order(const char *a, const char *b)
 {
     static const char digits[] = "0123456789";
     while (*a && *b) {
@@ -248,7 +246,7 @@ static int natural(const char *a, const char *b)
 static int by_natural_name(const void *a, const void *b)
 {
     const struct rn_artifact_file *x = a, *y = b;
-    int c = natural(x->name, y->name);
+    int c = rn_natural_order(x->name, y->name);
     return c ? c : strcmp(x->name, y->name);
 }
 
@@ -285,7 +283,7 @@ static json_t *describe_output(struct listing *l, const char *kind)
                                                (json_int_t)l->files[i].size_bytes, "sha256",
                                                l->files[i].sha256));
     return json_pack("{s:s, s:s, s:o}", "kind", kind, "digest",
-                     digest_files(l->arena, l->files, l->n), "files", files);
+                     rn_files_digest(l->arena, l->files, l->n), "files", files);
 }
 
 static int add_output(json_t *outputs, const char *attempt, const struct rn_output *o,
@@ -440,7 +438,7 @@ static int parse_checkpoint(struct rn_arena *arena, const char *dir, const json_
     if (!a->n_files)
         return bad_manifest(dir, "lists no files", err);
     qsort(f, a->n_files, sizeof *f, by_natural_name);
-    a->digest = digest_files(arena, f, a->n_files);
+    a->digest = rn_files_digest(arena, f, a->n_files);
     return RN_OK;
 }
 

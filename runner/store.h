@@ -60,6 +60,11 @@ struct rn_publication {
 int rn_store_publish(const char *store, const char *attempt, const struct rn_pstage *,
                      const struct rn_keys *, const struct rn_publication *, struct rn_err *);
 
+/* sha256 over one line per file: name, size, digest. In the arena. */
+const char *rn_files_digest(struct rn_arena *, const struct rn_artifact_file *, size_t n);
+/* Digits compare as numbers: shard_2 stands before shard_10, the order of a fetched list. */
+int rn_natural_order(const char *a, const char *b);
+
 /* files[first:end) of an artifact as one of its own, in the arena; clipped, empty is RN_ECONFIG. */
 int rn_artifact_slice(struct rn_arena *, const struct rn_artifact *whole, const struct rn_ref *,
                       const struct rn_artifact **out, struct rn_err *);

@@ -77,18 +77,24 @@ static bool is_file(const char *path)
     return stat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
+bool rn_target_is_file(const struct rn_cli *cli)
+{
+    return rn_cli_n(cli) > 0 && is_file(rn_cli_arg(cli, 0));
+}
+
 int rn_target_run(char **dir, const struct rn_cli *cli, struct rn_err *err)
 {
     *dir = NULL;
     RN_TRY(need_argument(cli, "run", err));
-    if (!is_file(rn_cli_arg(cli, 0))) {
-        if (rn_cli_n(cli) > 1)
-            return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "'%s' is one argument too many",
-                           rn_cli_arg(cli, 1));
+    if (!rn_target_is_file(cli)) {
+        if (rn_cli_n(cli) > 1 && rn_is_override(rn_cli_arg(cli, rn_cli_n(cli) - 1)))
+            return rn_fail(err, RN_EUSAGE, RN_NOWHERE,
+                           "a finished run takes no '%s': it goes with a pipeline file",
+                           rn_cli_arg(cli, rn_cli_n(cli) - 1));
         return rn_runs_find(rn_cli_runs(cli), rn_cli_arg(cli, 0), dir, err);
     }
     struct rn_pipeline *p;
-    RN_TRY(rn_target_pipeline(&p, cli, err));
+    RN_TRY(rn_target_profile(&p, cli, rn_cli_opt(cli, "profile"), err));
     int rc = rn_runs_find(rn_cli_runs(cli), p->tag, dir, err);
     rn_pipeline_free(p);
     return rc;
@@ -110,6 +116,19 @@ static int machine_threads(void)
     cpu_set_t set;
     int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
     return n < 1 ? 1 : n > THREADS_MAX ? THREADS_MAX : n;
+}
+
+int rn_target_jobs(int *out, const struct rn_cli *cli, struct rn_err *err)
+{
+    enum { JOBS_MAX = 64 };
+    const char *given = rn_cli_opt(cli, "jobs");
+    char *end;
+    long n = given ? strtol(given, &end, 10) : 1;
+    *out = (int)n;
+    if (!given || (end != given && *end == '\0' && n >= 1 && n <= JOBS_MAX))
+        return RN_OK;
+    return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "--jobs is a number from 1 to %d, not '%s'",
+                   JOBS_MAX, given);
 }
 
 int rn_target_threads(int *out, const struct rn_cli *cli, struct rn_err *err)

@@ -28,7 +28,10 @@ int rn_target_stage(struct rn_pipeline **, const char **stage, const struct rn_c
  * never ran. */
 int rn_target_run(char **dir, const struct rn_cli *, struct rn_err *);
 
+bool rn_target_is_file(const struct rn_cli *); /* argument 0 names a pipeline file, not a run */
+
 int rn_target_verify(enum rn_verify *, const struct rn_cli *, struct rn_err *);
+int rn_target_jobs(int *, const struct rn_cli *, struct rn_err *); /* --jobs, 1 without it */
 /* --threads, or what the machine and OMP_NUM_THREADS give. */
 int rn_target_threads(int *, const struct rn_cli *, struct rn_err *);
 /* Values of an option that may repeat: NULL-ended, caller frees the array. */

@@ -174,6 +174,15 @@ void rn_tell_end(struct rn_work *w, int rc, const struct rn_err *err)
     rn_tell_event(w->run, w->index, "interrupted", rn_clock_s() - w->start_s, err->msg);
 }
 
+void rn_tell_lost(struct rn_running *r, size_t i, size_t producer)
+{
+    const char *needed = r->plan.p->stages[producer].name;
+    rn_ui_stage(r->ui, '-', r->plan.p->stages[i].name, "not run  needs %s", needed);
+    char *message = rn_xprintf("needs %s", needed);
+    rn_tell_event(r, i, "blocked", 0, message);
+    free(message);
+}
+
 /* The last stage that made a model, to talk to. */
 static const char *last_model(const struct rn_running *r)
 {

@@ -126,6 +126,20 @@ void rn_wire_numbers(struct rn_wire *w, int64_t step, const struct rn_metric_val
         send_numbers(w, step, v + i, n - i < AT_ONCE ? n - i : AT_ONCE);
 }
 
+void rn_wire_arrival(struct rn_wire *w, const struct rn_arrival *a)
+{
+    struct frame f;
+    begin(&f, RN_NEWS_ARRIVAL);
+    put_text(&f, a->output);
+    put_int(&f, a->index);
+    put_int(&f, a->count);
+    put_text(&f, a->name);
+    put_text(&f, a->path);
+    put_int(&f, a->size_bytes);
+    put_text(&f, a->sha256);
+    send_frame(w, &f);
+}
+
 void rn_wire_end(struct rn_wire *w, const struct rn_stage_end *end)
 {
     struct frame f;
@@ -213,6 +227,17 @@ static void take_numbers(struct body *b, struct rn_news *news)
     }
 }
 
+static void take_arrival(struct body *b, struct rn_arrival *a)
+{
+    *a = (struct rn_arrival){.output = take_text(b)};
+    a->index = take_int(b);
+    a->count = take_int(b);
+    a->name = take_text(b);
+    a->path = take_text(b);
+    a->size_bytes = take_int(b);
+    a->sha256 = take_text(b);
+}
+
 static bool is_code(int64_t code)
 {
     static const enum rn_code known[] = {
@@ -263,6 +288,9 @@ static bool parse(struct rn_news *news, uint32_t kind, struct body *b)
         break;
     case RN_NEWS_NUMBERS:
         take_numbers(b, news);
+        break;
+    case RN_NEWS_ARRIVAL:
+        take_arrival(b, &news->arrival);
         break;
     case RN_NEWS_END:
         take_end(b, &news->end);

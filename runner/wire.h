@@ -48,6 +48,7 @@ void rn_wire_log(struct rn_wire *, enum rn_level, const char *text);
 void rn_wire_progress(struct rn_wire *, double done, double total, const char *unit,
                       const char *text);
 void rn_wire_numbers(struct rn_wire *, int64_t step, const struct rn_metric_value *, size_t n);
+void rn_wire_arrival(struct rn_wire *, const struct rn_arrival *);
 void rn_wire_end(struct rn_wire *, const struct rn_stage_end *);
 
 /* --- the runner's end; one thread --- */
@@ -56,6 +57,7 @@ enum rn_news_kind {
     RN_NEWS_LOG = 1,  /* level, text */
     RN_NEWS_PROGRESS, /* done, total, unit, text */
     RN_NEWS_NUMBERS,  /* step, values, n_values */
+    RN_NEWS_ARRIVAL,  /* arrival */
     RN_NEWS_END,      /* end */
 };
 enum { RN_NEWS_VALUES = 64 };
@@ -69,6 +71,7 @@ struct rn_news {
     int64_t step;
     struct rn_metric_value values[RN_NEWS_VALUES];
     size_t n_values;
+    struct rn_arrival arrival;
     struct rn_stage_end end;
 };
 

@@ -132,6 +132,9 @@ static int estimate(const struct rn_job *job, const void *cfg, struct rn_estimat
 
 struct fetching {
     struct rn_job *job;
+    const struct cfg *cfg;
+    const char *entry; /* whose files are on their way */
+    int64_t index;     /* of the file among them */
     struct rn_fetcher fetcher;
     const char *name; /* of the file on its way */
     double done, total, from_cache, size_bytes;
@@ -168,14 +171,41 @@ static int lay_out(const struct rn_job *job, const char *entry, const struct rn_
     return rc;
 }
 
+static int64_t count_of(const struct cfg *c, const char *entry)
+{
+    size_t i = 0;
+    while (strcmp(c->files.names[i], entry) != 0)
+        i++;
+    return entry_at(c, i)->count;
+}
+
+/* What is unpacked becomes an output only as a whole. */
+static void announce(const struct fetching *f, const struct rn_fetch_file *file,
+                     const struct rn_fetched *got)
+{
+    struct rn_arrival a = {.output = f->entry,
+                           .index = f->index,
+                           .count = count_of(f->cfg, f->entry),
+                           .name = file->name,
+                           .path = got->path,
+                           .size_bytes = got->size_bytes,
+                           .sha256 = got->sha256};
+    if (!file->unpack)
+        rn_job_arrived(f->job, &a);
+}
+
 static int fetch_one(void *ctx, const char *entry, const struct rn_fetch_file *file,
                      struct rn_err *err)
 {
     struct fetching *f = ctx;
     struct rn_fetched got;
+    f->index = f->entry == entry ? f->index + 1 : 0;
+    f->entry = entry;
     f->name = file->name;
     RN_TRY(rn_fetch_file(&f->fetcher, file, &got, err));
     int rc = lay_out(f->job, entry, file, &got, err);
+    if (rc == RN_OK)
+        announce(f, file, &got);
     f->done++;
     f->from_cache += got.from_cache;
     f->size_bytes += (double)got.size_bytes;
@@ -203,7 +233,7 @@ static int run(struct rn_job *job, const void *cfg, struct rn_err *err)
     RN_TRY(rn_pins_open(&pins, job->lock_path, job->run_dir, err));
     rn_cache_init(&cache, NULL);
     char *quarantine = rn_join(job->run_dir, "quarantine");
-    struct fetching f = {.job = job};
+    struct fetching f = {.job = job, .cfg = c};
     f.fetcher = (struct rn_fetcher){.from = {job->pipeline_dir, builtins},
                                     .formats = rn_data_formats,
                                     .cache = &cache,

@@ -41,6 +41,16 @@ struct rn_earlier {
     const char *key, *work_dir; /* progress key, checkpoints */
 };
 
+/* A file of an output that is whole and verified while the stage still works on others. */
+struct rn_arrival {
+    const char *output;   /* "shards" */
+    int64_t index, count; /* its place among the output's files, and how many there will be */
+    const char *name;
+    const char *path; /* where it stays, whatever becomes of out_dir: in the cache */
+    int64_t size_bytes;
+    const char *sha256;
+};
+
 struct rn_metric_value {
     const char *name; /* a name of the stage's metric table, or "<model>.<task>" for eval */
     double value;
@@ -58,6 +68,7 @@ struct rn_job_ops {
     int (*metrics_cut)(struct rn_runner *, int64_t offset, struct rn_err *);
     void (*progress)(struct rn_runner *, double done, double total, const char *unit,
                      const char *text);
+    void (*arrived)(struct rn_runner *, const struct rn_arrival *);
 };
 
 /* One running stage. Fields are borrowed and constant during run. */
@@ -126,6 +137,14 @@ static inline void rn_job_progress(const struct rn_job *j, double done, double t
                                    const char *unit, const char *text)
 {
     j->ops->progress(j->runner, done, total, unit, text);
+}
+
+/* Announces a file early: whoever needs no more than such files may start, where the pipeline says
+ * `background: true`. Optional; the output must hold the same file in the end. */
+static inline void rn_job_arrived(const struct rn_job *j, const struct rn_arrival *a)
+{
+    if (j->ops->arrived)
+        j->ops->arrived(j->runner, a);
 }
 
 /* --- what a stage tells the runner --- */

@@ -12,6 +12,8 @@ static const struct rn_opt opts[] = {
     RN_OPT_PROFILE,
     RN_OPTS_SLICE,
     {"resume-from", 0, "CHECKPOINT", "continue from this checkpoint, not from the newest"},
+    {"jobs", 'j', "N", "so many stages at the same time; each gets its part of the threads (1)"},
+    {"keep-going", 'k', NULL, "a stage that fails stops only what needs it"},
     RN_OPT_DEVICE,
     RN_OPT_THREADS,
     RN_OPT_OFFLINE,
@@ -49,13 +51,14 @@ static void add_option(struct rn_str *s, const struct rn_cli *cli, const char *n
 /* The command that goes on where this one stops: what was forced or agreed to is done by then. */
 static char *command_to_continue(const struct rn_cli *cli)
 {
-    static const char *const kept[] = {"profile", "runs", "until", "device", "threads"};
+    static const char *const kept[] = {"profile", "runs", "until", "jobs", "device", "threads"};
     struct rn_str s = {0};
     rn_str_puts(&s, "runnel run");
     for (size_t i = 0; i < rn_cli_n(cli); i++)
         add_word(&s, rn_cli_arg(cli, i));
     for (size_t i = 0; i < RN_COUNT(kept); i++)
         add_option(&s, cli, kept[i], false);
+    add_option(&s, cli, "keep-going", true);
     add_option(&s, cli, "offline", true);
     add_option(&s, cli, "locked", true);
     return s.p;
@@ -101,6 +104,8 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
     if (!how.device)
         how.device = "cpu";
     RN_TRY(rn_target_verify(&how.verify, cli, err));
+    how.keep_going = rn_cli_opt(cli, "keep-going");
+    RN_TRY(rn_target_jobs(&how.jobs, cli, err));
     RN_TRY(rn_target_threads(&how.threads, cli, err));
     struct rn_pipeline *p;
     RN_TRY(rn_target_pipeline(&p, cli, err));

@@ -1,129 +1,180 @@
-/* runnel status - how far a run is, from its journal. Reads only, takes no lock. */
+/* runnel status - how far a run is, from its folder. Reads only, takes no lock. */
 #include "file.h"
-#include "journal.h"
-#include "lock.h"
-#include "metrics.h"
-#include "str.h"
+#include "runs.h"
+#include "runstate.h"
+#include "table.h"
 #include "target.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static const struct rn_opt opts[] = {RN_OPT_PROFILE, {0}};
+static const struct rn_example examples[] = {
+    {"status pipelines/smoke.yaml", "the run that this file stands for, against the file"},
+    {"status smoke-1a2b3c4d --json", "one object for each stage"},
+    {0}};
 
-/* What the journal knows about one stage. */
-struct state {
-    const char *stage, *word;
-    char symbol;
-    const json_t *last; /* its newest record, or NULL */
-    int64_t step;       /* of its newest metric, -1: none */
-};
+/* --- cells --- */
 
-static const struct {
-    const char *event, *word;
-    char symbol;
-} words[] = {{"done", "done", '='},     {"kept", "kept", '='},
-             {"failed", "failed", '-'}, {"interrupted", "interrupted", '!'},
-             {"gate", "gate", '-'},     {"started", "interrupted", '!'}};
-
-static int64_t last_step(const char *dir, const char *stage)
+static void cell_symbol(struct rn_str *s, const json_t *row, const char *key)
 {
-    char *path = rn_xprintf("%s/metrics/%s.jsonl", dir, stage);
-    json_t *lines = rn_metrics_read(path);
-    size_t n = json_array_size(lines);
-    int64_t step = n ? rn_json_int(json_array_get(lines, n - 1), "step", -1) : -1;
-    json_decref(lines);
-    free(path);
-    return step;
+    static const struct {
+        const char *word, *symbol;
+    } symbols[] = {{"done", "="},   {"kept", "="}, {"running", ">"}, {"interrupted", "!"},
+                   {"failed", "-"}, {"gate", "-"}, {"lost", "!"},    {"stale", "+"}};
+    for (size_t i = 0; i < RN_COUNT(symbols); i++)
+        if (strcmp(symbols[i].word, rn_json_str(row, key, "")) == 0)
+            rn_str_puts(s, symbols[i].symbol);
 }
 
-static struct state state_of(const char *dir, const json_t *records, const char *stage,
-                             bool running)
+static void cell_step(struct rn_str *s, const json_t *row, const char *key)
 {
-    struct state s = {.stage = stage, .word = "never run", .symbol = ' ', .step = -1};
-    s.last = rn_journal_last(records, stage, "done|kept|failed|interrupted|gate|started");
-    const char *event = rn_json_str(s.last, "event", "");
-    for (size_t i = 0; i < RN_COUNT(words); i++)
-        if (strcmp(words[i].event, event) == 0) {
-            s.word = words[i].word;
-            s.symbol = words[i].symbol;
+    long long step = rn_json_int(row, key, -1), steps = rn_json_int(row, "steps", 0);
+    if (step > 0)
+        rn_str_printf(s, steps > 0 ? "%lld/%lld" : "%lld", step, steps);
+}
+
+static void cell_glance(struct rn_str *s, const json_t *row, const char *key)
+{
+    rn_runstate_glance(s, json_object_get(row, key));
+    if (strcmp(rn_json_str(row, "state", ""), "running") != 0)
+        return;
+    double pace = rn_json_real(json_object_get(row, key), "tok_per_sec", 0);
+    if (pace > 0)
+        rn_str_printf(s, "  %.0f tok/s", pace);
+}
+
+static const struct rn_column columns[] = {
+    {"", "state", cell_symbol},       {"stage", "stage", rn_cell_text},
+    {"state", "state", rn_cell_text}, {"when", "time", rn_cell_moment},
+    {"took", "wall_s", rn_cell_span}, {"step", "step", cell_step},
+    {"left", "eta_s", rn_cell_span},  {"numbers", "metrics", cell_glance},
+    {"", "message", rn_cell_text},    {0}};
+
+/* --- against the file --- */
+
+/* Finished stages that the file would make anew are stale, with the reason. */
+static int mark_stale(json_t *rows, const struct rn_pipeline *p, const struct rn_cli *cli,
+                      struct rn_err *err)
+{
+    struct rn_run_how how = {.runs = rn_cli_runs(cli), .device = "cpu"};
+    struct rn_plan plan;
+    RN_TRY(rn_target_threads(&how.threads, cli, err));
+    int rc = rn_plan_init(&plan, p, &how, err);
+    for (size_t i = 0; i < p->n_stages && rc == RN_OK; i++) {
+        json_t *row = json_array_get(rows, i);
+        const char *state = rn_json_str(row, "state", "");
+        bool finished = strcmp(state, "done") == 0 || strcmp(state, "kept") == 0;
+        rc = rn_plan_decide(&plan, i, err);
+        if (rc == RN_OK && finished && plan.nodes[i].action != RN_ACT_KEEP) {
+            json_object_set_new(row, "state", json_string("stale"));
+            json_object_set_new(row, "message", json_string(plan.nodes[i].reason));
         }
-    if (running && strcmp(event, "started") == 0) {
-        s.word = "running";
-        s.symbol = '>';
     }
-    if (s.last)
-        s.step = last_step(dir, stage);
-    return s;
+    rn_plan_release(&plan);
+    return rc;
 }
 
-static void print_state(const struct state *s, int width)
+static json_t *rows_of_file(const struct rn_runstate *r, const struct rn_pipeline *p)
 {
-    char when[32] = "", took[32];
-    struct tm tm;
-    time_t t = (time_t)rn_json_real(s->last, "time", 0);
-    if (s->last && localtime_r(&t, &tm))
-        strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &tm);
-    printf("%c %-*s  %-11s  %s", s->symbol, width, s->stage, s->word, when);
-    double wall_s = rn_json_real(s->last, "wall_s", 0);
-    if (wall_s > 0)
-        printf("  %s", rn_show_time(took, wall_s));
-    if (s->step > 0)
-        printf("  step %lld", (long long)s->step);
-    if (rn_json_str(s->last, "message", NULL))
-        printf("  %s", rn_json_str(s->last, "message", ""));
+    json_t *rows = json_array();
+    for (size_t i = 0; i < p->n_stages; i++) {
+        struct rn_stage_state never = {
+            .name = p->stages[i].name, .word = "never run", .step = -1, .numbers = json_object()};
+        const struct rn_stage_state *s = &never;
+        for (size_t k = 0; k < r->n_stages; k++)
+            if (strcmp(r->stages[k].name, never.name) == 0)
+                s = &r->stages[k];
+        json_array_append_new(rows, rn_runstate_stage_json(r, s));
+        json_decref(never.numbers);
+    }
+    return rows;
+}
+
+static json_t *rows_of_run(const struct rn_runstate *r)
+{
+    json_t *rows = json_array();
+    for (size_t i = 0; i < r->n_stages; i++)
+        json_array_append_new(rows, rn_runstate_stage_json(r, &r->stages[i]));
+    return rows;
+}
+
+/* --- the whole --- */
+
+static const char *word_of(const struct rn_runstate *r, const json_t *rows)
+{
+    for (size_t i = 0; i < json_array_size(rows) && strcmp(r->word, "done") == 0; i++)
+        if (strcmp(rn_json_str(json_array_get(rows, i), "state", ""), "stale") == 0)
+            return "stale";
+    return r->word;
+}
+
+static void print_head(const struct rn_runstate *r, const char *word)
+{
+    char ago[32];
+    double silent_s = rn_time_s() - r->seen_s;
+    printf("%s  %s", r->dir, word);
+    if (r->running)
+        printf(", in use by %s, last sign of life %s ago", r->owner,
+               rn_show_time(ago, silent_s > 0 ? silent_s : 0));
     printf("\n");
 }
 
-static void print_state_json(const char *dir, const struct state *s)
+static void print_run(const struct rn_cli *cli, const struct rn_runstate *r, json_t *rows)
 {
-    json_t *doc = json_pack(
-        "{s:s, s:s, s:s, s:I, s:f, s:f, s:s}", "tag", rn_basename(dir), "stage", s->stage, "state",
-        s->word, "step", (json_int_t)s->step, "time", rn_json_real(s->last, "time", 0), "wall_s",
-        rn_json_real(s->last, "wall_s", 0), "key", rn_json_str(s->last, "out", ""));
-    char *line = rn_json_canonical(doc);
-    printf("%s\n", line);
-    free(line);
-    json_decref(doc);
-}
-
-static void print_run(const struct rn_cli *cli, const char *dir, const json_t *records)
-{
-    char *lock = rn_join(dir, ".lock"), owner[192];
-    bool running = rn_lock_held(lock, owner, sizeof owner);
-    json_t *stages = rn_journal_stages(records);
-    int width = 4;
-    for (size_t i = 0; i < json_array_size(stages); i++) {
-        int n = (int)strlen(json_string_value(json_array_get(stages, i)));
-        width = n > width ? n : width;
-    }
+    const char *word = word_of(r, rows);
+    for (size_t i = 0; i < json_array_size(rows); i++)
+        json_object_set_new(json_array_get(rows, i), "run_state", json_string(word));
     if (!rn_cli_json(cli))
-        printf("%s%s%s\n", dir, running ? "  in use by " : "", running ? owner : "");
-    for (size_t i = 0; i < json_array_size(stages); i++) {
-        const char *stage = json_string_value(json_array_get(stages, i));
-        struct state s = state_of(dir, records, stage, running);
-        if (rn_cli_json(cli))
-            print_state_json(dir, &s);
-        else
-            print_state(&s, width);
-    }
-    json_decref(stages);
-    free(lock);
+        print_head(r, word);
+    rn_table_print(columns, rows, rn_cli_json(cli));
 }
 
-static int run(const struct rn_cli *cli, struct rn_err *err)
+static int status_of_file(const struct rn_cli *cli, struct rn_err *err)
+{
+    struct rn_pipeline *p;
+    struct rn_runstate r;
+    RN_TRY(rn_target_pipeline(&p, cli, err));
+    char *dir = rn_join(rn_cli_runs(cli), p->tag);
+    rn_runstate_init(&r, dir);
+    json_t *rows = rows_of_file(&r, p);
+    int rc = r.run && !r.running ? mark_stale(rows, p, cli, err) : RN_OK;
+    if (rc == RN_OK)
+        print_run(cli, &r, rows);
+    json_decref(rows);
+    rn_runstate_release(&r);
+    free(dir);
+    rn_pipeline_free(p);
+    return rc;
+}
+
+static int status_of_run(const struct rn_cli *cli, struct rn_err *err)
 {
     char *dir;
+    struct rn_runstate r;
     RN_TRY(rn_target_run(&dir, cli, err));
-    char *path = rn_join(dir, "journal.jsonl");
-    json_t *records = rn_journal_read(path);
-    print_run(cli, dir, records);
-    json_decref(records);
-    free(path);
+    rn_runstate_init(&r, dir);
+    json_t *rows = rows_of_run(&r);
+    print_run(cli, &r, rows);
+    json_decref(rows);
+    rn_runstate_release(&r);
     free(dir);
     return RN_OK;
 }
 
-const struct rn_command rn_command_status = {"status", "RUN [key=value ...]", "how far a run is",
-                                             opts, run};
+static int run(const struct rn_cli *cli, struct rn_err *err)
+{
+    return rn_target_is_file(cli) ? status_of_file(cli, err) : status_of_run(cli, err);
+}
+
+const struct rn_command rn_command_status = {
+    "status",
+    "RUN [key=value ...]",
+    "how far a run is",
+    opts,
+    run,
+    "The state of each stage and of the run: done, running (with steps, pace and time left), "
+    "interrupted, failed, gate, lost (its outputs are gone), never run. A pipeline file stands for "
+    "its current tag; stages that are done and that the file would make anew are stale, with the "
+    "reason. Reads only and takes no lock.",
+    examples};

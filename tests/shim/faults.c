@@ -98,10 +98,7 @@ static bool breaks_on_path(const char *call, const char *path)
     if (!state || inside || !strstr(calls, call))
         return false;
     int e = errno;
-    bool hit = my_process() && my_path(path);
-    if (hit && strcmp(call, "open") == 0)
-        atomic_store(&state->armed, 1);
-    hit = hit && breaks(call, path);
+    bool hit = my_process() && my_path(path) && breaks(call, path);
     errno = e;
     return hit;
 }
@@ -121,7 +118,11 @@ static bool breaks_on_fd(const char *call, int fd)
 
 static void end_now(void)
 {
-    kill(strncmp(action, "group", 5) == 0 ? 0 : getpid(), SIGKILL);
+    if (strncmp(action, "group", 5) == 0) {
+        kill(loaded_in, SIGKILL);
+        kill(0, SIGKILL); /* a stage leads a group of its own */
+    }
+    kill(getpid(), SIGKILL);
     pause();
 }
 static bool ends_with(const char *word)
@@ -152,6 +153,13 @@ static void afterwards(void)
 {
     if (ends_with("after") || ends_with("torn"))
         end_now();
+}
+
+/* From the first open below the folder on, memory counts. */
+static void arm(const char *path)
+{
+    if (state && !atomic_load(&state->armed) && my_path(path))
+        atomic_store(&state->armed, 1);
 }
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
@@ -208,6 +216,7 @@ WRAP_WRITE(pwrite, (int fd, const void *p, size_t n, off_t at), (fd, p, n, at), 
         va_start(ap, flags);                                                                       \
         mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(ap, mode_t) : 0;                      \
         va_end(ap);                                                                                \
+        arm(path);                                                                                 \
         if (!breaks_on_path("open", path))                                                         \
             return real(path, flags, mode);                                                        \
         if (refuse())                                                                              \

@@ -143,7 +143,7 @@ static char *try_plan(struct campaign *c, const struct plan *p, const char *dir)
         outcome_release(&o);
     }
     if (!wrong)
-        wrong = trial_compare(&t, &c->unbroken, !is_polite(&p->first));
+        wrong = trial_compare(&t, &c->unbroken, is_polite(&p->first) ? WITH_NUMBERS : WITH_ALL);
     trial_release(&t);
     return wrong;
 }

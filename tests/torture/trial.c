@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -105,15 +106,17 @@ static void signal_later(pid_t group, const struct fault *f)
     kill(f->number == SIGKILL ? -group : group, f->number);
 }
 
-/* A stage must not outlive its runner: its group is empty soon, or that is the finding. */
-static bool group_ends(pid_t group)
+/* A stage must not outlive its runner by more than a moment. What the runner leaves behind becomes
+ * a child of this process (a subreaper): soon there is none, or that is the finding. */
+static bool all_end(void)
 {
-    for (int ms = 0; ms < STRAGGLERS_MS; ms += 5) {
-        if (kill(-group, 0) != 0 && errno == ESRCH)
+    for (int ms = 0; ms < STRAGGLERS_MS; ms += 2) {
+        while (waitpid(-1, NULL, WNOHANG) > 0)
+            ;
+        if (waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD)
             return true;
-        pause_ms(5);
+        pause_ms(2);
     }
-    kill(-group, SIGKILL);
     return false;
 }
 
@@ -130,6 +133,7 @@ struct outcome trial_run(struct trial *t, const struct fault *f)
     struct outcome o = {0};
     char *state_path = rn_join(t->dir, "state"), *said = rn_join(t->dir, "said");
     struct faults_state *state = make_state(state_path);
+    must(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0, "prctl");
     double start_s = rn_clock_s();
     pid_t pid = fork();
     must(pid >= 0, "fork");
@@ -146,7 +150,7 @@ struct outcome trial_run(struct trial *t, const struct fault *f)
     o.fired = atomic_load(&state->fired);
     o.calls = atomic_load(&state->calls);
     snprintf(o.where, sizeof o.where, "%s", state->where);
-    if (!group_ends(pid))
+    if (!all_end())
         o.signal = SIGALRM;
     o.said = what_it_said(said);
     munmap(state, sizeof *state);
@@ -248,6 +252,17 @@ static char *difference(const char *what, const char *got, const char *wanted)
                       got + line, (int)strcspn(wanted + line, "\n"), wanted + line);
 }
 
+/* Two equal lines in a row of a file: a step that was told twice. */
+static char *doubled(const char *metrics)
+{
+    for (const char *line = metrics, *next; (next = strchr(line, '\n')); line = next + 1) {
+        size_t n = (size_t)(next - line) + 1;
+        if (strncmp(line, next + 1, n) == 0)
+            return rn_xprintf("told twice: %.*s", (int)n - 1, line);
+    }
+    return NULL;
+}
+
 static int find_leftover(void *ctx, const char *relative, struct rn_err *err)
 {
     (void)err;
@@ -270,14 +285,16 @@ static char *leftover(const struct trial *t)
     return found;
 }
 
-char *trial_compare(const struct trial *t, const struct leavings *unbroken, bool with_work)
+char *trial_compare(const struct trial *t, const struct leavings *unbroken, unsigned with)
 {
     struct leavings now = trial_leavings(t);
     char *wrong = difference("store", now.store, unbroken->store);
-    if (!wrong && with_work)
+    if (!wrong && (with & WITH_WORK))
         wrong = difference("checkpoints", now.work, unbroken->work);
-    if (!wrong)
+    if (!wrong && (with & WITH_NUMBERS))
         wrong = difference("metrics", now.metrics, unbroken->metrics);
+    if (!wrong)
+        wrong = doubled(now.metrics);
     if (!wrong)
         wrong = leftover(t);
     leavings_release(&now);

@@ -4,7 +4,7 @@
  *     trial_init(&t, &where, "/tmp/x/w0");             an own folder for runs, cache and pipeline
  *     struct outcome o = trial_run(&t, &fault);        the shim breaks a call, or a clock kills
  *     o = trial_run(&t, NULL);                         nothing happens
- *     char *wrong = trial_compare(&t, &unbroken);      NULL: as the unbroken run; else what differs
+ *     char *wrong = trial_compare(&t, &unbroken, WITH_ALL);  NULL: no difference
  *     trial_release(&t);
  *
  * Strings of results are owned by the caller. Everything else that fails here ends the program. */
@@ -55,8 +55,10 @@ void outcome_release(struct outcome *);
 
 struct leavings trial_leavings(const struct trial *);
 void leavings_release(struct leavings *);
-/* What differs from the unbroken run, or lies around: caller frees; NULL if nothing. A signal that
- * asks to stop saves at another step: with_work false leaves checkpoints out. */
-char *trial_compare(const struct trial *, const struct leavings *unbroken, bool with_work);
+/* Finished outputs are always compared, leftovers always looked for. A signal that asks to stop
+ * saves at another step; numbers may be lost to a failing disk, but none is there twice. */
+enum trial_with { WITH_WORK = 1, WITH_NUMBERS = 2, WITH_ALL = 3 };
+/* What differs from the unbroken run, or lies around: caller frees; NULL if nothing. */
+char *trial_compare(const struct trial *, const struct leavings *unbroken, unsigned with);
 
 #endif

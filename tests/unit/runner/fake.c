@@ -4,13 +4,17 @@
 #include "signals.h"
 #include "str.h"
 
+#include <math.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 int64_t *fake_runs;
+_Atomic int *fake_meeting, *fake_patience;
 int64_t fake_stop_at = -1;
 
 static void count(const struct rn_job *job)
@@ -20,18 +24,58 @@ static void count(const struct rn_job *job)
         fake_runs[i] += strcmp(job->stage, names[i]) == 0;
 }
 
+static void pause_ms(int ms)
+{
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L}, NULL);
+}
+
+/* Stages that run one after another never meet. */
+static int meet(const struct fake_cfg *cfg, struct rn_err *err)
+{
+    if (!cfg->meets)
+        return RN_OK;
+    ++*fake_meeting;
+    for (int ms = 0; ms < (cfg->in_vain ? 200 : 10000); ms++, pause_ms(1))
+        if (*fake_meeting >= cfg->meets)
+            return RN_OK;
+    return rn_fail(err, RN_ESTAGE, RN_NOWHERE, "nobody else came");
+}
+
 /* --- make --- */
+
+/* A copy beside the run stands for the cache. */
+static int announce(struct rn_job *job, const struct fake_cfg *cfg, int64_t i, const char *text,
+                    struct rn_err *err)
+{
+    char hex[RN_HEX], name[32];
+    snprintf(name, sizeof name, "part_%lld.txt", (long long)i);
+    char *path = rn_xprintf("%s/cached_%s", job->pipeline_dir, name);
+    int rc = rn_file_write(path, text, strlen(text), err);
+    rn_sha256_hex(text, strlen(text), hex);
+    struct rn_arrival a = {"text", i, cfg->files, name, path, (int64_t)strlen(text), hex};
+    if (rc == RN_OK)
+        rn_job_arrived(job, &a);
+    free(path);
+    return rc;
+}
 
 static int make_run(struct rn_job *job, const void *config, struct rn_err *err)
 {
     const struct fake_cfg *cfg = config;
     count(job);
+    if (!cfg->announces)
+        RN_TRY(meet(cfg, err));
     char *dir = rn_join(job->out_dir, "text");
     int rc = rn_mkdirs(dir, err);
     for (int64_t i = 0; i < cfg->files && rc == RN_OK; i++) {
         char *path = rn_xprintf("%s/part_%lld.txt", dir, (long long)i);
         char *text = rn_xprintf("%s %lld\n", cfg->text, (long long)i);
-        rc = rn_file_write(path, text, strlen(text), err);
+        if (rc == RN_OK && i < cfg->announces)
+            rc = announce(job, cfg, i, text, err);
+        if (rc == RN_OK && i + 1 == cfg->announces)
+            rc = meet(cfg, err);
+        if (rc == RN_OK)
+            rc = rn_file_write(path, text, strlen(text), err);
         free(text);
         free(path);
     }
@@ -102,6 +146,9 @@ static void fold(const struct rn_job *job, const struct fake_cfg *cfg, int64_t s
                  char state[RN_HEX])
 {
     const struct rn_artifact *in = rn_job_artifact(job, &cfg->in);
+    for (size_t i = 0; in && i < in->n_files; i++)
+        if (!rn_exists(in->files[i].path))
+            abort(); /* inputs stay where they are for as long as the stage works */
     char *text = rn_xprintf("%s %lld %lld %s", state, (long long)cfg->seed, (long long)step,
                             in ? in->digest : "");
     rn_sha256_hex(text, strlen(text), state);
@@ -121,12 +168,63 @@ static int write_model(struct rn_job *job, const char *state, struct rn_err *err
     return rc;
 }
 
+static void hang(const struct rn_job *job, bool deaf)
+{
+    if (deaf)
+        signal(SIGTERM, SIG_IGN);
+    while (deaf || !rn_job_stopping(job))
+        pause_ms(1);
+}
+
+static void emit(const struct rn_job *job, int64_t step, double loss)
+{
+    rn_job_metrics(job, step, &(struct rn_metric_value){"loss", loss}, 1);
+}
+
+/* What goes wrong at half time, if it still does. */
+static int have_trouble(const struct rn_job *job, const struct fake_cfg *cfg, int64_t step,
+                        struct rn_err *err)
+{
+    bool crawls = cfg->trouble == FAKE_CRAWLS && step > cfg->steps / 2 && *fake_patience >= 0;
+    if (crawls)
+        pause_ms(50);
+    if (!cfg->trouble || step != cfg->steps / 2 || --*fake_patience < 0)
+        return RN_OK;
+    switch (cfg->trouble) {
+    case FAKE_FAILS:
+        return rn_fail(err, RN_ESTAGE, RN_LINE("data.txt", 7), "loss is not finite");
+    case FAKE_SEGFAULTS:
+        signal(SIGSEGV, SIG_DFL);
+        raise(SIGSEGV);
+        break;
+    case FAKE_IS_KILLED:
+        raise(SIGKILL);
+        break;
+    case FAKE_HANGS:
+    case FAKE_HANGS_WELL:
+        hang(job, cfg->trouble == FAKE_HANGS);
+        break;
+    case FAKE_NAN:
+        emit(job, step, NAN);
+        hang(job, true);
+        break;
+    case FAKE_SPIKES:
+        emit(job, step, 1000);
+        hang(job, true);
+        break;
+    case FAKE_CRAWLS:
+        break;
+    }
+    return RN_OK;
+}
+
 static int train_run(struct rn_job *job, const void *config, struct rn_err *err)
 {
     const struct fake_cfg *cfg = config;
     char state[RN_HEX] = "start";
     int64_t offset = 0, step = newest(job, cfg, state, &offset);
     count(job);
+    RN_TRY(meet(cfg, err));
     if (step >= 0)
         RN_TRY(rn_job_metrics_cut(job, offset, err));
     for (step = step < 0 ? 1 : step + 1; step <= cfg->steps; step++) {
@@ -137,8 +235,7 @@ static int train_run(struct rn_job *job, const void *config, struct rn_err *err)
             RN_TRY(save(job, step, state, err));
         if (rn_job_stopping(job) && step < cfg->steps)
             return rn_fail(err, RN_ESTOPPED, RN_NOWHERE, "stopped at step %lld", (long long)step);
-        if (cfg->crash && step == cfg->steps / 2)
-            return rn_fail(err, RN_ESTAGE, RN_NOWHERE, "loss is not finite");
+        RN_TRY(have_trouble(job, cfg, step, err));
         rn_job_progress(job, (double)step, (double)cfg->steps, "steps", "");
     }
     return write_model(job, state, err);
@@ -193,14 +290,25 @@ void fake_rekey(struct fake *f)
     }
 }
 
+static void share(void)
+{
+    struct {
+        int64_t runs[FAKE_STAGES];
+        _Atomic int meeting, patience;
+    } *all = mmap(NULL, sizeof *all, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (all == MAP_FAILED)
+        abort();
+    all->patience = INT32_MAX;
+    fake_runs = all->runs;
+    fake_meeting = &all->meeting;
+    fake_patience = &all->patience;
+}
+
 void fake_init(struct fake *f)
 {
     memset(f, 0, sizeof *f);
     if (!fake_runs)
-        fake_runs = mmap(NULL, FAKE_STAGES * sizeof *fake_runs, PROT_READ | PROT_WRITE,
-                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (fake_runs == MAP_FAILED)
-        abort();
+        share();
     bool shm =
         access("/dev/shm", W_OK) == 0; /* memory, where the machine has it: hundreds of runs */
     snprintf(f->root, sizeof f->root, "%s/runnel-runner-XXXXXX", shm ? "/dev/shm" : "/tmp");

@@ -10,13 +10,27 @@
 
 #include "engine.h"
 
+enum fake_trouble {
+    FAKE_FAILS = 1, /* returns an error */
+    FAKE_SEGFAULTS,
+    FAKE_IS_KILLED,
+    FAKE_HANGS,      /* deaf: only SIGKILL ends it */
+    FAKE_HANGS_WELL, /* until it is asked to stop */
+    FAKE_NAN,        /* measures a loss that is no number, and goes on */
+    FAKE_SPIKES,     /* a loss 100 times what it was */
+    FAKE_CRAWLS,     /* from here on, a step takes 50 ms */
+};
+
 struct fake_cfg {
     const char *text;           /* make */
     int64_t files, salt;        /* make */
+    int64_t announces;          /* make: so many files early, and meets after these */
     int64_t steps, seed, every; /* train */
     int64_t log_every;          /* neutral */
     struct rn_ref in, watch;
-    bool crash; /* fails at half time */
+    enum fake_trouble trouble; /* train: at half time */
+    int meets;    /* waits at its start until so many stages are at work; else it fails */
+    bool in_vain; /* and knows that nobody will come */
 };
 enum { DATA, BASE, SFT, FAKE_STAGES };
 
@@ -33,8 +47,11 @@ struct fake {
     struct rn_arena scratch; /* paths and listings, for as long as the fake */
 };
 
-extern int64_t *fake_runs; /* how often each stage's run was called; shared with their processes */
-extern int64_t fake_stop_at; /* `train` raises the stop flag at this step; -1: never */
+/* Shared with the stages' processes. */
+extern int64_t *fake_runs;         /* how often each stage's run was called */
+extern _Atomic int *fake_meeting;  /* stages that came to the meeting */
+extern _Atomic int *fake_patience; /* troubles still to come; at the start as many as one likes */
+extern int64_t fake_stop_at;       /* `train` raises the stop flag at this step; -1: never */
 
 void fake_init(struct fake *);                   /* makes the directory */
 void fake_rekey(struct fake *);                  /* after a change of cfg */

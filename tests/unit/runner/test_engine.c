@@ -135,11 +135,11 @@ Test(engine, two_runs_in_different_folders_give_equal_stores)
 
 Test(engine, failing_stage_stops_the_run_and_keeps_its_checkpoints)
 {
-    f.cfg[BASE].crash = true;
+    f.cfg[BASE].trouble = FAKE_FAILS;
     cr_expect_eq(fake_run(&f), RN_ESTAGE);
     ran(1, 1, 0);
     cr_expect(!rn_exists(fake_path(&f, "fake-1/stages/base")));
-    f.cfg[BASE].crash = false;
+    f.cfg[BASE].trouble = 0;
     runs_ok();
     ran(1, 2, 1);
 }

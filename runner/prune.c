@@ -1,0 +1,208 @@
+#define _GNU_SOURCE
+#include "prune.h"
+
+#include "file.h"
+#include "journal.h"
+#include "lock.h"
+#include "mem.h"
+#include "runs.h"
+#include "str.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { KEY_SHOWN = 16 };
+
+/* --- what runs stand for: a set of names in the store --- */
+
+static void add_links(json_t *wanted, const char *run_dir)
+{
+    char *stages = rn_join(run_dir, "stages");
+    DIR *d = opendir(stages);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        char target[512], *path = rn_join(stages, e->d_name);
+        ssize_t n = readlink(path, target, sizeof target - 1);
+        target[n > 0 ? n : 0] = '\0';
+        if (n > 0)
+            json_object_set_new(wanted, rn_basename(target), json_true());
+        free(path);
+    }
+    if (d)
+        closedir(d);
+    free(stages);
+}
+
+/* Checkpoints of stages that did not finish. */
+static void add_unfinished(json_t *wanted, const json_t *records)
+{
+    json_t *stages = rn_journal_stages(records);
+    for (size_t i = 0; i < json_array_size(stages); i++) {
+        const json_t *last = rn_journal_last(records, json_string_value(json_array_get(stages, i)),
+                                             "done|kept|adopted|started|interrupted|failed");
+        const char *event = rn_json_str(last, "event", "");
+        if (!*event || strcmp(event, "done") == 0 || strcmp(event, "kept") == 0 ||
+            strcmp(event, "adopted") == 0)
+            continue;
+        char *name = rn_xprintf("%s-%.*s.work", rn_json_str(last, "kind", ""), KEY_SHOWN,
+                                rn_json_str(last, "progress", ""));
+        json_object_set_new(wanted, name, json_true());
+        free(name);
+    }
+    json_decref(stages);
+}
+
+static int look_at_run(json_t *wanted, const char *runs, const char *tag, struct rn_err *err)
+{
+    char *dir = rn_join(runs, tag), *lock = rn_join(dir, ".lock"), owner[192] = "";
+    int rc = RN_OK;
+    if (rn_lock_held(lock, owner, sizeof owner)) {
+        rc = rn_fail(err, RN_ELOCKED, RN_PATH(dir), "run '%s' is in use by %s", tag, owner);
+        rn_hint(err, "prune when no run goes on: it could be about to link what prune deletes");
+    }
+    json_t *records = rn_runs_journal(runs, tag);
+    add_links(wanted, dir);
+    add_unfinished(wanted, records);
+    json_decref(records);
+    free(lock);
+    free(dir);
+    return rc;
+}
+
+static int find_wanted(json_t *wanted, const char *runs, struct rn_err *err)
+{
+    char **tags = rn_runs_tags(runs);
+    int rc = RN_OK;
+    for (char **t = tags; *t && rc == RN_OK; t++)
+        rc = look_at_run(wanted, runs, *t, err);
+    rn_runs_free_tags(tags);
+    return rc;
+}
+
+/* --- what lies there --- */
+
+struct measured {
+    const char *dir;
+    struct rn_prune_item *item;
+};
+
+static int measure_file(void *ctx, const char *relative, struct rn_err *err)
+{
+    (void)err;
+    const struct measured *m = ctx;
+    char *path = rn_join(m->dir, relative);
+    struct stat st;
+    if (lstat(path, &st) == 0) {
+        m->item->size_bytes += (double)st.st_size;
+        if ((double)st.st_mtime > m->item->changed_s)
+            m->item->changed_s = (double)st.st_mtime;
+    }
+    free(path);
+    return RN_OK;
+}
+
+static struct rn_prune_item measure(const char *store, const char *name)
+{
+    struct rn_prune_item item = {.name = rn_xdup(name)};
+    char *dir = rn_join(store, name);
+    struct stat st;
+    if (lstat(dir, &st) == 0)
+        item.changed_s = (double)st.st_mtime;
+    rn_walk(dir, measure_file, &(struct measured){dir, &item}, NULL);
+    free(dir);
+    return item;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct rn_prune_item *x = a, *y = b;
+    return strcmp(x->name, y->name);
+}
+
+int rn_prune_find(struct rn_prune *p, const char *runs, double older_s, struct rn_err *err)
+{
+    *p = (struct rn_prune){.runs = rn_xdup(runs)};
+    json_t *wanted = json_object();
+    char *store = rn_join(runs, ".store");
+    int rc = find_wanted(wanted, runs, err);
+    DIR *d = rc == RN_OK ? opendir(store) : NULL;
+    for (struct dirent *e; d && (e = readdir(d));) {
+        if (e->d_name[0] == '.' || json_object_get(wanted, e->d_name))
+            continue;
+        struct rn_prune_item item = measure(store, e->d_name);
+        if (older_s > 0 && rn_time_s() - item.changed_s < older_s)
+            free(item.name);
+        else
+            RN_PUSH(p->items, p->n, p->cap, item);
+    }
+    if (d)
+        closedir(d);
+    if (p->n)
+        qsort(p->items, p->n, sizeof *p->items, by_name);
+    free(store);
+    json_decref(wanted);
+    return rc;
+}
+
+void rn_prune_release(struct rn_prune *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        free(p->items[i].name);
+    free(p->items);
+    free(p->runs);
+    *p = (struct rn_prune){0};
+}
+
+/* --- removing --- */
+
+/* "<kind>-<progresskey16>", the name of the lock: from the name of checkpoints, else from the
+ * manifest; caller frees; NULL for what says nothing (a leftover of a kill). */
+static char *work_of(const char *dir, const char *name)
+{
+    if (rn_ends_with(name, ".work"))
+        return rn_xprintf("%.*s", (int)(strlen(name) - 5), name);
+    enum { MANIFEST_CAP = 64 << 20 };
+    json_t *doc = NULL;
+    char *path = rn_join(dir, "manifest.json"), *work = NULL;
+    if (rn_exists(path) && rn_json_read(path, MANIFEST_CAP, &doc, NULL) == RN_OK)
+        work = rn_xprintf("%s-%.*s", rn_json_str(doc, "kind", "x"), KEY_SHOWN,
+                          rn_json_str(doc, "progress", ""));
+    if (work && strchr(work, '/')) {
+        free(work);
+        work = NULL;
+    }
+    json_decref(doc);
+    free(path);
+    return work;
+}
+
+/* The manifest first: what is half deleted does not look whole. */
+static int remove_entry(const char *dir, struct rn_err *err)
+{
+    char *manifest = rn_join(dir, "manifest.json");
+    int rc = rn_remove_tree(manifest, err);
+    free(manifest);
+    return rc == RN_OK ? rn_remove_tree(dir, err) : rc;
+}
+
+int rn_prune_remove(const struct rn_prune *p, size_t i, struct rn_err *err)
+{
+    struct rn_lock lock = {.fd = -1};
+    const char *name = p->items[i].name;
+    char *dir = rn_xprintf("%s/.store/%s", p->runs, name), *work = work_of(dir, name);
+    char *locks = rn_join(p->runs, ".locks");
+    char *path = rn_join(locks, work ? work : "");
+    int rc = work ? rn_mkdirs(locks, err) : RN_OK;
+    if (rc == RN_OK && work)
+        rc = rn_lock_take(&lock, path, name, err);
+    if (rc == RN_OK)
+        rc = remove_entry(dir, err);
+    rn_lock_release(&lock);
+    free(path);
+    free(locks);
+    free(work);
+    free(dir);
+    return rc;
+}

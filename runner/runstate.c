@@ -1,0 +1,242 @@
+#define _GNU_SOURCE
+#include "runstate.h"
+
+#include "file.h"
+#include "journal.h"
+#include "lock.h"
+#include "mem.h"
+#include "metrics.h"
+#include "runs.h"
+#include "str.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const struct {
+    const char *event, *word;
+    char symbol;
+} words[] = {{"done", "done", '='},
+             {"kept", "kept", '='},
+             {"adopted", "kept", '='},
+             {"failed", "failed", '-'},
+             {"interrupted", "interrupted", '!'},
+             {"gate", "gate", '-'},
+             {"started", "interrupted", '!'}};
+static const char ends[] = "done|kept|adopted|failed|interrupted|gate|started";
+
+static bool is(const char *a, const char *b)
+{
+    return strcmp(a, b) == 0;
+}
+
+static double changed_s(const char *dir, const char *folder, const char *name, const char *suffix)
+{
+    struct stat st;
+    char *path = rn_xprintf("%s/%s%s%s", dir, folder, name, suffix);
+    double when_s = stat(path, &st) == 0 ? (double)st.st_mtime : 0;
+    free(path);
+    return when_s;
+}
+
+static double newest_of(double a, double b)
+{
+    return a > b ? a : b;
+}
+
+/* --- numbers --- */
+
+/* Pace of the lines since the stage last began, and so the time that the other steps take. */
+static double eta(const struct rn_stage_state *s, const json_t *lines)
+{
+    enum { PACE_LINES = 50 };
+    double since_s = rn_json_real(s->last, "time", 0);
+    size_t n = json_array_size(lines), i = n > PACE_LINES ? n - PACE_LINES : 0;
+    while (i < n && rn_json_real(json_array_get(lines, i), "time", 0) < since_s)
+        i++;
+    if (i + 1 >= n)
+        return 0;
+    const json_t *a = json_array_get(lines, i), *b = json_array_get(lines, n - 1);
+    double took_s = rn_json_real(b, "time", 0) - rn_json_real(a, "time", 0);
+    int64_t made = s->step - rn_json_int(a, "step", 0), left = s->steps - s->step - 1;
+    return made > 0 && left > 0 && took_s > 0 ? took_s / (double)made * (double)left : 0;
+}
+
+static void read_numbers(struct rn_stage_state *s, const char *dir)
+{
+    char *path = rn_xprintf("%s/metrics/%s.jsonl", dir, s->name);
+    json_t *lines = s->last ? rn_metrics_read(path) : json_array();
+    size_t n = json_array_size(lines);
+    for (size_t i = 0; i < n; i++)
+        json_object_update(s->numbers, json_array_get(lines, i));
+    if (n) {
+        const json_t *last = json_array_get(lines, n - 1);
+        s->step = rn_json_int(last, "step", -1);
+        s->seen_s = newest_of(s->seen_s, rn_json_real(last, "time", 0));
+    }
+    s->eta_s = is(s->word, "running") && s->steps ? eta(s, lines) : 0;
+    json_object_del(s->numbers, "step");
+    json_object_del(s->numbers, "time");
+    json_decref(lines);
+    free(path);
+}
+
+void rn_runstate_glance(struct rn_str *s, const json_t *numbers)
+{
+    static const char *const names[] = {"val_bpb", "core", "loss"};
+    for (size_t i = 0; i < RN_COUNT(names); i++) {
+        const json_t *v = json_object_get(numbers, names[i]);
+        if (json_is_number(v)) {
+            rn_str_printf(s, "%s %.4g", names[i], json_number_value(v));
+            return;
+        }
+    }
+    const char *name;
+    json_t *v;
+    json_object_foreach((json_t *)numbers, name, v) if (json_is_number(v) && strchr(name, '.'))
+    {
+        rn_str_printf(s, "%s %.4g", name, json_number_value(v));
+        return;
+    }
+}
+
+/* --- a stage --- */
+
+static int add_size(void *ctx, const char *relative, struct rn_err *err)
+{
+    (void)err;
+    const struct {
+        const char *dir;
+        double *size_bytes;
+    } *c = ctx;
+    char *path = rn_join(c->dir, relative);
+    int64_t size = rn_file_size(path);
+    *c->size_bytes += size > 0 ? (double)size : 0;
+    free(path);
+    return RN_OK;
+}
+
+/* What stages/<stage> points to; a stage that is done without it has lost its outputs. */
+static void look_at_outputs(struct rn_stage_state *s, const char *dir)
+{
+    char *path = rn_xprintf("%s/stages/%s", dir, s->name), *target = realpath(path, NULL);
+    struct {
+        const char *dir;
+        double *size_bytes;
+    } c = {target, &s->size_bytes};
+    if (target)
+        rn_walk(target, add_size, &c, NULL);
+    else if (s->symbol == '=') {
+        s->word = "lost";
+        s->symbol = '!';
+    }
+    free(target);
+    free(path);
+}
+
+static struct rn_stage_state stage_state(const struct rn_runstate *r, const char *name)
+{
+    struct rn_stage_state s = {
+        .name = name, .word = "never run", .symbol = ' ', .step = -1, .numbers = json_object()};
+    s.last = rn_journal_last(r->records, name, ends);
+    const char *event = rn_json_str(s.last, "event", "");
+    for (size_t i = 0; i < RN_COUNT(words); i++)
+        if (is(words[i].event, event)) {
+            s.word = words[i].word;
+            s.symbol = words[i].symbol;
+        }
+    if (r->running && is(event, "started")) {
+        s.word = "running";
+        s.symbol = '>';
+    }
+    s.steps = rn_json_int(s.last, "steps", 0);
+    s.seen_s = newest_of(rn_json_real(s.last, "time", 0), changed_s(r->dir, "log/", name, ".log"));
+    read_numbers(&s, r->dir);
+    look_at_outputs(&s, r->dir);
+    return s;
+}
+
+/* --- the run --- */
+
+static void read_lock(struct rn_runstate *r)
+{
+    char *lock = rn_join(r->dir, ".lock");
+    r->running = rn_lock_held(lock, r->owner, sizeof r->owner);
+    free(lock);
+}
+
+static void find_starts(struct rn_runstate *r)
+{
+    for (size_t i = 0; i < json_array_size(r->records); i++) {
+        const json_t *record = json_array_get(r->records, i);
+        if (!is(rn_json_str(record, "event", ""), "run"))
+            continue;
+        r->began_s = r->run ? r->began_s : rn_json_real(record, "time", 0);
+        r->run = record;
+    }
+}
+
+static const char *word_of(const struct rn_runstate *r)
+{
+    size_t failed = 0, interrupted = 0, lost = 0;
+    for (size_t i = 0; i < r->n_stages; i++) {
+        failed += r->stages[i].symbol == '-';
+        interrupted += is(r->stages[i].word, "interrupted");
+        lost += is(r->stages[i].word, "lost");
+    }
+    return r->running                 ? "running"
+           : !r->run                  ? "never run"
+           : failed                   ? "failed"
+           : interrupted              ? "interrupted"
+           : lost                     ? "stale"
+           : r->n_done == r->n_stages ? "done"
+                                      : "partial";
+}
+
+void rn_runstate_init(struct rn_runstate *r, const char *dir)
+{
+    *r = (struct rn_runstate){.dir = rn_xdup(dir)};
+    r->tag = rn_basename(r->dir);
+    char *path = rn_join(dir, "journal.jsonl");
+    read_lock(r);
+    r->records = rn_journal_read(path);
+    free(path);
+    find_starts(r);
+    json_t *names = rn_journal_stages(r->records);
+    r->stages = rn_xalloc((json_array_size(names) + 1) * sizeof *r->stages);
+    for (size_t i = 0; i < json_array_size(names); i++) {
+        char *name = rn_xdup(json_string_value(json_array_get(names, i)));
+        struct rn_stage_state s = stage_state(r, name);
+        r->n_done += s.symbol == '=';
+        r->seen_s = newest_of(r->seen_s, s.seen_s);
+        r->size_bytes += s.size_bytes;
+        r->stages[r->n_stages++] = s;
+    }
+    if (r->running)
+        r->seen_s = newest_of(r->seen_s, changed_s(dir, "", ".lock", ""));
+    r->word = word_of(r);
+    json_decref(names);
+}
+
+void rn_runstate_release(struct rn_runstate *r)
+{
+    for (size_t i = 0; i < r->n_stages; i++) {
+        json_decref(r->stages[i].numbers);
+        free((char *)r->stages[i].name);
+    }
+    free(r->stages);
+    json_decref(r->records);
+    free(r->dir);
+    *r = (struct rn_runstate){0};
+}
+
+json_t *rn_runstate_stage_json(const struct rn_runstate *r, const struct rn_stage_state *s)
+{
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:s, s:s, s:O}", "tag",
+                     r->tag, "stage", s->name, "state", s->word, "step", (json_int_t)s->step,
+                     "steps", (json_int_t)s->steps, "time", rn_json_real(s->last, "time", 0),
+                     "wall_s", rn_json_real(s->last, "wall_s", 0), "eta_s", s->eta_s, "seen",
+                     s->seen_s, "size_bytes", s->size_bytes, "key", rn_json_str(s->last, "out", ""),
+                     "message", rn_json_str(s->last, "message", ""), "metrics", s->numbers);
+}
