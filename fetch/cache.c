@@ -37,6 +37,8 @@ static void open_memos(struct rn_cache *c)
 void rn_cache_init(struct rn_cache *c, const char *dir)
 {
     *c = (struct rn_cache){.dir = dir ? rn_xdup(dir) : default_dir()};
+    c->shares = rn_new(_Atomic bool);
+    *c->shares = true;
     open_memos(c);
 }
 
@@ -64,6 +66,7 @@ void rn_cache_release(struct rn_cache *c)
         rn_memo_save(c->checks);
     rn_memo_free(c->digests);
     rn_memo_free(c->checks);
+    free(c->shares);
     free(c->spare);
     free(c->dir);
     *c = (struct rn_cache){0};
@@ -141,16 +144,23 @@ void rn_cache_learn_check(const struct rn_cache *c, const char *path, const char
 
 /* --- publishing --- */
 
-int rn_cache_seal(const char *file, struct rn_err *err)
+static int seal(const char *file, int fd, struct rn_err *err)
 {
-    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    if (fchmod(fd, 0444) != 0)
+        return rn_fail_errno(err, RN_PATH(file), "cannot make read-only");
+    if (rn_io.fsync(fd) != 0)
+        return rn_fail_errno(err, RN_PATH(file), "cannot sync");
+    return RN_OK;
+}
+
+int rn_cache_seal(const char *file, int fd, struct rn_err *err)
+{
+    if (fd >= 0)
+        return seal(file, fd, err);
+    fd = open(file, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return rn_fail_errno(err, RN_PATH(file), "cannot open");
-    int rc = RN_OK;
-    if (fchmod(fd, 0444) != 0)
-        rc = rn_fail_errno(err, RN_PATH(file), "cannot make read-only");
-    else if (rn_io.fsync(fd) != 0)
-        rc = rn_fail_errno(err, RN_PATH(file), "cannot sync");
+    int rc = seal(file, fd, err);
     close(fd);
     return rc;
 }
@@ -280,7 +290,9 @@ static bool give_second_name(const struct rn_cache *c, const char *sha256, const
 int rn_cache_take(const struct rn_cache *c, const char *sha256, const char *path, const char *to,
                   struct rn_err *err)
 {
-    if (share_blocks(path, to) || give_second_name(c, sha256, path, to))
+    if (*c->shares && !share_blocks(path, to))
+        *c->shares = false; /* this file system cannot: asked once */
+    if (*c->shares || give_second_name(c, sha256, path, to))
         return RN_OK;
     return rn_copy_bytes(path, to, err);
 }

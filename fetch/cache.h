@@ -27,6 +27,7 @@ struct rn_cache {
     char *dir;   /* owned */
     char *spare; /* owned; NULL: `dir` can be written */
     struct rn_memo *digests, *checks;
+    _Atomic bool *shares; /* files can share blocks, as far as is known; owned */
 };
 
 /* dir NULL: from the environment. Writes nothing. */
@@ -51,8 +52,8 @@ char *rn_cache_recall(const struct rn_cache *, const char *sha256);
 bool rn_cache_checked(const struct rn_cache *, const char *path, const char *check);
 void rn_cache_learn_check(const struct rn_cache *, const char *path, const char *check);
 
-/* Read-only and on the disk: ready to be published. Any thread. */
-int rn_cache_seal(const char *file, struct rn_err *);
+/* Read-only and on the disk: ready to be published. fd: open on it, or -1. Any thread. */
+int rn_cache_seal(const char *file, int fd, struct rn_err *);
 /* Moves sealed private files to their names by content, durably when it returns: one sync for each
  * folder they fall into. */
 struct rn_publication {

@@ -216,6 +216,8 @@ static void reject_body(struct job *j)
                j->file->name, j->r.host, j->r.finding.detail);
     else
         rn_asking_reject(&j->asking, &j->r, false, now_s(j->loop));
+    if (j->partial.fd < 0 && j->r.body)
+        unlink(j->r.body); /* a local copy */
     rn_partial_begin(&j->partial, &none);
     j->state = READY;
 }
@@ -248,12 +250,18 @@ static void after_proof(struct job *j)
     rn_batch_add(&l->batch, &item);
 }
 
+static int seal_payload(struct job *j)
+{
+    bool whole_body = strcmp(j->proof.payload, j->partial.path) == 0;
+    return rn_cache_seal(j->proof.payload, whole_body ? j->partial.fd : -1, &j->err);
+}
+
 static void prove(struct rn_task *t)
 {
     struct job *j = (struct job *)t;
     j->rc = rn_prove(&j->proof, &j->err);
     if (j->rc == RN_OK && j->r.finding.verdict == RN_ACCEPTED)
-        j->rc = rn_cache_seal(j->proof.payload, &j->err);
+        j->rc = seal_payload(j);
 }
 
 static void set_up_proof(struct job *j)
@@ -479,6 +487,14 @@ static void sweep_ended(struct loop *l)
     l->n_live = n;
 }
 
+static void leave_partial(struct job *j)
+{
+    if (j->proof.payload && strcmp(j->proof.payload, j->partial.path) == 0)
+        rn_partial_leave(&j->partial);
+    else
+        rn_partial_drop(&j->partial);
+}
+
 /* Files of a batch that is at their names now, or will never be. */
 static void end_batch(struct loop *l)
 {
@@ -492,8 +508,7 @@ static void end_batch(struct loop *l)
         }
         l->files_done++;
         l->done_bytes += j->got.size_bytes;
-        if (!j->got.from_cache)
-            rn_partial_drop(&j->partial);
+        leave_partial(j);
         end_job(j, true);
     }
     rn_batch_end(&l->batch);
