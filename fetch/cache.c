@@ -230,7 +230,7 @@ static int give_name(const char *file, const char *path, struct rn_err *err)
     return rn_fail_errno(err, RN_PATH(path), "cannot rename %s to this name", file);
 }
 
-static int publish_one(const struct rn_cache *c, struct rn_publication *p, struct touched *t,
+static int publish_one(const struct rn_cache *c, struct rn_cache_item *p, struct touched *t,
                        struct rn_err *err)
 {
     p->path = content_path(rn_cache_home(c), p->sha256);
@@ -244,7 +244,7 @@ static int publish_one(const struct rn_cache *c, struct rn_publication *p, struc
     return rc;
 }
 
-int rn_cache_publish(const struct rn_cache *c, struct rn_publication *p, size_t n,
+int rn_cache_publish(const struct rn_cache *c, struct rn_cache_item *p, size_t n,
                      struct rn_err *err)
 {
     struct touched touched = {0};

@@ -56,11 +56,11 @@ void rn_cache_learn_check(const struct rn_cache *, const char *path, const char 
 int rn_cache_seal(const char *file, int fd, struct rn_err *);
 /* Moves sealed private files to their names by content, durably when it returns: one sync for each
  * folder they fall into. */
-struct rn_publication {
+struct rn_cache_item {
     const char *sha256, *file;
     char *path; /* as in rn_cache_find */
 };
-int rn_cache_publish(const struct rn_cache *, struct rn_publication *, size_t n, struct rn_err *);
+int rn_cache_publish(const struct rn_cache *, struct rn_cache_item *, size_t n, struct rn_err *);
 
 /* `to` becomes the content at `path`: shared blocks, else a second name, else a copy. Not synced,
  * not atomic: for folders that appear whole. */

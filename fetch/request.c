@@ -12,8 +12,6 @@
 #include <strings.h>
 #include <time.h>
 
-#define HUB "https://huggingface.co"
-
 static void add_header(struct rn_request *q, char *line)
 {
     q->headers = rn_xrealloc(q->headers, q->n_headers + 1, sizeof *q->headers);
@@ -81,7 +79,7 @@ bool rn_request_trusts(const struct rn_request *q, const char *url)
 
 static const char *endpoint_of(const struct rn_who *who)
 {
-    return who->hf_endpoint ? who->hf_endpoint : HUB;
+    return who->hf_endpoint ? who->hf_endpoint : RN_HUB;
 }
 
 static void add_hub_token(struct rn_request *q, const struct rn_who *who)
