@@ -48,10 +48,22 @@ static void check(struct rn_cells *c)
             tags[n++] = (struct tag){rn_xdup(p->tag), &c->cells[i]};
         rn_pipeline_free(p);
     }
-    refuse_equal_tags(c, tags, n);
+    if (!problems->n)
+        refuse_equal_tags(c, tags, n);
     for (size_t i = 0; i < n; i++)
         free(tags[i].text);
     free(tags);
+}
+
+static void copy_overrides(struct rn_cells *c, const char *const *list)
+{
+    size_t n = 0;
+    while (list && list[n])
+        n++;
+    const char **kept = rn_arena_alloc(&c->document->arena, (n + 1) * sizeof *kept);
+    for (size_t i = 0; i < n; i++)
+        kept[i] = list[i];
+    c->how.overrides = kept;
 }
 
 static int choose(struct rn_cells *c, const char *only, struct rn_err *err)
@@ -79,6 +91,7 @@ int rn_cells_open(struct rn_cells **out, const char *path, const struct rn_pipel
     *out = NULL;
     c->document = rn_document_open(path, NULL);
     c->how = *how;
+    copy_overrides(c, how->overrides);
     rn_matrix_read(&c->matrix, c->document);
     int rc = choose(c, only, err);
     if (rc == RN_OK) {

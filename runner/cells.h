@@ -27,7 +27,7 @@ struct rn_cells {
 
 /* `only`: name or number of a cell, NULL for all. RN_ECONFIG after printing every problem of every
  * cell but the last, which is in err; two cells of one tag are a problem. RN_EUSAGE: no such cell.
- * What `how` points at is borrowed. */
+ * Texts that `how` points at are borrowed, its list of overrides is copied. */
 int rn_cells_open(struct rn_cells **, const char *path, const struct rn_pipeline_how *how,
                   const char *only, struct rn_err *);
 /* The i-th pipeline, never NULL: it was checked. Free before the cells. */

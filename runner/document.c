@@ -13,6 +13,7 @@ struct reading {
     const struct rn_document_source *source;
     const char *chain[CHAIN_MAX]; /* canonical names of the files being read right now */
     size_t depth, n_files;
+    bool incomplete; /* a file is missing: what the others say is no pipeline */
 };
 
 static int from_disk(void *ctx, const char *path, char **text, size_t *n, struct rn_err *err)
@@ -78,6 +79,8 @@ static void lay_included(struct reading *r, struct rn_node *under, const struct 
     struct rn_node *root = path ? read_file(r, path, item->at) : NULL;
     if (root)
         rn_merge_over(&r->d->tree, under, root);
+    else
+        r->incomplete = true;
 }
 
 /* The files that `root` names, laid over each other, and `root` over them. */
@@ -93,10 +96,12 @@ static struct rn_node *with_included(struct reading *r, struct rn_node *root)
     if (list->kind == RN_NODE_LIST)
         for (size_t i = 0; i < list->n; i++)
             lay_included(r, under, list->entries[i].value);
-    else if (list->kind != RN_NODE_NULL)
+    else if (list->kind != RN_NODE_NULL) {
+        r->incomplete = true;
         rn_hint(rn_problem_add(&r->d->problems, list->at, "'include' takes a list, found %s",
                                rn_node_show(list, shown)),
-                "write [FILE]");
+                "write [%.100s]", list->text ? list->text : "FILE");
+    }
     rn_node_remove(root, "include");
     rn_merge_over(&r->d->tree, under, root);
     return under;
@@ -169,6 +174,7 @@ struct rn_document *rn_document_open(const char *path, const struct rn_document_
     d->dir = rn_arena_dup(&d->arena, dir);
     d->tree = (struct rn_tree){.arena = &d->arena, .problems = &d->problems};
     d->root = read_file(&r, d->path, RN_PATH(d->path));
+    d->root = r.incomplete ? NULL : d->root;
     free(dir);
     return d;
 }

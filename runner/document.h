@@ -7,9 +7,8 @@
  *
  * `include: [FILE, ..]` lays files under the one that names them: mappings merge by key, later
  * files win over earlier ones and the naming file over all, lists and scalars are replaced, null
- * removes what an earlier file has. A path is relative to the file it is written in; ${..} cannot
- * stand in it. Only the first file must say `runnel: 1`. Every node keeps its
- * place. */
+ * removes what an earlier file has. A path is relative to the file it is written in, without ${..}.
+ * Only the first file must say `runnel: 1`. Every node keeps the place it was written at. */
 #ifndef RN_DOCUMENT_H
 #define RN_DOCUMENT_H
 

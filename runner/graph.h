@@ -17,7 +17,5 @@ void rn_graph_sort(struct rn_loading *);
 /* First 8 hex digits of the digest over identity and extend values and the graph. Stage names,
  * order and neutral edges do not enter. Needs the running order. */
 void rn_graph_key8(const struct rn_pipeline *, char key8[9]);
-/* A profile keeps kinds, edges and gate metrics of the file alone: differences are problems. */
-void rn_graph_compare(struct rn_loading *with, const struct rn_pipeline *alone);
 
 #endif

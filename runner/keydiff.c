@@ -135,10 +135,10 @@ static const char *origin_below(const json_t *origins, const char *path)
 const char *rn_change_origin(const struct rn_change *c, const struct rn_pipeline *p,
                              const char *stage)
 {
-    if (!p || !p->origins || c->kind == RN_CHANGE_VERSION || c->kind == RN_CHANGE_CONTENT)
+    if (!p || c->kind == RN_CHANGE_VERSION || c->kind == RN_CHANGE_CONTENT)
         return NULL;
     char *path = rn_xprintf("%s.%s", stage, c->path);
-    const char *origin = origin_below(p->origins, path);
+    const char *origin = origin_below(rn_pipeline_origins(p), path);
     free(path);
     return origin;
 }

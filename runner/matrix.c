@@ -198,17 +198,21 @@ static bool is_excluded(const struct rn_node *list, const struct rn_cell *c, boo
 
 static bool check_list(struct reading *r, const struct rn_node *list, const char *what)
 {
+    const struct rn_node *bad = NULL;
     char shown[96];
     if (!list || list->kind == RN_NODE_NULL)
         return false;
-    bool good = list->kind == RN_NODE_LIST;
-    for (size_t i = 0; good && i < list->n; i++)
-        good = list->entries[i].value->kind == RN_NODE_MAP && list->entries[i].value->n;
-    if (!good)
-        rn_hint(rn_problem_add(&r->d->problems, list->at, "'%s' takes a list of cells, found %s",
-                               what, rn_node_show(list, shown)),
+    if (list->kind != RN_NODE_LIST)
+        bad = list;
+    for (size_t i = 0; !bad && i < list->n; i++)
+        if (list->entries[i].value->kind != RN_NODE_MAP || !list->entries[i].value->n)
+            bad = list->entries[i].value;
+    if (bad)
+        rn_hint(rn_problem_add(&r->d->problems, bad->at,
+                               "'%s' takes a list of cells, found %s here", what,
+                               rn_node_show(bad, shown)),
                 "write [{vars.depth: 12}]");
-    return good;
+    return !bad;
 }
 
 static void all_cells(struct reading *r, const struct rn_node *exclude, bool *used)
@@ -225,7 +229,7 @@ static void all_cells(struct reading *r, const struct rn_node *exclude, bool *us
         struct rn_setting *set = rn_arena_alloc(&r->d->arena, r->n_axes * sizeof *set);
         for (size_t a = 0; a < r->n_axes; a++) {
             const struct rn_node *value = r->axes[a].values->entries[at[a]].value;
-            set[a] = (struct rn_setting){r->axes[a].key, value, value->at};
+            set[a] = (struct rn_setting){r->axes[a].key, value, r->axes[a].at};
         }
         if (!is_excluded(exclude, &(struct rn_cell){NULL, set, r->n_axes}, used))
             add_cell(r, set, r->n_axes);
@@ -251,7 +255,7 @@ static void include_cells(struct reading *r, const struct rn_node *list)
         struct rn_setting *set = rn_arena_alloc(&r->d->arena, map->n * sizeof *set);
         for (size_t k = 0; k < map->n; k++) {
             const struct rn_entry *e = &map->entries[k];
-            set[k] = (struct rn_setting){e->key, e->value, e->value->at};
+            set[k] = (struct rn_setting){e->key, e->value, e->at};
             is_key(r, e);
         }
         add_cell(r, set, map->n);

@@ -23,7 +23,7 @@ struct rn_loading;
 struct rn_setting {
     const char *key; /* "vars.depth" */
     const struct rn_node *value;
-    struct rn_place at; /* of the value */
+    struct rn_place at; /* of the key */
 };
 struct rn_cell {
     const char *name; /* "depth=12,seed=1" */

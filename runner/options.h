@@ -1,6 +1,6 @@
 /* runner/options.h - rows that several commands put into their option tables: each said once.
  *
- *     static const struct rn_opt opts[] = {RN_OPT_PROFILE, RN_OPTS_SLICE, RN_OPT_THREADS, {0}}; */
+ *     static const struct rn_opt opts[] = {RN_OPTS_PIPELINE, RN_OPTS_SLICE, {0}}; */
 #ifndef RN_OPTIONS_H
 #define RN_OPTIONS_H
 
@@ -10,10 +10,14 @@
 
 /* clang-format off */
 #define RN_OPT_PROFILE {"profile", 'p', "PROFILE", "use this profile of the file"}
+#define RN_OPT_CELL    {"cell", 0, "CELL", "this cell of the file's matrix, by name or number"}
 #define RN_OPT_STAGE   {"stage", 0, "STAGE", "this stage only"}
 #define RN_OPT_VERIFY                                                                             \
     {"verify", 0, "stat|hash",                                                                    \
      "hash again what changed since it was hashed (default), or everything"}
+
+/* Which pipeline of the file: every command that takes a pipeline file has them. */
+#define RN_OPTS_PIPELINE RN_OPT_PROFILE, RN_OPT_CELL
 
 /* Which stages take part: target.h fills struct rn_run_how from them. */
 #define RN_OPTS_SLICE                                                                             \

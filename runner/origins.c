@@ -7,12 +7,21 @@
 #include <string.h>
 
 struct walk {
-    const struct rn_loading *l;
+    const struct rn_pipeline *p;
     const struct rn_node *stage;
     struct rn_str path; /* "base.horizon.steps" */
     size_t prefix;      /* length of "base." */
     json_t *out;
 };
+
+/* The pipeline file by its name, an included one as seen from it. */
+const char *rn_origin_file(const struct rn_pipeline *p, const char *path)
+{
+    size_t n = strlen(p->dir);
+    if (strcmp(path, p->path) == 0)
+        return rn_basename(path);
+    return strncmp(path, p->dir, n) == 0 && path[n] == '/' ? path + n + 1 : path;
+}
 
 /* Also resolved.yaml's comments, so it is written once: here. */
 static json_t *origin_text(const struct walk *w, const struct rn_node *node)
@@ -20,7 +29,7 @@ static json_t *origin_text(const struct walk *w, const struct rn_node *node)
     const char *via = node->via ? node->via : "", *from = node->via ? " from " : "";
     if (node->origin)
         return json_sprintf("%s%s%s", node->origin, from, via);
-    return json_sprintf("%s:%d%s%s", rn_basename(w->l->p->path), node->at.line, from, via);
+    return json_sprintf("%s:%d%s%s", rn_origin_file(w->p, node->at.path), node->at.line, from, via);
 }
 
 /* A mapping or nothing where a value should be: the value is a default. */
@@ -58,15 +67,15 @@ static void walk(struct walk *w, const json_t *value)
     }
 }
 
-json_t *rn_origins(const struct rn_loading *l)
+json_t *rn_origins(const struct rn_pipeline *p)
 {
-    struct walk w = {.l = l, .out = json_object()};
-    for (size_t i = 0; i < l->p->n_stages; i++) {
+    struct walk w = {.p = p, .out = json_object()};
+    for (size_t i = 0; i < p->n_stages; i++) {
         rn_str_clear(&w.path);
-        rn_str_puts(&w.path, l->p->stages[i].name);
+        rn_str_puts(&w.path, p->stages[i].name);
         w.prefix = w.path.n + 1;
-        w.stage = l->drafts[i].entry->value;
-        walk(&w, l->p->stages[i].resolved);
+        w.stage = p->stages[i].node;
+        walk(&w, rn_pipeline_resolved(p, &p->stages[i]));
     }
     rn_str_release(&w.path);
     return w.out;

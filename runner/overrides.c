@@ -126,7 +126,9 @@ static void tell_lacking(struct override *o, const struct rn_node *node, size_t 
     const struct rn_node *vars = rn_node_get(o->l->root, "vars");
     if (top && !var && o->key.n == 2 && rn_node_entry(vars, s->key))
         rn_hint(e, "did you mean vars.%s?", s->key);
-    if (var && o->action == SET)
+    if (var && o->at.line)
+        rn_hint(e, "give it a value under 'vars'");
+    else if (var && o->action == SET)
         rn_hint(e, "+vars.%s=value adds it", s->key);
 }
 

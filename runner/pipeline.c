@@ -6,9 +6,10 @@
 #include "loading.h"
 #include "matrix.h"
 #include "merge.h"
-#include "origins.h"
 #include "overrides.h"
+#include "same_graph.h"
 #include "str.h"
+#include "told.h"
 #include "vars.h"
 
 #include <stdlib.h>
@@ -16,14 +17,40 @@
 
 enum { WORDS_MAX = 64, TAG_MAX = 120 };
 
+static const struct rn_key spike_keys[] = {
+    RN_KEY_STR(struct rn_common, watch.spike_metric, "metric", RN_NEUTRAL, "loss", "which number"),
+    RN_KEY_REAL(struct rn_common, watch.spike_factor, "factor", RN_NEUTRAL, "~", 1, 1e9, "",
+                "so many times its median is a spike"),
+    RN_KEY_INT(struct rn_common, watch.spike_window, "window", RN_NEUTRAL, "50", 1, 1000, "values",
+               "median of so many values before"),
+    RN_KEYS_END};
+static const struct rn_key floor_keys[] = {
+    RN_KEY_STR(struct rn_common, watch.floor_metric, "metric", RN_NEUTRAL, "tok_per_sec",
+               "which number"),
+    RN_KEY_REAL(struct rn_common, watch.floor_min, "min", RN_NEUTRAL, "~", 0, 1e30, "",
+                "less than this is too slow"),
+    RN_KEY_TIME(struct rn_common, watch.floor_for_s, "for", RN_NEUTRAL, "5 min", 0, 1e9,
+                "for so long"),
+    RN_KEYS_END};
+static const struct rn_key watch_keys[] = {
+    RN_KEY_TIME(struct rn_common, watch.no_step_s, "no_step", RN_NEUTRAL, "~", 0, 1e9,
+                "neither numbers nor progress for so long"),
+    RN_KEY_BOOL(struct rn_common, watch.nan, "nan", RN_NEUTRAL, "false",
+                "a number that is not finite"),
+    RN_KEY_TABLE("spike", spike_keys, "a number far above what it was"),
+    RN_KEY_TABLE("floor", floor_keys, "a number that stays too low"),
+    RN_KEY_INT(struct rn_common, watch.max, "max", RN_NEUTRAL, "3", 0, 1000, "times",
+               "continue from the last checkpoint so often, then fail"),
+    RN_KEY_TIME(struct rn_common, watch.grace_s, "grace", RN_NEUTRAL, "30 s", 0, 1e6,
+                "to end well before it is killed"),
+    RN_KEYS_END};
 const struct rn_key rn_common_keys[] = {
     RN_KEY_STR(struct rn_common, kind, "kind", RN_IDENTITY, RN_REQUIRED, "what the stage does"),
     RN_KEY_MAP_OF(struct rn_common, watch_in, "watch_in", RN_NEUTRAL, "~", RN_T_REF, NULL,
                   "inputs whose change does not make the stage stale"),
     RN_KEY_LIST_OF(struct rn_common, gate, "gate", RN_NEUTRAL, "~", RN_T_STR,
                    "conditions on metrics that must hold when the stage is done"),
-    RN_KEY_LIST_OF(struct rn_common, watch, "watch", RN_NEUTRAL, "~", RN_T_STR,
-                   "conditions on metrics that must hold while the stage runs"),
+    RN_KEY_TABLE("watch", watch_keys, "when to stop the stage and continue from a checkpoint"),
     RN_KEY_BOOL(struct rn_common, background, "background", RN_NEUTRAL, "false",
                 "may run beside later stages"),
     RN_KEYS_END};
@@ -178,7 +205,7 @@ static void fill_stage(struct rn_loading *l, struct rn_pstage *s, struct rn_draf
                        const struct rn_entry *e)
 {
     *draft = (struct rn_draft){.entry = e, .bad = true};
-    *s = (struct rn_pstage){.name = e->key, .at = e->at};
+    *s = (struct rn_pstage){.name = e->key, .at = e->at, .node = e->value};
     check_stage_name(l, e);
     if (e->value->kind != RN_NODE_MAP) {
         if (!e->value->bad)
@@ -238,13 +265,37 @@ static void ask_kind(struct rn_loading *l, const struct rn_pstage *s, const stru
         rn_hint(e, "%s", err.hint);
 }
 
+/* A rule without its bound would look as if it watched. */
+static void check_rule(struct rn_loading *l, const struct rn_pstage *s, const struct rn_node *watch,
+                       const char *rule, const char *bound, double value, const char *metric)
+{
+    const struct rn_node *node = watch ? rn_node_get(watch, rule) : NULL;
+    if (!node || node->kind != RN_NODE_MAP)
+        return;
+    if (!rn_node_get(node, bound))
+        rn_problem_add(&l->problems, node->at, "stage %s: 'watch.%s' needs '%s'", s->name, rule,
+                       bound);
+    else if (value > 0)
+        rn_gates_know_metric(l, s, metric, node->at);
+}
+
+static void read_watch(struct rn_loading *l, struct rn_pstage *s, const struct rn_draft *draft)
+{
+    const struct rn_node *watch = rn_node_get(draft->entry->value, "watch");
+    s->watch = draft->common.watch;
+    if (draft->bad)
+        return;
+    check_rule(l, s, watch, "spike", "factor", s->watch.spike_factor, s->watch.spike_metric);
+    check_rule(l, s, watch, "floor", "min", s->watch.floor_min, s->watch.floor_metric);
+}
+
 static void read_gates(struct rn_loading *l, struct rn_pstage *s, const struct rn_draft *draft)
 {
     const struct rn_node *node = draft->entry->value;
     s->n_gates = rn_gates_read(l, s, &draft->common.gate, rn_node_get(node, "gate"), &s->gates);
-    s->n_watches =
-        rn_gates_read(l, s, &draft->common.watch, rn_node_get(node, "watch"), &s->watches);
+    read_watch(l, s, draft);
     s->background = draft->common.background;
+    s->common = &draft->common;
 }
 
 static void check_stages(struct rn_loading *l)
@@ -259,15 +310,8 @@ static void check_stages(struct rn_loading *l)
     }
 }
 
-static void keep_json(struct rn_pstage *s, const struct rn_draft *draft)
+static void keep_json(struct rn_pstage *s)
 {
-    json_t *common = rn_filled_json(rn_common_keys, &draft->common);
-    json_t *own = rn_filled_json(s->stage->keys, s->cfg);
-    s->resolved = json_pack("{s:s}", "kind", s->stage->kind); /* first, as people write it */
-    json_object_update(s->resolved, own);
-    json_object_update(s->resolved, common);
-    json_decref(own);
-    json_decref(common);
     s->identity = rn_filled_cut(s->stage->keys, s->cfg, RN_IDENTITY);
     s->extend = rn_filled_cut(s->stage->keys, s->cfg, RN_EXTEND);
     s->source = rn_filled_cut(s->stage->keys, s->cfg, RN_SOURCE);
@@ -311,12 +355,12 @@ static void build(struct rn_loading *l, const struct rn_pipeline_how *how)
     if (rn_problems_count(&l->problems))
         return;
     char key8[9];
+    l->p->told = rn_told_new(l->p);
     for (size_t i = 0; i < l->p->n_stages; i++)
-        keep_json(&l->p->stages[i], &l->drafts[i]);
+        keep_json(&l->p->stages[i]);
     rn_graph_key8(l->p, key8);
     l->p->key8 = rn_arena_dup(&l->p->arena, key8);
     read_tag(l, &vars);
-    l->p->origins = rn_origins(l);
 }
 
 static void load(struct rn_loading *l, const struct rn_document *doc,
@@ -348,7 +392,7 @@ static void compare_with_file(struct rn_loading *with, const struct rn_document 
         rn_hint(alone.problems.items[i], "the file must also hold without its profile");
     rn_problems_join(&with->problems, &alone.problems);
     if (!alone.problems.n)
-        rn_graph_compare(with, alone.p);
+        rn_same_graph(with, alone.p);
     rn_problems_release(&alone.problems);
     rn_pipeline_free(alone.p);
 }
@@ -405,13 +449,12 @@ void rn_pipeline_free(struct rn_pipeline *p)
 {
     if (!p)
         return;
+    rn_told_free(p);
     for (size_t i = 0; i < p->n_stages; i++) {
-        json_decref(p->stages[i].resolved);
         json_decref(p->stages[i].identity);
         json_decref(p->stages[i].extend);
         json_decref(p->stages[i].source);
     }
-    json_decref(p->origins);
     rn_document_free(p->document);
     struct rn_arena arena = p->arena;
     rn_arena_release(&arena);

@@ -21,13 +21,24 @@ struct rn_pipeline_how {          /* the command line's part */
     const struct rn_stage *const *kinds; /* NULL-ended; NULL: rn_stages (tests bring their own) */
 };
 
-/* "finite(loss)", "val_bpb < 1.0", "sft.tiny_world >= 0.9": a name of the kind's metric table, or
- * such a name behind one of the stage's references as written ('-' in a task is '_' here). */
+/* "finite(loss)", "min(val_bpb) < 1.0", "sft.tiny_world >= 0.9" (gates.h). The metric is a name of
+ * the kind's table, or such a name behind one of the stage's references as written ('-' in a task
+ * is '_' here). */
 struct rn_gate {
     const char *text, *metric;
     enum rn_gate_op { RN_GATE_FINITE, RN_GATE_LT, RN_GATE_LE, RN_GATE_GT, RN_GATE_GE } op;
     double bound;
     struct rn_place at;
+    enum rn_gate_fold { RN_FOLD_LAST, RN_FOLD_MIN, RN_FOLD_MAX, RN_FOLD_MEAN } fold;
+};
+
+/* `watch:`; a rule that is not given is 0 (watch.h). */
+struct rn_watch {
+    double no_step_s, grace_s;
+    bool nan;
+    const char *spike_metric, *floor_metric;
+    double spike_factor, floor_min, floor_for_s;
+    int64_t spike_window, max;
 };
 
 struct rn_edge {              /* one reference of a stage, wherever it stands */
@@ -42,7 +53,6 @@ struct rn_pstage {
     const char *name;
     const struct rn_stage *stage; /* its kind */
     void *cfg;                    /* struct of the kind, filled */
-    json_t *resolved;             /* every key with its value, defaults included, canonical units */
     json_t *identity; /* its RN_IDENTITY keys without references: the runner adds digests */
     json_t *extend;   /* its RN_EXTEND keys */
     json_t *source;   /* its RN_SOURCE keys */
@@ -50,12 +60,13 @@ struct rn_pstage {
     size_t n_edges;
     struct rn_gate *gates;
     size_t n_gates;
-    struct rn_gate *watches; /* same grammar; looked at while the stage runs */
-    size_t n_watches;
+    struct rn_watch watch;
     bool background;
     const struct rn_output *outputs;
     size_t n_outputs;
     struct rn_place at;
+    const struct rn_node *node;     /* as composed, before defaults */
+    const struct rn_common *common; /* keys that every stage has, filled */
 };
 
 struct rn_pipeline {
@@ -67,7 +78,7 @@ struct rn_pipeline {
     size_t n_profiles;
     struct rn_pstage *stages; /* in running order: topological, ties as written */
     size_t n_stages;
-    json_t *origins;              /* as origins.h says */
+    struct rn_told *told;         /* what is told about it, made when first asked for */
     struct rn_document *document; /* if the pipeline owns it: rn_pipeline_load */
 };
 
@@ -85,6 +96,11 @@ int rn_pipeline_tell(struct rn_problems *, struct rn_err *);
 void rn_pipeline_free(struct rn_pipeline *); /* takes NULL */
 /* NULL if there is none of that name. */
 const struct rn_pstage *rn_pipeline_stage(const struct rn_pipeline *, const char *name);
+/* Every key of a stage with its value, defaults included, in canonical units. Borrowed; NULL, as
+ * below, if the pipeline was not composed from a document. */
+const json_t *rn_pipeline_resolved(const struct rn_pipeline *, const struct rn_pstage *);
+/* As origins.h says. */
+const json_t *rn_pipeline_origins(const struct rn_pipeline *);
 /* resolved.yaml: the whole document, each value with its origin as a comment. Caller frees. */
 char *rn_pipeline_resolved_yaml(const struct rn_pipeline *);
 

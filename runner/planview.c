@@ -119,9 +119,10 @@ json_t *rn_planview_json(const struct rn_plan *plan, size_t stage)
     char symbol[2] = {rn_planview_symbol(n), '\0'};
     int64_t resume = n->action == RN_ACT_RESUME ? n->cost.resume_step : -1;
     json_t *doc = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:b, s:s?, s:I, s:s, s:s, s:s?, s:o, s:o}", "stage",
-        plan->p->stages[stage].name, "kind", plan->p->stages[stage].stage->kind, "symbol", symbol,
-        "action", rn_planview_word(n), "reason", n->reason, "consent", n->consent, "consent_for",
+        "{s:s, s:s?, s:s, s:s, s:s, s:s, s:s, s:b, s:s?, s:I, s:s, s:s, s:s?, s:o, s:o}", "tag",
+        plan->p->tag, "cell", plan->p->cell, "stage", plan->p->stages[stage].name, "kind",
+        plan->p->stages[stage].stage->kind, "symbol", symbol, "action", rn_planview_word(n),
+        "reason", n->reason, "consent", n->consent, "consent_for",
         n->consent ? n->consent_for : NULL, "resume_step", (json_int_t)resume, "key",
         n->keyed ? n->keys.out : "", "progress", n->keyed ? n->keys.progress : "", "compared_with",
         n->past, "changes", changes_json(plan, stage), "cost", cost_json(n));

@@ -6,6 +6,7 @@
 #include "str.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { COMMENT_COLUMN = 56 };
 
@@ -48,13 +49,28 @@ static void put_scalar(struct rn_str *out, const json_t *value)
     }
 }
 
+/* Whatever ends a line of YAML must not end a comment. */
+static void put_comment(struct rn_str *out, const char *text)
+{
+    const unsigned char *p = (const unsigned char *)text, *end = p + strlen(text);
+    for (int len; p < end; p += len) {
+        uint32_t c = rn_utf8_next(p, end, &len);
+        bool breaks = c < 0x20 || c == 0x7F || c == 0x85 || c == 0x2028 || c == 0x2029;
+        if (breaks)
+            rn_str_putc(out, ' ');
+        else
+            rn_str_add(out, p, (size_t)len);
+    }
+}
+
 static void end_line(struct writer *w)
 {
-    const char *origin = rn_json_str(w->p->origins, w->path.p, NULL);
+    const char *origin = rn_json_str(rn_pipeline_origins(w->p), w->path.p, NULL);
     if (origin) {
         size_t used = w->out.n - w->line;
-        rn_str_printf(&w->out, "%*s# %s", used < COMMENT_COLUMN ? (int)(COMMENT_COLUMN - used) : 1,
-                      "", origin);
+        rn_str_printf(&w->out, "%*s# ", used < COMMENT_COLUMN ? (int)(COMMENT_COLUMN - used) : 1,
+                      "");
+        put_comment(&w->out, origin);
     }
     rn_str_putc(&w->out, '\n');
     w->line = w->out.n;
@@ -131,15 +147,20 @@ char *rn_pipeline_resolved_yaml(const struct rn_pipeline *p)
 {
     struct writer w = {.p = p};
     rn_str_puts(&w.path, "");
-    rn_str_printf(&w.out, "# %s resolved%s%s; key %s\nrunnel: 1\nname: ", p->path,
-                  p->profile ? ", profile " : "", p->profile ? p->profile : "", p->key8);
+    char *head = rn_xprintf("%s resolved%s%s%s%s; key %s", p->path, p->profile ? ", profile " : "",
+                            p->profile ? p->profile : "", p->cell ? ", cell " : "",
+                            p->cell ? p->cell : "", p->key8);
+    rn_str_puts(&w.out, "# ");
+    put_comment(&w.out, head);
+    rn_str_puts(&w.out, "\nrunnel: 1\nname: ");
+    free(head);
     put_text(&w.out, p->name);
     rn_str_puts(&w.out, "\ntag: ");
     put_text(&w.out, p->tag);
     rn_str_puts(&w.out, "\nstages:\n");
     w.line = w.out.n;
     for (size_t i = 0; i < p->n_stages; i++)
-        put_member(&w, p->stages[i].name, p->stages[i].resolved, 2);
+        put_member(&w, p->stages[i].name, rn_pipeline_resolved(p, &p->stages[i]), 2);
     rn_str_release(&w.path);
     return w.out.p;
 }

@@ -37,8 +37,8 @@ int rn_target_words(const struct rn_cli *cli, size_t n, struct rn_err *err)
     return RN_EUSAGE;
 }
 
-int rn_target_profile(struct rn_pipeline **out, const struct rn_cli *cli, const char *profile,
-                      struct rn_err *err)
+int rn_target_cells_of(struct rn_cells **out, const struct rn_cli *cli, const char *profile,
+                       struct rn_err *err)
 {
     size_t n = 0;
     *out = NULL;
@@ -48,16 +48,31 @@ int rn_target_profile(struct rn_pipeline **out, const struct rn_cli *cli, const 
         if (rn_is_override(rn_cli_arg(cli, i)))
             overrides[n++] = rn_cli_arg(cli, i);
     struct rn_pipeline_how how = {.profile = profile, .overrides = overrides};
-    int rc = rn_pipeline_load(out, rn_cli_arg(cli, 0), &how, err);
+    int rc = rn_cells_open(out, rn_cli_arg(cli, 0), &how, rn_cli_opt(cli, "cell"), err);
     free(overrides);
     return rc;
 }
 
+int rn_target_cells(struct rn_cells **out, const struct rn_cli *cli, struct rn_err *err)
+{
+    return rn_target_cells_of(out, cli, rn_cli_opt(cli, "profile"), err);
+}
+
 int rn_target_pipeline(struct rn_pipeline **out, const struct rn_cli *cli, struct rn_err *err)
 {
+    struct rn_cells *cells;
     *out = NULL;
-    RN_TRY(rn_target_words(cli, 0, err));
-    return rn_target_profile(out, cli, rn_cli_opt(cli, "profile"), err);
+    RN_TRY(rn_target_cells(&cells, cli, err));
+    if (cells->n == 1) {
+        *out = rn_cells_into_pipeline(cells);
+        return RN_OK;
+    }
+    rn_fail(err, RN_EUSAGE, RN_PATH(rn_cli_arg(cli, 0)), "the file has a matrix of %zu cells",
+            cells->n);
+    rn_hint(err, "choose one: --cell 1 or --cell %.100s; `runnel plan` lists them",
+            cells->cells[0].name);
+    rn_cells_free(cells);
+    return RN_EUSAGE;
 }
 
 int rn_target_stage(struct rn_pipeline **out, const char **stage, const struct rn_cli *cli,
@@ -68,7 +83,7 @@ int rn_target_stage(struct rn_pipeline **out, const char **stage, const struct r
     *stage = rn_target_word(cli, 0);
     if (!*stage)
         return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "no stage given");
-    return rn_target_profile(out, cli, rn_cli_opt(cli, "profile"), err);
+    return rn_target_pipeline(out, cli, err);
 }
 
 static bool is_file(const char *path)
@@ -94,7 +109,7 @@ int rn_target_run(char **dir, const struct rn_cli *cli, struct rn_err *err)
         return rn_runs_find(rn_cli_runs(cli), rn_cli_arg(cli, 0), dir, err);
     }
     struct rn_pipeline *p;
-    RN_TRY(rn_target_profile(&p, cli, rn_cli_opt(cli, "profile"), err));
+    RN_TRY(rn_target_pipeline(&p, cli, err));
     int rc = rn_runs_find(rn_cli_runs(cli), p->tag, dir, err);
     rn_pipeline_free(p);
     return rc;

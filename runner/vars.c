@@ -1,5 +1,6 @@
 #include "vars.h"
 
+#include "origins.h"
 #include "str.h"
 
 #include <stdlib.h>
@@ -101,7 +102,11 @@ static const char *origin_of(struct rn_vars *v, const char *what, const struct r
 {
     if (value->origin)
         return rn_arena_printf(v->l->tree.arena, "%s (%s)", what, value->origin);
-    return rn_arena_printf(v->l->tree.arena, "%s (line %d)", what, value->at.line);
+    const struct rn_pipeline *p = v->l->p;
+    if (strcmp(value->at.path, p->path) == 0)
+        return rn_arena_printf(v->l->tree.arena, "%s (line %d)", what, value->at.line);
+    return rn_arena_printf(v->l->tree.arena, "%s (%s:%d)", what, rn_origin_file(p, value->at.path),
+                           value->at.line);
 }
 
 /* --- one ${...} --- */

@@ -14,7 +14,7 @@
 static const struct rn_opt opts[] = {
     RN_OPT_STAGE,
     {"verify", 0, "size|hash", "check files by size, or by digest (default)"},
-    RN_OPT_PROFILE,
+    RN_OPTS_PIPELINE,
     {0}};
 
 /* Names in a .work directory, sorted; NULL-ended. */

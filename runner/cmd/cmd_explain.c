@@ -72,9 +72,10 @@ static void add_keys(const struct keys *k, const char *path, json_t *value)
         }
     } else if (!json_is_null(value)) {
         char *full = rn_xprintf("%s.%s", k->s->name, path);
-        json_array_append_new(k->list, json_pack("{s:s, s:s, s:O, s:s}", "key", path, "class",
-                                                 class_of(k->s, path), "value", value, "from",
-                                                 rn_json_str(k->p->origins, full, "default")));
+        json_array_append_new(k->list,
+                              json_pack("{s:s, s:s, s:O, s:s}", "key", path, "class",
+                                        class_of(k->s, path), "value", value, "from",
+                                        rn_json_str(rn_pipeline_origins(k->p), full, "default")));
         free(full);
     }
 }
@@ -162,7 +163,7 @@ static json_t *explain_json(struct rn_plan *plan, size_t stage)
 {
     const struct rn_pstage *s = &plan->p->stages[stage];
     struct keys k = {plan->p, s, json_array()};
-    add_keys(&k, "", s->resolved);
+    add_keys(&k, "", (json_t *)rn_pipeline_resolved(plan->p, s));
     json_t *doc = rn_planview_json(plan, stage);
     json_object_set_new(doc, "doc", json_string(s->stage->doc));
     json_object_set_new(doc, "version", json_integer(s->stage->version));

@@ -9,7 +9,7 @@
 #include <string.h>
 
 static const struct rn_opt opts[] = {
-    {"to", 0, "csv|json", "format (default: csv)"}, RN_OPT_STAGE, RN_OPT_PROFILE, {0}};
+    {"to", 0, "csv|json", "format (default: csv)"}, RN_OPT_STAGE, RN_OPTS_PIPELINE, {0}};
 
 /* The columns of nanochat's training log, in its order; every other name follows. */
 static const char *const first_columns[] = {"step",  "loss",        "grad_norm", "lrm",

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct rn_opt opts[] = {RN_OPT_PROFILE,
+static const struct rn_opt opts[] = {RN_OPTS_PIPELINE,
                                      RN_OPTS_SLICE,
                                      RN_OPT_DEVICE,
                                      RN_OPT_THREADS,
@@ -79,10 +79,18 @@ static void print_totals(const struct table *t, const struct rn_plan *plan)
     print_row(t, ' ', "", "all", shown, counts);
 }
 
+static void print_head(const struct rn_pipeline *p)
+{
+    if (p->cell)
+        printf("%s  (%s, cell %s)\n", p->tag, p->path, p->cell);
+    else
+        printf("%s  (%s)\n", p->tag, p->path);
+}
+
 static void print_table(const struct rn_plan *plan)
 {
     struct table t = measure(plan);
-    printf("%s  (%s)\n", plan->p->tag, plan->p->path);
+    print_head(plan->p);
     print_row(&t, ' ', "STAGE", "", rn_planview_heads, "WHY");
     for (size_t i = 0; i < plan->p->n_stages; i++)
         print_stage(&t, plan->p->stages[i].name, &plan->nodes[i]);
@@ -114,6 +122,33 @@ static int show(const struct rn_cli *cli, struct rn_plan *plan, struct rn_err *e
     return work && rn_cli_opt(cli, "exit-code") ? RN_EWORK : RN_OK;
 }
 
+static int plan_pipeline(const struct rn_cli *cli, const struct rn_pipeline *p,
+                         const struct rn_run_how *how, struct rn_err *err)
+{
+    struct rn_plan plan;
+    int rc = rn_plan_init(&plan, p, how, err);
+    if (rc == RN_OK)
+        rc = show(cli, &plan, err);
+    rn_plan_release(&plan);
+    return rc;
+}
+
+/* Work to do in one cell does not hide the others. */
+static int plan_cells(const struct rn_cli *cli, const struct rn_cells *cells,
+                      const struct rn_run_how *how, struct rn_err *err)
+{
+    int rc = RN_OK, found = RN_OK;
+    for (size_t i = 0; i < cells->n && (rc == RN_OK || rc == RN_EWORK); i++) {
+        struct rn_pipeline *p = rn_cells_compose(cells, i);
+        if (i > 0 && !rn_cli_json(cli))
+            printf("\n");
+        rc = plan_pipeline(cli, p, how, err);
+        found = rc == RN_OK ? found : rc;
+        rn_pipeline_free(p);
+    }
+    return found;
+}
+
 static int run(const struct rn_cli *cli, struct rn_err *err)
 {
     struct rn_run_how how = {.runs = rn_cli_runs(cli),
@@ -124,21 +159,18 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
                              .accept_stale = rn_cli_opt(cli, "accept-stale")};
     if (!how.device)
         how.device = "cpu";
+    RN_TRY(rn_target_words(cli, 0, err));
     RN_TRY(rn_target_verify(&how.verify, cli, err));
     RN_TRY(rn_target_threads(&how.threads, cli, err));
-    struct rn_pipeline *p;
-    RN_TRY(rn_target_pipeline(&p, cli, err));
+    struct rn_cells *cells;
+    RN_TRY(rn_target_cells(&cells, cli, err));
     const char **force = rn_target_list(cli, "force"), **yes = rn_target_list(cli, "yes");
-    struct rn_plan plan;
     how.force = force;
     how.yes = yes;
-    int rc = rn_plan_init(&plan, p, &how, err);
-    if (rc == RN_OK)
-        rc = show(cli, &plan, err);
-    rn_plan_release(&plan);
+    int rc = plan_cells(cli, cells, &how, err);
     free(force);
     free(yes);
-    rn_pipeline_free(p);
+    rn_cells_free(cells);
     return rc;
 }
 

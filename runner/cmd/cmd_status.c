@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct rn_opt opts[] = {RN_OPT_PROFILE, {0}};
+static const struct rn_opt opts[] = {RN_OPTS_PIPELINE, {0}};
 static const struct rn_example examples[] = {
     {"status pipelines/smoke.yaml", "the run that this file stands for, against the file"},
     {"status smoke-1a2b3c4d --json", "one object for each stage"},

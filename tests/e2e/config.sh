@@ -28,6 +28,14 @@ for file in *.yaml; do
 done
 say resolved config ok.yaml -p smoke base.seed=7
 say resolved_overrides config overrides_ok.yaml vars.depth=3 name=other 'base.model.depth=${vars.depth}'
+say resolved_include config include.yaml
+say resolved_overrides_more config overrides_more.yaml $(sed -n '1s/^# args: //p' overrides_more.yaml)
+say resolved_cell config matrix.yaml --cell 5
+say matrix_which config matrix.yaml
+say matrix_no_cell check matrix.yaml --cell depth=5
+say matrix_none check ok.yaml --cell 1
+say matrix_one check matrix.yaml --cell 'depth=2,horizon=#2,seed=1'
+for format in text dot mermaid json; do say dag_$format dag dag.yaml --format $format; done
 say missing_file check nowhere.yaml
 say usage_command chek ok.yaml
 say usage_option check --prfile x ok.yaml

@@ -1,7 +1,8 @@
 /* tests/torture/kinds.c - two stage kinds that do next to nothing, but all that touches a disk:
  * `make` writes files, `train` folds a state step by step, writes numbers and checkpoints, resumes,
  * and writes the state as its model, so that any broken resume shows in the bytes. Linked in place
- * of the real table (build/runnel-torture): a run takes milliseconds, a sweep can try everything. */
+ * of the real table (build/runnel-torture): a run takes milliseconds, a sweep can try
+ * everything. */
 #include "file.h"
 #include "mem.h"
 #include "stage.h"

@@ -140,7 +140,8 @@ Test(pipeline, values_by_class)
     cr_assert_null(json_object_get(base->identity, "checkpoint"), "neutral");
     cr_assert_eq(rn_json_int(json_object_get(base->extend, "horizon"), "steps", -1), 60);
     cr_assert(json_object_get(rn_pipeline_stage(p, "data")->source, "files"));
-    cr_assert_str_eq(rn_json_str(json_object_get(base->resolved, "in"), "tokens", ""), "tok");
+    cr_assert_str_eq(
+        rn_json_str(json_object_get(rn_pipeline_resolved(p, base), "in"), "tokens", ""), "tok");
     rn_pipeline_free(p);
 }
 
@@ -185,16 +186,17 @@ Test(pipeline, overrides_win_over_profiles_over_the_file)
                                             NULL};
     struct rn_pipeline *p = load_with(text.p, "small", overrides);
     cr_assert(p, "%s", err.msg);
-    const json_t *base = rn_pipeline_stage(p, "base")->resolved;
+    const json_t *base = rn_pipeline_resolved(p, rn_pipeline_stage(p, "base"));
     cr_assert_eq(rn_json_int(json_object_get(base, "model"), "depth", 0), 2);
     cr_assert_eq(rn_json_int(base, "seed", 0), 8);
     cr_assert_eq(json_real_value(json_array_get(json_object_get(base, "betas"), 1)), 2);
     cr_assert_str_eq(p->name, "other");
     cr_assert(rn_starts_with(p->tag, "other-"));
-    cr_assert_str_eq(rn_json_str(p->origins, "base.seed", ""), "command line");
-    cr_assert_str_eq(rn_json_str(p->origins, "base.model.depth", "") + strlen(rn_basename(path)),
+    cr_assert_str_eq(rn_json_str(rn_pipeline_origins(p), "base.seed", ""), "command line");
+    cr_assert_str_eq(rn_json_str(rn_pipeline_origins(p), "base.model.depth", "") +
+                         strlen(rn_basename(path)),
                      ":9 from vars.depth (profile small)");
-    cr_assert_str_eq(rn_json_str(p->origins, "base.deterministic", ""), "default");
+    cr_assert_str_eq(rn_json_str(rn_pipeline_origins(p), "base.deterministic", ""), "default");
     rn_pipeline_free(p);
     rn_str_release(&text);
 }
@@ -209,8 +211,9 @@ Test(pipeline, the_resolved_document_is_the_same_pipeline)
     cr_assert_str_eq(p->key8, again->key8);
     cr_assert_str_eq(p->tag, again->tag);
     for (size_t i = 0; i < p->n_stages; i++)
-        cr_assert(json_equal(p->stages[i].resolved, again->stages[i].resolved), "%s",
-                  p->stages[i].name);
+        cr_assert(json_equal(rn_pipeline_resolved(p, &p->stages[i]),
+                             rn_pipeline_resolved(again, &again->stages[i])),
+                  "%s", p->stages[i].name);
     rn_pipeline_free(p);
     rn_pipeline_free(again);
     free(resolved);
@@ -224,7 +227,7 @@ Test(pipeline, environment)
     char *text = changed("horizon: {steps: 60}", "horizon: {steps: \"${env.RUNNEL_TEST_STEPS}\"}\n"
                                                  "    seed: ${env.RUNNEL_TEST_UNSET:-5}\n");
     struct rn_pipeline *p = load(text);
-    const json_t *base = rn_pipeline_stage(p, "base")->resolved;
+    const json_t *base = rn_pipeline_resolved(p, rn_pipeline_stage(p, "base"));
     cr_assert_eq(rn_json_int(json_object_get(base, "horizon"), "steps", 0), 30);
     cr_assert_eq(rn_json_int(base, "seed", 0), 5);
     rn_pipeline_free(p);
