@@ -144,25 +144,31 @@ void rn_cache_learn_check(const struct rn_cache *c, const char *path, const char
 
 /* --- publishing --- */
 
-static int seal(const char *file, int fd, struct rn_err *err)
-{
-    if (fchmod(fd, 0444) != 0)
-        return rn_fail_errno(err, RN_PATH(file), "cannot make read-only");
-    if (rn_io.fsync(fd) != 0)
-        return rn_fail_errno(err, RN_PATH(file), "cannot sync");
-    return RN_OK;
-}
+/* From so many on, syncing everything costs less than syncing each. */
+enum { MANY = 8 };
 
-int rn_cache_seal(const char *file, int fd, struct rn_err *err)
+static int sync_path(const char *path, int (*sync)(int fd), struct rn_err *err)
 {
-    if (fd >= 0)
-        return seal(file, fd, err);
-    fd = open(file, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return rn_fail_errno(err, RN_PATH(file), "cannot open");
-    int rc = seal(file, fd, err);
+        return rn_fail_errno(err, RN_PATH(path), "cannot open");
+    int rc = sync(fd) == 0 ? RN_OK : rn_fail_errno(err, RN_PATH(path), "cannot sync");
     close(fd);
     return rc;
+}
+
+static int sync_bytes(const struct rn_cache *c, const struct rn_cache_item *p, size_t n,
+                      struct rn_err *err)
+{
+    size_t unsynced = 0;
+    for (size_t i = 0; i < n; i++)
+        unsynced += !p[i].synced;
+    if (unsynced >= MANY)
+        return sync_path(rn_cache_home(c), rn_io.syncfs, err);
+    for (size_t i = 0; i < n; i++)
+        if (!p[i].synced)
+            RN_TRY(sync_path(p[i].file, rn_io.fsync, err));
+    return RN_OK;
 }
 
 /* Folders whose entries changed. */
@@ -179,27 +185,20 @@ static void touch(struct touched *t, const char *dir)
     RN_PUSH(t->dirs, t->n, t->cap, rn_xdup(dir));
 }
 
-static int sync_dir(const char *dir, struct rn_err *err)
+static int sync_touched(const struct rn_cache *c, const struct touched *t, struct rn_err *err)
 {
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return rn_fail_errno(err, RN_PATH(dir), "cannot open directory");
-    int rc =
-        rn_io.fsync(fd) == 0 ? RN_OK : rn_fail_errno(err, RN_PATH(dir), "cannot sync directory");
-    close(fd);
-    return rc;
+    if (t->n >= MANY)
+        return sync_path(rn_cache_home(c), rn_io.syncfs, err);
+    for (size_t i = 0; i < t->n; i++)
+        RN_TRY(sync_path(t->dirs[i], rn_io.fsync, err));
+    return RN_OK;
 }
 
-static int sync_touched(struct touched *t, struct rn_err *err)
+static void release_touched(struct touched *t)
 {
-    int rc = RN_OK;
-    for (size_t i = 0; i < t->n; i++) {
-        if (rc == RN_OK)
-            rc = sync_dir(t->dirs[i], err);
+    for (size_t i = 0; i < t->n; i++)
         free(t->dirs[i]);
-    }
     free(t->dirs);
-    return rc;
 }
 
 /* The folder of a content; where it is new, those above it have changed too. */
@@ -248,11 +247,16 @@ int rn_cache_publish(const struct rn_cache *c, struct rn_cache_item *p, size_t n
                      struct rn_err *err)
 {
     struct touched touched = {0};
+    if (n == 0)
+        return RN_OK;
+    RN_TRY(sync_bytes(c, p, n, err));
     int rc = RN_OK;
     for (size_t i = 0; i < n && rc == RN_OK; i++)
         rc = publish_one(c, &p[i], &touched, err);
-    int synced = sync_touched(&touched, rc == RN_OK ? err : NULL);
-    return rc == RN_OK ? synced : rc;
+    if (rc == RN_OK)
+        rc = sync_touched(c, &touched, err);
+    release_touched(&touched);
+    return rc;
 }
 
 /* --- taking --- */

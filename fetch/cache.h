@@ -52,13 +52,13 @@ char *rn_cache_recall(const struct rn_cache *, const char *sha256);
 bool rn_cache_checked(const struct rn_cache *, const char *path, const char *check);
 void rn_cache_learn_check(const struct rn_cache *, const char *path, const char *check);
 
-/* Read-only and on the disk: ready to be published. fd: open on it, or -1. Any thread. */
-int rn_cache_seal(const char *file, int fd, struct rn_err *);
-/* Moves sealed private files to their names by content, durably when it returns: one sync for each
- * folder they fall into. */
+/* Private files that are read-only move to their names by content; all of it is on the disk when it
+ * returns. A few are synced one by one, many by two syncs of the whole file system: one before they
+ * have names, one after. */
 struct rn_cache_item {
     const char *sha256, *file;
-    char *path; /* as in rn_cache_find */
+    bool synced; /* the file's bytes are on the disk */
+    char *path;  /* as in rn_cache_find */
 };
 int rn_cache_publish(const struct rn_cache *, struct rn_cache_item *, size_t n, struct rn_err *);
 

@@ -10,9 +10,11 @@
 #include "str.h"
 #include "transfers.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* LIVE: files on their way at once, most of them waiting for a sync. EAGER: files that could start
@@ -27,6 +29,7 @@ struct first {
     char *payload, *host, *etag; /* owned; payload NULL: there is none */
     char sha256[RN_HEX];
     int64_t size_bytes;
+    bool synced;
 };
 
 /* One file on its way. */
@@ -44,7 +47,8 @@ struct job {
     struct rn_proof proof;
     struct first first;
     struct rn_fetched got;
-    int rc; /* of the task */
+    bool synced; /* the payload is on the disk */
+    int rc;      /* of the task */
     struct rn_err err;
     void (*then)(struct job *); /* on the loop's thread when the task is finished */
 };
@@ -255,7 +259,8 @@ static void publish(struct job *j, const char *payload, const char *host, const 
            host, rn_show_bytes(size, (double)j->got.size_bytes), j->got.sha256,
            rn_trust_word(j->got.trust));
     j->state = BATCHED;
-    struct rn_batch_item item = {.file = j->file, .got = &j->got, .payload = payload, .tag = j};
+    struct rn_batch_item item = {
+        .file = j->file, .got = &j->got, .payload = payload, .synced = j->synced, .tag = j};
     if (remote && !j->file->passing) {
         item.host = *host ? host : "-";
         item.etag = *etag ? etag : NULL;
@@ -277,7 +282,8 @@ static void put_aside(struct job *j)
                               .payload = rn_xdup(j->proof.payload),
                               .host = rn_xdup(j->r.host),
                               .etag = rn_xdup(j->r.claims.etag),
-                              .size_bytes = j->proof.got_bytes};
+                              .size_bytes = j->proof.got_bytes,
+                              .synced = j->synced};
     memcpy(j->first.sha256, j->proof.sha256, RN_HEX);
     j->partial = (struct rn_partial){.fd = -1};
     rn_log(j->loop->f->log, RN_INFO, "%s: nobody vouches for what %s gave; asking another source",
@@ -297,6 +303,7 @@ static void give_up(struct job *j)
     memcpy(j->got.sha256, j->first.sha256, RN_HEX);
     j->got.size_bytes = j->first.size_bytes;
     j->got.trust = RN_TRUST_FIRST_USE;
+    j->synced = j->first.synced;
     publish(j, j->first.payload, j->first.host, j->first.etag, true);
 }
 
@@ -324,10 +331,22 @@ static void after_proof(struct job *j)
             rn_source_kind(j->proof.source->url)->remote);
 }
 
+/* Read-only; a large one goes to the disk now, on a thread of the pool: small ones go together. */
 static int seal_payload(struct job *j)
 {
-    bool whole_body = strcmp(j->proof.payload, j->partial.path) == 0;
-    return rn_cache_seal(j->proof.payload, whole_body ? j->partial.fd : -1, &j->err);
+    enum { LARGE = 1 << 20 };
+    const char *path = j->proof.payload;
+    bool whole_body = strcmp(path, j->partial.path) == 0 && j->partial.fd >= 0;
+    int fd = whole_body ? j->partial.fd : open(path, O_RDONLY | O_CLOEXEC);
+    int rc = RN_OK;
+    j->synced = j->proof.got_bytes >= LARGE;
+    if (fd < 0 || fchmod(fd, 0444) != 0)
+        rc = rn_fail_errno(&j->err, RN_PATH(path), "cannot make read-only");
+    else if (j->synced && rn_io.fsync(fd) != 0)
+        rc = rn_fail_errno(&j->err, RN_PATH(path), "cannot sync");
+    if (fd >= 0 && !whole_body)
+        close(fd);
+    return rc;
 }
 
 static void prove(struct rn_task *t)

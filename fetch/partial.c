@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "partial.h"
 
 #include "file.h"
@@ -335,6 +336,8 @@ static void write_out(struct rn_partial *p)
         rn_sha256_add(&p->sha, p->buf, p->buffered);
         if (rn_write_all(p->fd, p->buf, p->buffered) < p->buffered)
             p->failed = errno;
+        else if (p->buffered == BUFFER) /* to the disk meanwhile: the last sync is short then */
+            sync_file_range(p->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
     }
     p->buffered = 0;
 }

@@ -126,8 +126,8 @@ static void judge_status(struct asking *a)
 {
     struct rn_response *r = &a->p->r;
     rn_judge_status(r->status, a->p->head, a->p->n_head, &r->finding);
-    if ((r->status == 401 || r->status == 403) && a->request.hint)
-        snprintf(r->hint, sizeof r->hint, "%s", a->request.hint);
+    const char *hint = rn_request_hint(&a->request, r->status);
+    snprintf(r->hint, sizeof r->hint, "%s", hint ? hint : "");
 }
 
 static void judge_answer(struct asking *a, CURLcode code)

@@ -144,7 +144,7 @@ struct item {
     struct rn_fetch_file file; /* first: the fetcher hands it back */
     struct rn_arena arena;
     const char *entry;
-    int64_t index, count; /* of the file among its entry's */
+    int64_t index, count; /* of the file among those of its entry */
 };
 
 static bool stopping(void *ctx)
@@ -181,10 +181,10 @@ static int next_file(void *ctx, struct rn_fetch_file **file, struct rn_err *err)
         return RN_OK;
     struct item *item = rn_new(struct item);
     item->entry = f->cfg->files.names[f->entry];
-    item->index = f->k;
+    item->index = f->k++;
     item->count = rn_fetch_count(f->cfg, f->entry);
     *file = &item->file;
-    int rc = rn_fetch_make(&item->arena, f->cfg, f->job->stage, f->entry, f->k++, *file, err);
+    int rc = rn_fetch_make(&item->arena, f->cfg, f->job->stage, f->entry, item->index, *file, err);
     if (rc != RN_OK) {
         rn_arena_release(&item->arena);
         free(item);
@@ -236,10 +236,10 @@ static int done_with(void *ctx, struct rn_fetch_file *file, struct rn_fetched *g
     struct item *item = (struct item *)file;
     (void)err;
     if (got) {
-        announce(f, item, got);
         f->done++;
         f->from_cache += got->from_cache;
         f->size_bytes += (double)got->size_bytes;
+        announce(f, item, got);
     }
     rn_arena_release(&item->arena);
     free(item);

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 static const struct rn_opt opts[] = {
-    RN_OPT_PROFILE,
+    RN_OPTS_PIPELINE,
     {"check", 0, NULL, "ask every source of every file; keep nothing"},
     {"update", 0, NULL, "fetch NAME anew and replace its pin"},
     {"verify", 0, NULL, "hash again what is cached, and say whose word each digest rests on"},
@@ -39,6 +39,7 @@ struct fetching {
     size_t n_rows, cap_rows, first_row; /* first_row: of the stage at hand */
     size_t next, total, matched;
     struct rn_fetch_file *files; /* of the stage at hand */
+    const struct rn_pins *lock;
 };
 
 /* --- rows --- */
@@ -122,8 +123,13 @@ static int note_file(void *ctx, struct rn_fetch_file *file, struct rn_fetched *g
     (void)err;
     if (!got)
         return RN_OK;
+    const struct rn_pin *pin = rn_pins_find(w->lock, file->id);
     row->state = got->from_cache ? "cached" : "fetched";
-    row->trust = rn_trust_word(got->trust);
+    row->trust = rn_trust_word(got->trust == RN_TRUST_LOCK ? pin->trust : got->trust);
+    if (pin) {
+        free(row->where);
+        row->where = rn_xdup(pin->host);
+    }
     row->size_bytes = got->size_bytes;
     memcpy(row->sha256, got->sha256, RN_HEX);
     return RN_OK;
@@ -249,31 +255,39 @@ static void describe_pin(const struct rn_pins *lock, const struct rn_fetch_file 
         snprintf(where, cap, "%s %s", pin->host, strcmp(pin->date, "-") ? pin->date : "");
 }
 
-/* Hashes the bytes, whatever is remembered of them; what is damaged loses its name. */
-static int hash_again(const struct rn_fetcher *f, const struct rn_fetch_file *file, struct row *row,
-                      char *where, size_t cap, struct rn_err *err)
+/* Looks at the file itself, whatever is remembered of it. */
+static int hash_file(const struct rn_fetcher *f, const struct rn_fetch_file *file, const char *path,
+                     struct row *row, char *where, size_t cap, struct rn_err *err)
 {
-    char *path, hex[RN_HEX];
+    char hex[RN_HEX];
     size_t size_bytes;
     struct rn_finding found;
-    RN_TRY(rn_cache_find(f->cache, row->sha256, &path, err));
-    row->state = "absent";
-    if (!path)
-        return RN_OK;
-    int rc = rn_sha256_file(path, hex, &size_bytes, err);
-    bool same = rc == RN_OK && strcmp(hex, row->sha256) == 0;
-    row->state = same ? "good" : "damaged";
+    RN_TRY(rn_sha256_file(path, hex, &size_bytes, err));
     row->size_bytes = (int64_t)size_bytes;
-    if (rc == RN_OK && !same) {
+    row->state = strcmp(hex, row->sha256) == 0 ? "good" : "damaged";
+    if (strcmp(hex, row->sha256) != 0) {
         unlink(path);
-        snprintf(where, cap, "holds %.12s, removed from the cache", hex);
+        snprintf(where, cap, "holds %.12s; removed from the cache", hex);
+        return RN_OK;
     }
-    if (same)
-        rc = rn_prove_check(f->formats, file, path, (int64_t)size_bytes, &found, err);
-    if (rc == RN_OK && same && found.verdict != RN_ACCEPTED) {
+    RN_TRY(rn_prove_check(f->formats, file, path, (int64_t)size_bytes, &found, err));
+    if (found.verdict != RN_ACCEPTED) {
         row->state = "damaged";
         snprintf(where, cap, "%s: %.120s", rn_verdict_id(found.verdict), found.detail);
     }
+    return RN_OK;
+}
+
+static int hash_again(const struct rn_fetcher *f, const struct rn_fetch_file *file, struct row *row,
+                      char *where, size_t cap, struct rn_err *err)
+{
+    char *path;
+    bool there = rn_cache_has(f->cache, row->sha256);
+    RN_TRY(rn_cache_find(f->cache, row->sha256, &path, err));
+    row->state = there ? "damaged" : "absent";
+    if (!path && there)
+        snprintf(where, cap, "was changed; removed from the cache");
+    int rc = path ? hash_file(f, file, path, row, where, cap, err) : RN_OK;
     free(path);
     return rc;
 }
@@ -356,6 +370,7 @@ static int use_files(void *ctx, struct rn_fetcher *f, struct rn_fetch_file *file
 {
     struct fetching *w = ctx;
     w->files = files;
+    w->lock = f->lock;
     w->next = w->total = 0;
     for (size_t i = 0; i < n; i++)
         if (is_wanted(w, files[i].id))
@@ -437,7 +452,7 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
     struct rn_plan plan;
     RN_TRY(rn_target_words(cli, 1, err));
     RN_TRY(check_options(cli, w.name, err));
-    RN_TRY(rn_target_profile(&p, cli, rn_cli_opt(cli, "profile"), err));
+    RN_TRY(rn_target_pipeline(&p, cli, err));
     rn_signals_install();
     rn_ui_init(&w.ui, rn_cli_json(cli), 4);
     w.log = (struct rn_log){hear, &w};
