@@ -12,6 +12,7 @@
 #include "arrivals.h"
 #include "file.h"
 #include "metrics.h"
+#include "receipt.h"
 #include "synctime.h"
 
 #include <fcntl.h>
@@ -301,6 +302,7 @@ static int settle(struct rn_work *w, struct rn_err *err)
         return rn_fail(err, RN_ESTAGE, RN_NOWHERE,
                        "what the stage was made from changed meanwhile");
     RN_TRY(rn_run_link(w->run, w->index, err));
+    RN_TRY(rn_receipt_add(plan, w->index, w->threads, err));
     return record_done(w, rn_clock_s() - w->start_s, err);
 }
 

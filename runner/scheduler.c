@@ -9,6 +9,7 @@
 #include "file.h"
 #include "gate_check.h"
 #include "metrics.h"
+#include "receipt.h"
 #include "signals.h"
 
 #include <errno.h>
@@ -62,6 +63,7 @@ static int record_kept(struct rn_running *r, size_t i, struct rn_err *err)
     if (!n->stale && strcmp(rn_json_str(last, "out", ""), n->keys.out) == 0 &&
         (strcmp(event, "done") == 0 || strcmp(event, "kept") == 0))
         return RN_OK; /* known already: a run without work writes one line */
+    RN_TRY(rn_receipt_inherit(&r->plan, i, err));
     json_t *record = rn_run_record(r, i, "kept");
     json_object_set_new(record, "outputs", rn_run_digests(n->entry));
     if (n->stale)

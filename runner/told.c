@@ -32,6 +32,8 @@ static json_t *resolve(const struct rn_pstage *s)
 
 const json_t *rn_pipeline_resolved(const struct rn_pipeline *p, const struct rn_pstage *s)
 {
+    if (!p->told)
+        return NULL;
     json_t **slot = &p->told->resolved[s - p->stages];
     if (!*slot)
         *slot = resolve(s);

@@ -3,8 +3,11 @@
  * An editor shows it where a file begins with
  *     # yaml-language-server: $schema=../docs/runnel.schema.json */
 #include "command.h"
+#include "events.h"
 #include "json_schema.h"
 #include "loading.h"
+
+#include <string.h>
 
 #include <stdlib.h>
 
@@ -50,15 +53,20 @@ static json_t *properties(void)
                      "additionalProperties", profile_schema());
 }
 
+static json_t *schema_of_pipelines(void)
+{
+    return json_pack("{s:s, s:s, s:s, s:[s,s,s], s:b, s:o, s:{s:{s:s, s:s}, s:o}}", "$schema",
+                     "https://json-schema.org/draft/2020-12/schema", "title", "runnel pipeline",
+                     "type", "object", "required", "runnel", "name", "stages",
+                     "additionalProperties", 0, "properties", properties(), "$defs", "substitution",
+                     "type", "string", "pattern", "\\$\\{.*\\}", "stage", stage_schema());
+}
+
 static int run(const struct rn_cli *cli, struct rn_err *err)
 {
+    const char *of = rn_cli_arg(cli, 0);
+    json_t *doc = of && strcmp(of, "events") == 0 ? rn_events_schema() : schema_of_pipelines();
     (void)err;
-    json_t *doc =
-        json_pack("{s:s, s:s, s:s, s:[s,s,s], s:b, s:o, s:{s:{s:s, s:s}, s:o}}", "$schema",
-                  "https://json-schema.org/draft/2020-12/schema", "title", "runnel pipeline",
-                  "type", "object", "required", "runnel", "name", "stages", "additionalProperties",
-                  0, "properties", properties(), "$defs", "substitution", "type", "string",
-                  "pattern", "\\$\\{.*\\}", "stage", stage_schema());
     RN_ASSERT(doc);
     size_t flags = rn_cli_json(cli) ? JSON_COMPACT : JSON_INDENT(2);
     char *text = json_dumps(doc, flags | JSON_REAL_PRECISION(15));
@@ -68,5 +76,15 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
     return RN_OK;
 }
 
+static const struct rn_example examples[] = {
+    {"schema", "for editors: the first line of a pipeline names the file it is kept in"},
+    {"schema events", "what a program that reads run --json may expect"},
+    {0}};
+
 const struct rn_command rn_command_schema = {
-    "schema", "", "JSON Schema of pipeline files, for editors", NULL, run};
+    "schema",
+    "[pipeline|events]",
+    "JSON Schema of pipeline files, or of the events of run --json",
+    NULL,
+    run,
+    .examples = examples};

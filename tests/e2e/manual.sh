@@ -23,7 +23,7 @@ else
     echo "SKIP: no man, docs/runnel.1 is not formatted"
 fi
 
-grep -rhoE '(getenv|set_in_env)\("[A-Za-z_]+"\)' "$SRC"/{base,fetch,kernels,data,model,stages,runner} |
+grep -rhoE '\b(getenv|set_in_env|env|given)\("[A-Za-z_]+"\)' "$SRC"/{base,fetch,kernels,data,model,stages,runner} |
     grep -oE '"[^"]+"' | tr -d '"' | sort -u >read
 sed -nE 's/^VARIABLE\(([A-Za-z_]+),.*/\1/p' "$SRC/runner/environment.def" | sort -u >known
 comm -23 read known >out
