@@ -129,6 +129,38 @@ static int check_resumed(const struct rn_running *r, struct rn_err *err)
     return RN_EUSAGE;
 }
 
+static bool has_commands(const struct rn_pipeline *p)
+{
+    for (size_t i = 0; i < p->n_stages; i++)
+        if (p->stages[i].stage->executes)
+            return true;
+    return false;
+}
+
+static bool will_run(const struct rn_planned *n)
+{
+    return n->action == RN_ACT_RUN || n->action == RN_ACT_RESUME;
+}
+
+/* Before anything runs, not hours later when the stage's turn comes. A look of its own: the run
+ * decides each stage anew. What cannot be decided now is told when it must be. */
+static int check_permissions(const struct rn_running *r, struct rn_err *err)
+{
+    struct rn_plan plan;
+    int rc = RN_OK;
+    if (r->plan.how->allow_exec || !has_commands(r->plan.p))
+        return RN_OK;
+    RN_TRY(rn_plan_init(&plan, r->plan.p, r->plan.how, err));
+    for (size_t i = 0; i < plan.p->n_stages && rc == RN_OK; i++) {
+        if (rn_plan_decide(&plan, i, NULL) != RN_OK)
+            break;
+        if (will_run(&plan.nodes[i]))
+            rc = rn_schedule_permit(r, i, err);
+    }
+    rn_plan_release(&plan);
+    return rc;
+}
+
 /* What the run cost, and where: written when there was work to do. */
 static int record_costs(struct rn_running *r, struct rn_err *err)
 {
@@ -155,6 +187,7 @@ static void close_run(struct rn_running *r)
         if (r->works[i])
             rn_work_free(r->works[i]);
     free(r->works);
+    free(r->resumed);
     free(r->states);
     rn_journal_close(&r->journal);
     if (r->lock.fd >= 0)
@@ -172,8 +205,11 @@ int rn_run(const struct rn_pipeline *p, const struct rn_run_how *how, struct rn_
     rn_sync_time_start();
     r.before_sync_s = rn_sync_time_s();
     r.states = rn_xalloc((p->n_stages + 1) * sizeof *r.states);
+    r.resumed = rn_xalloc((p->n_stages + 1) * sizeof *r.resumed);
     r.works = rn_xalloc((p->n_stages + 1) * sizeof *r.works);
     int rc = rn_plan_init(&r.plan, p, how, err);
+    if (rc == RN_OK)
+        rc = check_permissions(&r, err);
     if (rc == RN_OK)
         rc = open_run(&r, err);
     if (rc == RN_OK) {
