@@ -46,13 +46,6 @@ static int take_run_lock(struct rn_running *r, struct rn_err *err)
     return rc;
 }
 
-/* Between the plan's first look and the lock, another runner may have ended. */
-static void refresh_journal(struct rn_running *r)
-{
-    json_decref(r->plan.journal);
-    r->plan.journal = rn_runs_journal(r->plan.how->runs, r->plan.p->tag);
-}
-
 /* Attempts whose process died get their end, with what they cost. */
 static int end_killed(struct rn_running *r, const json_t *stages, struct rn_err *err)
 {
@@ -72,6 +65,32 @@ static int end_killed(struct rn_running *r, const json_t *stages, struct rn_err 
     return rc;
 }
 
+static json_t *start_record(const struct rn_running *r)
+{
+    const struct rn_pipeline *p = r->plan.p;
+    json_t *stages = json_array();
+    for (size_t i = 0; i < p->n_stages; i++)
+        json_array_append_new(stages, json_string(p->stages[i].name));
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:o}", "event", "run", "tag", p->tag,
+                     "pipeline", p->name, "path", p->path, "profile", p->profile ? p->profile : "",
+                     "device", r->plan.how->device, "threads", r->plan.how->threads, "version",
+                     RUNNEL_VERSION, "stages", stages);
+}
+
+/* The run began with the same words last time. */
+static bool is_said(const struct rn_running *r, const json_t *record)
+{
+    const json_t *last = NULL;
+    for (size_t i = json_array_size(r->plan.journal); i-- > 0 && !last;)
+        if (strcmp(rn_json_str(json_array_get(r->plan.journal, i), "event", ""), "run") == 0)
+            last = json_array_get(r->plan.journal, i);
+    json_t *timeless = json_copy((json_t *)last);
+    json_object_del(timeless, "time");
+    bool same = json_equal(timeless, record);
+    json_decref(timeless);
+    return same;
+}
+
 static int open_run(struct rn_running *r, struct rn_err *err)
 {
     const struct rn_pipeline *p = r->plan.p;
@@ -87,18 +106,14 @@ static int open_run(struct rn_running *r, struct rn_err *err)
     if (r->journal.damaged)
         rn_ui_say(r->ui, "journal.jsonl: %zu damaged line%s passed over", r->journal.damaged,
                   r->journal.damaged == 1 ? "" : "s");
-    refresh_journal(r);
-    json_t *stages = json_array();
-    for (size_t i = 0; i < p->n_stages; i++)
-        json_array_append_new(stages, json_string(p->stages[i].name));
-    RN_TRY(end_killed(r, stages, err));
-    return rn_journal_add(&r->journal,
-                          json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:o}", "event", "run",
-                                    "tag", p->tag, "pipeline", p->name, "path", p->path, "profile",
-                                    p->profile ? p->profile : "", "device", r->plan.how->device,
-                                    "threads", r->plan.how->threads, "version", RUNNEL_VERSION,
-                                    "stages", stages),
-                          err);
+    r->plan.journal = json_copy(r->journal.found);
+    json_t *record = start_record(r);
+    RN_TRY(end_killed(r, json_object_get(record, "stages"), err));
+    if (!r->journal.torn && is_said(r, record)) {
+        rn_journal_announce(&r->journal, record);
+        return RN_OK;
+    }
+    return rn_journal_add(&r->journal, record, err);
 }
 
 static int check_resumed(const struct rn_running *r, struct rn_err *err)

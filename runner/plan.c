@@ -31,7 +31,6 @@ int rn_plan_init(struct rn_plan *plan, const struct rn_pipeline *p, const struct
     plan->run_dir = rn_arena_printf(&plan->arena, "%s/%s", how->runs, p->tag);
     plan->store = rn_arena_printf(&plan->arena, "%s/.store", how->runs);
     plan->lock_path = choose_lock_path(plan);
-    plan->journal = rn_runs_journal(how->runs, p->tag);
     plan->memo = rn_memo_open(rn_arena_printf(&plan->arena, "%s/.memo", how->runs));
     plan->history = rn_history_new(how->runs);
     if (how->verify == RN_VERIFY_HASH)
@@ -235,6 +234,8 @@ int rn_plan_decide(struct rn_plan *plan, size_t stage, struct rn_err *err)
 {
     struct rn_planned *n = &plan->nodes[stage];
     size_t missing, gate = gated_before(plan, stage);
+    if (!plan->journal)
+        plan->journal = rn_runs_journal(plan->how->runs, plan->p->tag);
     if (rn_plan_after_range(plan, stage)) {
         rn_plan_say(n, RN_ACT_SKIP, "not asked for");
         return RN_OK;

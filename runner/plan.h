@@ -74,8 +74,8 @@ struct rn_plan {
     const struct rn_run_how *how;
     struct rn_arena arena;
     const char *run_dir, *store, *lock_path; /* runs/<tag>, runs/.store, pins */
-    json_t *journal;                         /* of this tag, as it was at init */
-    struct rn_memo *memo;                    /* runs/.memo; `run` saves it, `plan` does not */
+    json_t *journal;      /* of this tag; read by the first decision, unless set */
+    struct rn_memo *memo; /* runs/.memo; `run` saves it, `plan` does not */
     struct rn_history *history;
     struct rn_planned *nodes; /* one per stage */
 };
