@@ -13,6 +13,7 @@ static const struct rn_opt opts[] = {
     RN_OPTS_SLICE,
     {"resume-from", 0, "CHECKPOINT", "continue from this checkpoint, not from the newest"},
     {"jobs", 'j', "N", "so many stages at the same time; each gets its part of the threads (1)"},
+    {"allow-exec", 0, NULL, "commands of the file's exec stages may run"},
     {"keep-going", 'k', NULL, "a stage that fails stops only what needs it"},
     RN_OPT_DEVICE,
     RN_OPT_THREADS,
@@ -61,6 +62,7 @@ static char *command_to_continue(const struct rn_cli *cli)
     for (size_t i = 0; i < RN_COUNT(kept); i++)
         add_option(&s, cli, kept[i], false);
     add_option(&s, cli, "keep-going", true);
+    add_option(&s, cli, "allow-exec", true);
     add_option(&s, cli, "offline", true);
     add_option(&s, cli, "locked", true);
     return s.p;
@@ -113,6 +115,7 @@ static int run_cells(const struct rn_cli *cli, const struct rn_cells *cells, str
             continue;
         if (cells->n == 1 || cells->matrix.fail_fast || stops_all(rc))
             return rn_problem_raise(&one, err);
+        rn_ui_error(ui, &one);
         rn_err_print(&one, stderr);
         first = n_failed++ ? first : rc;
     }
@@ -139,6 +142,7 @@ static int load_and_run(const struct rn_cli *cli, struct rn_ui *ui, struct rn_er
         how.device = "cpu";
     RN_TRY(rn_target_words(cli, 0, err));
     RN_TRY(rn_target_verify(&how.verify, cli, err));
+    how.allow_exec = rn_cli_opt(cli, "allow-exec");
     how.keep_going = rn_cli_opt(cli, "keep-going");
     RN_TRY(rn_target_jobs(&how.jobs, cli, err));
     RN_TRY(rn_target_threads(&how.threads, cli, err));
