@@ -1,6 +1,6 @@
-/* Overrides and cells of a matrix over a real pipeline: the first line of the input is a cell's number,
- * each further line an override. Whatever they say, the end is a pipeline or problems, and what they
- * make of the file loads again, with the same key. */
+/* Overrides and cells of a matrix over a pipeline of real kinds: the first line of the input is a
+ * cell's number, each further line an override. Whatever they say, the end is a pipeline or
+ * problems, and what they make of the file loads again, with the same key. */
 #include "matrix.h"
 #include "pipeline.h"
 #include "str.h"
