@@ -13,9 +13,11 @@
 #include "file.h"
 #include "metrics.h"
 #include "receipt.h"
+#include "snapshot.h"
 #include "synctime.h"
 
 #include <fcntl.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -132,7 +134,7 @@ static void work(void *ctx, struct rn_wire *wire)
 static int open_work(struct rn_work *w, struct rn_err *err)
 {
     RN_TRY(rn_run_lock_stage(&w->lock, w->run, w->index, err));
-    if (rn_in_list(w->run->plan.how->force, w->stage->name))
+    if (rn_in_list(w->run->plan.how->force, w->stage->name) && !w->node->begun)
         RN_TRY(rn_remove_tree(w->dir, err));
     RN_TRY(rn_mkdirs(w->dir, err));
     rn_sweep_tmp(w->dir);
@@ -178,7 +180,10 @@ static struct rn_work *make_work(struct rn_running *r, size_t i, int threads)
                           .child = {.fd = -1},
                           .threads = threads,
                           .start_s = rn_clock_s(),
+                          .kill_s = INFINITY,
                           .step = -1};
+    rn_watching_start(&w->watching, &s->watch, w->start_s);
+    w->numbers = rn_watch_is_on(&s->watch) ? json_object() : NULL;
     w->dir = rn_store_path(r->plan.store, s->stage->kind, n->keys.progress, ".work");
     w->attempt = rn_store_path(r->plan.store, s->stage->kind, n->keys.out, ".attempt");
     return w;
@@ -189,6 +194,8 @@ void rn_work_free(struct rn_work *w)
     rn_child_release(&w->child);
     close_work(w, false);
     rn_stagelog_close(&w->log);
+    rn_watching_stop(&w->watching);
+    json_decref(w->numbers);
     free(w->attempt);
     free(w->dir);
     free(w);
@@ -242,12 +249,23 @@ int rn_work_start(struct rn_running *r, size_t i, int threads, struct rn_err *er
     if (rc != RN_OK)
         return end_badly(w, rc, 0, err);
     r->works[i] = w;
+    w->node->begun = true;
     return RN_OK;
+}
+
+static void keep_numbers(struct rn_work *w, const struct rn_news *news)
+{
+    for (size_t i = 0; w->numbers && i < news->n_values; i++) {
+        const struct rn_metric_value *v = &news->values[i];
+        json_object_set_new(w->numbers, v->name,
+                            isfinite(v->value) ? json_real(v->value) : json_null());
+    }
 }
 
 void rn_work_hear(struct rn_work *w, const struct rn_news *news)
 {
     struct rn_ui *ui = w->run->ui;
+    rn_watching_hear(&w->watching, news, rn_clock_s());
     switch (news->kind) {
     case RN_NEWS_LOG:
         rn_ui_log(ui, w->stage->name, news->level, news->text);
@@ -257,6 +275,7 @@ void rn_work_hear(struct rn_work *w, const struct rn_news *news)
         break;
     case RN_NEWS_NUMBERS:
         w->step = news->step;
+        keep_numbers(w, news);
         break;
     case RN_NEWS_ARRIVAL:
         if (w->stage->background)
@@ -306,10 +325,52 @@ static int settle(struct rn_work *w, struct rn_err *err)
     return record_done(w, rn_clock_s() - w->start_s, err);
 }
 
-int rn_work_finish(struct rn_work *w, int status, struct rn_err *err)
+/* A stage that its watch stopped, or that found the same itself. */
+static enum rn_alarm alarm_of(const struct rn_work *w, int rc)
+{
+    if (rc == RN_OK || w->run->closing)
+        return RN_QUIET;
+    if (rc == RN_EDEVICE && w->stage->watch.nan)
+        return RN_DERAILS;
+    return w->watching.alarm;
+}
+
+static int fail_watched(struct rn_work *w, enum rn_alarm alarm, struct rn_err *err)
+{
+    char why[sizeof err->msg];
+    snprintf(why, sizeof why, "%s", *w->watching.why ? w->watching.why : err->msg);
+    *err = (struct rn_err){0};
+    return rn_fail(err, rn_alarm_code(alarm), RN_NOWHERE, "watch: %s (restarted %lld times)", why,
+                   (long long)w->stage->watch.max);
+}
+
+static int send_back(struct rn_work *w, struct rn_err *err)
+{
+    struct rn_running *r = w->run;
+    size_t i = w->index;
+    const char *why = *w->watching.why ? w->watching.why : err->msg;
+    json_t *record = rn_run_record(r, i, "interrupted");
+    json_object_set_new(record, "wall_s", json_real(rn_clock_s() - w->start_s));
+    json_object_set_new(record, "watch", json_string(why));
+    json_object_set_new(record, "message", json_string("stopped by its watch"));
+    rn_journal_add(&r->journal, record, NULL);
+    r->resumed[i]++;
+    *err = (struct rn_err){0};
+    rn_work_free(w);
+    rn_tell_again(r, i);
+    return RN_OK;
+}
+
+int rn_work_finish(struct rn_work *w, int status, bool *again, struct rn_err *err)
 {
     int rc = outcome(w, status, err);
+    enum rn_alarm alarm = alarm_of(w, rc);
     w->run->works[w->index] = NULL;
+    *again = alarm != RN_QUIET && w->run->resumed[w->index] < w->stage->watch.max;
+    if (*again)
+        return send_back(w, err);
+    if (alarm != RN_QUIET)
+        rc = fail_watched(w, alarm, err);
     if (rc == RN_OK)
         rc = settle(w, err);
     if (rc != RN_OK)
@@ -318,4 +379,65 @@ int rn_work_finish(struct rn_work *w, int status, struct rn_err *err)
     close_work(w, true);
     rn_work_free(w);
     return RN_OK;
+}
+
+/* --- its watch --- */
+
+static void describe(struct rn_str *s, const struct rn_work *w)
+{
+    enum { LINES = 40 };
+    char *numbers = rn_json_canonical(w->numbers), *log = rn_stagelog_tail(&w->log, LINES);
+    rn_str_printf(s, "stage     %s\nwhy       %s\nafter     %.3f s\nprogress  %g\nstep      %lld\n",
+                  w->stage->name, w->watching.why, rn_clock_s() - w->start_s, w->watching.done,
+                  (long long)w->step);
+    rn_str_printf(s, "numbers   %s\n\n", numbers);
+    rn_snapshot_processes(s, w->child.pid);
+    rn_str_printf(s, "\nlast lines of its log\n%s", log);
+    free(log);
+    free(numbers);
+}
+
+/* runs/<tag>/watch/<stage>-<n>.txt, best effort; caller frees the path. */
+static char *take_snapshot(const struct rn_work *w)
+{
+    struct rn_str text = {0};
+    char *dir = rn_run_path(w->run, "", "watch", ""), *path = NULL;
+    for (int n = 1; !path || rn_exists(path); n++) {
+        free(path);
+        path = rn_xprintf("%s/%s-%d.txt", dir, w->stage->name, n);
+    }
+    describe(&text, w);
+    if (rn_mkdirs(dir, NULL) == RN_OK)
+        rn_file_write(path, text.p, text.n, NULL);
+    rn_str_release(&text);
+    free(dir);
+    return path;
+}
+
+static void sound_alarm(struct rn_work *w, enum rn_alarm alarm)
+{
+    char *snapshot = take_snapshot(w);
+    w->alarmed = true;
+    rn_tell_alarm(w, snapshot);
+    free(snapshot);
+    if (alarm == RN_HANGS)
+        rn_child_ask(&w->child);
+    w->kill_s = alarm == RN_HANGS ? rn_clock_s() + w->stage->watch.grace_s : 0;
+}
+
+void rn_work_look(struct rn_work *w)
+{
+    bool watched = !w->alarmed && !w->ended;
+    enum rn_alarm alarm = watched ? rn_watching_look(&w->watching, rn_clock_s()) : RN_QUIET;
+    if (alarm != RN_QUIET)
+        sound_alarm(w, alarm);
+    if (rn_clock_s() >= w->kill_s) {
+        rn_child_kill(&w->child);
+        w->kill_s = INFINITY;
+    }
+}
+
+double rn_work_due_s(const struct rn_work *w)
+{
+    return fmin(w->kill_s, rn_watching_due_s(&w->watching));
 }

@@ -204,11 +204,6 @@ void rn_cli_free(struct rn_cli *cli)
 
 /* --- running --- */
 
-bool rn_cli_computes(const struct rn_cli *cli)
-{
-    return cli->command && cli->command->computes && !rn_cli_opt(cli, "help");
-}
-
 static int usage(const struct rn_cli *cli, struct rn_err *err)
 {
     const struct rn_command *c = cli->command;

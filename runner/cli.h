@@ -16,8 +16,6 @@
 int rn_cli_parse(struct rn_cli **, int argc, char **argv, struct rn_err *);
 /* Runs the command, or prints the help or version that was asked for. */
 int rn_cli_run(const struct rn_cli *, struct rn_err *);
-/* Whether the line names a command that computes; false after a usage error. */
-bool rn_cli_computes(const struct rn_cli *);
 void rn_cli_free(struct rn_cli *); /* takes NULL */
 
 #endif

@@ -63,7 +63,6 @@ struct rn_command {
     int (*run)(const struct rn_cli *, struct rn_err *);
     const char *details;               /* paragraphs, separated by "\n\n"; or NULL */
     const struct rn_example *examples; /* or NULL */
-    bool computes;                     /* trains or the like: main() prepares its threads */
 };
 extern const struct rn_command *const rn_commands[]; /* NULL-ended, commands.def order */
 

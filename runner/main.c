@@ -8,14 +8,10 @@
 
 /* Threads that wait by spinning take the processor from the one they wait for as soon as anything
  * else runs on the machine: measured, a step took 30 times as long beside a compiler. OpenMP reads
- * this once, when the library is loaded, which is before main: hence a second start, for commands
- * that compute: it loads all libraries twice. */
-static void wait_without_spinning(char **argv)
+ * this when it is loaded, with a backend and never before. */
+static void wait_without_spinning(void)
 {
-    if (getenv("OMP_WAIT_POLICY"))
-        return;
     setenv("OMP_WAIT_POLICY", "passive", 0);
-    execv("/proc/self/exe", argv); /* returns only if it cannot: then with spinning */
 }
 
 /* A stream that the caller closed would give its number to the next file that is opened, and talk
@@ -33,12 +29,11 @@ static void hold_standard_streams(void)
 int main(int argc, char **argv)
 {
     hold_standard_streams();
+    wait_without_spinning();
     rn_mem_init();
     struct rn_err err = {0};
     struct rn_cli *cli = NULL;
     int rc = rn_cli_parse(&cli, argc, argv, &err);
-    if (rc == RN_OK && rn_cli_computes(cli))
-        wait_without_spinning(argv);
     if (rc == RN_OK)
         rc = rn_cli_run(cli, &err);
     if (rc == RN_OK && (fflush(stdout) != 0 || ferror(stdout)))

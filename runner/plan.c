@@ -31,7 +31,6 @@ int rn_plan_init(struct rn_plan *plan, const struct rn_pipeline *p, const struct
     plan->run_dir = rn_arena_printf(&plan->arena, "%s/%s", how->runs, p->tag);
     plan->store = rn_arena_printf(&plan->arena, "%s/.store", how->runs);
     plan->lock_path = choose_lock_path(plan);
-    plan->journal = rn_runs_journal(how->runs, p->tag);
     plan->memo = rn_memo_open(rn_arena_printf(&plan->arena, "%s/.memo", how->runs));
     plan->history = rn_history_new(how->runs);
     if (how->verify == RN_VERIFY_HASH)
@@ -124,20 +123,12 @@ static void decide_kept(struct rn_plan *plan, size_t stage)
     struct rn_planned *n = &plan->nodes[stage];
     struct rn_err gate = {0};
     char *path = rn_xprintf("%s/metrics/%s.jsonl", plan->run_dir, s->name);
-    json_t *more = json_object();
-    if (s->n_gates) {
-        json_t *lines = rn_metrics_read(path);
-        for (size_t i = 0; i < json_array_size(lines); i++)
-            json_object_update(more, json_array_get(lines, i));
-        json_decref(lines);
-    }
-    if (rn_gates_check(s, rn_stored_metrics(n->entry), more, &gate) == RN_OK) {
+    if (rn_gates_check(s, rn_stored_metrics(n->entry), path, &gate) == RN_OK) {
         rn_plan_tell_kept(n);
     } else {
         n->gated = true;
         rn_plan_say(n, RN_ACT_BLOCKED, "%s", gate.msg);
     }
-    json_decref(more);
     free(path);
 }
 
@@ -147,6 +138,8 @@ static bool takes_resume(const struct rn_plan *plan, size_t stage)
 {
     const struct rn_run_how *how = plan->how;
     const char *named = how->only ? how->only : how->from;
+    if (plan->nodes[stage].begun)
+        return plan->nodes[stage].resume_named;
     if (!how->resume_from || !plan->p->stages[stage].stage->trains)
         return false;
     for (size_t i = 0; i < stage; i++)
@@ -162,12 +155,12 @@ static int decide_work(struct rn_plan *plan, size_t stage, bool forced, const ch
     struct rn_planned *n = &plan->nodes[stage];
     RN_TRY(rn_plan_ask_cost(plan, stage, err));
     rn_plan_expect_time(plan, stage);
-    if (forced) {
+    if (forced && !n->begun) {
         n->cost.resume_step = -1;
         n->cost.resume_key = NULL;
         rn_plan_say(n, RN_ACT_RUN, "forced");
         rn_plan_weigh(plan, stage, true);
-    } else if (n->resume_named) {
+    } else if (n->resume_named && !n->begun) {
         rn_plan_say(n, RN_ACT_RESUME, "continued from %s", plan->how->resume_from);
     } else if (n->cost.resume_step >= 0) {
         rn_plan_tell_resumed(plan, stage);
@@ -241,6 +234,8 @@ int rn_plan_decide(struct rn_plan *plan, size_t stage, struct rn_err *err)
 {
     struct rn_planned *n = &plan->nodes[stage];
     size_t missing, gate = gated_before(plan, stage);
+    if (!plan->journal)
+        plan->journal = rn_runs_journal(plan->how->runs, plan->p->tag);
     if (rn_plan_after_range(plan, stage)) {
         rn_plan_say(n, RN_ACT_SKIP, "not asked for");
         return RN_OK;

@@ -13,6 +13,7 @@
 #include "signals.h"
 
 #include <errno.h>
+#include <math.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,16 @@ static int need_consent(struct rn_running *r, size_t i, struct rn_err *err)
                      n->consent_for);
     rn_hint(err, "if that is meant, add --yes=%s", stage);
     return rc;
+}
+
+int rn_schedule_permit(const struct rn_running *r, size_t i, struct rn_err *err)
+{
+    const struct rn_pstage *s = &r->plan.p->stages[i];
+    if (!s->stage->executes || r->plan.how->allow_exec)
+        return RN_OK;
+    rn_fail(err, RN_EUSAGE, s->at, "stage '%s' runs a command that the file names", s->name);
+    rn_hint(err, "read what it does; if you trust it, add --allow-exec");
+    return RN_EUSAGE;
 }
 
 static int fail_blocked(struct rn_running *r, size_t i, struct rn_err *err)
@@ -109,12 +120,7 @@ static int check_gates(struct rn_running *r, size_t i, struct rn_err *err)
 {
     const struct rn_pstage *s = &r->plan.p->stages[i];
     char *path = rn_run_path(r, "metrics", s->name, ".jsonl");
-    json_t *lines = s->n_gates ? rn_metrics_read(path) : json_array(), *more = json_object();
-    for (size_t l = 0; l < json_array_size(lines); l++)
-        json_object_update(more, json_array_get(lines, l));
-    int rc = rn_gates_check(s, rn_stored_metrics(r->plan.nodes[i].entry), more, err);
-    json_decref(more);
-    json_decref(lines);
+    int rc = rn_gates_check(s, rn_stored_metrics(r->plan.nodes[i].entry), path, err);
     free(path);
     if (rc == RN_OK)
         return RN_OK;
@@ -224,6 +230,7 @@ static int take_up(struct rn_running *r, size_t i, struct rn_err *err)
         r->states[i] = RN_WAITS; /* and is decided again when that is done */
         return RN_OK;
     }
+    RN_TRY(rn_schedule_permit(r, i, err));
     RN_TRY(need_consent(r, i, err));
     RN_TRY(rn_work_start(r, i, share_of_threads(r), err));
     r->states[i] = RN_WORKS;
@@ -310,17 +317,29 @@ static void reap(struct rn_running *r, size_t i, int status)
 {
     struct rn_err err = {0};
     hear(r, i);
-    int rc = rn_work_finish(r->works[i], status, &err);
+    bool again;
+    int rc = rn_work_finish(r->works[i], status, &again, &err);
     r->n_working--;
     r->n_slots_taken -= !r->plan.p->stages[i].background;
-    r->states[i] = RN_SETTLED;
-    if (rc == RN_OK)
+    r->states[i] = again ? RN_WAITS : RN_SETTLED;
+    if (rc == RN_OK && !again)
         rc = settle_made(r, i, &err);
     if (rc != RN_OK)
         lose(r, i, rc, &err);
 }
 
-/* Sleeps until a stage says something or ends, a signal comes, or a beat is due. */
+/* Until a watch or the lock's beat is due. */
+static int sleep_ms(const struct rn_running *r)
+{
+    double until_s = rn_clock_s() + RN_LOCK_BEAT_S;
+    for (size_t i = 0; i < r->plan.p->n_stages; i++)
+        if (r->works[i])
+            until_s = fmin(until_s, rn_work_due_s(r->works[i]));
+    double ms = ceil((until_s - rn_clock_s()) * 1000);
+    return ms > 0 ? (int)ms : 0;
+}
+
+/* Sleeps until a stage says something or ends, a signal comes, or it is time to look. */
 static void sleep_until_news(struct rn_running *r)
 {
     size_t n = 0;
@@ -329,10 +348,9 @@ static void sleep_until_news(struct rn_running *r)
     for (size_t i = 0; i < r->plan.p->n_stages; i++)
         if (r->works[i])
             fds[n++] = (struct pollfd){.fd = r->works[i]->child.fd, .events = POLLIN};
-    if (poll(fds, (nfds_t)n, RN_LOCK_BEAT_S * 1000) < 0)
+    if (poll(fds, (nfds_t)n, sleep_ms(r)) < 0)
         RN_ASSERT(errno == EINTR || errno == ENOMEM);
     rn_signals_drain();
-    rn_lock_beat(&r->lock);
     free(fds);
 }
 
@@ -356,7 +374,7 @@ static void listen_to_all(struct rn_running *r)
         if (!r->works[i])
             continue;
         hear(r, i);
-        rn_lock_beat(&r->works[i]->lock);
+        rn_work_look(r->works[i]);
         if (rn_child_ended(&r->works[i]->child, &status))
             reap(r, i, status);
     }

@@ -172,6 +172,7 @@ struct rn_stage {
     const char *doc;  /* one line */
     int version;      /* raise when results change for equal keys: makes old outputs stale */
     bool trains;      /* has a work directory and checkpoints */
+    bool executes;    /* runs what the pipeline file says: only with --allow-exec */
     const struct rn_key *keys; /* besides those that every stage has; `in` is listed here */
     size_t cfg_bytes;
     const struct rn_output *outputs; /* ends with name NULL; first: default. NULL: list_outputs */

@@ -85,5 +85,4 @@ static const struct rn_opt opts[] = {
 };
 
 const struct rn_command rn_command_replay = {
-    "replay", "FILE", "train along a trajectory recorded in PyTorch and compare",
-    opts,     run,    .computes = true};
+    "replay", "FILE", "train along a trajectory recorded in PyTorch and compare", opts, run};

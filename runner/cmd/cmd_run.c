@@ -13,6 +13,7 @@ static const struct rn_opt opts[] = {
     RN_OPTS_SLICE,
     {"resume-from", 0, "CHECKPOINT", "continue from this checkpoint, not from the newest"},
     {"jobs", 'j', "N", "so many stages at the same time; each gets its part of the threads (1)"},
+    {"allow-exec", 0, NULL, "commands of the file's exec stages may run"},
     {"keep-going", 'k', NULL, "a stage that fails stops only what needs it"},
     RN_OPT_DEVICE,
     RN_OPT_THREADS,
@@ -61,6 +62,7 @@ static char *command_to_continue(const struct rn_cli *cli)
     for (size_t i = 0; i < RN_COUNT(kept); i++)
         add_option(&s, cli, kept[i], false);
     add_option(&s, cli, "keep-going", true);
+    add_option(&s, cli, "allow-exec", true);
     add_option(&s, cli, "offline", true);
     add_option(&s, cli, "locked", true);
     return s.p;
@@ -140,6 +142,7 @@ static int load_and_run(const struct rn_cli *cli, struct rn_ui *ui, struct rn_er
         how.device = "cpu";
     RN_TRY(rn_target_words(cli, 0, err));
     RN_TRY(rn_target_verify(&how.verify, cli, err));
+    how.allow_exec = rn_cli_opt(cli, "allow-exec");
     how.keep_going = rn_cli_opt(cli, "keep-going");
     RN_TRY(rn_target_jobs(&how.jobs, cli, err));
     RN_TRY(rn_target_threads(&how.threads, cli, err));
@@ -174,10 +177,6 @@ static const struct rn_example examples[] = {
     {"run pipelines/smoke.yaml --json --progress=plain", "events on stdout, talk on stderr"},
     {0}};
 
-const struct rn_command rn_command_run = {"run",
-                                          RN_ARGS_PIPELINE,
-                                          "run a pipeline; what is up to date is kept",
-                                          opts,
-                                          run,
-                                          .examples = examples,
-                                          .computes = true};
+const struct rn_command rn_command_run = {
+    "run", RN_ARGS_PIPELINE,    "run a pipeline; what is up to date is kept", opts,
+    run,   .examples = examples};

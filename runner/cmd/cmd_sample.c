@@ -170,5 +170,4 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
 }
 
 const struct rn_command rn_command_sample = {
-    "sample", "MODEL", "let a model continue a text or answer a question",
-    opts,     run,     .computes = true};
+    "sample", "MODEL", "let a model continue a text or answer a question", opts, run};

@@ -397,6 +397,5 @@ static const struct rn_opt opts[] = {
     {"column", 0, "NAME", "train: text column of parquet and JSONL (default text)"},
     {"threads", 0, "N", "train: threads (default: all cores)"},
     {0}};
-const struct rn_command rn_command_tokenizer = {
-    "tokenizer",     "train|encode|decode|info [FILE ...]", "train and use tokenizers", opts, run,
-    .computes = true};
+const struct rn_command rn_command_tokenizer = {"tokenizer", "train|encode|decode|info [FILE ...]",
+                                                "train and use tokenizers", opts, run};

@@ -112,5 +112,4 @@ const struct rn_command rn_command_verify_run = {
                "written into\nthe run. On the machine of the receipt losses are equal bit for bit, "
                "on another within the\ntolerance that is printed; the order of the data is equal "
                "anywhere. Exit code 5: it differs.",
-    .examples = examples,
-    .computes = true};
+    .examples = examples};
