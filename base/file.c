@@ -27,7 +27,8 @@ static int rename_new(const char *from, const char *to)
     return link(from, to) == 0 ? unlink(from) : -1;
 }
 
-struct rn_io rn_io = {.write = write, .fsync = fsync, .rename = rename, .rename_new = rename_new};
+struct rn_io rn_io = {
+    .write = write, .fsync = fsync, .syncfs = syncfs, .rename = rename, .rename_new = rename_new};
 
 enum { BUFFER = 1 << 18 };
 

@@ -23,6 +23,7 @@ struct rn_io {
     int (*fsync)(int fd);
     int (*rename)(const char *from, const char *to);
     int (*rename_new)(const char *from, const char *to); /* EEXIST where rename would replace */
+    int (*syncfs)(int fd); /* the whole file system of fd: cheaper than many fsyncs */
 };
 extern struct rn_io rn_io; /* the system's calls; tests replace entries */
 /* Writes all n bytes through rn_io. Returns how many went out; errno says why not all. */

@@ -36,7 +36,9 @@ static int publish(struct rn_batch *b, struct rn_err *err)
     size_t n = 0;
     for (size_t i = 0; i < b->n_out; i++)
         if (b->out[i].payload)
-            p[n++] = (struct rn_publication){b->out[i].got->sha256, b->out[i].payload, NULL};
+            p[n++] = (struct rn_publication){.sha256 = b->out[i].got->sha256,
+                                             .file = b->out[i].payload,
+                                             .synced = b->out[i].synced};
     int rc = rn_cache_publish(b->cache, p, n, err);
     n = 0;
     for (size_t i = 0; i < b->n_out; i++)

@@ -19,7 +19,8 @@ enum { RN_BATCH_MAX = 256 };
 struct rn_batch_item {
     const struct rn_fetch_file *file;
     struct rn_fetched *got;
-    const char *payload; /* sealed private file; NULL: the cache had it */
+    const char *payload; /* read-only private file; NULL: the cache had it */
+    bool synced;         /* it is on the disk */
     const char *host;    /* that gave it, for the pin; NULL: not to be pinned */
     const char *etag;    /* it had there, or NULL */
     void *tag;

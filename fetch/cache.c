@@ -3,10 +3,13 @@
 
 #include "file.h"
 #include "mem.h"
+#include "partial.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -37,6 +40,8 @@ static void open_memos(struct rn_cache *c)
 void rn_cache_init(struct rn_cache *c, const char *dir)
 {
     *c = (struct rn_cache){.dir = dir ? rn_xdup(dir) : default_dir()};
+    c->shares = rn_new(_Atomic bool);
+    *c->shares = true;
     open_memos(c);
 }
 
@@ -64,9 +69,36 @@ void rn_cache_release(struct rn_cache *c)
         rn_memo_save(c->checks);
     rn_memo_free(c->digests);
     rn_memo_free(c->checks);
+    free(c->shares);
     free(c->spare);
     free(c->dir);
     *c = (struct rn_cache){0};
+}
+
+/* ".digests.PID.tmp": a memo that was being saved. On another machine its process may live; then
+ * it loses a memo, which is disposable. */
+static bool is_dead_memo(const char *name)
+{
+    long pid = 0;
+    int end = 0;
+    bool ours = sscanf(name, ".digests.%ld.tmp%n", &pid, &end) == 1 ||
+                sscanf(name, ".checks.%ld.tmp%n", &pid, &end) == 1;
+    return ours && end > 0 && pid > 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+}
+
+void rn_cache_sweep(const struct rn_cache *c)
+{
+    const double old_s = 7 * 24 * 3600.0;
+    rn_partials_sweep(rn_cache_home(c), old_s);
+    DIR *d = opendir(rn_cache_home(c));
+    for (struct dirent *e; d && (e = readdir(d));) {
+        char *path = rn_join(rn_cache_home(c), e->d_name);
+        if (is_dead_memo(e->d_name))
+            unlink(path);
+        free(path);
+    }
+    if (d)
+        closedir(d);
 }
 
 /* --- finding --- */
@@ -141,18 +173,31 @@ void rn_cache_learn_check(const struct rn_cache *c, const char *path, const char
 
 /* --- publishing --- */
 
-int rn_cache_seal(const char *file, struct rn_err *err)
+/* From so many on, syncing everything costs less than syncing each. */
+enum { MANY = 8 };
+
+static int sync_path(const char *path, int (*sync)(int fd), struct rn_err *err)
 {
-    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return rn_fail_errno(err, RN_PATH(file), "cannot open");
-    int rc = RN_OK;
-    if (fchmod(fd, 0444) != 0)
-        rc = rn_fail_errno(err, RN_PATH(file), "cannot make read-only");
-    else if (rn_io.fsync(fd) != 0)
-        rc = rn_fail_errno(err, RN_PATH(file), "cannot sync");
+        return rn_fail_errno(err, RN_PATH(path), "cannot open");
+    int rc = sync(fd) == 0 ? RN_OK : rn_fail_errno(err, RN_PATH(path), "cannot sync");
     close(fd);
     return rc;
+}
+
+static int sync_bytes(const struct rn_cache *c, const struct rn_publication *p, size_t n,
+                      struct rn_err *err)
+{
+    size_t unsynced = 0;
+    for (size_t i = 0; i < n; i++)
+        unsynced += !p[i].synced;
+    if (unsynced >= MANY)
+        return sync_path(rn_cache_home(c), rn_io.syncfs, err);
+    for (size_t i = 0; i < n; i++)
+        if (!p[i].synced)
+            RN_TRY(sync_path(p[i].file, rn_io.fsync, err));
+    return RN_OK;
 }
 
 /* Folders whose entries changed. */
@@ -169,27 +214,20 @@ static void touch(struct touched *t, const char *dir)
     RN_PUSH(t->dirs, t->n, t->cap, rn_xdup(dir));
 }
 
-static int sync_dir(const char *dir, struct rn_err *err)
+static int sync_touched(const struct rn_cache *c, const struct touched *t, struct rn_err *err)
 {
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return rn_fail_errno(err, RN_PATH(dir), "cannot open directory");
-    int rc =
-        rn_io.fsync(fd) == 0 ? RN_OK : rn_fail_errno(err, RN_PATH(dir), "cannot sync directory");
-    close(fd);
-    return rc;
+    if (t->n >= MANY)
+        return sync_path(rn_cache_home(c), rn_io.syncfs, err);
+    for (size_t i = 0; i < t->n; i++)
+        RN_TRY(sync_path(t->dirs[i], rn_io.fsync, err));
+    return RN_OK;
 }
 
-static int sync_touched(struct touched *t, struct rn_err *err)
+static void release_touched(struct touched *t)
 {
-    int rc = RN_OK;
-    for (size_t i = 0; i < t->n; i++) {
-        if (rc == RN_OK)
-            rc = sync_dir(t->dirs[i], err);
+    for (size_t i = 0; i < t->n; i++)
         free(t->dirs[i]);
-    }
     free(t->dirs);
-    return rc;
 }
 
 /* The folder of a content; where it is new, those above it have changed too. */
@@ -238,11 +276,16 @@ int rn_cache_publish(const struct rn_cache *c, struct rn_publication *p, size_t 
                      struct rn_err *err)
 {
     struct touched touched = {0};
+    if (n == 0)
+        return RN_OK;
+    RN_TRY(sync_bytes(c, p, n, err));
     int rc = RN_OK;
     for (size_t i = 0; i < n && rc == RN_OK; i++)
         rc = publish_one(c, &p[i], &touched, err);
-    int synced = sync_touched(&touched, rc == RN_OK ? err : NULL);
-    return rc == RN_OK ? synced : rc;
+    if (rc == RN_OK)
+        rc = sync_touched(c, &touched, err);
+    release_touched(&touched);
+    return rc;
 }
 
 /* --- taking --- */
@@ -280,7 +323,9 @@ static bool give_second_name(const struct rn_cache *c, const char *sha256, const
 int rn_cache_take(const struct rn_cache *c, const char *sha256, const char *path, const char *to,
                   struct rn_err *err)
 {
-    if (share_blocks(path, to) || give_second_name(c, sha256, path, to))
+    if (*c->shares && !share_blocks(path, to))
+        *c->shares = false; /* this file system cannot: asked once */
+    if (*c->shares || give_second_name(c, sha256, path, to))
         return RN_OK;
     return rn_copy_bytes(path, to, err);
 }

@@ -27,6 +27,7 @@ struct rn_cache {
     char *dir;   /* owned */
     char *spare; /* owned; NULL: `dir` can be written */
     struct rn_memo *digests, *checks;
+    _Atomic bool *shares; /* files can share blocks, as far as is known; owned */
 };
 
 /* dir NULL: from the environment. Writes nothing. */
@@ -34,6 +35,8 @@ void rn_cache_init(struct rn_cache *, const char *dir);
 /* What is new goes below `dir` if the cache itself cannot be written. */
 void rn_cache_fall_back(struct rn_cache *, const char *dir);
 void rn_cache_release(struct rn_cache *); /* saves what was learnt */
+/* Removes what dead processes left beside the contents; nothing of a living one's that matters. */
+void rn_cache_sweep(const struct rn_cache *);
 /* Where this process may write. */
 const char *rn_cache_home(const struct rn_cache *);
 
@@ -51,13 +54,13 @@ char *rn_cache_recall(const struct rn_cache *, const char *sha256);
 bool rn_cache_checked(const struct rn_cache *, const char *path, const char *check);
 void rn_cache_learn_check(const struct rn_cache *, const char *path, const char *check);
 
-/* Read-only and on the disk: ready to be published. Any thread. */
-int rn_cache_seal(const char *file, struct rn_err *);
-/* Moves sealed private files to their names by content, durably when it returns: one sync for each
- * folder they fall into. */
+/* Private files that are read-only move to their names by content; all of it is on the disk when it
+ * returns. A few are synced one by one, many by two syncs of the whole file system: one before they
+ * have names, one after. */
 struct rn_publication {
     const char *sha256, *file;
-    char *path; /* as in rn_cache_find */
+    bool synced; /* the file's bytes are on the disk */
+    char *path;  /* as in rn_cache_find */
 };
 int rn_cache_publish(const struct rn_cache *, struct rn_publication *, size_t n, struct rn_err *);
 

@@ -9,9 +9,11 @@
 #include "str.h"
 #include "transfers.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* LIVE: files on their way at once, most of them waiting for a sync. EAGER: files that could start
@@ -33,7 +35,8 @@ struct job {
     struct rn_response r;
     struct rn_proof proof;
     struct rn_fetched got;
-    int rc; /* of the task */
+    bool synced; /* the payload is on the disk */
+    int rc;      /* of the task */
     struct rn_err err;
     void (*then)(struct job *); /* on the loop's thread when the task is finished */
 };
@@ -216,6 +219,8 @@ static void reject_body(struct job *j)
                j->file->name, j->r.host, j->r.finding.detail);
     else
         rn_asking_reject(&j->asking, &j->r, false, now_s(j->loop));
+    if (j->partial.fd < 0 && j->r.body)
+        unlink(j->r.body); /* a local copy */
     rn_partial_begin(&j->partial, &none);
     j->state = READY;
 }
@@ -239,8 +244,11 @@ static void after_proof(struct job *j)
     rn_log(l->f->log, RN_INFO, "accepted %s from %s (%s, sha256 %.12s..)", j->file->name, j->r.host,
            rn_show_bytes(size, (double)j->got.size_bytes), j->got.sha256);
     j->state = BATCHED;
-    struct rn_batch_item item = {
-        .file = j->file, .got = &j->got, .payload = j->proof.payload, .tag = j};
+    struct rn_batch_item item = {.file = j->file,
+                                 .got = &j->got,
+                                 .payload = j->proof.payload,
+                                 .synced = j->synced,
+                                 .tag = j};
     if (rn_source_kind(j->proof.source->url)->remote) {
         item.host = *j->r.host ? j->r.host : "-";
         item.etag = *j->r.claims.etag ? j->r.claims.etag : NULL;
@@ -248,12 +256,30 @@ static void after_proof(struct job *j)
     rn_batch_add(&l->batch, &item);
 }
 
+/* Read-only; a large one goes to the disk now, on a thread of the pool: small ones go together. */
+static int seal_payload(struct job *j)
+{
+    enum { LARGE = 1 << 20 };
+    const char *path = j->proof.payload;
+    bool whole_body = strcmp(path, j->partial.path) == 0 && j->partial.fd >= 0;
+    int fd = whole_body ? j->partial.fd : open(path, O_RDONLY | O_CLOEXEC);
+    int rc = RN_OK;
+    j->synced = j->proof.got_bytes >= LARGE;
+    if (fd < 0 || fchmod(fd, 0444) != 0)
+        rc = rn_fail_errno(&j->err, RN_PATH(path), "cannot make read-only");
+    else if (j->synced && rn_io.fsync(fd) != 0)
+        rc = rn_fail_errno(&j->err, RN_PATH(path), "cannot sync");
+    if (fd >= 0 && !whole_body)
+        close(fd);
+    return rc;
+}
+
 static void prove(struct rn_task *t)
 {
     struct job *j = (struct job *)t;
     j->rc = rn_prove(&j->proof, &j->err);
     if (j->rc == RN_OK && j->r.finding.verdict == RN_ACCEPTED)
-        j->rc = rn_cache_seal(j->proof.payload, &j->err);
+        j->rc = seal_payload(j);
 }
 
 static void set_up_proof(struct job *j)
@@ -479,6 +505,14 @@ static void sweep_ended(struct loop *l)
     l->n_live = n;
 }
 
+static void leave_partial(struct job *j)
+{
+    if (j->proof.payload && strcmp(j->proof.payload, j->partial.path) == 0)
+        rn_partial_leave(&j->partial);
+    else
+        rn_partial_drop(&j->partial);
+}
+
 /* Files of a batch that is at their names now, or will never be. */
 static void end_batch(struct loop *l)
 {
@@ -492,8 +526,7 @@ static void end_batch(struct loop *l)
         }
         l->files_done++;
         l->done_bytes += j->got.size_bytes;
-        if (!j->got.from_cache)
-            rn_partial_drop(&j->partial);
+        leave_partial(j);
         end_job(j, true);
     }
     rn_batch_end(&l->batch);
@@ -600,12 +633,11 @@ static int threads_for_proofs(void)
 
 int rn_fetch_all(const struct rn_fetcher *f, const struct rn_fetch_list *list, struct rn_err *err)
 {
-    enum { OLD_S = 7 * 24 * 3600 };
     struct rn_transfer_rules rules = {
         .clock = f->clock, .connect_s = f->connect_s, .stall_s = f->stall_s};
     struct loop *l = rn_new(struct loop);
     *l = (struct loop){.f = f, .list = list, .err = err};
-    rn_partials_sweep(rn_cache_home(f->cache), OLD_S);
+    rn_cache_sweep(f->cache);
     int rc = rn_partials_open(&l->partials, rn_cache_home(f->cache), err);
     l->wire = rn_transfers_new(&rules);
     l->pool = rn_pool_new(threads_for_proofs(), wake_wire, l);

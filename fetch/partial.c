@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "partial.h"
 
 #include "file.h"
@@ -9,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -22,6 +24,8 @@ struct rn_partials {
     struct rn_owner me;
     char **names; /* of .part files, sorted: those of one key stand together */
     size_t n;
+    atomic_bool made; /* the folder is there */
+    atomic_bool kept; /* this process left some too */
 };
 
 /* --- the folder --- */
@@ -99,6 +103,7 @@ static void write_meta(struct rn_partial *p, int64_t synced_bytes)
                   first_line, o->url_sha256, o->etag, o->modified, o->total_bytes, synced_bytes);
     rn_str_puts(&s, "\nend\n");
     int fd = open(p->meta, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    p->described = fd >= 0;
     if (fd >= 0) {
         if (rn_write_all(fd, s.p, s.n) < s.n)
             unlink(p->meta);
@@ -216,11 +221,14 @@ static bool hash_prefix(struct rn_partial *p, int64_t size_bytes)
 
 static void forget_file(struct rn_partial *p)
 {
-    if (p->fd >= 0)
-        close(p->fd);
+    if (p->fd < 0)
+        return;
+    close(p->fd);
     p->fd = -1;
     unlink(p->path);
-    unlink(p->meta);
+    if (p->described)
+        unlink(p->meta);
+    p->described = false;
 }
 
 /* An owner elsewhere may only seem dead: it must not write into what we go on with. */
@@ -251,41 +259,50 @@ static int64_t usable(struct rn_partial *p, const struct rn_owner *was, bool pro
 
 static void go_on(struct rn_partial *p, const struct rn_owner *was, bool proven)
 {
-    if (!rn_owner_same_place(was) && !make_own_copy(p)) {
-        forget_file(p);
-        return;
-    }
+    bool alone = rn_owner_same_place(was) || make_own_copy(p);
     chmod(p->path, 0600); /* a proven one was read-only already */
     p->fd = open(p->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    int64_t size_bytes = p->fd >= 0 ? usable(p, was, proven) : 0;
+    p->described = true;
+    int64_t size_bytes = alone && p->fd >= 0 ? usable(p, was, proven) : 0;
     if (size_bytes > 0 && hash_prefix(p, size_bytes)) {
         p->size_bytes = size_bytes;
         return;
     }
-    forget_file(p);
     struct rn_origin none = {.total_bytes = -1};
     rn_partial_begin(p, &none);
 }
 
-int rn_partial_open(struct rn_partial *p, const struct rn_partials *all, const char *key,
-                    bool proven, struct rn_err *err)
+static int make_folder(struct rn_partials *all, struct rn_err *err)
+{
+    if (atomic_load(&all->made))
+        return RN_OK;
+    int rc = rn_mkdirs(all->dir, err);
+    if (rc == RN_OK)
+        atomic_store(&all->made, true);
+    else
+        rn_hint(err, "set RUNNEL_CACHE to a directory that can be written");
+    return rc;
+}
+
+int rn_partial_open(struct rn_partial *p, struct rn_partials *all, const char *key, bool proven,
+                    struct rn_err *err)
 {
     RN_ASSERT(strlen(key) == KEY);
     struct rn_owner was = all->me;
     char *stem = rn_owner_name(&all->me, key);
     *p = (struct rn_partial){.path = rn_xprintf("%s/%s.part", all->dir, stem),
                              .meta = rn_xprintf("%s/%s.meta", all->dir, stem),
+                             .all = all,
                              .origin = {.total_bytes = -1},
                              .fd = -1};
     free(stem);
     rn_sha256_init(&p->sha);
-    int rc = rn_exists(all->dir) ? RN_OK : rn_mkdirs(all->dir, err);
-    if (rc == RN_OK && (rn_exists(p->path) || claim_one(all, key, p, &was)))
+    int rc = make_folder(all, err);
+    bool look = rc == RN_OK && (atomic_load(&all->kept) || rn_partials_hold(all, key));
+    if (look && (rn_exists(p->path) || claim_one(all, key, p, &was)))
         go_on(p, &was, proven);
-    if (rc != RN_OK) {
-        rn_hint(err, "set RUNNEL_CACHE to a directory that can be written");
+    if (rc != RN_OK)
         rn_partial_drop(p);
-    }
     return rc;
 }
 
@@ -319,6 +336,8 @@ static void write_out(struct rn_partial *p)
         rn_sha256_add(&p->sha, p->buf, p->buffered);
         if (rn_write_all(p->fd, p->buf, p->buffered) < p->buffered)
             p->failed = errno;
+        else if (p->buffered == BUFFER) /* to the disk meanwhile: the last sync is short then */
+            sync_file_range(p->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
     }
     p->buffered = 0;
 }
@@ -390,12 +409,13 @@ static void release(struct rn_partial *p)
 
 void rn_partial_keep(struct rn_partial *p)
 {
-    if (p->path && p->size_bytes > 0) {
+    if (p->path && p->size_bytes > 0 && (p->fd >= 0 || p->buffered)) {
         int64_t written = p->size_bytes - (int64_t)p->buffered;
         write_out(p);
         bool synced = !p->failed && rn_io.fsync(p->fd) == 0;
         if (p->fd >= 0)
             write_meta(p, synced ? p->size_bytes : p->failed ? 0 : written);
+        atomic_store(&p->all->kept, true);
     }
     release(p);
 }
@@ -404,5 +424,12 @@ void rn_partial_drop(struct rn_partial *p)
 {
     if (p->path)
         forget_file(p);
+    release(p);
+}
+
+void rn_partial_leave(struct rn_partial *p)
+{
+    if (p->path && p->described)
+        unlink(p->meta);
     release(p);
 }

@@ -42,18 +42,20 @@ bool rn_partials_hold(const struct rn_partials *, const char *key);
 size_t rn_partials_sweep(const char *cache_dir, double older_than_s);
 
 struct rn_partial {
-    char *path, *meta;  /* owned */
+    char *path, *meta; /* owned */
+    struct rn_partials *all;
     int64_t size_bytes; /* so far, buffered ones too */
     struct rn_origin origin;
     struct rn_sha256 sha;
     unsigned char *buf;
     size_t buffered, buf_bytes;
-    int fd, failed; /* failed: errno of the first error, 0 if none */
+    int fd, failed; /* failed: errno of the first error, 0 if none; fd -1: nothing on disk yet */
+    bool described; /* meta is on disk */
 };
 
 /* Goes on with what this process or a dead one left under the key (32 hex digits, in use once at a
  * time), or starts empty. proven: a digest will be compared. Reads what it finds: any thread. */
-int rn_partial_open(struct rn_partial *, const struct rn_partials *, const char *key, bool proven,
+int rn_partial_open(struct rn_partial *, struct rn_partials *, const char *key, bool proven,
                     struct rn_err *);
 /* Forgets what is there: the body of `origin` comes from its first byte. */
 void rn_partial_begin(struct rn_partial *, const struct rn_origin *);
@@ -63,6 +65,8 @@ int rn_partial_cut(struct rn_partial *, int64_t size_bytes, struct rn_err *);
 /* Writes out what is buffered. hex (may be NULL): digest so far. RN_ENOSPACE, RN_EIO. */
 int rn_partial_flush(struct rn_partial *, char hex[RN_HEX], struct rn_err *);
 void rn_partial_keep(struct rn_partial *); /* synced as far as possible; releases */
-void rn_partial_drop(struct rn_partial *); /* removed; releases; safe on zeroes */
+void rn_partial_drop(struct rn_partial *); /* removed; releases; safe without a path */
+/* Releases without a look at the file: it has a name of its own now. */
+void rn_partial_leave(struct rn_partial *);
 
 #endif

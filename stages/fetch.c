@@ -133,11 +133,18 @@ static int estimate(const struct rn_job *job, const void *cfg, struct rn_estimat
 struct fetching {
     struct rn_job *job;
     const struct rn_fetch_cfg *cfg;
-    const char *entry; /* whose files are on their way */
-    int64_t index;     /* of the file among them */
     struct rn_fetcher fetcher;
-    const char *name; /* of the file on its way */
-    double done, total, from_cache, size_bytes;
+    size_t entry; /* of the next file, and which of its files */
+    int64_t k;
+    double total, total_bytes, done, from_cache, size_bytes;
+};
+
+/* A file on its way, with what its strings live in. */
+struct item {
+    struct rn_fetch_file file; /* first: the fetcher hands it back */
+    struct rn_arena arena;
+    const char *entry;
+    int64_t index, count; /* of the file among those of its entry */
 };
 
 static bool stopping(void *ctx)
@@ -148,78 +155,109 @@ static bool stopping(void *ctx)
 static void progress(void *ctx, const struct rn_fetch_progress *p)
 {
     struct fetching *f = ctx;
-    char text[128], done[32], speed[32];
-    snprintf(text, sizeof text, "%s, %s/s, %zu at once", rn_show_bytes(done, (double)p->done_bytes),
-             rn_show_bytes(speed, p->bytes_s), p->running);
-    rn_job_progress(f->job, f->done + (double)p->files_done, f->total, "files", text);
+    char text[160], done[32], total[32], speed[32], left[32];
+    double rest_bytes = f->total_bytes - (double)p->done_bytes;
+    int n = snprintf(text, sizeof text, "%s", rn_show_bytes(done, (double)p->done_bytes));
+    if (rest_bytes > 0)
+        n += snprintf(text + n, sizeof text - (size_t)n, " of %s",
+                      rn_show_bytes(total, f->total_bytes));
+    if (p->bytes_s > 0)
+        n +=
+            snprintf(text + n, sizeof text - (size_t)n, ", %s/s", rn_show_bytes(speed, p->bytes_s));
+    if (p->bytes_s > 0 && rest_bytes > 0)
+        snprintf(text + n, sizeof text - (size_t)n, ", %s left",
+                 rn_show_time(left, rest_bytes / p->bytes_s));
+    rn_job_progress(f->job, (double)p->files_done, f->total, "files", text);
 }
 
-static int lay_out(const struct rn_job *job, const char *entry, const struct rn_fetch_file *f,
-                   const struct rn_fetched *got, struct rn_err *err)
+static int next_file(void *ctx, struct rn_fetch_file **file, struct rn_err *err)
 {
-    char *dir = rn_join(job->out_dir, entry), *path = rn_join(dir, f->name);
+    struct fetching *f = ctx;
+    while (f->entry < f->cfg->files.n && f->k == rn_fetch_count(f->cfg, f->entry)) {
+        f->entry++;
+        f->k = 0;
+    }
+    if (f->entry == f->cfg->files.n)
+        return RN_OK;
+    struct item *item = rn_new(struct item);
+    item->entry = f->cfg->files.names[f->entry];
+    item->index = f->k++;
+    item->count = rn_fetch_count(f->cfg, f->entry);
+    *file = &item->file;
+    int rc = rn_fetch_make(&item->arena, f->cfg, f->job->stage, f->entry, item->index, *file, err);
+    if (rc != RN_OK) {
+        rn_arena_release(&item->arena);
+        free(item);
+        *file = NULL;
+    }
+    return rc;
+}
+
+static int lay_out(void *ctx, const struct rn_fetch_file *file, const struct rn_fetched *got,
+                   struct rn_err *err)
+{
+    const struct fetching *f = ctx;
+    const struct item *item = (const struct item *)file;
+    char *dir = rn_join(f->job->out_dir, item->entry), *path = rn_join(dir, file->name);
     int rc;
-    if (f->unpack) {
-        rc = rn_archive_unpack(got->path, dir, f->unpack, err);
+    if (file->unpack) {
+        rc = rn_archive_unpack(got->path, dir, file->unpack, err);
     } else {
-        rc = rn_mkdirs(dir, err);
+        rc = rn_exists(dir) ? RN_OK : rn_mkdirs(dir, err);
         if (rc == RN_OK)
-            rc = rn_copy_file(got->path, path, err);
+            rc = rn_cache_take(f->fetcher.cache, got->sha256, got->path, path, err);
+        if (rc == RN_OK) /* the runner need not read it to know its digest */
+            rn_memo_learn(f->job->memo, path, got->sha256);
     }
     free(path);
     free(dir);
     return rc;
 }
 
-static int64_t count_of(const struct rn_fetch_cfg *c, const char *entry)
-{
-    size_t i = 0;
-    while (strcmp(c->files.names[i], entry) != 0)
-        i++;
-    return rn_fetch_count(c, i);
-}
-
 /* What is unpacked becomes an output only as a whole. */
-static void announce(const struct fetching *f, const struct rn_fetch_file *file,
+static void announce(const struct fetching *f, const struct item *item,
                      const struct rn_fetched *got)
 {
-    struct rn_arrival a = {.output = f->entry,
-                           .index = f->index,
-                           .count = count_of(f->cfg, f->entry),
-                           .name = file->name,
+    struct rn_arrival a = {.output = item->entry,
+                           .index = item->index,
+                           .count = item->count,
+                           .name = item->file.name,
                            .path = got->path,
                            .size_bytes = got->size_bytes,
                            .sha256 = got->sha256};
-    if (!file->unpack)
+    if (!item->file.unpack)
         rn_job_arrived(f->job, &a);
 }
 
-static int fetch_one(void *ctx, const char *entry, const struct rn_fetch_file *file,
+static int done_with(void *ctx, struct rn_fetch_file *file, struct rn_fetched *got,
                      struct rn_err *err)
 {
     struct fetching *f = ctx;
-    struct rn_fetched got;
-    f->index = f->entry == entry ? f->index + 1 : 0;
-    f->entry = entry;
-    f->name = file->name;
-    RN_TRY(rn_fetch_file(&f->fetcher, file, &got, err));
-    int rc = lay_out(f->job, entry, file, &got, err);
-    if (rc == RN_OK)
-        announce(f, file, &got);
-    f->done++;
-    f->from_cache += got.from_cache;
-    f->size_bytes += (double)got.size_bytes;
-    rn_fetched_release(&got);
-    rn_job_progress(f->job, f->done, f->total, "files", file->name);
-    return rc;
+    struct item *item = (struct item *)file;
+    (void)err;
+    if (got) {
+        f->done++;
+        f->from_cache += got->from_cache;
+        f->size_bytes += (double)got->size_bytes;
+        announce(f, item, got);
+    }
+    rn_arena_release(&item->arena);
+    free(item);
+    return RN_OK;
 }
 
 static int fetch_all(struct fetching *f, const struct rn_fetch_cfg *c, struct rn_err *err)
 {
     char size[32];
+    struct rn_estimate known = {0};
+    struct rn_fetch_list list = {
+        .next = next_file, .lay_out = lay_out, .done = done_with, .ctx = f};
+    RN_TRY(estimate(f->job, c, &known, err));
+    f->cfg = c;
+    f->total_bytes = known.disk_bytes;
     for (size_t i = 0; i < c->files.n; i++)
         f->total += (double)rn_fetch_count(c, i);
-    RN_TRY(rn_fetch_each(c, f->job->stage, fetch_one, f, err));
+    RN_TRY(rn_fetch_all(&f->fetcher, &list, err));
     rn_log(f->job->log, RN_INFO, "%.0f files, %s, %.0f of them from the cache", f->done,
            rn_show_bytes(size, f->size_bytes), f->from_cache);
     return RN_OK;
@@ -233,13 +271,17 @@ static int run(struct rn_job *job, const void *cfg, struct rn_err *err)
     RN_TRY(rn_pins_open(&pins, job->lock_path, job->run_dir, err));
     rn_cache_init(&cache, NULL);
     char *quarantine = rn_join(job->run_dir, "quarantine");
-    struct fetching f = {.job = job, .cfg = c};
+    char *spare = rn_join(job->run_dir, "cache");
+    rn_cache_fall_back(&cache, spare);
+    free(spare);
+    struct fetching f = {.job = job};
     f.fetcher = (struct rn_fetcher){.from = {job->pipeline_dir, builtins},
                                     .formats = rn_data_formats,
                                     .cache = &cache,
                                     .lock = &pins,
                                     .quarantine_dir = quarantine,
                                     .retries = c->retries,
+                                    .per_host = c->per_host,
                                     .stall_s = c->stall_s,
                                     .pause_s = 1,
                                     .offline = job->offline,

@@ -98,7 +98,7 @@ const struct rn_key rn_fetch_keys[] = {
     RN_KEY_INT(struct rn_fetch_cfg, retries, "retries", RN_NEUTRAL, "4", 0, 100, "rounds",
                "more rounds over the sources after transient trouble"),
     RN_KEY_INT(struct rn_fetch_cfg, per_host, "per_host", RN_NEUTRAL, "4", 1, 64, "downloads",
-               "from one host at a time, at most (today files come one after another)"),
+               "from one host at a time, at most"),
     RN_KEY_TIME(struct rn_fetch_cfg, stall_s, "stall", RN_NEUTRAL, "30 s", 1, 3600,
                 "drop a connection that is slower than 1 KiB/s for so long"),
     RN_KEYS_END};

@@ -99,7 +99,7 @@ static void stage_up(struct stage *s, const char *format, const struct scenario 
     server_set_other(r->server, server_url(s->other));
     r->fetcher.formats = rn_data_formats;
     r->fetcher.retries = 0;
-    r->fetcher.stall_s = 0.3;
+    r->fetcher.stall_s = 1;
     r->file.expect.format = format;
     r->file.expect.rows = (what->declares & UNCOUNTED) || strcmp(format, "zip") == 0 ? -1 : ROWS;
     char *path = rn_join(r->www, "file");

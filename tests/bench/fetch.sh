@@ -1,0 +1,135 @@
+#!/usr/bin/env bash
+# Downloads from a TLS server on loopback: runnel beside curl --parallel, aria2c and the hub's own
+# downloader, same files, same server, taking turns; medians of ROUNDS.
+#   tests/bench/fetch.sh build/runnel [ROUNDS]
+# runnel digests every byte and syncs every file; "no sync" is the same with sync calls that do
+# nothing. The others do neither. Needs nginx, openssl and cc; curl, aria2c and a Python with
+# huggingface_hub ($HF_PYTHON, default build/hf/bin/python) where they are to be compared.
+set -euo pipefail
+runnel=$(realpath "$1")
+rounds=${2:-5}
+hf=${HF_PYTHON:-$(dirname "$runnel")/hf/bin/python}
+work=$(mktemp -d)
+server=
+cleanup() {
+    [ -n "$server" ] && kill "$server" 2>/dev/null && wait "$server" 2>/dev/null
+    rm -rf "$work"
+}
+trap cleanup EXIT
+cd "$work"
+mkdir www out logs
+
+# --- the files and the server ---
+make_files() { # FOLDER COUNT BYTES
+    mkdir "www/$1"
+    openssl rand "$(($2 * $3))" | split -b "$3" -a 5 -d - "www/$1/f"
+}
+make_files large 64 $((16 << 20))
+make_files small 2000 $((16 << 10))
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out ca.pem \
+    -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 2>/dev/null
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+cat >nginx.conf <<NGINX
+daemon off; master_process off; pid $work/nginx.pid; error_log $work/logs/error.log;
+events { worker_connections 512; }
+http {
+    access_log off; sendfile on; keepalive_requests 100000;
+    client_body_temp_path $work/t1; proxy_temp_path $work/t2; fastcgi_temp_path $work/t3;
+    uwsgi_temp_path $work/t4; scgi_temp_path $work/t5;
+    server {
+        listen 127.0.0.1:$port ssl http2; ssl_certificate $work/ca.pem; ssl_certificate_key $work/key.pem;
+        location / { root $work/www; }
+    }
+}
+NGINX
+nginx -p "$work" -c "$work/nginx.conf" 2>/dev/null &
+server=$!
+export CURL_CA_BUNDLE="$work/ca.pem" SSL_CERT_FILE="$work/ca.pem" RUNNEL_CACHE="$work/cache" CI=true
+base="https://localhost:$port"
+for _ in $(seq 100); do curl -sf "$base/small/f00000" -o /dev/null && break; sleep 0.05; done
+
+cat >nosync.c <<'C'
+int fsync(int fd) { return fd < 0 ? -1 : 0; }
+int fdatasync(int fd) { return fd < 0 ? -1 : 0; }
+C
+cc -shared -fPIC -o nosync.so nosync.c
+
+# --- the contenders: each fetches folder $1 of $2 files ---
+run_runnel() {
+    cat >p.yaml <<YAML
+runnel: 1
+name: bench
+stages:
+  data:
+    kind: fetch
+    per_host: ${PER_HOST:-4}
+    files: {f: {count: $2, name: "f{i:05d}", urls: ["$base/$1/{file}"], check: {min_size: 1 KiB}}}
+YAML
+    "$runnel" run p.yaml --runs out/runs >out/log 2>&1 || { tail out/log; return 1; }
+}
+run_nosync() {
+    LD_PRELOAD="$work/nosync.so" run_runnel "$@"
+}
+run_curl() {
+    for i in $(seq -f %05.0f 0 $(($2 - 1))); do
+        printf 'url = "%s/%s/f%s"\noutput = "out/f%s"\n' "$base" "$1" "$i" "$i"
+    done >out/list
+    curl -s --parallel --parallel-max "${CURL_MAX:-50}" -K out/list
+}
+run_aria2c() {
+    for i in $(seq -f %05.0f 0 $(($2 - 1))); do echo "$base/$1/f$i"; done >out/list
+    aria2c -q -i out/list -d out --ca-certificate="$work/ca.pem" --file-allocation=none -j 16
+}
+run_hub() {
+    "$hf" - "$base/$1" "$2" <<'PY'
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from huggingface_hub.file_download import http_get
+
+def get(i):
+    with open(f"out/f{i:05d}", "wb") as f:
+        http_get(f"{sys.argv[1]}/f{i:05d}", f, displayed_filename="f", tqdm_class=None)
+
+with ThreadPoolExecutor(8) as pool:  # snapshot_download's number
+    list(pool.map(get, range(int(sys.argv[2]))))
+PY
+}
+
+contenders=(runnel nosync)
+command -v curl >/dev/null && contenders+=(curl) || echo "SKIP curl: not installed"
+command -v aria2c >/dev/null && contenders+=(aria2c) || echo "SKIP aria2c: not installed"
+[ -x "$hf" ] && contenders+=(hub) || echo "SKIP huggingface_hub: no $hf"
+
+median() {
+    sort -n "$1" | awk '{a[NR] = $1} END {print a[int((NR + 1) / 2)]}'
+}
+measure() { # FOLDER COUNT LABEL
+    for _ in $(seq "$rounds"); do
+        for c in "${contenders[@]}"; do
+            rm -rf out cache p.lock
+            mkdir out
+            start=$(date +%s.%N)
+            "run_$c" "$1" "$2" 2>logs/$c || { echo "$c failed"; tail -n 3 logs/$c; exit 1; }
+            awk -v a="$start" -v b="$(date +%s.%N)" 'BEGIN {print b - a}' >>"times-$1-$c"
+        done
+    done
+    local mine plain fastest=
+    mine=$(median "times-$1-runnel")
+    plain=$(median "times-$1-nosync")
+    printf '| %s |' "$3"
+    for c in "${contenders[@]}"; do
+        local t
+        t=$(median "times-$1-$c")
+        printf ' %.2f s |' "$t"
+        case $c in runnel | nosync) ;; *)
+            fastest=$(awk -v a="${fastest:-$t}" -v b="$t" 'BEGIN {print a < b ? a : b}') ;;
+        esac
+    done
+    [ -n "$fastest" ] && awk -v f="$fastest" -v m="$mine" -v p="$plain" \
+        'BEGIN {printf " %.2f | %.2f |\n", f / m, f / p}'
+}
+printf '| files |'
+printf ' %s |' "${contenders[@]}"
+printf ' fastest other / runnel | the same, no sync |\n'
+measure large 64 "64 x 16 MiB"
+measure small 2000 "2,000 x 16 KiB"
