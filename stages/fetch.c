@@ -263,37 +263,95 @@ static int fetch_all(struct fetching *f, const struct rn_fetch_cfg *c, struct rn
     return RN_OK;
 }
 
-static int run(struct rn_job *job, const void *cfg, struct rn_err *err)
-{
-    const struct rn_fetch_cfg *c = cfg;
+/* All that a fetcher needs for the files of one stage. */
+struct desk {
     struct rn_pins pins;
     struct rn_cache cache;
-    RN_TRY(rn_pins_open(&pins, job->lock_path, job->run_dir, err));
-    rn_cache_init(&cache, NULL);
-    char *quarantine = rn_join(job->run_dir, "quarantine");
+    struct rn_who who;
+    char *quarantine;
+    struct rn_fetcher fetcher;
+};
+
+static void close_desk(struct desk *d)
+{
+    free(d->quarantine);
+    rn_who_release(&d->who);
+    rn_cache_release(&d->cache);
+    rn_pins_release(&d->pins);
+}
+
+static int open_desk(struct desk *d, const struct rn_job *job, const struct rn_fetch_cfg *c,
+                     struct rn_err *err)
+{
+    *d = (struct desk){0};
+    RN_TRY(rn_pins_open(&d->pins, job->lock_path, job->run_dir, err));
+    rn_cache_init(&d->cache, NULL);
     char *spare = rn_join(job->run_dir, "cache");
-    rn_cache_fall_back(&cache, spare);
+    rn_cache_fall_back(&d->cache, spare);
     free(spare);
-    struct fetching f = {.job = job};
-    f.fetcher = (struct rn_fetcher){.from = {job->pipeline_dir, builtins},
-                                    .formats = rn_data_formats,
-                                    .cache = &cache,
-                                    .lock = &pins,
-                                    .quarantine_dir = quarantine,
-                                    .retries = c->retries,
-                                    .per_host = c->per_host,
-                                    .stall_s = c->stall_s,
-                                    .pause_s = 1,
-                                    .offline = job->offline,
-                                    .locked = job->locked,
-                                    .log = job->log,
-                                    .stopping = stopping,
-                                    .progress = progress,
-                                    .ctx = &f};
-    int rc = fetch_all(&f, c, err);
-    free(quarantine);
-    rn_cache_release(&cache);
-    rn_pins_release(&pins);
+    d->quarantine = rn_join(job->run_dir, "quarantine");
+    d->fetcher = (struct rn_fetcher){.from = {job->pipeline_dir, builtins},
+                                     .formats = rn_data_formats,
+                                     .cache = &d->cache,
+                                     .lock = &d->pins,
+                                     .who = &d->who,
+                                     .quarantine_dir = d->quarantine,
+                                     .retries = c->retries,
+                                     .per_host = c->per_host,
+                                     .stall_s = c->stall_s,
+                                     .pause_s = 1,
+                                     .offline = job->offline,
+                                     .locked = job->locked,
+                                     .log = job->log};
+    int rc = rn_who_read(&d->who, err);
+    if (rc != RN_OK)
+        close_desk(d);
+    return rc;
+}
+
+static int run(struct rn_job *job, const void *cfg, struct rn_err *err)
+{
+    struct desk d;
+    RN_TRY(open_desk(&d, job, cfg, err));
+    struct fetching f = {.job = job, .fetcher = d.fetcher};
+    f.fetcher.stopping = stopping;
+    f.fetcher.progress = progress;
+    f.fetcher.ctx = &f;
+    int rc = fetch_all(&f, cfg, err);
+    close_desk(&d);
+    return rc;
+}
+
+/* --- without a run --- */
+
+static int make_all(struct rn_arena *arena, const struct rn_fetch_cfg *c, const char *stage,
+                    struct rn_fetch_file **files, size_t *n, struct rn_err *err)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < c->files.n; i++)
+        total += (size_t)rn_fetch_count(c, i);
+    *files = rn_arena_alloc(arena, (total + 1) * sizeof **files);
+    for (size_t i = 0; i < c->files.n; i++)
+        for (int64_t k = 0; k < rn_fetch_count(c, i); k++)
+            RN_TRY(rn_fetch_make(arena, c, stage, i, k, &(*files)[(*n)++], err));
+    return RN_OK;
+}
+
+static int files(const struct rn_job *job, const void *cfg,
+                 int (*use)(void *ctx, struct rn_fetcher *, struct rn_fetch_file *files, size_t n,
+                            struct rn_err *),
+                 void *ctx, struct rn_err *err)
+{
+    struct desk d;
+    struct rn_arena arena = {0};
+    struct rn_fetch_file *all = NULL;
+    size_t n = 0;
+    RN_TRY(open_desk(&d, job, cfg, err));
+    int rc = make_all(&arena, cfg, job->stage, &all, &n, err);
+    if (rc == RN_OK)
+        rc = use(ctx, &d.fetcher, all, n, err);
+    rn_arena_release(&arena);
+    close_desk(&d);
     return rc;
 }
 
@@ -306,4 +364,5 @@ const struct rn_stage rn_stage_fetch = {.kind = "fetch",
                                         .check = check,
                                         .fingerprint = fingerprint,
                                         .estimate = estimate,
-                                        .run = run};
+                                        .run = run,
+                                        .files = files};
