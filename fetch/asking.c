@@ -18,11 +18,12 @@ enum { LONGEST_PAUSE_S = 60, LONGEST_HOLD_S = 600 };
 
 /* --- the sources of a file --- */
 
-static void add_source(struct rn_asking *a, struct rn_hosts *hosts, const struct rn_source *s,
-                       bool mirror)
+static struct rn_standing *add_source(struct rn_asking *a, const struct rn_source *s)
 {
-    a->standings[a->n++] = (struct rn_standing){
-        .source = *s, .host = rn_host_of(hosts, s->url), .mirror = mirror, .told = rn_xdup("")};
+    struct rn_standing *added = &a->standings[a->n++];
+    *added = (struct rn_standing){
+        .source = *s, .host = rn_host_of(a->hosts, s->url), .told = rn_xdup("")};
+    return added;
 }
 
 static size_t count_mirrors(const struct rn_fetcher *f)
@@ -33,14 +34,14 @@ static size_t count_mirrors(const struct rn_fetcher *f)
     return n;
 }
 
-static void add_mirrors(struct rn_asking *a, struct rn_hosts *hosts)
+static void add_mirrors(struct rn_asking *a)
 {
     for (size_t i = 0; *a->pin && a->f->mirrors && a->f->mirrors[i]; i++) {
         size_t n = strlen(a->f->mirrors[i]);
         while (n > 0 && a->f->mirrors[i][n - 1] == '/')
             n--;
         char *url = rn_xprintf("%.*s/sha256/%s", (int)n, a->f->mirrors[i], a->pin);
-        add_source(a, hosts, &(struct rn_source){.url = url}, true);
+        add_source(a, &(struct rn_source){.url = url})->mirror = true;
     }
 }
 
@@ -64,22 +65,23 @@ static void strike_remote(struct rn_asking *a)
 void rn_asking_init(struct rn_asking *a, const struct rn_fetcher *f,
                     const struct rn_fetch_file *file, struct rn_hosts *hosts)
 {
-    *a = (struct rn_asking){.f = f, .file = file, .cap_bytes = file->size_bytes};
+    *a = (struct rn_asking){.f = f, .file = file, .cap_bytes = file->size_bytes, .hosts = hosts};
     const char *pin = rn_fetch_pin(f->lock, file, &a->trust);
     snprintf(a->pin, sizeof a->pin, "%s", pin ? pin : "");
     if (a->trust == RN_TRUST_LOCK && file->size_bytes < 0)
         a->cap_bytes = rn_pins_find(f->lock, file->id)->size_bytes;
-    a->standings = rn_xalloc((count_mirrors(f) + file->n_sources + 1) * sizeof *a->standings);
-    add_mirrors(a, hosts);
+    size_t most = count_mirrors(f) + 2 * file->n_sources; /* each may lead to another */
+    a->standings = rn_xalloc((most + 1) * sizeof *a->standings);
+    add_mirrors(a);
     for (size_t i = 0; i < file->n_sources; i++)
-        add_source(a, hosts, &file->sources[i], false);
+        add_source(a, &file->sources[i]);
     strike_remote(a);
 }
 
 void rn_asking_release(struct rn_asking *a)
 {
     for (size_t i = 0; i < a->n; i++) {
-        if (a->standings[i].mirror)
+        if (a->standings[i].mirror || a->standings[i].led)
             free((char *)a->standings[i].source.url);
         free(a->standings[i].told);
     }
@@ -89,7 +91,7 @@ void rn_asking_release(struct rn_asking *a)
 
 int64_t rn_asking_cap(const struct rn_asking *a)
 {
-    if (a->now->source.member)
+    if (a->now->source.member || a->now->source.pack)
         return UNKNOWN_CAP_BYTES;
     if (a->cap_bytes >= 0)
         return a->cap_bytes;
@@ -198,6 +200,27 @@ static void note(struct rn_standing *s, const struct rn_response *r)
     s->told = told;
 }
 
+/* A pointer came instead of the file: the object behind it is asked for as one more source. */
+static void follow_pointer(struct rn_asking *a, const struct rn_response *r)
+{
+    char text[1024];
+    struct rn_lfs lfs;
+    const char *hub = a->f->who && a->f->who->hf_endpoint ? a->f->who->hf_endpoint : RN_HUB;
+    size_t n = r->has_body ? rn_file_head(r->body, text, sizeof text) : 0;
+    char *url = NULL;
+    if (!a->now->led && !a->now->mirror && rn_lfs_parse(text, n, &lfs))
+        url = rn_lfs_object_url(a->now->source.url, hub);
+    if (!url)
+        return;
+    struct rn_source object = a->now->source;
+    object.url = url;
+    struct rn_standing *s = add_source(a, &object);
+    s->led = true;
+    s->lfs = lfs;
+    rn_log(a->f->log, RN_INFO, "%s: %s gave a git-lfs pointer, following it", a->file->name,
+           r->host);
+}
+
 void rn_asking_reject(struct rn_asking *a, const struct rn_response *r, bool further, double now_s)
 {
     struct rn_standing *s = a->now;
@@ -210,12 +233,70 @@ void rn_asking_reject(struct rn_asking *a, const struct rn_response *r, bool fur
         log_rejected(a, r);
     if (*r->hint)
         rn_log(a->f->log, RN_WARN, "%s", r->hint);
+    if (r->finding.verdict == RN_LFS_POINTER)
+        follow_pointer(a, r);
     heed(a, r, now_s);
     if (further)
         a->round = 0;
 }
 
+bool rn_asking_second(struct rn_asking *a, const char *sha256)
+{
+    struct rn_standing *first = a->now;
+    bool other = false;
+    for (size_t i = 0; i < a->n; i++)
+        other |= &a->standings[i] != first && !a->standings[i].out &&
+                 is_remote(a->standings[i].source.url);
+    if (!other)
+        return false;
+    snprintf(a->pin, sizeof a->pin, "%s", sha256);
+    first->out = true;
+    free(first->told);
+    first->told = rn_xprintf("%s: gave sha256 %.12s..", first->host->name, sha256);
+    return true;
+}
+
+void rn_asking_gave(struct rn_asking *a, const char *sha256)
+{
+    snprintf(a->now->gave, sizeof a->now->gave, "%s", sha256);
+}
+
+bool rn_asking_disputed(const struct rn_asking *a)
+{
+    bool disputed = false;
+    for (size_t i = 0; i < a->n; i++)
+        disputed |= a->trust == RN_TRUST_FIRST_USE && *a->standings[i].gave;
+    return disputed;
+}
+
 /* --- no source is left --- */
+
+/* A digest that two sources gave, and that is not the pinned one; NULL: there is none. */
+static const char *agreed_digest(const struct rn_asking *a)
+{
+    for (size_t i = 0; i < a->n; i++)
+        for (size_t k = i + 1; k < a->n; k++)
+            if (*a->standings[i].gave && !strcmp(a->standings[i].gave, a->standings[k].gave))
+                return a->standings[i].gave;
+    return NULL;
+}
+
+/* What to do about sources that do not give what is pinned, or not the same. */
+static void hint_at_digests(const struct rn_asking *a, struct rn_err *err)
+{
+    const char *agreed = agreed_digest(a);
+    if (rn_asking_disputed(a))
+        rn_hint(err, "they do not give the same bytes: write the sha256 that is right into the "
+                     "pipeline file");
+    else if (agreed && a->trust == RN_TRUST_LOCK)
+        rn_hint(err,
+                "two of them agree on sha256 %.12s..: if that is a new version, runnel fetch "
+                "FILE %s --update",
+                agreed, a->file->id);
+    else if (agreed)
+        rn_hint(err, "two of them agree on sha256 %.12s..; the pipeline file says %.12s..", agreed,
+                a->pin);
+}
 
 static int all_bad(const struct rn_asking *a, struct rn_err *err)
 {
@@ -225,6 +306,7 @@ static int all_bad(const struct rn_asking *a, struct rn_err *err)
     int rc = rn_fail(err, RN_EFETCH, RN_NOWHERE, "no source gave acceptable bytes for %s: %s",
                      a->file->name, list.p ? list.p : "there are none");
     rn_str_release(&list);
+    hint_at_digests(a, err);
     if (rn_exists(a->f->quarantine_dir))
         rn_hint(err, "what came instead is kept in %s", a->f->quarantine_dir);
     return rc;

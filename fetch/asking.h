@@ -22,7 +22,10 @@ struct rn_standing {
     struct rn_host *host;
     bool out, tried; /* for good; in this round */
     bool mirror;     /* by digest: one try, and nobody minds that it lacks the file */
-    char *told;      /* "host: verdict: detail"; owned */
+    bool led;        /* a git-lfs pointer led here, and promised `lfs` */
+    struct rn_lfs lfs;
+    char gave[RN_HEX]; /* digest of what it gave instead of the pinned file, or "" */
+    char *told;        /* "host: verdict: detail"; owned */
 };
 
 struct rn_asking {
@@ -31,6 +34,7 @@ struct rn_asking {
     char pin[RN_HEX]; /* "" if there is none */
     enum rn_trust trust;
     int64_t cap_bytes; /* no body of this file can be larger, or -1 */
+    struct rn_hosts *hosts;
     struct rn_standing *standings;
     size_t n, struck;        /* struck: may not be asked (--offline, --locked) */
     struct rn_standing *now; /* that is being asked */
@@ -48,7 +52,15 @@ enum rn_turn rn_asking_next(struct rn_asking *, double now_s); /* sets now, or w
 /* What the source in `now` gave was not the file: tells it, keeps evidence, decides whether it is
  * asked again. further: the file is a good deal more complete than before. */
 void rn_asking_reject(struct rn_asking *, const struct rn_response *, bool further, double now_s);
+/* With a digest that was not the right one: what it was. */
+void rn_asking_gave(struct rn_asking *, const char *sha256);
 int rn_asking_fail(const struct rn_asking *, struct rn_err *);
+
+/* The source in `now` gave what may be the file, and nobody vouches for it: from now on `sha256` is
+ * what the others have to give. False if no other could still be asked. */
+bool rn_asking_second(struct rn_asking *, const char *sha256);
+/* True if another then gave something else. */
+bool rn_asking_disputed(const struct rn_asking *);
 
 /* Most bytes that a body from `now` may have. */
 int64_t rn_asking_cap(const struct rn_asking *);

@@ -32,13 +32,13 @@ bool rn_batch_ready(const struct rn_batch *b)
 
 static int publish(struct rn_batch *b, struct rn_err *err)
 {
-    struct rn_publication *p = rn_xalloc(b->n_out * sizeof *p);
+    struct rn_cache_item *p = rn_xalloc(b->n_out * sizeof *p);
     size_t n = 0;
     for (size_t i = 0; i < b->n_out; i++)
         if (b->out[i].payload)
-            p[n++] = (struct rn_publication){.sha256 = b->out[i].got->sha256,
-                                             .file = b->out[i].payload,
-                                             .synced = b->out[i].synced};
+            p[n++] = (struct rn_cache_item){.sha256 = b->out[i].got->sha256,
+                                            .file = b->out[i].payload,
+                                            .synced = b->out[i].synced};
     int rc = rn_cache_publish(b->cache, p, n, err);
     n = 0;
     for (size_t i = 0; i < b->n_out; i++)

@@ -186,7 +186,7 @@ static int sync_path(const char *path, int (*sync)(int fd), struct rn_err *err)
     return rc;
 }
 
-static int sync_bytes(const struct rn_cache *c, const struct rn_publication *p, size_t n,
+static int sync_bytes(const struct rn_cache *c, const struct rn_cache_item *p, size_t n,
                       struct rn_err *err)
 {
     size_t unsynced = 0;
@@ -258,7 +258,7 @@ static int give_name(const char *file, const char *path, struct rn_err *err)
     return rn_fail_errno(err, RN_PATH(path), "cannot rename %s to this name", file);
 }
 
-static int publish_one(const struct rn_cache *c, struct rn_publication *p, struct touched *t,
+static int publish_one(const struct rn_cache *c, struct rn_cache_item *p, struct touched *t,
                        struct rn_err *err)
 {
     p->path = content_path(rn_cache_home(c), p->sha256);
@@ -272,7 +272,7 @@ static int publish_one(const struct rn_cache *c, struct rn_publication *p, struc
     return rc;
 }
 
-int rn_cache_publish(const struct rn_cache *c, struct rn_publication *p, size_t n,
+int rn_cache_publish(const struct rn_cache *c, struct rn_cache_item *p, size_t n,
                      struct rn_err *err)
 {
     struct touched touched = {0};

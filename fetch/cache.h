@@ -57,12 +57,12 @@ void rn_cache_learn_check(const struct rn_cache *, const char *path, const char 
 /* Private files that are read-only move to their names by content; all of it is on the disk when it
  * returns. A few are synced one by one, many by two syncs of the whole file system: one before they
  * have names, one after. */
-struct rn_publication {
+struct rn_cache_item {
     const char *sha256, *file;
     bool synced; /* the file's bytes are on the disk */
     char *path;  /* as in rn_cache_find */
 };
-int rn_cache_publish(const struct rn_cache *, struct rn_publication *, size_t n, struct rn_err *);
+int rn_cache_publish(const struct rn_cache *, struct rn_cache_item *, size_t n, struct rn_err *);
 
 /* `to` becomes the content at `path`: shared blocks, else a second name, else a copy. Not synced,
  * not atomic: for folders that appear whole. */

@@ -6,6 +6,7 @@
 #include "file.h"
 #include "mem.h"
 #include "pool.h"
+#include "publisher.h"
 #include "str.h"
 #include "transfers.h"
 
@@ -22,6 +23,15 @@ enum { LIVE = 512, EAGER = 16, FAILED_MAX = 16, PER_HOST = 4 };
 
 enum state { READY, ON_WIRE, AT_WORK, BATCHED, ENDED };
 
+/* What the first source gave when nobody vouched for it, while a second one is asked. */
+struct first {
+    struct rn_partial partial;
+    char *payload, *host, *etag; /* owned; payload NULL: there is none */
+    char sha256[RN_HEX];
+    int64_t size_bytes;
+    bool synced;
+};
+
 /* One file on its way. */
 struct job {
     struct rn_task task; /* first: a task of the pool is its job */
@@ -33,7 +43,9 @@ struct job {
     char key[33];              /* of the partial */
     double started_s;
     struct rn_response r;
+    const struct rn_sums *sums; /* the publisher's, or NULL */
     struct rn_proof proof;
+    struct first first;
     struct rn_fetched got;
     bool synced; /* the payload is on the disk */
     int rc;      /* of the task */
@@ -48,6 +60,7 @@ struct loop {
     struct rn_pool *pool;
     struct rn_partials *partials;
     struct rn_hosts hosts;
+    struct rn_publisher publisher;
     struct rn_batch batch;
     struct job *live[LIVE]; /* in the list's order */
     size_t n_live, failed, files_done;
@@ -91,14 +104,12 @@ static void end_job(struct job *j, bool had)
 }
 
 /* This file cannot be had; the others still can, up to a point. */
-static void give_up(struct job *j)
+static void do_without(struct job *j, int rc, const struct rn_err *why)
 {
     struct loop *l = j->loop;
-    struct rn_err err = {0};
-    int rc = rn_asking_fail(&j->asking, &err);
     if (l->failed++ > 0)
-        rn_log(l->f->log, RN_WARN, "%s", err.msg);
-    fail(l, rc, &err);
+        rn_log(l->f->log, RN_WARN, "%s", why->msg);
+    fail(l, rc, why);
     end_job(j, false);
 }
 
@@ -110,8 +121,21 @@ static void break_off(struct job *j, int rc, const struct rn_err *why)
     end_job(j, false);
 }
 
+static void release_first(struct first *first)
+{
+    if (first->payload) {
+        unlink(first->payload); /* not there any more if it was published */
+        rn_partial_drop(&first->partial);
+    }
+    free(first->payload);
+    free(first->host);
+    free(first->etag);
+    *first = (struct first){0};
+}
+
 static void release_job(struct job *j)
 {
+    release_first(&j->first);
     rn_partial_keep(&j->partial);
     rn_proof_release(&j->proof);
     rn_response_release(&j->r);
@@ -219,16 +243,72 @@ static void reject_body(struct job *j)
                j->file->name, j->r.host, j->r.finding.detail);
     else
         rn_asking_reject(&j->asking, &j->r, false, now_s(j->loop));
+    if (j->r.finding.verdict == RN_DIGEST && *j->proof.sha256 && !patched)
+        rn_asking_gave(&j->asking, j->proof.sha256);
     if (j->partial.fd < 0 && j->r.body)
         unlink(j->r.body); /* a local copy */
     rn_partial_begin(&j->partial, &none);
     j->state = READY;
 }
 
+static void publish(struct job *j, const char *payload, const char *host, const char *etag,
+                    bool remote)
+{
+    char size[32];
+    rn_log(j->loop->f->log, RN_INFO, "accepted %s from %s (%s, sha256 %.12s.., %s)", j->file->name,
+           host, rn_show_bytes(size, (double)j->got.size_bytes), j->got.sha256,
+           rn_trust_word(j->got.trust));
+    j->state = BATCHED;
+    struct rn_batch_item item = {
+        .file = j->file, .got = &j->got, .payload = payload, .synced = j->synced, .tag = j};
+    if (remote && !j->file->passing) {
+        item.host = *host ? host : "-";
+        item.etag = *etag ? etag : NULL;
+    }
+    rn_batch_add(&j->loop->batch, &item);
+}
+
+/* Nobody vouches for what came, but another source can be asked whether it gives the same. */
+static bool wants_second(struct job *j)
+{
+    return !*j->asking.pin && !j->file->passing && j->proof.trust == RN_TRUST_FIRST_USE &&
+           rn_source_kind(j->asking.now->source.url)->remote &&
+           rn_asking_second(&j->asking, j->proof.sha256);
+}
+
+static void put_aside(struct job *j)
+{
+    j->first = (struct first){.partial = j->partial,
+                              .payload = rn_xdup(j->proof.payload),
+                              .host = rn_xdup(j->r.host),
+                              .etag = rn_xdup(j->r.claims.etag),
+                              .size_bytes = j->proof.got_bytes,
+                              .synced = j->synced};
+    memcpy(j->first.sha256, j->proof.sha256, RN_HEX);
+    j->partial = (struct rn_partial){.fd = -1};
+    rn_log(j->loop->f->log, RN_INFO, "%s: nobody vouches for what %s gave; asking another source",
+           j->file->name, j->r.host);
+    j->state = READY;
+}
+
+/* No second source gave the file: the first one is taken at its word, unless one disagrees. */
+static void give_up(struct job *j)
+{
+    struct rn_err err = {0};
+    if (!j->first.payload || rn_asking_disputed(&j->asking)) {
+        int rc = rn_asking_fail(&j->asking, &err);
+        do_without(j, rc, &err);
+        return;
+    }
+    memcpy(j->got.sha256, j->first.sha256, RN_HEX);
+    j->got.size_bytes = j->first.size_bytes;
+    j->got.trust = RN_TRUST_FIRST_USE;
+    j->synced = j->first.synced;
+    publish(j, j->first.payload, j->first.host, j->first.etag, true);
+}
+
 static void after_proof(struct job *j)
 {
-    struct loop *l = j->loop;
-    char size[32];
     if (j->rc != RN_OK) {
         break_off(j, j->rc, &j->err);
         return;
@@ -238,22 +318,17 @@ static void after_proof(struct job *j)
         rn_proof_release(&j->proof);
         return;
     }
+    if (wants_second(j)) {
+        put_aside(j);
+        return;
+    }
     memcpy(j->got.sha256, j->proof.sha256, RN_HEX);
     j->got.size_bytes = j->proof.got_bytes;
-    j->got.trust = *j->asking.pin ? j->asking.trust : j->proof.trust;
-    rn_log(l->f->log, RN_INFO, "accepted %s from %s (%s, sha256 %.12s..)", j->file->name, j->r.host,
-           rn_show_bytes(size, (double)j->got.size_bytes), j->got.sha256);
-    j->state = BATCHED;
-    struct rn_batch_item item = {.file = j->file,
-                                 .got = &j->got,
-                                 .payload = j->proof.payload,
-                                 .synced = j->synced,
-                                 .tag = j};
-    if (rn_source_kind(j->proof.source->url)->remote) {
-        item.host = *j->r.host ? j->r.host : "-";
-        item.etag = *j->r.claims.etag ? j->r.claims.etag : NULL;
-    }
-    rn_batch_add(&l->batch, &item);
+    j->got.trust = j->first.payload ? RN_TRUST_AGREED
+                   : *j->asking.pin ? j->asking.trust
+                                    : j->proof.trust;
+    publish(j, j->proof.payload, j->r.host, j->r.claims.etag,
+            rn_source_kind(j->proof.source->url)->remote);
 }
 
 /* Read-only; a large one goes to the disk now, on a thread of the pool: small ones go together. */
@@ -289,6 +364,8 @@ static void set_up_proof(struct job *j)
                                  .file = j->file,
                                  .source = &j->asking.now->source,
                                  .pin = *j->asking.pin ? j->asking.pin : NULL,
+                                 .sums = j->sums,
+                                 .lfs = j->asking.now->led ? &j->asking.now->lfs : NULL,
                                  .body = j->r.body,
                                  .r = &j->r};
 }
@@ -383,9 +460,9 @@ static void name_key(const struct job *j, char key[33])
 {
     const struct rn_source *s = &j->asking.now->source;
     char hex[RN_HEX];
-    const char *body = s->sha256                      ? s->sha256
-                       : !s->member && *j->asking.pin ? j->asking.pin
-                                                      : s->url;
+    const char *body = s->sha256                                  ? s->sha256
+                       : !s->member && !s->pack && *j->asking.pin ? j->asking.pin
+                                                                  : s->url;
     char *text = rn_xprintf("%s|%s", j->file->id, body);
     rn_sha256_hex(text, strlen(text), hex);
     snprintf(key, 33, "%.32s", hex);
@@ -457,6 +534,8 @@ static double start_ready(struct loop *l)
         enum rn_turn turn = rn_asking_next(&j->asking, now_s(l));
         if (turn == RN_GIVE_UP)
             give_up(j);
+        else if (turn == RN_WAIT && j->first.payload)
+            give_up(j); /* one round is enough for a second opinion */
         else if (turn == RN_WAIT)
             wake_s = fmin(wake_s, j->asking.wake_s);
         else if (j->asking.now->host->running < per_host(l, j->asking.now->host))
@@ -473,7 +552,12 @@ static void admit(struct loop *l, struct rn_fetch_file *file)
     *j = (struct job){.loop = l, .file = file, .partial = {.fd = -1}};
     l->live[l->n_live++] = j;
     rn_asking_init(&j->asking, l->f, file, &l->hosts);
-    look_into_cache(j);
+    struct rn_err err = {0};
+    int rc = rn_publisher_sums(&l->publisher, l->f, file, &j->sums, &err);
+    if (rc == RN_OK)
+        look_into_cache(j);
+    else
+        do_without(j, rc, &err);
 }
 
 static void admit_more(struct loop *l)
@@ -507,7 +591,9 @@ static void sweep_ended(struct loop *l)
 
 static void leave_partial(struct job *j)
 {
-    if (j->proof.payload && strcmp(j->proof.payload, j->partial.path) == 0)
+    bool named =
+        j->partial.path && j->proof.payload && strcmp(j->proof.payload, j->partial.path) == 0;
+    if (named)
         rn_partial_leave(&j->partial);
     else
         rn_partial_drop(&j->partial);
@@ -617,6 +703,7 @@ static void wind_up(struct loop *l)
     sweep_ended(l);
     rn_batch_release(&l->batch);
     rn_partials_free(l->partials);
+    rn_publisher_release(&l->publisher);
     rn_hosts_release(&l->hosts);
 }
 

@@ -27,6 +27,7 @@ struct rn_fetch_file {
     size_t n_sources;
     const char *sha256; /* of the payload, or NULL */
     const char *sums;   /* url of the publisher's SHA256SUMS, or NULL */
+    bool passing;       /* of use now only: it is not pinned */
     int64_t size_bytes; /* of the payload, or -1 */
     struct rn_expect expect;
     const struct rn_unpack *unpack; /* the payload is a zip that must pass these rules; or NULL */

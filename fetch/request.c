@@ -12,8 +12,6 @@
 #include <strings.h>
 #include <time.h>
 
-#define HUB "https://huggingface.co"
-
 static void add_header(struct rn_request *q, char *line)
 {
     q->headers = rn_xrealloc(q->headers, q->n_headers + 1, sizeof *q->headers);
@@ -81,13 +79,14 @@ bool rn_request_trusts(const struct rn_request *q, const char *url)
 
 static const char *endpoint_of(const struct rn_who *who)
 {
-    return who->hf_endpoint ? who->hf_endpoint : HUB;
+    return who->hf_endpoint ? who->hf_endpoint : RN_HUB;
 }
 
 static void add_hub_token(struct rn_request *q, const struct rn_who *who)
 {
     if (who->hf_token)
         add_header(q, rn_xprintf("Authorization: Bearer %s", who->hf_token));
+    q->hint_on_403 = true;
     q->hint = rn_xdup(who->hf_token ? "the token may not read it: accept the terms on the "
                                       "repository's page with the token's account, or use another "
                                       "HF_TOKEN"
@@ -292,6 +291,7 @@ static int make_s3(struct rn_request *q, const struct rn_who *who, const char *u
     q->url = out.p;
     if (who->s3_key)
         sign_s3(q, who, region, host, path, query);
+    q->hint_on_403 = true;
     q->hint = rn_xdup(who->s3_key ? "the credentials may not read it, the key is not there, or the "
                                     "bucket lies in another AWS_REGION"
                                   : "asked without credentials: set AWS_ACCESS_KEY_ID and "
@@ -337,6 +337,7 @@ static int make_web(struct rn_request *q, const struct rn_who *who, const char *
         RN_TRY(rn_netrc_find(who->netrc_path, o.host, &login, err));
     if (login)
         add_header(q, basic(login));
+    q->hint_on_403 = login != NULL;
     q->hint = login ? rn_xprintf("check the login for %s in %s", o.host, who->netrc_path)
                     : rn_xprintf("if it needs a login: machine %s in ~/.netrc (mode 0600)", o.host);
     free(login);
@@ -391,6 +392,11 @@ int rn_request_init(struct rn_request *q, const struct rn_who *who, const char *
     if (rc != RN_OK)
         rn_request_release(q);
     return rc;
+}
+
+const char *rn_request_hint(const struct rn_request *q, long status)
+{
+    return status == 401 || (status == 403 && q->hint_on_403) ? q->hint : NULL;
 }
 
 void rn_request_release(struct rn_request *q)

@@ -28,7 +28,8 @@ struct rn_request {
     char *host;     /* owned, "huggingface.co:443"; the only one that may see `headers` */
     char **headers; /* owned, "Authorization: Bearer ..."; NULL if there are none */
     size_t n_headers;
-    char *hint; /* owned; what to do when this host answers 401 or 403, or NULL */
+    char *hint;       /* owned; see rn_request_hint */
+    bool hint_on_403; /* many sites say 403 of what is not there: then a login would not help */
 };
 
 /* True for urls this file knows how to ask. */
@@ -40,6 +41,8 @@ void rn_request_release(struct rn_request *); /* safe on zeroes */
 
 /* True if `url` goes to the scheme, host and port that the headers are for. */
 bool rn_request_trusts(const struct rn_request *, const char *url);
+/* What to do when this host answers with that status; NULL: nothing comes to mind. */
+const char *rn_request_hint(const struct rn_request *, long status);
 /* True if these secrets could ever be sent for this url: does `auth:` fit? */
 bool rn_request_fits(const char *url, const struct rn_who *, enum rn_auth);
 

@@ -412,8 +412,8 @@ static int judge_answer(struct transfer *t, CURLcode code, struct rn_err *err)
         RN_TRY(keep_refusal(t, err));
         rn_judge_status(r->status, t->refusal.p ? t->refusal.p : "", t->refusal.n, &r->finding);
     }
-    if ((r->status == 401 || r->status == 403) && t->request.hint)
-        snprintf(r->hint, sizeof r->hint, "%s", t->request.hint);
+    const char *hint = rn_request_hint(&t->request, r->status);
+    snprintf(r->hint, sizeof r->hint, "%s", hint ? hint : "");
     if (t->halt == HALT_STALL)
         rn_find(&r->finding, RN_TRANSIENT, "stalled: under %d bytes/s for %.0f s",
                 RN_SLOWEST_BYTES_S, t->wire->rules.stall_s);

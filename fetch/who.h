@@ -17,13 +17,15 @@
 
 #include "mem.h"
 
+#define RN_HUB "https://huggingface.co"
+
 /* What `auth:` of an entry says. */
 enum rn_auth { RN_AUTH_AUTO, RN_AUTH_HF, RN_AUTH_NETRC, RN_AUTH_S3, RN_AUTH_NONE };
 
 /* NULL: none, or the default. Zeroes: nobody's secrets. */
 struct rn_who {
     const char *hf_token;
-    const char *hf_endpoint; /* https://huggingface.co */
+    const char *hf_endpoint; /* RN_HUB */
     const char *netrc_path;
     const char *s3_key, *s3_secret, *s3_session; /* no key: anonymous */
     const char *s3_region, *s3_endpoint;         /* us-east-1, AWS's */

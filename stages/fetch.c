@@ -7,6 +7,7 @@
 #include "fetch_files.h"
 #include "file.h"
 #include "formats.h"
+#include "space.h"
 #include "stage.h"
 #include "str.h"
 #include "tiny_world.h"
@@ -45,6 +46,7 @@ struct survey {
     struct rn_cache cache;
     json_t *into;                 /* fingerprint */
     struct rn_estimate *estimate; /* estimate */
+    double unpacked_bytes;        /* at least */
 };
 
 static int add_local_digests(struct survey *s, const char *label, const struct rn_fetch_file *f,
@@ -97,6 +99,7 @@ static int add_estimate(void *ctx, const char *entry, const struct rn_fetch_file
     for (size_t i = 0; i < f->n_sources; i++)
         remote = remote || is_remote(f->sources[i].url);
     s->estimate->disk_bytes += size_bytes;
+    s->unpacked_bytes += f->unpack ? size_bytes : 0;
     if (remote && !(digest && rn_cache_has(&s->cache, digest)))
         s->estimate->download_bytes += size_bytes;
     return RN_OK;
@@ -246,13 +249,28 @@ static int done_with(void *ctx, struct rn_fetch_file *file, struct rn_fetched *g
     return RN_OK;
 }
 
+/* What is missing goes into the cache; an output takes room of its own where it is unpacked, or
+ * lies on another disk. */
+static int check_space(const struct fetching *f, const struct rn_fetch_cfg *c,
+                       struct rn_estimate *known, struct rn_err *err)
+{
+    const char *home = rn_cache_home(f->fetcher.cache);
+    struct survey s = {.job = f->job, .estimate = known};
+    struct rn_space need = {0};
+    RN_TRY(take_survey(&s, c, add_estimate, err));
+    rn_space_add(&need, home, (int64_t)known->download_bytes);
+    bool shared = rn_space_shared(home, f->job->out_dir);
+    rn_space_add(&need, f->job->out_dir, (int64_t)(shared ? s.unpacked_bytes : known->disk_bytes));
+    return rn_space_check(&need, err);
+}
+
 static int fetch_all(struct fetching *f, const struct rn_fetch_cfg *c, struct rn_err *err)
 {
     char size[32];
     struct rn_estimate known = {0};
     struct rn_fetch_list list = {
         .next = next_file, .lay_out = lay_out, .done = done_with, .ctx = f};
-    RN_TRY(estimate(f->job, c, &known, err));
+    RN_TRY(check_space(f, c, &known, err));
     f->cfg = c;
     f->total_bytes = known.disk_bytes;
     for (size_t i = 0; i < c->files.n; i++)
@@ -263,37 +281,113 @@ static int fetch_all(struct fetching *f, const struct rn_fetch_cfg *c, struct rn
     return RN_OK;
 }
 
-static int run(struct rn_job *job, const void *cfg, struct rn_err *err)
-{
-    const struct rn_fetch_cfg *c = cfg;
+/* All that a fetcher needs for the files of one stage. */
+struct desk {
     struct rn_pins pins;
     struct rn_cache cache;
-    RN_TRY(rn_pins_open(&pins, job->lock_path, job->run_dir, err));
-    rn_cache_init(&cache, NULL);
-    char *quarantine = rn_join(job->run_dir, "quarantine");
+    struct rn_who who;
+    char *quarantine;
+    const char **mirrors; /* NULL-ended */
+    struct rn_fetcher fetcher;
+};
+
+/* $RUNNEL_MIRROR, then those of the pipeline file; the array is the caller's. */
+static const char **list_mirrors(const struct rn_fetch_cfg *c)
+{
+    const char **mirrors = rn_xalloc((c->mirrors.n + 2) * sizeof *mirrors);
+    const char *own = getenv("RUNNEL_MIRROR");
+    size_t n = 0;
+    if (own && *own)
+        mirrors[n++] = own;
+    for (size_t i = 0; i < c->mirrors.n; i++)
+        if (*((const char *const *)c->mirrors.items)[i]) /* "${env.MIRROR:-}" may be empty */
+            mirrors[n++] = ((const char *const *)c->mirrors.items)[i];
+    return mirrors;
+}
+
+static void close_desk(struct desk *d)
+{
+    free(d->mirrors);
+    free(d->quarantine);
+    rn_who_release(&d->who);
+    rn_cache_release(&d->cache);
+    rn_pins_release(&d->pins);
+}
+
+static int open_desk(struct desk *d, const struct rn_job *job, const struct rn_fetch_cfg *c,
+                     struct rn_err *err)
+{
+    *d = (struct desk){0};
+    RN_TRY(rn_pins_open(&d->pins, job->lock_path, job->run_dir, err));
+    rn_cache_init(&d->cache, NULL);
     char *spare = rn_join(job->run_dir, "cache");
-    rn_cache_fall_back(&cache, spare);
+    rn_cache_fall_back(&d->cache, spare);
     free(spare);
-    struct fetching f = {.job = job};
-    f.fetcher = (struct rn_fetcher){.from = {job->pipeline_dir, builtins},
-                                    .formats = rn_data_formats,
-                                    .cache = &cache,
-                                    .lock = &pins,
-                                    .quarantine_dir = quarantine,
-                                    .retries = c->retries,
-                                    .per_host = c->per_host,
-                                    .stall_s = c->stall_s,
-                                    .pause_s = 1,
-                                    .offline = job->offline,
-                                    .locked = job->locked,
-                                    .log = job->log,
-                                    .stopping = stopping,
-                                    .progress = progress,
-                                    .ctx = &f};
-    int rc = fetch_all(&f, c, err);
-    free(quarantine);
-    rn_cache_release(&cache);
-    rn_pins_release(&pins);
+    d->quarantine = rn_join(job->run_dir, "quarantine");
+    d->mirrors = list_mirrors(c);
+    d->fetcher = (struct rn_fetcher){.from = {job->pipeline_dir, builtins},
+                                     .formats = rn_data_formats,
+                                     .cache = &d->cache,
+                                     .lock = &d->pins,
+                                     .who = &d->who,
+                                     .mirrors = d->mirrors,
+                                     .quarantine_dir = d->quarantine,
+                                     .retries = c->retries,
+                                     .per_host = c->per_host,
+                                     .stall_s = c->stall_s,
+                                     .pause_s = 1,
+                                     .offline = job->offline,
+                                     .locked = job->locked,
+                                     .log = job->log};
+    int rc = rn_who_read(&d->who, err);
+    if (rc != RN_OK)
+        close_desk(d);
+    return rc;
+}
+
+static int run(struct rn_job *job, const void *cfg, struct rn_err *err)
+{
+    struct desk d;
+    RN_TRY(open_desk(&d, job, cfg, err));
+    struct fetching f = {.job = job, .fetcher = d.fetcher};
+    f.fetcher.stopping = stopping;
+    f.fetcher.progress = progress;
+    f.fetcher.ctx = &f;
+    int rc = fetch_all(&f, cfg, err);
+    close_desk(&d);
+    return rc;
+}
+
+/* --- without a run --- */
+
+static int make_all(struct rn_arena *arena, const struct rn_fetch_cfg *c, const char *stage,
+                    struct rn_fetch_file **files, size_t *n, struct rn_err *err)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < c->files.n; i++)
+        total += (size_t)rn_fetch_count(c, i);
+    *files = rn_arena_alloc(arena, (total + 1) * sizeof **files);
+    for (size_t i = 0; i < c->files.n; i++)
+        for (int64_t k = 0; k < rn_fetch_count(c, i); k++)
+            RN_TRY(rn_fetch_make(arena, c, stage, i, k, &(*files)[(*n)++], err));
+    return RN_OK;
+}
+
+static int files(const struct rn_job *job, const void *cfg,
+                 int (*use)(void *ctx, struct rn_fetcher *, struct rn_fetch_file *files, size_t n,
+                            struct rn_err *),
+                 void *ctx, struct rn_err *err)
+{
+    struct desk d;
+    struct rn_arena arena = {0};
+    struct rn_fetch_file *all = NULL;
+    size_t n = 0;
+    RN_TRY(open_desk(&d, job, cfg, err));
+    int rc = make_all(&arena, cfg, job->stage, &all, &n, err);
+    if (rc == RN_OK)
+        rc = use(ctx, &d.fetcher, all, n, err);
+    rn_arena_release(&arena);
+    close_desk(&d);
     return rc;
 }
 
@@ -306,4 +400,5 @@ const struct rn_stage rn_stage_fetch = {.kind = "fetch",
                                         .check = check,
                                         .fingerprint = fingerprint,
                                         .estimate = estimate,
-                                        .run = run};
+                                        .run = run,
+                                        .files = files};

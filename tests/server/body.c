@@ -88,6 +88,18 @@ static void put_chunks(struct conn *c, const struct body *b)
         conn_printf(c, "\r\n0\r\n\r\n");
 }
 
+/* What the file PATH.headers holds: more header lines for PATH, each with its end; or NULL. */
+static char *headers_beside(const struct conn *c)
+{
+    struct conn beside = *c;
+    size_t n;
+    snprintf(beside.path, sizeof beside.path, "%.500s.headers", c->path);
+    char *lines = conn_file(&beside, &n);
+    if (lines)
+        lines[n] = '\0';
+    return lines;
+}
+
 void give_file(struct conn *c, const struct kind *k)
 {
     char path[MAX_PATH];
@@ -100,12 +112,13 @@ void give_file(struct conn *c, const struct kind *k)
         conn_printf(c, "HTTP/1.1 404 Not Found\r\nContent-Length: 13\r\n\r\nno such file\n");
         return;
     }
+    char *more = headers_beside(c);
     struct body b = {.whole = whole,
                      .whole_bytes = n,
                      .declared = -1,
                      .modified = "Wed, 01 Jan 2025 00:00:00 GMT",
                      .type = "application/octet-stream",
-                     .more = ""};
+                     .more = more ? more : ""};
     name_version(&b);
     answer_honestly(c, k->ignore_if_range, &b);
     k->edit(&b);
@@ -120,6 +133,7 @@ void give_file(struct conn *c, const struct kind *k)
             conn_reset(c);
     }
     free(b.bytes);
+    free(more);
     free(whole);
 }
 

@@ -9,6 +9,8 @@
  * depends on the content. A thread per connection, one request each. A path with faults gives them
  * in the order they were added: one that ends in "-once" is used up by one request, another stays.
  *
+ * A file PATH.headers beside a file holds header lines that go with it.
+ *
  *     /moved/PATH      the file at PATH, without faults
  *     /signed/N/PATH   the same, but the first one who asks for N gets half of it, later ones a 403
  */

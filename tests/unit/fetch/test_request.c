@@ -147,7 +147,9 @@ Test(request, hints_say_what_to_do)
     cr_assert_eq(make("s3://bucket/key"), RN_OK);
     cr_assert(strstr(q.hint, "AWS_ACCESS_KEY_ID"));
     cr_assert_eq(make("https://example.org/a"), RN_OK);
-    cr_assert(strstr(q.hint, "machine example.org"));
+    cr_assert(strstr(rn_request_hint(&q, 401), "machine example.org"));
+    cr_assert_null(rn_request_hint(&q, 403), "what is not there, as often as not");
+    cr_assert_null(rn_request_hint(&q, 404));
 }
 
 /* --- s3 --- */

@@ -1,0 +1,237 @@
+#include "probe.h"
+
+#include "file.h"
+#include "headers.h"
+#include "mem.h"
+#include "request.h"
+
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct asking {
+    struct rn_probe *p;
+    const struct rn_fetcher *f;
+    const struct rn_source *source;
+    bool pinned;
+    CURL *curl;
+    struct rn_request request;
+    struct rn_url here;
+    char *next; /* url of the hop at hand; owned */
+};
+
+/* --- one hop --- */
+
+/* Enough is enough: a server that does not know ranges sends all of it. */
+static size_t on_body(char *bytes, size_t each, size_t count, void *ctx)
+{
+    struct rn_probe *p = ctx;
+    size_t n = each * count, room = sizeof p->head - p->n_head;
+    memcpy(p->head + p->n_head, bytes, n < room ? n : room);
+    p->n_head += n < room ? n : room;
+    return p->n_head < sizeof p->head ? n : 0;
+}
+
+static size_t on_header(char *line, size_t each, size_t count, void *ctx)
+{
+    struct rn_probe *p = ctx;
+    rn_claims_line(&p->r.claims, line, each * count);
+    return each * count;
+}
+
+static struct curl_slist *make_headers(const struct asking *a)
+{
+    struct curl_slist *list = curl_slist_append(NULL, "Accept-Encoding: identity");
+    bool trusted = rn_request_trusts(&a->request, a->next);
+    for (size_t i = 0; trusted && i < a->request.n_headers; i++)
+        list = curl_slist_append(list, a->request.headers[i]);
+    char *range = rn_xprintf("Range: bytes=0-%d", RN_PROBE_BYTES - 1);
+    list = curl_slist_append(list, range);
+    free(range);
+    RN_ASSERT(list);
+    return list;
+}
+
+static void set_options(const struct asking *a)
+{
+    const char *ca = getenv("CURL_CA_BUNDLE");
+    double connect_s = a->f->connect_s > 0 ? a->f->connect_s : 15;
+    if (!ca || !*ca)
+        ca = getenv("SSL_CERT_FILE");
+    curl_easy_setopt(a->curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(a->curl, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(a->curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(a->curl, CURLOPT_USERAGENT, "runnel/" RUNNEL_VERSION);
+    curl_easy_setopt(a->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)(connect_s * 1000));
+    curl_easy_setopt(a->curl, CURLOPT_TIMEOUT_MS, (long)((connect_s + a->f->stall_s) * 1000));
+    curl_easy_setopt(a->curl, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(a->curl, CURLOPT_HEADERDATA, a->p);
+    curl_easy_setopt(a->curl, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(a->curl, CURLOPT_WRITEDATA, a->p);
+    if (ca && *ca)
+        curl_easy_setopt(a->curl, CURLOPT_CAINFO, ca);
+}
+
+static CURLcode perform(struct asking *a)
+{
+    struct curl_slist *headers = make_headers(a);
+    a->p->n_head = 0;
+    a->here = rn_url_parse(a->next);
+    snprintf(a->p->r.host, sizeof a->p->r.host, "%s", a->here.host);
+    curl_easy_setopt(a->curl, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(a->curl, CURLOPT_URL, a->next);
+    curl_easy_setopt(a->curl, CURLOPT_NOPROXY, a->here.loopback ? "*" : NULL);
+    CURLcode code = curl_easy_perform(a->curl);
+    curl_easy_getinfo(a->curl, CURLINFO_RESPONSE_CODE, &a->p->r.status);
+    curl_slist_free_all(headers);
+    bool cut_by_us = code == CURLE_WRITE_ERROR && a->p->n_head == sizeof a->p->head;
+    return cut_by_us ? CURLE_OK : code;
+}
+
+/* True if there is another hop to ask. */
+static bool follow(struct asking *a, CURLcode code)
+{
+    struct rn_response *r = &a->p->r;
+    char *target = NULL;
+    if (code != CURLE_OK || !rn_status_redirects(r->status) ||
+        curl_easy_getinfo(a->curl, CURLINFO_REDIRECT_URL, &target) != CURLE_OK || !target)
+        return false;
+    struct rn_url there = rn_url_parse(target);
+    if (r->redirects++ == RN_REDIRECTS_MAX)
+        return rn_find(&r->finding, RN_REFUSED, "more than %d redirects", RN_REDIRECTS_MAX);
+    if (!rn_redirect_allowed(&a->here, &there))
+        return rn_find(&r->finding, RN_INTERCEPTED, "redirect to plain http at %s", there.host);
+    free(a->next);
+    a->next = rn_xdup(target);
+    return true;
+}
+
+/* --- what it means --- */
+
+static const char *header(CURL *curl, const char *name)
+{
+    struct curl_header *h;
+    return curl_easy_header(curl, name, 0, CURLH_HEADER, -1, &h) == CURLHE_OK ? h->value : NULL;
+}
+
+static int64_t total_bytes(const struct asking *a)
+{
+    struct rn_content_range range;
+    if (a->p->r.status != 206)
+        return rn_content_length(header(a->curl, "Content-Length"));
+    return rn_content_range_parse(header(a->curl, "Content-Range"), &range) ? range.total : -1;
+}
+
+static void judge_status(struct asking *a)
+{
+    struct rn_response *r = &a->p->r;
+    rn_judge_status(r->status, a->p->head, a->p->n_head, &r->finding);
+    const char *hint = rn_request_hint(&a->request, r->status);
+    snprintf(r->hint, sizeof r->hint, "%s", hint ? hint : "");
+}
+
+static void judge_answer(struct asking *a, CURLcode code)
+{
+    struct rn_response *r = &a->p->r;
+    if (r->finding.verdict != RN_ACCEPTED)
+        return; /* a redirect that was not followed */
+    r->size_bytes = (int64_t)a->p->n_head;
+    if (code != CURLE_OK)
+        rn_judge_broken(code, r);
+    else if (r->status == 200 || r->status == 206)
+        r->declared_bytes = total_bytes(a);
+    else
+        judge_status(a);
+}
+
+static int ask(struct asking *a, struct rn_err *err)
+{
+    struct rn_who who = {0};
+    CURLcode code;
+    if (a->f->who)
+        who = rn_who_only(a->f->who, a->source->auth);
+    RN_TRY(rn_request_init(&a->request, &who, a->source->url, err));
+    a->next = rn_xdup(a->request.url);
+    if (!rn_url_allowed(a->next, a->pinned)) {
+        rn_find(&a->p->r.finding, RN_REFUSED, "plain http without a sha256");
+    } else {
+        a->curl = curl_easy_init();
+        RN_ASSERT(a->curl);
+        set_options(a);
+        do
+            code = perform(a);
+        while (follow(a, code));
+        judge_answer(a, code);
+        curl_easy_cleanup(a->curl);
+    }
+    free(a->next);
+    rn_request_release(&a->request);
+    return RN_OK;
+}
+
+static void look_at_local(struct rn_probe *p, const struct rn_from *from, const char *url)
+{
+    char *path = rn_source_path(from->dir, url);
+    if (path) { /* a builtin is always there */
+        p->r.declared_bytes = rn_file_size(path);
+        p->n_head = rn_file_head(path, p->head, sizeof p->head);
+        if (p->r.declared_bytes < 0)
+            rn_find(&p->r.finding, RN_REFUSED, "no such file");
+    }
+    rn_copy_word(p->r.host, sizeof p->r.host, url, "");
+    free(path);
+}
+
+/* --- against what is known --- */
+
+static const char *looks_expected(const struct rn_fetch_file *file, const struct rn_source *s)
+{
+    if (s->pack)
+        return rn_pack_words[s->pack];
+    return s->member || file->unpack ? "zip" : file->expect.format;
+}
+
+/* Size and digest of the body are known only where it is the payload itself. */
+static void compare_with_pin(struct rn_probe *p, const struct rn_fetch_file *file,
+                             const struct rn_source *s, const struct rn_pins *lock)
+{
+    enum rn_trust trust;
+    const struct rn_pin *pin = rn_pins_find(lock, file->id);
+    const char *digest = rn_fetch_pin(lock, file, &trust), *linked = p->r.claims.linked;
+    bool same = pin && digest && strcmp(pin->sha256, digest) == 0;
+    long long is = p->r.declared_bytes, was = file->size_bytes >= 0 ? file->size_bytes
+                                              : same                ? pin->size_bytes
+                                                                    : -1;
+    if (s->member || s->pack)
+        return;
+    if (is >= 0 && was >= 0 && is != was)
+        rn_find(&p->r.finding, is < was ? RN_TRUNCATED : RN_OVERSIZE, "%lld bytes, pinned are %lld",
+                is, was);
+    else if (digest && rn_sha256_is_hex(linked) && strcmp(linked, digest) != 0)
+        rn_find(&p->r.finding, RN_DIGEST, "X-Linked-Etag says sha256 %.12s.., pinned is %.12s..",
+                linked, digest);
+}
+
+int rn_probe_source(struct rn_probe *p, const struct rn_fetcher *f,
+                    const struct rn_fetch_file *file, const struct rn_source *source,
+                    struct rn_err *err)
+{
+    enum rn_trust trust;
+    struct asking a = {.p = p, .f = f, .source = source};
+    const struct rn_source_kind *kind = rn_source_kind(source->url);
+    RN_ASSERT(kind);
+    *p = (struct rn_probe){.r = {.declared_bytes = -1}};
+    rn_find(&p->r.finding, RN_ACCEPTED, "%s", "");
+    a.pinned = source->sha256 || rn_fetch_pin(f->lock, file, &trust);
+    if (kind->remote)
+        RN_TRY(ask(&a, err));
+    else
+        look_at_local(p, &f->from, source->url);
+    if (p->r.finding.verdict == RN_ACCEPTED && p->n_head > 0)
+        rn_judge_bytes(p->head, p->n_head,
+                       p->r.declared_bytes >= 0 ? p->r.declared_bytes : (int64_t)p->n_head,
+                       looks_expected(file, source), p->r.status, &p->r.finding);
+    if (p->r.finding.verdict == RN_ACCEPTED)
+        compare_with_pin(p, file, source, f->lock);
+    return RN_OK;
+}

@@ -1,0 +1,27 @@
+/* fetch/publisher.h - the SHA256SUMS that publishers put beside their files, each fetched once.
+ *
+ *     struct rn_publisher publisher = {0};
+ *     RN_TRY(rn_publisher_sums(&publisher, &fetcher, &file, &sums, err));   NULL: file has none
+ *     rn_publisher_release(&publisher);
+ *
+ * A list is asked for only where it counts: the file is not pinned, and may be fetched. */
+#ifndef RN_PUBLISHER_H
+#define RN_PUBLISHER_H
+
+#include "fetcher.h"
+
+struct rn_publisher {
+    struct rn_published {
+        char *url;
+        struct rn_sums sums;
+    } * *lists; /* all owned; they stay where they are */
+    size_t n, cap;
+};
+
+/* RN_EFETCH: the list cannot be had or is none: then the file cannot be proven either. Waits for
+ * the answer. */
+int rn_publisher_sums(struct rn_publisher *, const struct rn_fetcher *,
+                      const struct rn_fetch_file *, const struct rn_sums **, struct rn_err *);
+void rn_publisher_release(struct rn_publisher *); /* safe on zeroes */
+
+#endif

@@ -1,0 +1,489 @@
+/* runnel fetch - the files of all fetch stages, without a run: into the cache, with their pins. */
+#include "fetcher.h"
+#include "file.h"
+#include "probe.h"
+#include "progress.h"
+#include "signals.h"
+#include "str.h"
+#include "target.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct rn_opt opts[] = {
+    RN_OPTS_PIPELINE,
+    {"check", 0, NULL, "ask every source of every file; keep nothing"},
+    {"update", 0, NULL, "fetch NAME anew and replace its pin"},
+    {"verify", 0, NULL, "hash again what is cached, and say whose word each digest rests on"},
+    {"yes", 0, NULL, "with --update: replace without asking"},
+    RN_OPT_OFFLINE,
+    RN_OPT_LOCKED,
+    {0}};
+
+/* One line of the answer. Strings are owned. */
+struct row {
+    char *id, *where; /* where: host, or what is wrong */
+    const char *state, *trust;
+    char sha256[RN_HEX];
+    int64_t size_bytes; /* -1: not known */
+};
+
+struct fetching {
+    const struct rn_cli *cli;
+    const char *name; /* STAGE, STAGE.ENTRY or STAGE.ENTRY/FILE; NULL: all */
+    struct rn_ui ui;
+    const char *stage;
+    struct rn_log log;
+    struct row *rows;
+    size_t n_rows, cap_rows, first_row; /* first_row: of the stage at hand */
+    size_t next, total, matched;
+    struct rn_fetch_file *files; /* of the stage at hand */
+    const struct rn_pins *lock;
+};
+
+/* --- rows --- */
+
+static void add_row(struct fetching *w, const struct row *row, const char *id, const char *where)
+{
+    struct row own = *row;
+    own.id = rn_xdup(id);
+    own.where = rn_xdup(where ? where : "");
+    rn_ui_clean(own.where);
+    RN_PUSH(w->rows, w->n_rows, w->cap_rows, own);
+}
+
+static void print_row_json(const struct row *r)
+{
+    json_t *doc = json_pack("{s:s, s:s, s:s, s:I, s:s, s:s}", "file", r->id, "state", r->state,
+                            "sha256", r->sha256, "size_bytes", (json_int_t)r->size_bytes, "trust",
+                            r->trust, "where", r->where);
+    char *line = rn_json_canonical(doc);
+    printf("%s\n", line);
+    free(line);
+    json_decref(doc);
+}
+
+static void print_rows(const struct fetching *w)
+{
+    char size[32];
+    int width = 4;
+    for (size_t i = 0; i < w->n_rows; i++)
+        width = (int)strlen(w->rows[i].id) > width ? (int)strlen(w->rows[i].id) : width;
+    for (size_t i = 0; i < w->n_rows; i++) {
+        const struct row *r = &w->rows[i];
+        if (rn_cli_json(w->cli))
+            print_row_json(r);
+        else
+            printf("%-8s  %-*s  %10s  %12.12s  %-9s  %s\n", r->state, width, r->id,
+                   r->size_bytes < 0 ? "-" : rn_show_bytes(size, (double)r->size_bytes),
+                   *r->sha256 ? r->sha256 : "-", r->trust, r->where);
+    }
+}
+
+static void release_rows(struct fetching *w)
+{
+    for (size_t i = 0; i < w->n_rows; i++) {
+        free(w->rows[i].id);
+        free(w->rows[i].where);
+    }
+    free(w->rows);
+}
+
+/* --- fetching --- */
+
+static bool stopping(void *ctx)
+{
+    (void)ctx;
+    return rn_signals_stopping();
+}
+
+static void show_progress(void *ctx, const struct rn_fetch_progress *p)
+{
+    struct fetching *w = ctx;
+    char text[128], done[32], speed[32];
+    snprintf(text, sizeof text, "%s, %s/s, %zu at once", rn_show_bytes(done, (double)p->done_bytes),
+             rn_show_bytes(speed, p->bytes_s), p->running);
+    rn_ui_progress(&w->ui, w->stage, (double)p->files_done, (double)w->total, "files", text);
+}
+
+static int next_file(void *ctx, struct rn_fetch_file **file, struct rn_err *err)
+{
+    struct fetching *w = ctx;
+    (void)err;
+    *file = w->next < w->total ? &w->files[w->next++] : NULL;
+    return RN_OK;
+}
+
+static int note_file(void *ctx, struct rn_fetch_file *file, struct rn_fetched *got,
+                     struct rn_err *err)
+{
+    struct fetching *w = ctx;
+    struct row *row = &w->rows[w->first_row + (size_t)(file - w->files)];
+    (void)err;
+    if (!got)
+        return RN_OK;
+    const struct rn_pin *pin = rn_pins_find(w->lock, file->id);
+    row->state = got->from_cache ? "cached" : "fetched";
+    row->trust = rn_trust_word(got->trust == RN_TRUST_LOCK ? pin->trust : got->trust);
+    if (pin) {
+        free(row->where);
+        row->where = rn_xdup(pin->host);
+    }
+    row->size_bytes = got->size_bytes;
+    memcpy(row->sha256, got->sha256, RN_HEX);
+    return RN_OK;
+}
+
+static int get_files(struct fetching *w, struct rn_fetcher *f, struct rn_err *err)
+{
+    struct rn_fetch_list list = {.next = next_file, .done = note_file, .ctx = w};
+    w->first_row = w->n_rows;
+    for (size_t i = 0; i < w->total; i++) {
+        struct row row = {.state = "failed", .trust = "-", .size_bytes = -1};
+        add_row(w, &row, w->files[i].id, "");
+    }
+    return rn_fetch_all(f, &list, err);
+}
+
+/* --- updating --- */
+
+static bool agreed(const struct fetching *w, size_t changes)
+{
+    char answer[16] = "";
+    if (rn_cli_opt(w->cli, "yes"))
+        return true;
+    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO) || rn_cli_json(w->cli))
+        return false;
+    fprintf(stderr, "replace %zu pin%s? [y/N] ", changes, changes == 1 ? "" : "s");
+    return fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+/* What came differs from the pin, or there was none: into `changes`, with a row that shows both. */
+static size_t compare_pins(struct fetching *w, const struct rn_pins *old,
+                           const struct rn_pins *fresh, struct rn_pin *changes)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < w->total; i++) {
+        const struct rn_pin *was = rn_pins_find(old, w->files[i].id),
+                            *is = rn_pins_find(fresh, w->files[i].id);
+        struct row row = {.state = "as-was", .trust = "-", .size_bytes = -1};
+        char from[64] = "";
+        if (is) {
+            row.trust = rn_trust_word(is->trust);
+            row.size_bytes = is->size_bytes;
+            memcpy(row.sha256, is->sha256, RN_HEX);
+        }
+        if (is && !(was && strcmp(was->sha256, is->sha256) == 0)) {
+            row.state = was ? "changed" : "new";
+            snprintf(from, sizeof from, "was %.12s", was ? was->sha256 : "not pinned");
+            changes[n++] = *is;
+        }
+        add_row(w, &row, w->files[i].id, from);
+    }
+    return n;
+}
+
+static int replace_pins(struct fetching *w, struct rn_pins *lock, const struct rn_pins *fresh,
+                        struct rn_err *err)
+{
+    struct rn_pin *changes = rn_xalloc((w->total + 1) * sizeof *changes);
+    size_t n = compare_pins(w, lock, fresh, changes);
+    int rc = RN_OK;
+    if (n > 0 && agreed(w, n)) {
+        rc = rn_pins_add_all(lock, changes, n, err);
+    } else if (n > 0) {
+        rn_hint(err, "look at the table; if that is what the file should be now, add --yes");
+        rc = rn_fail(err, RN_EUSAGE, RN_PATH(lock->path), "%zu pin%s would be replaced", n,
+                     n == 1 ? "" : "s");
+    }
+    free(changes);
+    return rc;
+}
+
+static int forget_file(void *ctx, struct rn_fetch_file *file, struct rn_fetched *got,
+                       struct rn_err *err)
+{
+    (void)ctx, (void)file, (void)got, (void)err;
+    return RN_OK;
+}
+
+/* Fetches as if nothing were pinned, into a lock of its own: the real one is touched only when all
+ * is there and somebody agreed. */
+static int fetch_anew(struct fetching *w, const struct rn_fetcher *f, const char *scratch,
+                      struct rn_err *err)
+{
+    struct rn_pins fresh;
+    struct rn_fetcher anew = *f;
+    struct rn_fetch_list list = {.next = next_file, .done = forget_file, .ctx = w};
+    RN_TRY(rn_pins_open(&fresh, scratch, rn_cache_home(f->cache), err));
+    anew.lock = &fresh;
+    int rc = rn_fetch_all(&anew, &list, err);
+    if (rc == RN_OK)
+        rc = replace_pins(w, f->lock, &fresh, err);
+    rn_pins_release(&fresh);
+    return rc;
+}
+
+static int update_files(struct fetching *w, struct rn_fetcher *f, struct rn_err *err)
+{
+    const char *home = rn_cache_home(f->cache);
+    RN_TRY(rn_mkdirs(home, err));
+    char *scratch = rn_xprintf("%s/update.%ld.lock", home, (long)getpid());
+    unlink(scratch);
+    int rc = fetch_anew(w, f, scratch, err);
+    unlink(scratch);
+    free(scratch);
+    return rc;
+}
+
+/* --- verifying --- */
+
+static void describe_pin(const struct rn_pins *lock, const struct rn_fetch_file *file,
+                         struct row *row, char *where, size_t cap)
+{
+    enum rn_trust trust;
+    const char *digest = rn_fetch_pin(lock, file, &trust);
+    const struct rn_pin *pin = rn_pins_find(lock, file->id);
+    *row = (struct row){.state = "unpinned", .trust = "-", .size_bytes = -1};
+    if (!digest)
+        return;
+    row->trust = rn_trust_word(file->sha256 ? RN_TRUST_YAML : pin->trust);
+    row->size_bytes = pin ? pin->size_bytes : file->size_bytes;
+    snprintf(row->sha256, sizeof row->sha256, "%s", digest);
+    if (pin)
+        snprintf(where, cap, "%s %s", pin->host, strcmp(pin->date, "-") ? pin->date : "");
+}
+
+/* Looks at the file itself, whatever is remembered of it. */
+static int hash_file(const struct rn_fetcher *f, const struct rn_fetch_file *file, const char *path,
+                     struct row *row, char *where, size_t cap, struct rn_err *err)
+{
+    char hex[RN_HEX];
+    size_t size_bytes;
+    struct rn_finding found;
+    RN_TRY(rn_sha256_file(path, hex, &size_bytes, err));
+    row->size_bytes = (int64_t)size_bytes;
+    row->state = strcmp(hex, row->sha256) == 0 ? "good" : "damaged";
+    if (strcmp(hex, row->sha256) != 0) {
+        unlink(path);
+        snprintf(where, cap, "holds %.12s; removed from the cache", hex);
+        return RN_OK;
+    }
+    RN_TRY(rn_prove_check(f->formats, file, path, (int64_t)size_bytes, &found, err));
+    if (found.verdict != RN_ACCEPTED) {
+        row->state = "damaged";
+        snprintf(where, cap, "%s: %.120s", rn_verdict_id(found.verdict), found.detail);
+    }
+    return RN_OK;
+}
+
+static int hash_again(const struct rn_fetcher *f, const struct rn_fetch_file *file, struct row *row,
+                      char *where, size_t cap, struct rn_err *err)
+{
+    char *path;
+    bool there = rn_cache_has(f->cache, row->sha256);
+    RN_TRY(rn_cache_find(f->cache, row->sha256, &path, err));
+    row->state = there ? "damaged" : "absent";
+    if (!path && there)
+        snprintf(where, cap, "was changed; removed from the cache");
+    int rc = path ? hash_file(f, file, path, row, where, cap, err) : RN_OK;
+    free(path);
+    return rc;
+}
+
+static int verify_files(struct fetching *w, struct rn_fetcher *f, struct rn_err *err)
+{
+    size_t damaged = 0;
+    for (size_t i = 0; i < w->total && !rn_signals_stopping(); i++) {
+        struct row row;
+        char where[192] = "";
+        describe_pin(f->lock, &w->files[i], &row, where, sizeof where);
+        if (*row.sha256)
+            RN_TRY(hash_again(f, &w->files[i], &row, where, sizeof where, err));
+        damaged += strcmp(row.state, "damaged") == 0;
+        add_row(w, &row, w->files[i].id, where);
+        rn_ui_progress(&w->ui, w->stage, (double)i + 1, (double)w->total, "files", "");
+    }
+    if (damaged == 0)
+        return RN_OK;
+    rn_hint(err, "fetch it again: runnel fetch %s", rn_cli_arg(w->cli, 0));
+    return rn_fail(err, RN_ECORRUPT, RN_NOWHERE, "%zu cached file%s not what the pin says", damaged,
+                   damaged == 1 ? " is" : "s are");
+}
+
+/* --- checking --- */
+
+static void add_probe_row(struct fetching *w, const struct rn_fetch_file *file,
+                          const struct rn_probe *probe)
+{
+    char where[400];
+    const struct rn_response *r = &probe->r;
+    struct row row = {
+        .state = rn_verdict_id(r->finding.verdict), .trust = "-", .size_bytes = r->declared_bytes};
+    snprintf(where, sizeof where, "%s%s%s%s%s", r->host, *r->finding.detail ? ": " : "",
+             r->finding.detail, *r->hint ? "; " : "", r->hint);
+    add_row(w, &row, file->id, where);
+}
+
+/* Asks all sources of all files; RN_EFETCH if one file has none that is good. */
+static int check_files(struct fetching *w, struct rn_fetcher *f, struct rn_err *err)
+{
+    size_t dead = 0, without = 0;
+    for (size_t i = 0; i < w->total && !rn_signals_stopping(); i++) {
+        const struct rn_fetch_file *file = &w->files[i];
+        size_t good = 0;
+        for (size_t k = 0; k < file->n_sources; k++) {
+            struct rn_probe probe;
+            RN_TRY(rn_probe_source(&probe, f, file, &file->sources[k], err));
+            good += probe.r.finding.verdict == RN_ACCEPTED;
+            add_probe_row(w, file, &probe);
+        }
+        without += good == 0;
+        dead += file->n_sources - good;
+        rn_ui_progress(&w->ui, w->stage, (double)i + 1, (double)w->total, "files", file->name);
+    }
+    if (without > 0)
+        return rn_fail(err, RN_EFETCH, RN_NOWHERE, "%zu file%s no source that is good", without,
+                       without == 1 ? " has" : "s have");
+    if (dead > 0)
+        rn_ui_say(&w->ui, "warning: %zu source%s not what the pipeline file says; others stand in",
+                  dead, dead == 1 ? " is" : "s are");
+    return RN_OK;
+}
+
+/* --- which files, and what to do with them --- */
+
+static const struct {
+    const char *option;
+    int (*use)(struct fetching *, struct rn_fetcher *, struct rn_err *);
+} modes[] = {{"update", update_files}, {"verify", verify_files}, {"check", check_files}};
+
+static bool is_wanted(const struct fetching *w, const char *id)
+{
+    size_t n = w->name ? strlen(w->name) : 0;
+    return !w->name || (strncmp(id, w->name, n) == 0 && strchr("./", id[n]));
+}
+
+static int use_files(void *ctx, struct rn_fetcher *f, struct rn_fetch_file *files, size_t n,
+                     struct rn_err *err)
+{
+    struct fetching *w = ctx;
+    w->files = files;
+    w->lock = f->lock;
+    w->next = w->total = 0;
+    for (size_t i = 0; i < n; i++)
+        if (is_wanted(w, files[i].id))
+            files[w->total++] = files[i];
+    w->matched += w->total;
+    f->stopping = stopping;
+    f->progress = show_progress;
+    f->ctx = w;
+    if (w->total == 0)
+        return RN_OK;
+    for (size_t i = 0; i < RN_COUNT(modes); i++)
+        if (rn_cli_opt(w->cli, modes[i].option))
+            return modes[i].use(w, f, err);
+    return get_files(w, f, err);
+}
+
+static void hear(void *ctx, enum rn_level level, const char *text)
+{
+    struct fetching *w = ctx;
+    if (level == RN_WARN)
+        rn_ui_log(&w->ui, w->stage, level, text);
+}
+
+static int fetch_stage(struct fetching *w, struct rn_plan *plan, size_t i, struct rn_err *err)
+{
+    const struct rn_pstage *s = &plan->p->stages[i];
+    struct rn_runner runner = {.plan = plan, .stage = i};
+    struct rn_job job = rn_plan_job(plan, &runner);
+    w->stage = s->name;
+    job.log = &w->log;
+    return s->stage->files(&job, s->cfg, use_files, w, err);
+}
+
+/* A stage that fails does not keep the others from being fetched; the first failure is told. */
+static int fetch_stages(struct fetching *w, struct rn_plan *plan, struct rn_err *err)
+{
+    int first = RN_OK;
+    for (size_t i = 0; i < plan->p->n_stages; i++) {
+        struct rn_err own = {0};
+        if (!plan->p->stages[i].stage->files)
+            continue;
+        int rc = fetch_stage(w, plan, i, &own);
+        if (rc != RN_OK && first == RN_OK) {
+            first = rc;
+            *err = own;
+        }
+    }
+    if (first == RN_OK && w->matched == 0 && w->name) {
+        rn_hint(err, "NAME is STAGE, STAGE.ENTRY or STAGE.ENTRY/FILE");
+        return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "no fetch stage has a file '%s'", w->name);
+    }
+    return first;
+}
+
+static int check_options(const struct rn_cli *cli, const char *name, struct rn_err *err)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < RN_COUNT(modes); i++)
+        n += rn_cli_opt(cli, modes[i].option) != NULL;
+    if (n > 1)
+        return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "one of --check, --update and --verify");
+    if (rn_cli_opt(cli, "update") && !name)
+        return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "--update needs the NAME of what to update");
+    if (rn_cli_opt(cli, "check") && rn_cli_opt(cli, "offline"))
+        return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "--offline forbids what --check does");
+    if (rn_cli_opt(cli, "update") && rn_cli_opt(cli, "locked"))
+        return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "--locked forbids what --update does");
+    return RN_OK;
+}
+
+static int run(const struct rn_cli *cli, struct rn_err *err)
+{
+    struct rn_run_how how = {.runs = rn_cli_runs(cli),
+                             .device = "cpu",
+                             .offline = rn_cli_opt(cli, "offline"),
+                             .locked = rn_cli_opt(cli, "locked")};
+    struct fetching w = {.cli = cli, .name = rn_target_word(cli, 0)};
+    struct rn_pipeline *p;
+    struct rn_plan plan;
+    RN_TRY(rn_target_words(cli, 1, err));
+    RN_TRY(check_options(cli, w.name, err));
+    RN_TRY(rn_target_pipeline(&p, cli, err));
+    rn_signals_install();
+    rn_ui_init(&w.ui, rn_cli_json(cli), 4);
+    w.log = (struct rn_log){hear, &w};
+    int rc = rn_plan_init(&plan, p, &how, err);
+    if (rc == RN_OK)
+        rc = fetch_stages(&w, &plan, err);
+    rn_ui_release(&w.ui);
+    print_rows(&w);
+    release_rows(&w);
+    rn_plan_release(&plan);
+    rn_pipeline_free(p);
+    return rc;
+}
+
+static const struct rn_example examples[] = {
+    {"fetch speedrun.yaml", "everything into the cache, with pins in speedrun.lock"},
+    {"fetch speedrun.yaml data.shards", "the files of one entry"},
+    {"fetch speedrun.yaml --check", "is every mirror still alive?"},
+    {"fetch speedrun.yaml data.identity --update", "the publisher has a new version: take it"},
+    {0}};
+
+const struct rn_command rn_command_fetch = {
+    "fetch",
+    "FILE [NAME] [key=value ...]",
+    "fetch and prove files without a run",
+    opts,
+    run,
+    .details = "NAME is a stage, stage.entry or stage.entry/file; without it all files of all "
+               "fetch stages are meant. What comes is proven as in a run and lies in the cache "
+               "afterwards; digests are pinned in the lock file beside FILE.\n\n"
+               "TRUST says what a digest rests on: yaml, lock, sums (the publisher's SHA256SUMS), "
+               "header (the server's own claim), agreed (two sources), first-use (one source, "
+               "taken at its word).",
+    .examples = examples};

@@ -1,0 +1,121 @@
+# `runnel fetch`: the files of the fetch stages without a run. What each source gives now, whose
+# word a pin rests on, and who may change it.
+. "$(dirname "$0")/lib.bash"
+export HOME="$work" # nobody's netrc, token or credentials
+mkdir www
+lines() { # N WORD: a JSON Lines file
+    for i in $(seq "$1"); do echo "{\"text\": \"$2 $i\"}"; done
+}
+lines 3 zero >www/s_0.jsonl
+lines 3 one >www/s_1.jsonl
+lines 5 packed >www/plain.jsonl
+gzip -c www/plain.jsonl >www/plain.gz
+(cd www && sha256sum s_0.jsonl s_1.jsonl >SHA256SUMS)
+
+serve() {
+    rm -f "$work/url"
+    "$BUILD/test-server" --dir www "$@" >"$work/url" &
+    server=$!
+    pids+=("$server")
+    for _ in $(seq 100); do [ -s "$work/url" ] && break; sleep 0.05; done
+    url=$(cat "$work/url")
+}
+unserve() {
+    kill "$server"
+    wait "$server" 2>/dev/null
+}
+
+cat >p.yaml <<'YAML'
+runnel: 1
+name: p
+vars: {mirror: "http://127.0.0.1:1"}
+stages:
+  data:
+    kind: fetch
+    retries: 0
+    stall: 1 s
+    files:
+      s:
+        count: 2
+        name: "s_{i}.jsonl"
+        urls: ["${vars.mirror}/{file}"]
+        sums: "${vars.mirror}/SHA256SUMS"
+        check: {format: jsonl}
+      packed:
+        name: packed.jsonl
+        urls: ["${vars.mirror}/dead.jsonl", {url: "${vars.mirror}/plain.gz", pack: gzip}]
+        check: {format: jsonl, rows: 5}
+YAML
+row() { # STATE ID [MORE]: the last output has such a row
+    grep -qE "^$1 +$2 .*${3:-}" "$work/out" || fail "no row '$1 $2 .. ${3:-}'"
+}
+
+serve --fault /dead.jsonl=403-xml
+mirror="vars.mirror=$url"
+expect 0 "$RUNNEL" fetch p.yaml "$mirror"
+row fetched data.s/s_0.jsonl sums
+row fetched data.packed/packed.jsonl first-use
+[ ! -e runs/p-*/journal.jsonl ] || fail "fetching is no run"
+[ "$(grep -c ' sums ' p.lock)" = 2 ] || fail "two pins rest on the publisher's list"
+grep -q "$(sha256sum <www/plain.jsonl | cut -d' ' -f1)" p.lock || fail "the pin is the payload's"
+cp p.lock first.lock
+expect 0 "$RUNNEL" fetch p.yaml "$mirror" --json --offline --locked
+[ "$(grep -c '"state":"cached"' "$work/out")" = 3 ] || fail "three cached files"
+
+# Every source is asked, also of what the cache holds.
+expect 0 "$RUNNEL" fetch p.yaml "$mirror" --check
+row ok data.s/s_1.jsonl
+row refused data.packed/packed.jsonl AccessDenied
+says "1 source is not what the pipeline file says"
+lines 4 one >www/s_1.jsonl
+expect 4 "$RUNNEL" fetch p.yaml data.s "$mirror" --check
+row oversize data.s/s_1.jsonl "pinned are"
+silent_about packed.jsonl
+same p.lock first.lock
+
+# A new version: only --update takes it, and only with consent.
+expect 0 "$RUNNEL" fetch p.yaml data.s "$mirror" # the cache has what is pinned
+rm -rf "$RUNNEL_CACHE"
+expect 4 "$RUNNEL" fetch p.yaml data.s/s_1.jsonl "$mirror"
+says "oversize"
+expect 2 "$RUNNEL" fetch p.yaml --update "$mirror"
+says "needs the NAME"
+expect 4 "$RUNNEL" fetch p.yaml data.s/s_1.jsonl --update --yes "$mirror"
+says "SHA256SUMS says" # the publisher's list is older than the file
+(cd www && sha256sum s_0.jsonl s_1.jsonl >SHA256SUMS)
+expect 2 "$RUNNEL" fetch p.yaml data.s/s_1.jsonl --update "$mirror" </dev/null
+row changed data.s/s_1.jsonl "was $(grep s_1 first.lock | cut -d' ' -f3 | cut -c1-12)"
+says "--yes"
+same p.lock first.lock
+expect 0 "$RUNNEL" fetch p.yaml data.s/s_1.jsonl --update --yes "$mirror"
+[ "$(diff first.lock p.lock | grep -c '^>')" = 1 ] || fail "one pin has changed"
+expect 0 "$RUNNEL" fetch p.yaml "$mirror"
+expect 0 "$RUNNEL" run p.yaml "$mirror"
+same runs/*/stages/data/s/s_1.jsonl www/s_1.jsonl
+same runs/*/stages/data/packed/packed.jsonl www/plain.jsonl
+unserve
+
+# What is cached is hashed again, whatever is remembered of it.
+expect 0 "$RUNNEL" fetch p.yaml "$mirror" --verify
+row good data.s/s_0.jsonl sums
+row good data.packed/packed.jsonl first-use
+held=$(find "$RUNNEL_CACHE" -name "$(grep packed p.lock | cut -d' ' -f3)")
+chmod u+w "$held"
+printf X | dd of="$held" bs=1 count=1 conv=notrunc 2>/dev/null
+expect 5 "$RUNNEL" fetch p.yaml "$mirror" --verify
+row damaged data.packed/packed.jsonl
+expect 0 "$RUNNEL" fetch p.yaml data.packed "$mirror" --verify
+row absent data.packed/packed.jsonl
+expect 7 "$RUNNEL" fetch p.yaml "$mirror" --offline
+
+# Locks that a merge or an editor left half done.
+printf '<<<<<<< HEAD\n' >>p.lock
+expect 3 "$RUNNEL" fetch p.yaml "$mirror"
+says "a merge conflict is not resolved"
+rm p.lock
+expect 3 "$RUNNEL" fetch p.yaml "$mirror" --locked
+says "--locked"
+expect 2 "$RUNNEL" fetch p.yaml nothing "$mirror"
+says "no fetch stage has a file 'nothing'"
+expect 2 "$RUNNEL" fetch p.yaml --check --verify "$mirror"
+echo "fetched, checked, updated and verified without a run"
