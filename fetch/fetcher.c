@@ -591,7 +591,9 @@ static void sweep_ended(struct loop *l)
 
 static void leave_partial(struct job *j)
 {
-    if (j->proof.payload && strcmp(j->proof.payload, j->partial.path) == 0)
+    bool named =
+        j->partial.path && j->proof.payload && strcmp(j->proof.payload, j->partial.path) == 0;
+    if (named)
         rn_partial_leave(&j->partial);
     else
         rn_partial_drop(&j->partial);

@@ -23,6 +23,11 @@ static uint64_t device_of(const char *dir)
     return device;
 }
 
+bool rn_space_shared(const char *dir, const char *other)
+{
+    return device_of(dir) == device_of(other);
+}
+
 void rn_space_add(struct rn_space *s, const char *dir, int64_t bytes)
 {
     uint64_t device = device_of(dir);

@@ -12,6 +12,7 @@
 
 #include "err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,7 @@ struct rn_space {
 };
 
 void rn_space_add(struct rn_space *, const char *dir, int64_t bytes);
+bool rn_space_shared(const char *dir, const char *other); /* one file system */
 int rn_space_check(const struct rn_space *, struct rn_err *);
 
 #endif

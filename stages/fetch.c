@@ -7,6 +7,7 @@
 #include "fetch_files.h"
 #include "file.h"
 #include "formats.h"
+#include "space.h"
 #include "stage.h"
 #include "str.h"
 #include "tiny_world.h"
@@ -45,6 +46,7 @@ struct survey {
     struct rn_cache cache;
     json_t *into;                 /* fingerprint */
     struct rn_estimate *estimate; /* estimate */
+    double unpacked_bytes;        /* at least */
 };
 
 static int add_local_digests(struct survey *s, const char *label, const struct rn_fetch_file *f,
@@ -98,6 +100,7 @@ static int add_estimate(void *ctx, const char *entry, const struct rn_fetch_file
     for (size_t i = 0; i < f->n_sources; i++)
         remote = remote || is_remote(f->sources[i].url);
     s->estimate->disk_bytes += size_bytes;
+    s->unpacked_bytes += f->unpack ? size_bytes : 0;
     if (remote && !(digest && rn_cache_has(&s->cache, digest)))
         s->estimate->download_bytes += size_bytes;
     return RN_OK;
@@ -247,13 +250,28 @@ static int done_with(void *ctx, struct rn_fetch_file *file, struct rn_fetched *g
     return RN_OK;
 }
 
+/* What is missing goes into the cache; an output takes room of its own where it is unpacked, or
+ * lies on another disk. */
+static int check_space(const struct fetching *f, const struct rn_fetch_cfg *c,
+                       struct rn_estimate *known, struct rn_err *err)
+{
+    const char *home = rn_cache_home(f->fetcher.cache);
+    struct survey s = {.job = f->job, .estimate = known};
+    struct rn_space need = {0};
+    RN_TRY(take_survey(&s, c, add_estimate, err));
+    rn_space_add(&need, home, (int64_t)known->download_bytes);
+    bool shared = rn_space_shared(home, f->job->out_dir);
+    rn_space_add(&need, f->job->out_dir, (int64_t)(shared ? s.unpacked_bytes : known->disk_bytes));
+    return rn_space_check(&need, err);
+}
+
 static int fetch_all(struct fetching *f, const struct rn_fetch_cfg *c, struct rn_err *err)
 {
     char size[32];
     struct rn_estimate known = {0};
     struct rn_fetch_list list = {
         .next = next_file, .lay_out = lay_out, .done = done_with, .ctx = f};
-    RN_TRY(estimate(f->job, c, &known, err));
+    RN_TRY(check_space(f, c, &known, err));
     f->cfg = c;
     f->total_bytes = known.disk_bytes;
     for (size_t i = 0; i < c->files.n; i++)
@@ -270,11 +288,27 @@ struct desk {
     struct rn_cache cache;
     struct rn_who who;
     char *quarantine;
+    const char **mirrors; /* NULL-ended */
     struct rn_fetcher fetcher;
 };
 
+/* $RUNNEL_MIRROR, then those of the pipeline file; the array is the caller's. */
+static const char **list_mirrors(const struct rn_fetch_cfg *c)
+{
+    const char **mirrors = rn_xalloc((c->mirrors.n + 2) * sizeof *mirrors);
+    const char *own = getenv("RUNNEL_MIRROR");
+    size_t n = 0;
+    if (own && *own)
+        mirrors[n++] = own;
+    for (size_t i = 0; i < c->mirrors.n; i++)
+        if (*((const char *const *)c->mirrors.items)[i]) /* "${env.MIRROR:-}" may be empty */
+            mirrors[n++] = ((const char *const *)c->mirrors.items)[i];
+    return mirrors;
+}
+
 static void close_desk(struct desk *d)
 {
+    free(d->mirrors);
     free(d->quarantine);
     rn_who_release(&d->who);
     rn_cache_release(&d->cache);
@@ -291,11 +325,13 @@ static int open_desk(struct desk *d, const struct rn_job *job, const struct rn_f
     rn_cache_fall_back(&d->cache, spare);
     free(spare);
     d->quarantine = rn_join(job->run_dir, "quarantine");
+    d->mirrors = list_mirrors(c);
     d->fetcher = (struct rn_fetcher){.from = {job->pipeline_dir, builtins},
                                      .formats = rn_data_formats,
                                      .cache = &d->cache,
                                      .lock = &d->pins,
                                      .who = &d->who,
+                                     .mirrors = d->mirrors,
                                      .quarantine_dir = d->quarantine,
                                      .retries = c->retries,
                                      .per_host = c->per_host,

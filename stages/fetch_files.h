@@ -13,6 +13,7 @@
 struct rn_fetch_cfg {
     struct rn_map files; /* by entry name; the items are fetch_files.c's own */
     int64_t retries, per_host;
+    struct rn_list mirrors; /* of const char * */
     double stall_s;
 };
 extern const struct rn_key rn_fetch_keys[];

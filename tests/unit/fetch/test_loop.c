@@ -267,6 +267,7 @@ Test(loop, a_second_source_goes_on_only_under_a_pinned_digest)
     rig.file.expect.format = NULL;
     rig.file.expect.min_size = 1;
     server_fault(rig.server, "/a.jsonl", "cut");
+    rig.fetcher.retries = 0;
     rig_source(&rig, "/a.jsonl");
     rig_source(&rig, "/b.jsonl");
     cr_assert_eq(rig_fetch(&rig), RN_OK, "%s", rig.err.msg);
