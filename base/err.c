@@ -151,8 +151,37 @@ static bool print_source_line(const struct rn_place *at, const char *hint, FILE 
     return at->col > 0;
 }
 
+/* The characters that a workflow command of GitHub Actions reads as its own. */
+static void put_escaped(const char *p, FILE *out)
+{
+    for (; *p; p++)
+        if (strchr("%:,", *p) || (unsigned char)*p < 0x20)
+            fprintf(out, "%%%02X", (unsigned char)*p);
+        else
+            fputc(*p, out);
+}
+
+/* An annotation at the line of the file, where a continuous build shows such. */
+static void print_annotation(const struct rn_err *err, FILE *out)
+{
+    fputs("::error title=", out);
+    put_escaped(rn_code_word(err->code), out);
+    if (err->at.path) {
+        fputs(",file=", out);
+        put_escaped(err->at.path, out);
+    }
+    if (err->at.line > 0)
+        fprintf(out, ",line=%d,col=%d", err->at.line, err->at.col);
+    fputs("::", out);
+    put_escaped(err->msg, out);
+    fputc('\n', out);
+}
+
 void rn_err_print(const struct rn_err *err, FILE *out)
 {
+    const char *actions = getenv("GITHUB_ACTIONS");
+    if (actions && *actions)
+        print_annotation(err, out);
     if (err->at.path && err->at.line > 0 && err->at.col > 0)
         fprintf(out, "%s:%d:%d: ", err->at.path, err->at.line, err->at.col);
     else if (err->at.path && err->at.line > 0)

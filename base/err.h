@@ -84,7 +84,8 @@ void rn_hint(struct rn_err *err, const char *fmt, ...) RN_PRINTF(2, 3);
 int rn_while(struct rn_err *err, const char *fmt, ...) RN_PRINTF(2, 3);
 
 /* Prints `path:line:col: word: msg`, the source line with a caret where the file can be read, and
- * the hint. For main() and for lists of configuration errors. */
+ * the hint; in GitHub Actions an annotation before them. For main() and for lists of configuration
+ * errors. */
 void rn_err_print(const struct rn_err *err, FILE *out);
 
 int rn_code_exit(enum rn_code code);         /* process exit status of a code */

@@ -100,12 +100,23 @@ static json_t *alternatives(const struct rn_key *key)
     }
 }
 
+/* What a change of the key means; a reference counts by what it stands for. */
+static const char *class_word(const struct rn_key *key)
+{
+    bool input = key->type == RN_T_REF || (key->type == RN_T_LIST && key->item == RN_T_REF);
+    return input ? "input" : rn_key_class_words[key->class];
+}
+
 static void describe(json_t *schema, const struct rn_key *key)
 {
     struct rn_str text = {0};
     rn_str_puts(&text, key->doc ? key->doc : "");
     if (key->unit && *key->unit)
         rn_str_printf(&text, " [%s]", key->unit);
+    if (key->type != RN_T_TABLE) {
+        rn_str_printf(&text, " (%s)", class_word(key));
+        json_object_set_new(schema, "x-class", json_string(class_word(key)));
+    }
     json_object_set_new(schema, "description", json_string(text.p));
     if (key->type != RN_T_TABLE && key->def && !rn_key_absent_allowed(key))
         json_object_set_new(schema, "default", json_string(key->def));

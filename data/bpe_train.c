@@ -4,9 +4,9 @@
 #include "bpe.h"
 #include "bpe_merge.h"
 #include "mem.h"
+#include "parallel.h"
 #include "words.h"
 
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,14 +45,18 @@ void rn_bpe_trainer_free(struct rn_bpe_trainer *t)
     free(t);
 }
 
+static void count_docs(void *ctx, int64_t first, int64_t end, int worker)
+{
+    struct rn_bpe_trainer *t = ctx;
+    for (size_t i = (size_t)first; i < (size_t)end; i++) {
+        size_t start = i ? t->ends[i - 1] : 0;
+        rn_words_count(&t->words[worker], t->split, t->batch.p + start, t->ends[i] - start);
+    }
+}
+
 static void count_batch(struct rn_bpe_trainer *t)
 {
-#pragma omp parallel for schedule(dynamic) num_threads(t->threads)
-    for (size_t i = 0; i < t->ends_n; i++) {
-        size_t start = i ? t->ends[i - 1] : 0;
-        rn_words_count(&t->words[omp_get_thread_num()], t->split, t->batch.p + start,
-                       t->ends[i] - start);
-    }
+    rn_parallel(t->threads, (int64_t)t->ends_n, 1, count_docs, t);
     rn_str_clear(&t->batch);
     t->ends_n = 0;
 }

@@ -718,12 +718,11 @@ static int threads_for_proofs(void)
 
 int rn_fetch_all(const struct rn_fetcher *f, const struct rn_fetch_list *list, struct rn_err *err)
 {
-    enum { OLD_S = 7 * 24 * 3600 };
     struct rn_transfer_rules rules = {
         .clock = f->clock, .connect_s = f->connect_s, .stall_s = f->stall_s};
     struct loop *l = rn_new(struct loop);
     *l = (struct loop){.f = f, .list = list, .err = err};
-    rn_partials_sweep(rn_cache_home(f->cache), OLD_S);
+    rn_cache_sweep(f->cache);
     int rc = rn_partials_open(&l->partials, rn_cache_home(f->cache), err);
     l->wire = rn_transfers_new(&rules);
     l->pool = rn_pool_new(threads_for_proofs(), wake_wire, l);

@@ -3,6 +3,7 @@
 #include "arch.h"
 #include "file.h"
 #include "mem.h"
+#include "parallel.h"
 #include "rng.h"
 #include "safetensors.h"
 #include "str.h"
@@ -89,8 +90,25 @@ static float initial(const struct rn_weight *w, uint64_t stream, int64_t i, int6
     return 0;
 }
 
+struct filling { /* of one weight, at its beginning */
+    const struct rn_weight *weight;
+    uint64_t stream;
+    int64_t n;
+    float *out;
+};
+
+/* No state: any order gives the same. */
+static void fill_piece(void *ctx, int64_t first, int64_t end, int worker)
+{
+    const struct filling *f = ctx;
+    (void)worker;
+    for (int64_t i = first; i < end; i++)
+        f->out[i] = initial(f->weight, f->stream, i, f->n);
+}
+
 int rn_model_init_weights(struct rn_model *m, uint64_t seed, struct rn_err *err)
 {
+    enum { PIECE = 1 << 16 };
     float *buf;
     RN_TRY(largest_weight(m, &buf, err));
     int rc = RN_OK;
@@ -99,10 +117,8 @@ int rn_model_init_weights(struct rn_model *m, uint64_t seed, struct rn_err *err)
         int64_t n = rn_elems(w->shape);
         char name[80];
         snprintf(name, sizeof name, "init/%s", w->name);
-        uint64_t stream = rn_stream(seed, name);
-#pragma omp parallel for schedule(static)
-        for (int64_t i = 0; i < n; i++) /* no state: any order gives the same */
-            buf[i] = initial(w, stream, i, n);
+        struct filling f = {w, rn_stream(seed, name), n, buf};
+        rn_parallel(0, n, PIECE, fill_piece, &f);
         rc = rn_params_put(m->params, k, buf, err);
     }
     free(buf);
@@ -202,6 +218,7 @@ static int read_weights(struct rn_model *m, const struct rn_safetensors *st, str
     for (size_t i = 0; i < m->n; i++)
         RN_TRY(check_weight(&m->weights[i], find_weight(st, m->weights[i].name),
                             rn_safetensors_path(st), err));
+    enum { PIECE = 1 << 16 };
     float *buf;
     RN_TRY(largest_weight(m, &buf, err));
     int rc = RN_OK;

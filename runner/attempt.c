@@ -12,9 +12,12 @@
 #include "arrivals.h"
 #include "file.h"
 #include "metrics.h"
+#include "receipt.h"
+#include "snapshot.h"
 #include "synctime.h"
 
 #include <fcntl.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -73,6 +76,14 @@ static int call_stage(struct at_work *a, struct rn_err *err)
     return rc;
 }
 
+static void tell_lost(struct at_work *a)
+{
+    struct rn_log log = rn_stagelog_log(&a->work->log, show_log, a->wire);
+    if (a->metrics.lost)
+        rn_log(&log, RN_WARN, "%lld times numbers could not be written, or not for certain",
+               (long long)a->metrics.lost);
+}
+
 /* Here and not in the runner: hashing and syncing gigabytes would make it deaf. */
 static int publish(struct at_work *a, struct rn_err *err)
 {
@@ -121,17 +132,35 @@ static void work(void *ctx, struct rn_wire *wire)
         end.rc = publish(&a, &end.err);
     end.sync_s = rn_sync_time_s() - sync_s;
     end.step = a.metrics.path ? a.metrics.step : -1;
+    tell_lost(&a);
     rn_metrics_close(&a.metrics);
     rn_wire_end(wire, &end);
 }
 
 /* --- before it --- */
 
+/* Inputs whose producer is still at work lie in the cache until it is done. */
+static int link_arrived(struct rn_work *w, struct rn_err *err)
+{
+    struct rn_plan *plan = &w->run->plan;
+    char *all = rn_join(w->dir, "arrived");
+    int rc = rn_remove_tree(all, err);
+    for (size_t e = 0; e < w->stage->n_edges && rc == RN_OK; e++) {
+        if (plan->nodes[w->stage->edges[e].producer].entry || !w->node->inputs[e])
+            continue;
+        char *dir = rn_xprintf("%s/%zu", all, e);
+        rc = rn_arrivals_link(&w->node->inputs[e], dir, &plan->arena, err);
+        free(dir);
+    }
+    free(all);
+    return rc;
+}
+
 /* Takes the .work directory, emptied where the stage was forced, and an empty attempt. */
 static int open_work(struct rn_work *w, struct rn_err *err)
 {
     RN_TRY(rn_run_lock_stage(&w->lock, w->run, w->index, err));
-    if (rn_in_list(w->run->plan.how->force, w->stage->name))
+    if (rn_in_list(w->run->plan.how->force, w->stage->name) && !w->node->begun)
         RN_TRY(rn_remove_tree(w->dir, err));
     RN_TRY(rn_mkdirs(w->dir, err));
     rn_sweep_tmp(w->dir);
@@ -139,6 +168,7 @@ static int open_work(struct rn_work *w, struct rn_err *err)
     int rc = rn_exists(key) ? RN_OK : rn_json_write(key, w->node->keys.doc, err);
     free(key);
     RN_TRY(rc);
+    RN_TRY(link_arrived(w, err));
     RN_TRY(rn_remove_tree(w->attempt, err));
     return rn_mkdirs(w->attempt, err);
 }
@@ -146,8 +176,12 @@ static int open_work(struct rn_work *w, struct rn_err *err)
 /* Half-made outputs go, checkpoints stay; a stage that does not train leaves no .work behind. */
 static void close_work(struct rn_work *w, bool done)
 {
+    char *arrived = rn_join(w->dir, "arrived");
+    if (w->lock.fd >= 0)
+        rn_remove_tree(arrived, NULL);
     if (!done && w->lock.fd >= 0)
         rn_remove_tree(w->attempt, NULL);
+    free(arrived);
     if (done && !w->stage->stage->trains)
         rn_remove_tree(w->dir, NULL);
     rn_lock_release(&w->lock);
@@ -177,7 +211,10 @@ static struct rn_work *make_work(struct rn_running *r, size_t i, int threads)
                           .child = {.fd = -1},
                           .threads = threads,
                           .start_s = rn_clock_s(),
+                          .kill_s = INFINITY,
                           .step = -1};
+    rn_watching_start(&w->watching, &s->watch, w->start_s);
+    w->numbers = rn_watch_is_on(&s->watch) ? json_object() : NULL;
     w->dir = rn_store_path(r->plan.store, s->stage->kind, n->keys.progress, ".work");
     w->attempt = rn_store_path(r->plan.store, s->stage->kind, n->keys.out, ".attempt");
     return w;
@@ -188,6 +225,8 @@ void rn_work_free(struct rn_work *w)
     rn_child_release(&w->child);
     close_work(w, false);
     rn_stagelog_close(&w->log);
+    rn_watching_stop(&w->watching);
+    json_decref(w->numbers);
     free(w->attempt);
     free(w->dir);
     free(w);
@@ -241,12 +280,23 @@ int rn_work_start(struct rn_running *r, size_t i, int threads, struct rn_err *er
     if (rc != RN_OK)
         return end_badly(w, rc, 0, err);
     r->works[i] = w;
+    w->node->begun = true;
     return RN_OK;
+}
+
+static void keep_numbers(struct rn_work *w, const struct rn_news *news)
+{
+    for (size_t i = 0; w->numbers && i < news->n_values; i++) {
+        const struct rn_metric_value *v = &news->values[i];
+        json_object_set_new(w->numbers, v->name,
+                            isfinite(v->value) ? json_real(v->value) : json_null());
+    }
 }
 
 void rn_work_hear(struct rn_work *w, const struct rn_news *news)
 {
     struct rn_ui *ui = w->run->ui;
+    rn_watching_hear(&w->watching, news, rn_clock_s());
     switch (news->kind) {
     case RN_NEWS_LOG:
         rn_ui_log(ui, w->stage->name, news->level, news->text);
@@ -256,6 +306,7 @@ void rn_work_hear(struct rn_work *w, const struct rn_news *news)
         break;
     case RN_NEWS_NUMBERS:
         w->step = news->step;
+        keep_numbers(w, news);
         break;
     case RN_NEWS_ARRIVAL:
         if (w->stage->background)
@@ -301,13 +352,56 @@ static int settle(struct rn_work *w, struct rn_err *err)
         return rn_fail(err, RN_ESTAGE, RN_NOWHERE,
                        "what the stage was made from changed meanwhile");
     RN_TRY(rn_run_link(w->run, w->index, err));
+    RN_TRY(rn_receipt_add(plan, w->index, w->threads, err));
     return record_done(w, rn_clock_s() - w->start_s, err);
 }
 
-int rn_work_finish(struct rn_work *w, int status, struct rn_err *err)
+/* A stage that its watch stopped, or that found the same itself. */
+static enum rn_alarm alarm_of(const struct rn_work *w, int rc)
+{
+    if (rc == RN_OK || w->run->closing)
+        return RN_QUIET;
+    if (rc == RN_EDEVICE && w->stage->watch.nan)
+        return RN_DERAILS;
+    return w->watching.alarm;
+}
+
+static int fail_watched(struct rn_work *w, enum rn_alarm alarm, struct rn_err *err)
+{
+    char why[sizeof err->msg];
+    snprintf(why, sizeof why, "%s", *w->watching.why ? w->watching.why : err->msg);
+    *err = (struct rn_err){0};
+    return rn_fail(err, rn_alarm_code(alarm), RN_NOWHERE, "watch: %s (restarted %lld times)", why,
+                   (long long)w->stage->watch.max);
+}
+
+static int send_back(struct rn_work *w, struct rn_err *err)
+{
+    struct rn_running *r = w->run;
+    size_t i = w->index;
+    const char *why = *w->watching.why ? w->watching.why : err->msg;
+    json_t *record = rn_run_record(r, i, "interrupted");
+    json_object_set_new(record, "wall_s", json_real(rn_clock_s() - w->start_s));
+    json_object_set_new(record, "watch", json_string(why));
+    json_object_set_new(record, "message", json_string("stopped by its watch"));
+    rn_journal_add(&r->journal, record, NULL);
+    r->resumed[i]++;
+    *err = (struct rn_err){0};
+    rn_work_free(w);
+    rn_tell_again(r, i);
+    return RN_OK;
+}
+
+int rn_work_finish(struct rn_work *w, int status, bool *again, struct rn_err *err)
 {
     int rc = outcome(w, status, err);
+    enum rn_alarm alarm = alarm_of(w, rc);
     w->run->works[w->index] = NULL;
+    *again = alarm != RN_QUIET && w->run->resumed[w->index] < w->stage->watch.max;
+    if (*again)
+        return send_back(w, err);
+    if (alarm != RN_QUIET)
+        rc = fail_watched(w, alarm, err);
     if (rc == RN_OK)
         rc = settle(w, err);
     if (rc != RN_OK)
@@ -316,4 +410,65 @@ int rn_work_finish(struct rn_work *w, int status, struct rn_err *err)
     close_work(w, true);
     rn_work_free(w);
     return RN_OK;
+}
+
+/* --- its watch --- */
+
+static void describe(struct rn_str *s, const struct rn_work *w)
+{
+    enum { LINES = 40 };
+    char *numbers = rn_json_canonical(w->numbers), *log = rn_stagelog_tail(&w->log, LINES);
+    rn_str_printf(s, "stage     %s\nwhy       %s\nafter     %.3f s\nprogress  %g\nstep      %lld\n",
+                  w->stage->name, w->watching.why, rn_clock_s() - w->start_s, w->watching.done,
+                  (long long)w->step);
+    rn_str_printf(s, "numbers   %s\n\n", numbers);
+    rn_snapshot_processes(s, w->child.pid);
+    rn_str_printf(s, "\nlast lines of its log\n%s", log);
+    free(log);
+    free(numbers);
+}
+
+/* runs/<tag>/watch/<stage>-<n>.txt, best effort; caller frees the path. */
+static char *take_snapshot(const struct rn_work *w)
+{
+    struct rn_str text = {0};
+    char *dir = rn_run_path(w->run, "", "watch", ""), *path = NULL;
+    for (int n = 1; !path || rn_exists(path); n++) {
+        free(path);
+        path = rn_xprintf("%s/%s-%d.txt", dir, w->stage->name, n);
+    }
+    describe(&text, w);
+    if (rn_mkdirs(dir, NULL) == RN_OK)
+        rn_file_write(path, text.p, text.n, NULL);
+    rn_str_release(&text);
+    free(dir);
+    return path;
+}
+
+static void sound_alarm(struct rn_work *w, enum rn_alarm alarm)
+{
+    char *snapshot = take_snapshot(w);
+    w->alarmed = true;
+    rn_tell_alarm(w, snapshot);
+    free(snapshot);
+    if (alarm == RN_HANGS)
+        rn_child_ask(&w->child);
+    w->kill_s = alarm == RN_HANGS ? rn_clock_s() + w->stage->watch.grace_s : 0;
+}
+
+void rn_work_look(struct rn_work *w)
+{
+    bool watched = !w->alarmed && !w->ended;
+    enum rn_alarm alarm = watched ? rn_watching_look(&w->watching, rn_clock_s()) : RN_QUIET;
+    if (alarm != RN_QUIET)
+        sound_alarm(w, alarm);
+    if (rn_clock_s() >= w->kill_s) {
+        rn_child_kill(&w->child);
+        w->kill_s = INFINITY;
+    }
+}
+
+double rn_work_due_s(const struct rn_work *w)
+{
+    return fmin(w->kill_s, rn_watching_due_s(&w->watching));
 }

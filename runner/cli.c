@@ -5,6 +5,8 @@
 #include "spec.h"
 #include "str.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,6 +45,20 @@ const char *rn_cli_opt(const struct rn_cli *cli, const char *name)
     for (size_t i = 0; (value = value_at(cli, name, i)); i++)
         last = value;
     return last;
+}
+
+int rn_cli_int(const struct rn_cli *cli, const char *name, int64_t absent, int64_t min, int64_t max,
+               int64_t *out, struct rn_err *err)
+{
+    const char *text = rn_cli_opt(cli, name);
+    char *end = NULL;
+    errno = 0;
+    *out = text ? strtoll(text, &end, 10) : absent;
+    if (text && (end == text || *end || errno || *out < min || *out > max))
+        return rn_fail(err, RN_EUSAGE, RN_NOWHERE,
+                       "--%s is a whole number from %" PRId64 " to %" PRId64 ", not '%.64s'", name,
+                       min, max, text);
+    return RN_OK;
 }
 
 size_t rn_cli_n(const struct rn_cli *cli)

@@ -24,6 +24,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* What a value is called says what it is: words are what may stand there ("csv|json"), a name of
  * values.def is completed as that table says ("STAGE"), any other name is free text. */
@@ -44,6 +45,9 @@ struct rn_cli;
 const char *rn_cli_opt(const struct rn_cli *, const char *name);
 /* i-th value of an option that may repeat (--force A --force B); NULL past the end. */
 const char *rn_cli_opt_at(const struct rn_cli *, const char *name, size_t i);
+/* A whole number from min to max; `absent` if it was not given. RN_EUSAGE. */
+int rn_cli_int(const struct rn_cli *, const char *name, int64_t absent, int64_t min, int64_t max,
+               int64_t *out, struct rn_err *);
 size_t rn_cli_n(const struct rn_cli *);                  /* positional arguments */
 const char *rn_cli_arg(const struct rn_cli *, size_t i); /* NULL past the end */
 bool rn_cli_json(const struct rn_cli *);

@@ -46,13 +46,6 @@ static int take_run_lock(struct rn_running *r, struct rn_err *err)
     return rc;
 }
 
-/* Between the plan's first look and the lock, another runner may have ended. */
-static void refresh_journal(struct rn_running *r)
-{
-    json_decref(r->plan.journal);
-    r->plan.journal = rn_runs_journal(r->plan.how->runs, r->plan.p->tag);
-}
-
 /* Attempts whose process died get their end, with what they cost. */
 static int end_killed(struct rn_running *r, const json_t *stages, struct rn_err *err)
 {
@@ -72,6 +65,32 @@ static int end_killed(struct rn_running *r, const json_t *stages, struct rn_err 
     return rc;
 }
 
+static json_t *start_record(const struct rn_running *r)
+{
+    const struct rn_pipeline *p = r->plan.p;
+    json_t *stages = json_array();
+    for (size_t i = 0; i < p->n_stages; i++)
+        json_array_append_new(stages, json_string(p->stages[i].name));
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:o}", "event", "run", "tag", p->tag,
+                     "pipeline", p->name, "path", p->path, "profile", p->profile ? p->profile : "",
+                     "device", r->plan.how->device, "threads", r->plan.how->threads, "version",
+                     RUNNEL_VERSION, "stages", stages);
+}
+
+/* The run began with the same words last time. */
+static bool is_said(const struct rn_running *r, const json_t *record)
+{
+    const json_t *last = NULL;
+    for (size_t i = json_array_size(r->plan.journal); i-- > 0 && !last;)
+        if (strcmp(rn_json_str(json_array_get(r->plan.journal, i), "event", ""), "run") == 0)
+            last = json_array_get(r->plan.journal, i);
+    json_t *timeless = json_copy((json_t *)last);
+    json_object_del(timeless, "time");
+    bool same = json_equal(timeless, record);
+    json_decref(timeless);
+    return same;
+}
+
 static int open_run(struct rn_running *r, struct rn_err *err)
 {
     const struct rn_pipeline *p = r->plan.p;
@@ -87,18 +106,14 @@ static int open_run(struct rn_running *r, struct rn_err *err)
     if (r->journal.damaged)
         rn_ui_say(r->ui, "journal.jsonl: %zu damaged line%s passed over", r->journal.damaged,
                   r->journal.damaged == 1 ? "" : "s");
-    refresh_journal(r);
-    json_t *stages = json_array();
-    for (size_t i = 0; i < p->n_stages; i++)
-        json_array_append_new(stages, json_string(p->stages[i].name));
-    RN_TRY(end_killed(r, stages, err));
-    return rn_journal_add(&r->journal,
-                          json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:o}", "event", "run",
-                                    "tag", p->tag, "pipeline", p->name, "path", p->path, "profile",
-                                    p->profile ? p->profile : "", "device", r->plan.how->device,
-                                    "threads", r->plan.how->threads, "version", RUNNEL_VERSION,
-                                    "stages", stages),
-                          err);
+    r->plan.journal = json_copy(r->journal.found);
+    json_t *record = start_record(r);
+    RN_TRY(end_killed(r, json_object_get(record, "stages"), err));
+    if (!r->journal.torn && is_said(r, record)) {
+        rn_journal_announce(&r->journal, record);
+        return RN_OK;
+    }
+    return rn_journal_add(&r->journal, record, err);
 }
 
 static int check_resumed(const struct rn_running *r, struct rn_err *err)
@@ -112,6 +127,38 @@ static int check_resumed(const struct rn_running *r, struct rn_err *err)
             r->plan.how->resume_from);
     rn_hint(err, "name the stage with --from or --only");
     return RN_EUSAGE;
+}
+
+static bool has_commands(const struct rn_pipeline *p)
+{
+    for (size_t i = 0; i < p->n_stages; i++)
+        if (p->stages[i].stage->executes)
+            return true;
+    return false;
+}
+
+static bool will_run(const struct rn_planned *n)
+{
+    return n->action == RN_ACT_RUN || n->action == RN_ACT_RESUME;
+}
+
+/* Before anything runs, not hours later when the stage's turn comes. A look of its own: the run
+ * decides each stage anew. What cannot be decided now is told when it must be. */
+static int check_permissions(const struct rn_running *r, struct rn_err *err)
+{
+    struct rn_plan plan;
+    int rc = RN_OK;
+    if (r->plan.how->allow_exec || !has_commands(r->plan.p))
+        return RN_OK;
+    RN_TRY(rn_plan_init(&plan, r->plan.p, r->plan.how, err));
+    for (size_t i = 0; i < plan.p->n_stages && rc == RN_OK; i++) {
+        if (rn_plan_decide(&plan, i, NULL) != RN_OK)
+            break;
+        if (will_run(&plan.nodes[i]))
+            rc = rn_schedule_permit(r, i, err);
+    }
+    rn_plan_release(&plan);
+    return rc;
 }
 
 /* What the run cost, and where: written when there was work to do. */
@@ -140,6 +187,7 @@ static void close_run(struct rn_running *r)
         if (r->works[i])
             rn_work_free(r->works[i]);
     free(r->works);
+    free(r->resumed);
     free(r->states);
     rn_journal_close(&r->journal);
     if (r->lock.fd >= 0)
@@ -157,8 +205,11 @@ int rn_run(const struct rn_pipeline *p, const struct rn_run_how *how, struct rn_
     rn_sync_time_start();
     r.before_sync_s = rn_sync_time_s();
     r.states = rn_xalloc((p->n_stages + 1) * sizeof *r.states);
+    r.resumed = rn_xalloc((p->n_stages + 1) * sizeof *r.resumed);
     r.works = rn_xalloc((p->n_stages + 1) * sizeof *r.works);
     int rc = rn_plan_init(&r.plan, p, how, err);
+    if (rc == RN_OK)
+        rc = check_permissions(&r, err);
     if (rc == RN_OK)
         rc = open_run(&r, err);
     if (rc == RN_OK) {

@@ -12,40 +12,55 @@ static const struct {
     enum rn_gate_op op;
 } ops[] = {{"<=", RN_GATE_LE}, {">=", RN_GATE_GE}, {"<", RN_GATE_LT}, {">", RN_GATE_GT}};
 
-/* Length of a metric's name at p. */
-static size_t metric_length(const char *p)
-{
-    size_t n = 0;
-    while (p[n] && !strchr(" \t<>=()", p[n]))
-        n++;
-    return n;
-}
+static const struct {
+    const char *text;
+    enum rn_gate_fold fold;
+} folds[] = {
+    {"last", RN_FOLD_LAST}, {"min", RN_FOLD_MIN}, {"max", RN_FOLD_MAX}, {"mean", RN_FOLD_MEAN}};
 
 static const char *skip_space(const char *p)
 {
     return p + strspn(p, " \t");
 }
 
-static bool parse_finite(struct rn_arena *arena, const char *p, struct rn_gate *gate)
+/* A metric's name into the gate; what stands behind it, or NULL. */
+static const char *parse_name(struct rn_arena *arena, const char *p, struct rn_gate *gate)
 {
-    p = skip_space(p + strlen("finite"));
-    if (*p++ != '(')
-        return false;
-    p = skip_space(p);
-    size_t n = metric_length(p);
+    size_t n = strcspn(p, " \t<>=()");
     gate->metric = rn_arena_printf(arena, "%.*s", (int)n, p);
-    gate->op = RN_GATE_FINITE;
-    p = skip_space(p + n);
-    return n > 0 && *p == ')' && !*skip_space(p + 1);
+    return n ? skip_space(p + n) : NULL;
+}
+
+/* WORD(METRIC), at the word; what stands behind it, or NULL. */
+static const char *parse_call(struct rn_arena *arena, const char *p, const char *word,
+                              struct rn_gate *gate)
+{
+    size_t n = strlen(word);
+    const char *open = strncmp(p, word, n) == 0 ? skip_space(p + n) : "";
+    if (*open != '(')
+        return NULL;
+    p = parse_name(arena, skip_space(open + 1), gate);
+    return p && *p == ')' ? skip_space(p + 1) : NULL;
+}
+
+/* METRIC or FOLD(METRIC). */
+static const char *parse_value(struct rn_arena *arena, const char *p, struct rn_gate *gate)
+{
+    for (size_t i = 0; i < RN_COUNT(folds); i++) {
+        const char *rest = parse_call(arena, p, folds[i].text, gate);
+        gate->fold = folds[i].fold;
+        if (rest)
+            return rest;
+    }
+    gate->fold = RN_FOLD_LAST;
+    return parse_name(arena, p, gate);
 }
 
 static bool parse_compare(struct rn_arena *arena, const char *p, struct rn_gate *gate)
 {
     char why[RN_WHY];
-    size_t n = metric_length(p);
-    gate->metric = rn_arena_printf(arena, "%.*s", (int)n, p);
-    p = skip_space(p + n);
-    for (size_t i = 0; n > 0 && i < RN_COUNT(ops); i++)
+    p = parse_value(arena, p, gate);
+    for (size_t i = 0; p && i < RN_COUNT(ops); i++)
         if (rn_starts_with(p, ops[i].text)) {
             gate->op = ops[i].op;
             return rn_units_real(skip_space(p + strlen(ops[i].text)), RN_U_NONE, &gate->bound, why);
@@ -55,11 +70,10 @@ static bool parse_compare(struct rn_arena *arena, const char *p, struct rn_gate 
 
 static bool parse(struct rn_arena *arena, const char *text, struct rn_gate *gate)
 {
-    const char *p = skip_space(text);
     gate->text = text;
-    if (rn_starts_with(p, "finite") && *skip_space(p + 6) == '(')
-        return parse_finite(arena, p, gate);
-    return parse_compare(arena, p, gate);
+    gate->op = RN_GATE_FINITE;
+    const char *rest = parse_call(arena, skip_space(text), "finite", gate);
+    return rest ? *rest == '\0' : parse_compare(arena, skip_space(text), gate);
 }
 
 /* Tasks are written arc-easy, metrics arc_easy. */
@@ -92,8 +106,8 @@ static bool known_metric(const struct rn_pstage *s, const char *name)
            in_table(s->stage->metrics, dot + 1);
 }
 
-static void unknown_metric(struct rn_loading *l, const struct rn_pstage *s,
-                           const struct rn_gate *gate)
+static void unknown_metric(struct rn_loading *l, const struct rn_pstage *s, const char *metric,
+                           struct rn_place at)
 {
     const char *words[WORDS_MAX + 1];
     struct rn_str all = {0};
@@ -103,18 +117,27 @@ static void unknown_metric(struct rn_loading *l, const struct rn_pstage *s,
         words[n++] = m->name;
     }
     words[n] = NULL;
-    struct rn_err *e = rn_problem_add(&l->problems, gate->at, "stage %s has no metric '%.64s'",
-                                      s->name, gate->metric);
-    const char *dot = strrchr(gate->metric, '.');
-    const char *near = rn_nearest(dot ? dot + 1 : gate->metric, words);
-    bool reference = dot && is_reference_of(s, gate->metric, (size_t)(dot - gate->metric));
+    struct rn_err *e =
+        rn_problem_add(&l->problems, at, "stage %s has no metric '%.64s'", s->name, metric);
+    const char *dot = strrchr(metric, '.');
+    const char *near = rn_nearest(dot ? dot + 1 : metric, words);
+    bool reference = dot && is_reference_of(s, metric, (size_t)(dot - metric));
     if (near && reference)
-        rn_hint(e, "did you mean '%.*s.%s'?", (int)(dot - gate->metric), gate->metric, near);
+        rn_hint(e, "did you mean '%.*s.%s'?", (int)(dot - metric), metric, near);
     else if (near && !dot)
         rn_hint(e, "did you mean '%s'?", near);
     else if (all.n)
         rn_hint(e, "%s", all.p);
     rn_str_release(&all);
+}
+
+bool rn_gates_know_metric(struct rn_loading *l, const struct rn_pstage *s, const char *metric,
+                          struct rn_place at)
+{
+    if (known_metric(s, metric))
+        return true;
+    unknown_metric(l, s, metric, at);
+    return false;
 }
 
 size_t rn_gates_read(struct rn_loading *l, const struct rn_pstage *s, const struct rn_list *texts,
@@ -129,10 +152,9 @@ size_t rn_gates_read(struct rn_loading *l, const struct rn_pstage *s, const stru
             continue;
         if (!parse(l->tree.arena, items[i], &gate))
             rn_hint(rn_problem_add(&l->problems, gate.at, "cannot read '%.80s'", items[i]),
-                    "write finite(METRIC) or METRIC < NUMBER, also <= > >=");
-        else if (!known_metric(s, gate.metric))
-            unknown_metric(l, s, &gate);
-        else
+                    "write finite(METRIC) or METRIC < NUMBER, also <= > >=, and min(METRIC), max, "
+                    "mean");
+        else if (rn_gates_know_metric(l, s, gate.metric, gate.at))
             gates[n++] = gate;
     }
     *out = gates;

@@ -162,7 +162,7 @@ static int cut_torn(struct rn_journal *j, struct rn_err *err)
 
 static int open_file(struct rn_journal *j, struct rn_err *err)
 {
-    j->fd = open(j->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    j->fd = open(j->path, O_RDWR | O_APPEND | O_CLOEXEC);
     if (j->fd < 0)
         return rn_fail_errno(err, RN_PATH(j->path), "cannot open the journal");
     char last = '\n';
@@ -202,13 +202,13 @@ static int shorten(struct rn_journal *j, const json_t *records, struct rn_err *e
 int rn_journal_open(struct rn_journal *j, const char *path, struct rn_err *err)
 {
     *j = (struct rn_journal){.fd = -1, .path = rn_xdup(path)};
-    json_t *records;
-    int rc = rn_journal_load(&records, &j->damaged, path, err);
+    int rc = rn_journal_load(&j->found, &j->damaged, path, err);
+    if (rc == RN_OK && !rn_exists(path))
+        rc = rn_file_write(path, "", 0, err); /* its name is on disk too */
     if (rc == RN_OK)
         rc = open_file(j, err);
     if (rc == RN_OK)
-        rc = shorten(j, records, err);
-    json_decref(records);
+        rc = shorten(j, j->found, err);
     if (rc != RN_OK)
         rn_journal_close(j);
     return rc;
@@ -220,6 +220,8 @@ void rn_journal_close(struct rn_journal *j)
         return;
     if (j->fd >= 0)
         close(j->fd);
+    json_decref(j->found);
+    json_decref(j->head);
     free(j->path);
     *j = (struct rn_journal){.fd = -1};
 }
@@ -251,14 +253,35 @@ static int put(struct rn_journal *j, const char *line, struct rn_err *err)
     return rn_io.fsync(j->fd) == 0 ? RN_OK : start_anew(j, line, err);
 }
 
-int rn_journal_add(struct rn_journal *j, json_t *record, struct rn_err *err)
+void rn_journal_announce(struct rn_journal *j, json_t *record)
 {
-    if (!record)
-        return rn_fail(err, RN_ENOMEM, RN_PATH(j->path), "no memory for a record");
+    json_decref(j->head);
+    j->head = record;
     json_object_set_new(record, "time", json_real(rn_time_s()));
+}
+
+/* Takes over the record, which has its time. */
+static int add(struct rn_journal *j, json_t *record, struct rn_err *err)
+{
     char *line = print_record(record);
     int rc = put(j, line, err);
     free(line);
+    json_decref(record);
+    return rc;
+}
+
+int rn_journal_add(struct rn_journal *j, json_t *record, struct rn_err *err)
+{
+    json_t *head = j->head;
+    int rc = RN_OK;
+    j->head = NULL;
+    if (!record)
+        return rn_fail(err, RN_ENOMEM, RN_PATH(j->path), "no memory for a record");
+    if (head)
+        rc = add(j, head, err);
+    json_object_set_new(record, "time", json_real(rn_time_s()));
+    if (rc == RN_OK)
+        return add(j, record, err);
     json_decref(record);
     return rc;
 }

@@ -26,12 +26,17 @@ struct rn_journal {
     char *path;     /* owned */
     bool torn;      /* the last line has no end: cut off before the next is written */
     size_t damaged; /* lines that are no records, a torn last one aside */
+    json_t *found;  /* the records that were there when it was opened; owned */
+    json_t *head;   /* waits for the next record; owned, or NULL */
 };
 
 /* For the holder of the run's lock. */
 int rn_journal_open(struct rn_journal *, const char *path, struct rn_err *);
 /* Takes over `record` (may be NULL: RN_ENOMEM), adds time and sum, writes and syncs. */
 int rn_journal_add(struct rn_journal *, json_t *record, struct rn_err *);
+/* Takes over a record that is worth nothing alone: it is written before the next one, if any comes,
+ * so that a run without work leaves no trace and costs no sync. */
+void rn_journal_announce(struct rn_journal *, json_t *record);
 void rn_journal_close(struct rn_journal *); /* safe when not open */
 
 /* All whole records, oldest first: a new array, empty if there is no such file. Writes nothing. */

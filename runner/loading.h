@@ -19,8 +19,9 @@
 /* Keys that every stage has beside those of its kind. */
 struct rn_common {
     const char *kind;
-    struct rn_map watch_in;     /* of struct rn_ref */
-    struct rn_list gate, watch; /* of const char * */
+    struct rn_map watch_in; /* of struct rn_ref */
+    struct rn_list gate;    /* of const char * */
+    struct rn_watch watch;
     bool background;
 };
 extern const struct rn_key rn_common_keys[];

@@ -17,14 +17,40 @@
 
 enum { WORDS_MAX = 64, TAG_MAX = 120 };
 
+static const struct rn_key spike_keys[] = {
+    RN_KEY_STR(struct rn_common, watch.spike_metric, "metric", RN_NEUTRAL, "loss", "which number"),
+    RN_KEY_REAL(struct rn_common, watch.spike_factor, "factor", RN_NEUTRAL, "~", 1, 1e9, "",
+                "so many times its median is a spike"),
+    RN_KEY_INT(struct rn_common, watch.spike_window, "window", RN_NEUTRAL, "50", 1, 1000, "values",
+               "median of so many values before"),
+    RN_KEYS_END};
+static const struct rn_key floor_keys[] = {
+    RN_KEY_STR(struct rn_common, watch.floor_metric, "metric", RN_NEUTRAL, "tok_per_sec",
+               "which number"),
+    RN_KEY_REAL(struct rn_common, watch.floor_min, "min", RN_NEUTRAL, "~", 0, 1e30, "",
+                "less than this is too slow"),
+    RN_KEY_TIME(struct rn_common, watch.floor_for_s, "for", RN_NEUTRAL, "5 min", 0, 1e9,
+                "for so long"),
+    RN_KEYS_END};
+static const struct rn_key watch_keys[] = {
+    RN_KEY_TIME(struct rn_common, watch.no_step_s, "no_step", RN_NEUTRAL, "~", 0, 1e9,
+                "neither numbers nor progress for so long"),
+    RN_KEY_BOOL(struct rn_common, watch.nan, "nan", RN_NEUTRAL, "false",
+                "a number that is not finite"),
+    RN_KEY_TABLE("spike", spike_keys, "a number far above what it was"),
+    RN_KEY_TABLE("floor", floor_keys, "a number that stays too low"),
+    RN_KEY_INT(struct rn_common, watch.max, "max", RN_NEUTRAL, "3", 0, 1000, "times",
+               "continue from the last checkpoint so often, then fail"),
+    RN_KEY_TIME(struct rn_common, watch.grace_s, "grace", RN_NEUTRAL, "30 s", 0, 1e6,
+                "to end well before it is killed"),
+    RN_KEYS_END};
 const struct rn_key rn_common_keys[] = {
     RN_KEY_STR(struct rn_common, kind, "kind", RN_IDENTITY, RN_REQUIRED, "what the stage does"),
     RN_KEY_MAP_OF(struct rn_common, watch_in, "watch_in", RN_NEUTRAL, "~", RN_T_REF, NULL,
                   "inputs whose change does not make the stage stale"),
     RN_KEY_LIST_OF(struct rn_common, gate, "gate", RN_NEUTRAL, "~", RN_T_STR,
                    "conditions on metrics that must hold when the stage is done"),
-    RN_KEY_LIST_OF(struct rn_common, watch, "watch", RN_NEUTRAL, "~", RN_T_STR,
-                   "conditions on metrics that must hold while the stage runs"),
+    RN_KEY_TABLE("watch", watch_keys, "when to stop the stage and continue from a checkpoint"),
     RN_KEY_BOOL(struct rn_common, background, "background", RN_NEUTRAL, "false",
                 "may run beside later stages"),
     RN_KEYS_END};
@@ -239,12 +265,35 @@ static void ask_kind(struct rn_loading *l, const struct rn_pstage *s, const stru
         rn_hint(e, "%s", err.hint);
 }
 
+/* A rule without its bound would look as if it watched. */
+static void check_rule(struct rn_loading *l, const struct rn_pstage *s, const struct rn_node *watch,
+                       const char *rule, const char *bound, double value, const char *metric)
+{
+    const struct rn_node *node = watch ? rn_node_get(watch, rule) : NULL;
+    if (!node || node->kind != RN_NODE_MAP)
+        return;
+    if (!rn_node_get(node, bound))
+        rn_problem_add(&l->problems, node->at, "stage %s: 'watch.%s' needs '%s'", s->name, rule,
+                       bound);
+    else if (value > 0)
+        rn_gates_know_metric(l, s, metric, node->at);
+}
+
+static void read_watch(struct rn_loading *l, struct rn_pstage *s, const struct rn_draft *draft)
+{
+    const struct rn_node *watch = rn_node_get(draft->entry->value, "watch");
+    s->watch = draft->common.watch;
+    if (draft->bad)
+        return;
+    check_rule(l, s, watch, "spike", "factor", s->watch.spike_factor, s->watch.spike_metric);
+    check_rule(l, s, watch, "floor", "min", s->watch.floor_min, s->watch.floor_metric);
+}
+
 static void read_gates(struct rn_loading *l, struct rn_pstage *s, const struct rn_draft *draft)
 {
     const struct rn_node *node = draft->entry->value;
     s->n_gates = rn_gates_read(l, s, &draft->common.gate, rn_node_get(node, "gate"), &s->gates);
-    s->n_watches =
-        rn_gates_read(l, s, &draft->common.watch, rn_node_get(node, "watch"), &s->watches);
+    read_watch(l, s, draft);
     s->background = draft->common.background;
     s->common = &draft->common;
 }

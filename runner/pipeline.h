@@ -21,13 +21,24 @@ struct rn_pipeline_how {          /* the command line's part */
     const struct rn_stage *const *kinds; /* NULL-ended; NULL: rn_stages (tests bring their own) */
 };
 
-/* "finite(loss)", "val_bpb < 1.0", "sft.tiny_world >= 0.9": a name of the kind's metric table, or
- * such a name behind one of the stage's references as written ('-' in a task is '_' here). */
+/* "finite(loss)", "min(val_bpb) < 1.0", "sft.tiny_world >= 0.9" (gates.h). The metric is a name of
+ * the kind's table, or such a name behind one of the stage's references as written ('-' in a task
+ * is '_' here). */
 struct rn_gate {
     const char *text, *metric;
     enum rn_gate_op { RN_GATE_FINITE, RN_GATE_LT, RN_GATE_LE, RN_GATE_GT, RN_GATE_GE } op;
     double bound;
     struct rn_place at;
+    enum rn_gate_fold { RN_FOLD_LAST, RN_FOLD_MIN, RN_FOLD_MAX, RN_FOLD_MEAN } fold;
+};
+
+/* `watch:`; a rule that is not given is 0 (watch.h). */
+struct rn_watch {
+    double no_step_s, grace_s;
+    bool nan;
+    const char *spike_metric, *floor_metric;
+    double spike_factor, floor_min, floor_for_s;
+    int64_t spike_window, max;
 };
 
 struct rn_edge {              /* one reference of a stage, wherever it stands */
@@ -49,8 +60,7 @@ struct rn_pstage {
     size_t n_edges;
     struct rn_gate *gates;
     size_t n_gates;
-    struct rn_gate *watches; /* same grammar; looked at while the stage runs */
-    size_t n_watches;
+    struct rn_watch watch;
     bool background;
     const struct rn_output *outputs;
     size_t n_outputs;
@@ -86,9 +96,10 @@ int rn_pipeline_tell(struct rn_problems *, struct rn_err *);
 void rn_pipeline_free(struct rn_pipeline *); /* takes NULL */
 /* NULL if there is none of that name. */
 const struct rn_pstage *rn_pipeline_stage(const struct rn_pipeline *, const char *name);
-/* Every key of a stage with its value, defaults included, in canonical units. Borrowed. */
+/* Every key of a stage with its value, defaults included, in canonical units. Borrowed; NULL, as
+ * below, if the pipeline was not composed from a document. */
 const json_t *rn_pipeline_resolved(const struct rn_pipeline *, const struct rn_pstage *);
-/* As origins.h says. Borrowed; NULL if the pipeline was not composed from a document. */
+/* As origins.h says. */
 const json_t *rn_pipeline_origins(const struct rn_pipeline *);
 /* resolved.yaml: the whole document, each value with its origin as a comment. Caller frees. */
 char *rn_pipeline_resolved_yaml(const struct rn_pipeline *);

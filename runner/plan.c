@@ -23,6 +23,16 @@ static const char *choose_lock_path(struct rn_plan *plan)
     return rn_arena_printf(&plan->arena, "%s/%.*s.lock", plan->run_dir, n, base);
 }
 
+struct rn_memo *rn_plan_memo(const struct rn_run_how *how)
+{
+    char *path = rn_join(how->runs, ".memo");
+    struct rn_memo *memo = rn_memo_open(path);
+    if (how->verify == RN_VERIFY_HASH)
+        rn_memo_distrust(memo);
+    free(path);
+    return memo;
+}
+
 int rn_plan_init(struct rn_plan *plan, const struct rn_pipeline *p, const struct rn_run_how *how,
                  struct rn_err *err)
 {
@@ -31,11 +41,8 @@ int rn_plan_init(struct rn_plan *plan, const struct rn_pipeline *p, const struct
     plan->run_dir = rn_arena_printf(&plan->arena, "%s/%s", how->runs, p->tag);
     plan->store = rn_arena_printf(&plan->arena, "%s/.store", how->runs);
     plan->lock_path = choose_lock_path(plan);
-    plan->journal = rn_runs_journal(how->runs, p->tag);
-    plan->memo = rn_memo_open(rn_arena_printf(&plan->arena, "%s/.memo", how->runs));
-    plan->history = rn_history_new(how->runs);
-    if (how->verify == RN_VERIFY_HASH)
-        rn_memo_distrust(plan->memo);
+    plan->memo = how->memo ? how->memo : rn_plan_memo(how);
+    plan->history = how->history ? how->history : rn_history_new(how->runs);
     plan->nodes = rn_xalloc((p->n_stages + 1) * sizeof *plan->nodes);
     for (size_t i = 0; i < p->n_stages; i++)
         plan->nodes[i].inputs = rn_arena_alloc(&plan->arena, (p->stages[i].n_edges + 1) *
@@ -52,9 +59,11 @@ void rn_plan_release(struct rn_plan *plan)
         rn_arrivals_free(plan->nodes[i].arrivals);
     }
     free(plan->nodes);
-    rn_history_free(plan->history);
+    if (plan->how && !plan->how->history)
+        rn_history_free(plan->history);
+    if (plan->how && !plan->how->memo)
+        rn_memo_free(plan->memo);
     json_decref(plan->journal);
-    rn_memo_free(plan->memo);
     rn_arena_release(&plan->arena);
     *plan = (struct rn_plan){0};
 }
@@ -124,20 +133,12 @@ static void decide_kept(struct rn_plan *plan, size_t stage)
     struct rn_planned *n = &plan->nodes[stage];
     struct rn_err gate = {0};
     char *path = rn_xprintf("%s/metrics/%s.jsonl", plan->run_dir, s->name);
-    json_t *more = json_object();
-    if (s->n_gates) {
-        json_t *lines = rn_metrics_read(path);
-        for (size_t i = 0; i < json_array_size(lines); i++)
-            json_object_update(more, json_array_get(lines, i));
-        json_decref(lines);
-    }
-    if (rn_gates_check(s, rn_stored_metrics(n->entry), more, &gate) == RN_OK) {
+    if (rn_gates_check(s, rn_stored_metrics(n->entry), path, &gate) == RN_OK) {
         rn_plan_tell_kept(n);
     } else {
         n->gated = true;
         rn_plan_say(n, RN_ACT_BLOCKED, "%s", gate.msg);
     }
-    json_decref(more);
     free(path);
 }
 
@@ -147,6 +148,8 @@ static bool takes_resume(const struct rn_plan *plan, size_t stage)
 {
     const struct rn_run_how *how = plan->how;
     const char *named = how->only ? how->only : how->from;
+    if (plan->nodes[stage].begun)
+        return plan->nodes[stage].resume_named;
     if (!how->resume_from || !plan->p->stages[stage].stage->trains)
         return false;
     for (size_t i = 0; i < stage; i++)
@@ -162,12 +165,12 @@ static int decide_work(struct rn_plan *plan, size_t stage, bool forced, const ch
     struct rn_planned *n = &plan->nodes[stage];
     RN_TRY(rn_plan_ask_cost(plan, stage, err));
     rn_plan_expect_time(plan, stage);
-    if (forced) {
+    if (forced && !n->begun) {
         n->cost.resume_step = -1;
         n->cost.resume_key = NULL;
         rn_plan_say(n, RN_ACT_RUN, "forced");
         rn_plan_weigh(plan, stage, true);
-    } else if (n->resume_named) {
+    } else if (n->resume_named && !n->begun) {
         rn_plan_say(n, RN_ACT_RESUME, "continued from %s", plan->how->resume_from);
     } else if (n->cost.resume_step >= 0) {
         rn_plan_tell_resumed(plan, stage);
@@ -241,6 +244,8 @@ int rn_plan_decide(struct rn_plan *plan, size_t stage, struct rn_err *err)
 {
     struct rn_planned *n = &plan->nodes[stage];
     size_t missing, gate = gated_before(plan, stage);
+    if (!plan->journal)
+        plan->journal = rn_runs_journal(plan->how->runs, plan->p->tag);
     if (rn_plan_after_range(plan, stage)) {
         rn_plan_say(n, RN_ACT_SKIP, "not asked for");
         return RN_OK;

@@ -30,10 +30,13 @@ struct rn_run_how {
     bool ask;        /* a person at a terminal can be asked for consent */
     int threads;     /* all stages that run side by side share them */
     int jobs;        /* stages at the same time; 0 is 1; `background` ones come on top */
+    bool allow_exec; /* commands of the pipeline file may run */
     bool keep_going; /* a failure stops only what needs the stage */
     enum rn_verify verify;
-    const char *resolved_yaml; /* for runs/<tag>/resolved.yaml */
-    const char *command;       /* what continues this run, for messages */
+    struct rn_memo *memo;       /* of the runs directory, and its history: shared by the plans of */
+    struct rn_history *history; /* several pipelines; NULL: each has its own */
+    const char *resolved_yaml;  /* for runs/<tag>/resolved.yaml */
+    const char *command;        /* what continues this run, for messages */
 };
 
 /* With the symbol in front of the stage. */
@@ -52,6 +55,7 @@ struct rn_planned {
     bool gated;              /* kept, but a gate is not met */
     bool keyed;              /* keys are known: all inputs exist */
     bool damaged;            /* an entry stands under the key and does not verify */
+    bool begun;              /* by this run: what --force and --resume-from said is done */
     bool resume_named;       /* continues from --resume-from */
     char reason[320];        /* one line */
     double spent_s;          /* recorded work on what would be thrown away */
@@ -72,12 +76,14 @@ struct rn_plan {
     const struct rn_run_how *how;
     struct rn_arena arena;
     const char *run_dir, *store, *lock_path; /* runs/<tag>, runs/.store, pins */
-    json_t *journal;                         /* of this tag, as it was at init */
-    struct rn_memo *memo;                    /* runs/.memo; `run` saves it, `plan` does not */
+    json_t *journal;      /* of this tag; read by the first decision, unless set */
+    struct rn_memo *memo; /* runs/.memo; `run` saves it, `plan` does not */
     struct rn_history *history;
     struct rn_planned *nodes; /* one per stage */
 };
 
+/* The memo of the runs directory, as `verify` wants it. Free with rn_memo_free. */
+struct rn_memo *rn_plan_memo(const struct rn_run_how *);
 /* RN_EUSAGE: an option names no stage. */
 int rn_plan_init(struct rn_plan *, const struct rn_pipeline *, const struct rn_run_how *,
                  struct rn_err *);

@@ -104,7 +104,8 @@ struct rn_job rn_plan_job(struct rn_plan *plan, struct rn_runner *r)
                          .offline = plan->how->offline,
                          .locked = plan->how->locked,
                          .memo = plan->memo,
-                         .resume_from = n->resume_named ? plan->how->resume_from : NULL,
+                         .resume_from =
+                             n->resume_named && !n->begun ? plan->how->resume_from : NULL,
                          .runner = r,
                          .ops = &job_ops};
     free(work);

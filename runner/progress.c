@@ -2,16 +2,17 @@
 
 #include "file.h"
 #include "mem.h"
+#include "progress_rows.h"
 #include "str.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
-static const double LIVE_EVERY_S = 0.1, JSON_EVERY_S = 1, PLAIN_EVERY_S = 10;
-enum { TEXT_MAX = 4096, COLUMNS = 80 };
+static const double JSON_EVERY_S = 1, PLAIN_EVERY_S = 30;
+enum { TEXT_MAX = 4096, SCHEMA = 1 };
 
 static bool set_in_env(const char *name)
 {
@@ -24,28 +25,52 @@ void rn_ui_init(struct rn_ui *ui, bool json, int width)
     const char *term = getenv("TERM");
     bool terminal = isatty(STDERR_FILENO) && !(term && strcmp(term, "dumb") == 0);
     bool live = terminal && !set_in_env("CI");
-    *ui = (struct rn_ui){.mode = json   ? RN_UI_JSON
+    *ui = (struct rn_ui){.mode = json   ? RN_UI_SILENT
                                  : live ? RN_UI_LIVE
                                         : RN_UI_PLAIN,
+                         .json = json,
                          .color = terminal && !set_in_env("NO_COLOR"),
+                         .groups = set_in_env("GITHUB_ACTIONS"),
                          .width = width,
                          .talk = stderr};
     pthread_mutex_init(&ui->lock, NULL);
 }
 
+void rn_ui_choose(struct rn_ui *ui, const char *progress)
+{
+    static const struct {
+        const char *word;
+        enum rn_ui_mode mode;
+    } modes[] = {{"plain", RN_UI_PLAIN},
+                 {"tty", RN_UI_LIVE},
+                 {"json", RN_UI_SILENT},
+                 {"none", RN_UI_SILENT}};
+    for (size_t i = 0; progress && i < RN_COUNT(modes); i++)
+        if (strcmp(modes[i].word, progress) == 0)
+            ui->mode = modes[i].mode;
+    ui->json |= progress && strcmp(progress, "json") == 0;
+}
+
 /* --- one line at a time, under the lock --- */
 
-static void erase_live(struct rn_ui *ui)
+/* Nobody listens any more, or the disk behind it is full: the run goes on in silence. */
+static void give_up_talk(struct rn_ui *ui)
 {
-    if (ui->live)
-        fputs("\r\033[K", ui->talk);
-    ui->live = false;
+    clearerr(ui->talk);
+    ui->mode = RN_UI_SILENT;
+}
+
+static void flush_talk(struct rn_ui *ui)
+{
+    if (fflush(ui->talk) != 0 || ferror(ui->talk))
+        give_up_talk(ui);
 }
 
 void rn_ui_release(struct rn_ui *ui)
 {
-    erase_live(ui);
-    fflush(ui->talk);
+    rn_ui_erase(ui);
+    flush_talk(ui);
+    free(ui->rows);
     pthread_mutex_destroy(&ui->lock);
 }
 
@@ -64,7 +89,7 @@ void rn_ui_clean(char *text)
 
 static bool talks(const struct rn_ui *ui)
 {
-    return ui->mode == RN_UI_PLAIN || ui->mode == RN_UI_LIVE;
+    return ui->mode != RN_UI_SILENT;
 }
 
 static const char *color_of(const struct rn_ui *ui, char symbol)
@@ -80,28 +105,58 @@ static const char *color_of(const struct rn_ui *ui, char symbol)
     return "";
 }
 
-static void put_line(struct rn_ui *ui, char symbol, const char *stage, char *text)
+/* Whole lines, with the live lines below them again. */
+static void put_text(struct rn_ui *ui, const char *text)
+{
+    rn_ui_erase(ui);
+    fputs(text, ui->talk);
+    rn_ui_draw(ui, true);
+    flush_talk(ui);
+}
+
+static void put_stage(struct rn_ui *ui, char symbol, const char *stage, const char *text)
 {
     const char *color = color_of(ui, symbol);
-    rn_ui_clean(text);
-    pthread_mutex_lock(&ui->lock);
-    erase_live(ui);
-    fprintf(ui->talk, "%s%c %-*s%s  %s\n", color, symbol, ui->width, stage, *color ? "\033[0m" : "",
-            text);
-    fflush(ui->talk);
-    pthread_mutex_unlock(&ui->lock);
+    char *line = rn_xprintf("%s%c %-*s%s  %s\n", color, symbol, ui->width, stage,
+                            *color ? "\033[0m" : "", text);
+    put_text(ui, line);
+    free(line);
+}
+
+/* Groups of a log cannot overlap: only a stage that works alone gets one. */
+static void put_group(struct rn_ui *ui, const char *stage, bool starts)
+{
+    if (!ui->groups || ui->mode != RN_UI_PLAIN)
+        return;
+    if (ui->in_group)
+        put_text(ui, "::endgroup::\n");
+    ui->in_group = starts && ui->n_rows == 1;
+    if (ui->in_group) {
+        char *line = rn_xprintf("::group::%s\n", stage);
+        put_text(ui, line);
+        free(line);
+    }
 }
 
 void rn_ui_stage(struct rn_ui *ui, char symbol, const char *stage, const char *fmt, ...)
 {
-    if (!talks(ui))
-        return;
+    bool starts = symbol == '>';
     char text[TEXT_MAX];
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    put_line(ui, symbol, stage, text);
+    rn_ui_clean(text);
+    pthread_mutex_lock(&ui->lock);
+    if (!starts)
+        rn_ui_row_end(ui, stage);
+    else
+        rn_ui_row(ui, stage);
+    if (talks(ui)) {
+        put_group(ui, stage, starts);
+        put_stage(ui, symbol, stage, text);
+    }
+    pthread_mutex_unlock(&ui->lock);
 }
 
 void rn_ui_say(struct rn_ui *ui, const char *fmt, ...)
@@ -114,24 +169,50 @@ void rn_ui_say(struct rn_ui *ui, const char *fmt, ...)
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     rn_ui_clean(text);
+    char *line = rn_xprintf("%s\n", text);
     pthread_mutex_lock(&ui->lock);
-    erase_live(ui);
-    fprintf(ui->talk, "%s\n", text);
-    fflush(ui->talk);
+    put_text(ui, line);
     pthread_mutex_unlock(&ui->lock);
+    free(line);
+}
+
+/* --- events --- */
+
+static void give_up_events(struct rn_ui *ui)
+{
+    fprintf(ui->talk, "warning: stdout cannot be written (%s): no more events\n", strerror(errno));
+    clearerr(stdout);
+    ui->json = false;
 }
 
 void rn_ui_event(struct rn_ui *ui, json_t *event)
 {
-    if (ui->mode == RN_UI_JSON && event) {
+    if (ui->json && event) {
+        json_object_set_new(event, "schema", json_integer(SCHEMA));
+        json_object_set_new(event, "time", json_real(rn_time_s()));
         char *line = rn_json_canonical(event);
         pthread_mutex_lock(&ui->lock);
-        printf("%s\n", line);
-        fflush(stdout);
+        if (ui->json && (printf("%s\n", line) < 0 || fflush(stdout) != 0))
+            give_up_events(ui);
         pthread_mutex_unlock(&ui->lock);
         free(line);
     }
     json_decref(event);
+}
+
+void rn_ui_error(struct rn_ui *ui, const struct rn_err *err)
+{
+    char message[sizeof err->msg], hint[sizeof err->hint], path[sizeof err->path];
+    snprintf(message, sizeof message, "%s", err->msg);
+    snprintf(hint, sizeof hint, "%s", err->hint);
+    snprintf(path, sizeof path, "%s", err->path);
+    rn_ui_clean(message);
+    rn_ui_clean(hint);
+    rn_ui_clean(path);
+    rn_ui_event(ui, json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:i, s:i}", "event", "error", "code",
+                              rn_code_exit(err->code), "word", rn_code_word(err->code), "message",
+                              message, "hint", hint, "path", path, "line", err->at.line, "col",
+                              err->at.col));
 }
 
 void rn_ui_log(struct rn_ui *ui, const char *stage, enum rn_level level, const char *text)
@@ -139,118 +220,62 @@ void rn_ui_log(struct rn_ui *ui, const char *stage, enum rn_level level, const c
     static const char *const words[] = {"debug", "info", "warning"};
     if (level == RN_DEBUG)
         return;
-    bool warns = level == RN_WARN && talks(ui);
-    char *copy = rn_xprintf("%s%s", warns ? "warning: " : "", text);
+    char *copy = rn_xprintf("%s%s", level == RN_WARN ? "warning: " : "", text);
     rn_ui_clean(copy);
+    const char *bare = level == RN_WARN ? copy + strlen("warning: ") : copy;
     rn_ui_event(ui, json_pack("{s:s, s:s, s:s, s:s}", "event", "log", "stage", stage, "level",
-                              words[level], "text", copy));
-    if (talks(ui))
-        put_line(ui, ' ', stage, copy);
+                              words[level], "text", bare));
+    if (talks(ui)) {
+        pthread_mutex_lock(&ui->lock);
+        put_stage(ui, ' ', stage, copy);
+        pthread_mutex_unlock(&ui->lock);
+    }
     free(copy);
 }
 
 /* --- progress --- */
 
-static int columns(void)
+static bool due(double *last_s, double every_s, double now_s)
 {
-    struct winsize w;
-    return ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 20 ? w.ws_col : COLUMNS;
-}
-
-static double every_s(const struct rn_ui *ui)
-{
-    return ui->mode == RN_UI_LIVE   ? LIVE_EVERY_S
-           : ui->mode == RN_UI_JSON ? JSON_EVERY_S
-                                    : PLAIN_EVERY_S;
-}
-
-/* True when it is time to show something; a stage's first call only starts the clock. */
-static bool due(struct rn_ui *ui, const char *stage, double done, double now_s)
-{
-    if (strcmp(ui->stage, stage) != 0 || done < ui->first_done) {
-        snprintf(ui->stage, sizeof ui->stage, "%s", stage);
-        ui->first_done = done;
-        ui->first_s = ui->shown_s = now_s;
-        return ui->mode == RN_UI_LIVE;
-    }
-    if (now_s - ui->shown_s < every_s(ui))
+    if (now_s - *last_s < every_s)
         return false;
-    ui->shown_s = now_s;
+    *last_s = now_s;
     return true;
 }
 
-static void show_quantity(struct rn_str *s, double v, const char *unit)
+static void show_count(struct rn_ui *ui, struct rn_ui_row *row, const struct rn_ui_count *c,
+                       double now_s)
 {
-    char buf[32];
-    if (strcmp(unit, "bytes") == 0)
-        rn_str_puts(s, rn_show_bytes(buf, v));
-    else if (v < 100 && v != (double)(int)v)
-        rn_str_printf(s, "%.1f", v);
-    else if (v < 100000)
-        rn_str_printf(s, "%.0f", v);
-    else
-        rn_str_puts(s, rn_show_count(buf, v));
-}
-
-/* "120/300 steps  loss 3.21  12.3 steps/s  6 s left" */
-static void describe(struct rn_str *s, double done, double total, double rate, const char *unit,
-                     const char *text)
-{
-    char buf[32];
-    bool bytes = strcmp(unit, "bytes") == 0;
-    show_quantity(s, done, unit);
-    if (total > 0) {
-        rn_str_puts(s, bytes ? " of " : "/");
-        show_quantity(s, total, unit);
+    bool plain = ui->mode == RN_UI_PLAIN;
+    if (!talks(ui) || (plain && !due(&row->shown_s, PLAIN_EVERY_S, now_s)))
+        return;
+    struct rn_str s = {0};
+    rn_ui_row_describe(&s, c);
+    rn_ui_clean(s.p);
+    if (plain)
+        put_stage(ui, '>', row->stage, s.p);
+    else {
+        snprintf(row->text, sizeof row->text, "%s", s.p);
+        rn_ui_clean(row->text); /* of a character that was cut */
+        rn_ui_draw(ui, false);
+        flush_talk(ui);
     }
-    if (!bytes)
-        rn_str_printf(s, " %s", unit);
-    if (text && *text)
-        rn_str_printf(s, "  %s", text);
-    if (rate > 0) {
-        rn_str_puts(s, "  ");
-        show_quantity(s, rate, unit);
-        rn_str_printf(s, "%s%s/s", bytes ? "" : " ", bytes ? "" : unit);
-    }
-    if (rate > 0 && total > done)
-        rn_str_printf(s, "  %s left", rn_show_time(buf, (total - done) / rate));
-}
-
-static void show_live(struct rn_ui *ui, const char *stage, const char *text)
-{
-    int room = columns() - ui->width - 5;
-    fprintf(ui->talk, "\r\033[K> %-*s  %.*s", ui->width, stage, room > 0 ? room : 0, text);
-    fflush(ui->talk);
-    ui->live = true;
-}
-
-static void show_progress(struct rn_ui *ui, const char *stage, const char *text)
-{
-    if (ui->mode == RN_UI_LIVE)
-        show_live(ui, stage, text);
-    else
-        fprintf(ui->talk, "> %-*s  %s\n", ui->width, stage, text);
-    fflush(ui->talk);
+    rn_str_release(&s);
 }
 
 void rn_ui_progress(struct rn_ui *ui, const char *stage, double done, double total,
                     const char *unit, const char *text)
 {
+    struct rn_ui_count c = {done, total, 0, unit ? unit : "", text ? text : ""};
     double now_s = rn_clock_s();
     pthread_mutex_lock(&ui->lock);
-    bool show = due(ui, stage, done, now_s);
-    double elapsed_s = now_s - ui->first_s;
-    double rate = elapsed_s > 0.5 ? (done - ui->first_done) / elapsed_s : 0;
-    if (show && talks(ui)) {
-        struct rn_str s = {0};
-        describe(&s, done, total, rate, unit ? unit : "", text);
-        rn_ui_clean(s.p);
-        show_progress(ui, stage, s.p);
-        rn_str_release(&s);
-    }
+    struct rn_ui_row *row = rn_ui_row(ui, stage);
+    rn_ui_row_count(row, &c, now_s);
+    bool event = ui->json && due(&row->event_s, JSON_EVERY_S, now_s);
+    show_count(ui, row, &c, now_s);
     pthread_mutex_unlock(&ui->lock);
-    if (show)
+    if (event)
         rn_ui_event(ui, json_pack("{s:s, s:s, s:f, s:f, s:s, s:s, s:f}", "event", "progress",
-                                  "stage", stage, "done", done, "total", total, "unit",
-                                  unit ? unit : "", "text", text ? text : "", "rate", rate));
+                                  "stage", stage, "done", done, "total", total, "unit", c.unit,
+                                  "text", c.text, "rate", c.rate));
 }

@@ -16,6 +16,7 @@
 #include "journal.h"
 #include "lock.h"
 #include "stagelog.h"
+#include "watch.h"
 
 enum rn_progress_of {
     RN_WAITS,   /* for its inputs, or for its turn */
@@ -42,6 +43,7 @@ struct rn_running {
     double stage_s, sync_s; /* of the stages' processes */
     double before_sync_s;   /* what this process had waited for its disk before */
     size_t most_working;    /* at the same time */
+    int64_t *resumed;       /* one per stage: how often a watch sent it back */
 };
 
 /* One attempt at a stage. */
@@ -56,13 +58,19 @@ struct rn_work {
     struct rn_child child;
     int threads; /* its share */
     double start_s;
-    int64_t step;            /* newest it told of, -1 without one */
+    int64_t step; /* newest it told of, -1 without one */
+    struct rn_watching watching;
+    json_t *numbers; /* newest value of each; only where the stage is watched */
+    bool alarmed;
+    double kill_s;           /* when its grace is over; INFINITY: nobody asked it to stop */
     bool ended;              /* `end` is there */
     struct rn_stage_end end; /* its last word */
 };
 
 /* --- engine.c's room: scheduler.c --- */
 
+/* RN_EUSAGE: the stage would run a command, and --allow-exec is missing. */
+int rn_schedule_permit(const struct rn_running *, size_t stage, struct rn_err *);
 /* Until nothing more can be done. The run's result: RN_OK, or the first failure. */
 int rn_schedule(struct rn_running *, struct rn_err *);
 
@@ -72,8 +80,12 @@ int rn_schedule(struct rn_running *, struct rn_err *);
  * end in the journal already and there is no work. */
 int rn_work_start(struct rn_running *, size_t stage, int threads, struct rn_err *);
 void rn_work_hear(struct rn_work *, const struct rn_news *);
-/* Its process is gone: outputs get their link, the journal its record, and the work is freed. */
-int rn_work_finish(struct rn_work *, int status, struct rn_err *);
+/* What the stage's watch sees now; on an alarm the stage is asked to stop, or killed. */
+void rn_work_look(struct rn_work *);
+double rn_work_due_s(const struct rn_work *); /* when to look again */
+/* Its process is gone: outputs get their link, the journal its record, and the work is freed.
+ * *again: its watch stopped it, and it may go on from its last checkpoint. */
+int rn_work_finish(struct rn_work *, int status, bool *again, struct rn_err *);
 /* Kills it; no record. */
 void rn_work_free(struct rn_work *);
 
@@ -101,6 +113,8 @@ void rn_tell_kept(struct rn_running *, size_t stage);
 void rn_tell_start(struct rn_running *, size_t stage);
 void rn_tell_done(const struct rn_work *, double wall_s);
 void rn_tell_end(struct rn_work *, int rc, const struct rn_err *); /* failed or stopped */
+void rn_tell_alarm(struct rn_work *, const char *snapshot);
+void rn_tell_again(struct rn_running *, size_t stage); /* after an alarm: it goes on */
 void rn_tell_lost(struct rn_running *, size_t stage, size_t producer);
 void rn_tell_how_to_continue(struct rn_running *);
 void rn_tell_summary(struct rn_running *);

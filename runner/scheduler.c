@@ -9,9 +9,11 @@
 #include "file.h"
 #include "gate_check.h"
 #include "metrics.h"
+#include "receipt.h"
 #include "signals.h"
 
 #include <errno.h>
+#include <math.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +43,16 @@ static int need_consent(struct rn_running *r, size_t i, struct rn_err *err)
     return rc;
 }
 
+int rn_schedule_permit(const struct rn_running *r, size_t i, struct rn_err *err)
+{
+    const struct rn_pstage *s = &r->plan.p->stages[i];
+    if (!s->stage->executes || r->plan.how->allow_exec)
+        return RN_OK;
+    rn_fail(err, RN_EUSAGE, s->at, "stage '%s' runs a command that the file names", s->name);
+    rn_hint(err, "read what it does; if you trust it, add --allow-exec");
+    return RN_EUSAGE;
+}
+
 static int fail_blocked(struct rn_running *r, size_t i, struct rn_err *err)
 {
     const struct rn_planned *n = &r->plan.nodes[i];
@@ -62,6 +74,7 @@ static int record_kept(struct rn_running *r, size_t i, struct rn_err *err)
     if (!n->stale && strcmp(rn_json_str(last, "out", ""), n->keys.out) == 0 &&
         (strcmp(event, "done") == 0 || strcmp(event, "kept") == 0))
         return RN_OK; /* known already: a run without work writes one line */
+    RN_TRY(rn_receipt_inherit(&r->plan, i, err));
     json_t *record = rn_run_record(r, i, "kept");
     json_object_set_new(record, "outputs", rn_run_digests(n->entry));
     if (n->stale)
@@ -107,12 +120,7 @@ static int check_gates(struct rn_running *r, size_t i, struct rn_err *err)
 {
     const struct rn_pstage *s = &r->plan.p->stages[i];
     char *path = rn_run_path(r, "metrics", s->name, ".jsonl");
-    json_t *lines = s->n_gates ? rn_metrics_read(path) : json_array(), *more = json_object();
-    for (size_t l = 0; l < json_array_size(lines); l++)
-        json_object_update(more, json_array_get(lines, l));
-    int rc = rn_gates_check(s, rn_stored_metrics(r->plan.nodes[i].entry), more, err);
-    json_decref(more);
-    json_decref(lines);
+    int rc = rn_gates_check(s, rn_stored_metrics(r->plan.nodes[i].entry), path, err);
     free(path);
     if (rc == RN_OK)
         return RN_OK;
@@ -222,6 +230,7 @@ static int take_up(struct rn_running *r, size_t i, struct rn_err *err)
         r->states[i] = RN_WAITS; /* and is decided again when that is done */
         return RN_OK;
     }
+    RN_TRY(rn_schedule_permit(r, i, err));
     RN_TRY(need_consent(r, i, err));
     RN_TRY(rn_work_start(r, i, share_of_threads(r), err));
     r->states[i] = RN_WORKS;
@@ -286,39 +295,40 @@ static void start_ready(struct rn_running *r)
 
 /* --- listening --- */
 
-/* The line of progress has room for one: the first stage that holds a slot. */
-static bool is_shown(const struct rn_running *r, size_t i)
-{
-    size_t first = 0;
-    while (first < i && (!r->works[first] || r->plan.p->stages[first].background))
-        first++;
-    return first == i && (!r->plan.p->stages[i].background || r->n_slots_taken == 0);
-}
-
 static void hear(struct rn_running *r, size_t i)
 {
     struct rn_news news;
-    bool shown = is_shown(r, i);
     while (rn_child_hears(&r->works[i]->child, &news))
-        if (shown || news.kind != RN_NEWS_PROGRESS)
-            rn_work_hear(r->works[i], &news);
+        rn_work_hear(r->works[i], &news);
 }
 
 static void reap(struct rn_running *r, size_t i, int status)
 {
     struct rn_err err = {0};
     hear(r, i);
-    int rc = rn_work_finish(r->works[i], status, &err);
+    bool again;
+    int rc = rn_work_finish(r->works[i], status, &again, &err);
     r->n_working--;
     r->n_slots_taken -= !r->plan.p->stages[i].background;
-    r->states[i] = RN_SETTLED;
-    if (rc == RN_OK)
+    r->states[i] = again ? RN_WAITS : RN_SETTLED;
+    if (rc == RN_OK && !again)
         rc = settle_made(r, i, &err);
     if (rc != RN_OK)
         lose(r, i, rc, &err);
 }
 
-/* Sleeps until a stage says something or ends, a signal comes, or a beat is due. */
+/* Until a watch or the lock's beat is due. */
+static int sleep_ms(const struct rn_running *r)
+{
+    double until_s = rn_clock_s() + RN_LOCK_BEAT_S;
+    for (size_t i = 0; i < r->plan.p->n_stages; i++)
+        if (r->works[i])
+            until_s = fmin(until_s, rn_work_due_s(r->works[i]));
+    double ms = ceil((until_s - rn_clock_s()) * 1000);
+    return ms > 0 ? (int)ms : 0;
+}
+
+/* Sleeps until a stage says something or ends, a signal comes, or it is time to look. */
 static void sleep_until_news(struct rn_running *r)
 {
     size_t n = 0;
@@ -327,10 +337,9 @@ static void sleep_until_news(struct rn_running *r)
     for (size_t i = 0; i < r->plan.p->n_stages; i++)
         if (r->works[i])
             fds[n++] = (struct pollfd){.fd = r->works[i]->child.fd, .events = POLLIN};
-    if (poll(fds, (nfds_t)n, RN_LOCK_BEAT_S * 1000) < 0)
+    if (poll(fds, (nfds_t)n, sleep_ms(r)) < 0)
         RN_ASSERT(errno == EINTR || errno == ENOMEM);
     rn_signals_drain();
-    rn_lock_beat(&r->lock);
     free(fds);
 }
 
@@ -354,7 +363,7 @@ static void listen_to_all(struct rn_running *r)
         if (!r->works[i])
             continue;
         hear(r, i);
-        rn_lock_beat(&r->works[i]->lock);
+        rn_work_look(r->works[i]);
         if (rn_child_ended(&r->works[i]->child, &status))
             reap(r, i, status);
     }

@@ -174,6 +174,21 @@ void rn_tell_end(struct rn_work *w, int rc, const struct rn_err *err)
     rn_tell_event(w->run, w->index, "interrupted", rn_clock_s() - w->start_s, err->msg);
 }
 
+void rn_tell_alarm(struct rn_work *w, const char *snapshot)
+{
+    rn_ui_stage(w->run->ui, '!', w->stage->name, "watch    %s; see %s", w->watching.why, snapshot);
+    rn_tell_event(w->run, w->index, "watch", rn_clock_s() - w->start_s, w->watching.why);
+}
+
+void rn_tell_again(struct rn_running *r, size_t i)
+{
+    const struct rn_pstage *s = &r->plan.p->stages[i];
+    rn_ui_stage(r->ui, '!', s->name,
+                "stopped  by its watch; goes on from its last checkpoint (%lld of %lld)",
+                (long long)r->resumed[i], (long long)s->watch.max);
+    rn_tell_event(r, i, "interrupted", 0, "stopped by its watch");
+}
+
 void rn_tell_lost(struct rn_running *r, size_t i, size_t producer)
 {
     const char *needed = r->plan.p->stages[producer].name;

@@ -2,6 +2,7 @@
  * at a time, and written in order: the shards do not depend on the number of threads. */
 #include "docs.h"
 #include "file.h"
+#include "parallel.h"
 #include "stage.h"
 #include "str.h"
 #include "tokenizer.h"
@@ -95,11 +96,18 @@ static void encode_doc(const struct work *w, struct doc *d)
     rn_tokenizer_encode(w->tokenizer, w->batch.text.p + d->at, d->n, &d->ids);
 }
 
+static void encode_docs(void *ctx, int64_t first, int64_t end, int worker)
+{
+    struct work *w = ctx;
+    (void)worker;
+    for (int64_t i = first; i < end; i++)
+        encode_doc(w, &w->batch.docs[i]);
+}
+
 static void encode_batch(struct work *w)
 {
-#pragma omp parallel for schedule(dynamic, 4) num_threads(w->job->threads)
-    for (int i = 0; i < w->batch.n; i++)
-        encode_doc(w, &w->batch.docs[i]);
+    enum { DOCS_AT_A_TIME = 4 };
+    rn_parallel(w->job->threads, w->batch.n, DOCS_AT_A_TIME, encode_docs, w);
 }
 
 static int write_batch(struct work *w, struct rn_tokens_writer *out, struct rn_err *err)

@@ -7,11 +7,33 @@
 
 /* --- one step --- */
 
+/* The digest of the order so far and of the batch is the order from now on: for receipts. */
+static void chain_order(struct rn_training *t)
+{
+    struct rn_sha256 h;
+    size_t n = (size_t)t->batch_tokens;
+    if (!*t->order)
+        return;
+    rn_sha256_init(&h);
+    rn_sha256_add(&h, t->order, RN_HEX - 1);
+    rn_sha256_add(&h, t->x, n * sizeof *t->x);
+    rn_sha256_add(&h, t->y, n * sizeof *t->y);
+    rn_sha256_done(&h, t->order);
+}
+
+/* Its first 48 bits, which a number of a metrics file holds exactly. */
+static double order_number(const struct rn_training *t)
+{
+    unsigned long long bits;
+    return sscanf(t->order, "%12llx", &bits) == 1 ? (double)bits : NAN;
+}
+
 /* The whole step at once: what is trained on does not depend on how it is cut for the device. */
 static int load_batch(struct rn_training *t, int64_t *targets, struct rn_err *err)
 {
     *targets = 0;
     RN_TRY(rn_loader_next(t->loader, t->x, t->y, err));
+    chain_order(t);
     for (int64_t i = 0; i < t->batch_tokens; i++)
         *targets += t->y[i] >= 0;
     return RN_OK;
@@ -50,7 +72,8 @@ static void report_step(struct rn_training *t, double loss, float norm, double l
                                   {"tok_per_sec", tok_per_sec},
                                   {"mfu", 100 * flops / t->peak_flops},
                                   {"total_time_min", t->total_time_s / 60},
-                                  {"epoch", (double)rn_loader_epoch(t->loader)}};
+                                  {"epoch", (double)rn_loader_epoch(t->loader)},
+                                  {"data_order", order_number(t)}};
     rn_job_metrics(t->job, t->step, v, RN_COUNT(v));
     char text[96];
     snprintf(text, sizeof text, "loss %.4f  %.0f tok/s", loss, tok_per_sec);
@@ -200,6 +223,7 @@ int rn_training_run(struct rn_job *job, const struct rn_training_cfg *cfg,
 {
     struct rn_training t = {.job = job, .cfg = cfg, .kind = kind};
     int rc;
+    rn_sha256_hex("", 0, t.order);
     RN_CHECK(rc = rn_training_open(&t, err));
     RN_CHECK(rc = train(&t, err));
     RN_CHECK(rc = publish(&t, "model", t.step, err));

@@ -134,6 +134,7 @@ const struct rn_metric rn_training_metrics[] = {
     {"mfu", "%", +1, "model FLOPs per second over the measured peak of a matrix product"},
     {"total_time_min", "min", -1, "training time so far, evaluations excluded"},
     {"epoch", "", 0, "passes over the data"},
+    {"data_order", "", 0, "48 bits of the digest of all batches so far, in order"},
     {"val_bpb", "bits/byte", -1, "on the validation tokens"},
     {"core", "", +1, "CORE metric, on the rows asked for"},
     {NULL, NULL, 0, NULL}};

@@ -4,6 +4,7 @@
 #define RN_TRAINING_RUN_H
 
 #include "checkpoint.h"
+#include "hash.h"
 #include "training.h"
 #include "training_eval.h"
 
@@ -28,6 +29,7 @@ struct rn_training {
     double peak_flops;
     /* The part of the state that a checkpoint carries besides weights, moments and loader. */
     double best_bpb, total_time_s;
+    char order[RN_HEX]; /* digest of all batches so far, in order; "": not known */
     int64_t best_step; /* -1: none yet */
     double last_save_s;
 };

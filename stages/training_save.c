@@ -16,11 +16,12 @@ static json_t *state_json(const struct rn_training *t, const struct rn_training_
     if (due->sample)
         json_array_append_new(pending, json_string("sample"));
     json_t *best = isfinite(t->best_bpb) ? json_real(t->best_bpb) : json_null();
-    return json_pack("{s:I, s:I, s:o, s:o, s:I, s:I, s:o, s:I, s:I}", "step", (json_int_t)t->step,
-                     "steps", (json_int_t)t->steps, "loader", rn_loader_state(t->loader),
-                     "best_bpb", best, "best_step", (json_int_t)t->best_step, "metrics_offset",
+    return json_pack("{s:I, s:I, s:o, s:o, s:I, s:I, s:o, s:I, s:I, s:s}", "step",
+                     (json_int_t)t->step, "steps", (json_int_t)t->steps, "loader",
+                     rn_loader_state(t->loader), "best_bpb", best, "best_step",
+                     (json_int_t)t->best_step, "metrics_offset",
                      (json_int_t)rn_job_metrics_offset(t->job), "pending", pending, "seed",
-                     (json_int_t)t->cfg->seed, "device_rows", (json_int_t)t->B);
+                     (json_int_t)t->cfg->seed, "device_rows", (json_int_t)t->B, "order", t->order);
 }
 
 /* A full disk is the one failure that waiting can cure; the weights are in memory. False: stop. */
@@ -117,6 +118,8 @@ int rn_training_resume(struct rn_training *t, struct rn_training_due *due, struc
     t->step = step;
     t->best_bpb = rn_json_real(state, "best_bpb", INFINITY);
     t->best_step = rn_json_int(state, "best_step", -1);
+    const char *order = rn_json_str(state, "order", "");
+    snprintf(t->order, sizeof t->order, "%s", rn_sha256_is_hex(order) ? order : "");
     restore_pending(state, due);
     if (rn_json_int(state, "device_rows", t->B) != t->B)
         rn_log(t->job->log, RN_WARN,

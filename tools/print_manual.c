@@ -1,5 +1,6 @@
-/* tools/print_manual.c - the pages that come from tables: `runnel-docs man|markdown`. For `ninja
- * docs` and for the tests that compare; not installed. */
+/* tools/print_manual.c - the pages that come from tables: `runnel-docs man|markdown|keys`. For
+ * `ninja docs` and for the tests that compare; not installed. */
+#include "keypage.h"
 #include "manual.h"
 
 #include <string.h>
@@ -7,7 +8,7 @@
 static const struct {
     const char *name;
     void (*write)(FILE *);
-} pages[] = {{"man", rn_manual_man}, {"markdown", rn_manual_markdown}};
+} pages[] = {{"man", rn_manual_man}, {"markdown", rn_manual_markdown}, {"keys", rn_keypage_write}};
 
 int main(int argc, char **argv)
 {
@@ -16,6 +17,6 @@ int main(int argc, char **argv)
             pages[i].write(stdout);
             return fflush(stdout) != 0 || ferror(stdout);
         }
-    fputs("usage: runnel-docs man|markdown\n", stderr);
+    fputs("usage: runnel-docs man|markdown|keys\n", stderr);
     return 2;
 }

@@ -13,12 +13,14 @@ static const struct rn_opt opts[] = {
     RN_OPTS_SLICE,
     {"resume-from", 0, "CHECKPOINT", "continue from this checkpoint, not from the newest"},
     {"jobs", 'j', "N", "so many stages at the same time; each gets its part of the threads (1)"},
+    {"allow-exec", 0, NULL, "commands of the file's exec stages may run"},
     {"keep-going", 'k', NULL, "a stage that fails stops only what needs it"},
     RN_OPT_DEVICE,
     RN_OPT_THREADS,
     RN_OPT_OFFLINE,
     RN_OPT_LOCKED,
     RN_OPT_VERIFY,
+    {"progress", 0, "auto|plain|tty|json|none", "how to show what happens (default: auto)"},
     {0}};
 
 static void add_word(struct rn_str *s, const char *word)
@@ -60,6 +62,7 @@ static char *command_to_continue(const struct rn_cli *cli)
     for (size_t i = 0; i < RN_COUNT(kept); i++)
         add_option(&s, cli, kept[i], false);
     add_option(&s, cli, "keep-going", true);
+    add_option(&s, cli, "allow-exec", true);
     add_option(&s, cli, "offline", true);
     add_option(&s, cli, "locked", true);
     return s.p;
@@ -74,16 +77,14 @@ static int name_width(const struct rn_pipeline *p)
 }
 
 static int run_pipeline(const struct rn_cli *cli, const struct rn_pipeline *p,
-                        struct rn_run_how *how, struct rn_err *err)
+                        struct rn_run_how *how, struct rn_ui *ui, struct rn_err *err)
 {
-    struct rn_ui ui;
     char *yaml = rn_pipeline_resolved_yaml(p), *command = command_to_continue(cli);
     how->resolved_yaml = yaml;
     how->command = command;
-    rn_ui_init(&ui, rn_cli_json(cli), name_width(p));
+    ui->width = name_width(p);
     rn_signals_install();
-    int rc = rn_run(p, how, &ui, err);
-    rn_ui_release(&ui);
+    int rc = rn_run(p, how, ui, err);
     free(command);
     free(yaml);
     return rc;
@@ -99,7 +100,7 @@ static bool stops_all(int rc)
 /* One cell after another: what two have in common is made once. With `fail_fast: false` a failure
  * is told at once and the others run; the first one's code is the end. */
 static int run_cells(const struct rn_cli *cli, const struct rn_cells *cells, struct rn_run_how *how,
-                     struct rn_err *err)
+                     struct rn_ui *ui, struct rn_err *err)
 {
     size_t n_failed = 0;
     int first = RN_OK, rc = RN_OK;
@@ -107,13 +108,14 @@ static int run_cells(const struct rn_cli *cli, const struct rn_cells *cells, str
         struct rn_pipeline *p = rn_cells_compose(cells, i);
         struct rn_err one = {0};
         if (p->cell)
-            fprintf(stderr, "cell %zu of %zu: %s  (%s)\n", i + 1, cells->n, p->cell, p->tag);
-        rc = run_pipeline(cli, p, how, &one);
+            rn_ui_say(ui, "cell %zu of %zu: %s  (%s)", i + 1, cells->n, p->cell, p->tag);
+        rc = run_pipeline(cli, p, how, ui, &one);
         rn_pipeline_free(p);
         if (rc == RN_OK)
             continue;
         if (cells->n == 1 || cells->matrix.fail_fast || stops_all(rc))
             return rn_problem_raise(&one, err);
+        rn_ui_error(ui, &one);
         rn_err_print(&one, stderr);
         first = n_failed++ ? first : rc;
     }
@@ -123,7 +125,7 @@ static int run_cells(const struct rn_cli *cli, const struct rn_cells *cells, str
                    "%zu of %zu cells failed", n_failed, cells->n);
 }
 
-static int run(const struct rn_cli *cli, struct rn_err *err)
+static int load_and_run(const struct rn_cli *cli, struct rn_ui *ui, struct rn_err *err)
 {
     struct rn_run_how how = {.runs = rn_cli_runs(cli),
                              .from = rn_cli_opt(cli, "from"),
@@ -135,11 +137,12 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
                              .offline = rn_cli_opt(cli, "offline"),
                              .locked = rn_cli_opt(cli, "locked"),
                              .ask = isatty(STDIN_FILENO) && isatty(STDERR_FILENO) &&
-                                    !rn_cli_json(cli)};
+                                    ui->mode != RN_UI_SILENT};
     if (!how.device)
         how.device = "cpu";
     RN_TRY(rn_target_words(cli, 0, err));
     RN_TRY(rn_target_verify(&how.verify, cli, err));
+    how.allow_exec = rn_cli_opt(cli, "allow-exec");
     how.keep_going = rn_cli_opt(cli, "keep-going");
     RN_TRY(rn_target_jobs(&how.jobs, cli, err));
     RN_TRY(rn_target_threads(&how.threads, cli, err));
@@ -148,12 +151,32 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
     const char **force = rn_target_list(cli, "force"), **yes = rn_target_list(cli, "yes");
     how.force = force;
     how.yes = yes;
-    int rc = run_cells(cli, cells, &how, err);
+    int rc = run_cells(cli, cells, &how, ui, err);
     free(force);
     free(yes);
     rn_cells_free(cells);
     return rc;
 }
 
-const struct rn_command rn_command_run = {"run", RN_ARGS_PIPELINE,
-                                          "run a pipeline; what is up to date is kept", opts, run};
+static int run(const struct rn_cli *cli, struct rn_err *err)
+{
+    struct rn_ui ui;
+    rn_ui_init(&ui, rn_cli_json(cli), 4);
+    rn_ui_choose(&ui, rn_cli_opt(cli, "progress"));
+    int rc = load_and_run(cli, &ui, err);
+    if (rc != RN_OK)
+        rn_ui_error(&ui, err);
+    rn_ui_release(&ui);
+    return rc;
+}
+
+static const struct rn_example examples[] = {
+    {"run pipelines/smoke.yaml", "a whole pipeline in a minute, offline, on any processor"},
+    {"run pipelines/smoke.yaml base.horizon.steps=400", "lay a value over the file's"},
+    {"run pipelines/smoke.yaml --from sft", "what comes before sft stays as it is"},
+    {"run pipelines/smoke.yaml --json --progress=plain", "events on stdout, talk on stderr"},
+    {0}};
+
+const struct rn_command rn_command_run = {
+    "run", RN_ARGS_PIPELINE,    "run a pipeline; what is up to date is kept", opts,
+    run,   .examples = examples};

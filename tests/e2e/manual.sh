@@ -1,6 +1,6 @@
 #!/bin/bash
-# The pages written from tables say what the program says: docs/runnel.1, docs/commands.md; the man
-# page has no warnings; every variable that the sources read is in environment.def; every example of
+# The pages written from tables say what the program says: docs/runnel.1, docs/commands.md,
+# docs/keys.md; the man page has no warnings; every variable that the sources read is in environment.def; every example of
 # a command is a line that the program's parser takes. `ninja docs` renews the pages.
 . "$(dirname "$0")/lib.bash"
 : "${BUILD:?build folder}"
@@ -13,6 +13,7 @@ fresh() { # KIND FILE
 }
 fresh man runnel.1
 fresh markdown commands.md
+fresh keys keys.md
 
 if man -V >/dev/null 2>&1; then
     LC_ALL=C MANWIDTH=100 man --warnings=w -l "$SRC/docs/runnel.1" >page 2>out
@@ -22,7 +23,7 @@ else
     echo "SKIP: no man, docs/runnel.1 is not formatted"
 fi
 
-grep -rhoE '(getenv|set_in_env)\("[A-Za-z_]+"\)' "$SRC"/{base,fetch,kernels,data,model,stages,runner} |
+grep -rhoE '\b(getenv|set_in_env|env|given)\("[A-Za-z_]+"\)' "$SRC"/{base,fetch,kernels,data,model,stages,runner} |
     grep -oE '"[^"]+"' | tr -d '"' | sort -u >read
 sed -nE 's/^VARIABLE\(([A-Za-z_]+),.*/\1/p' "$SRC/runner/environment.def" | sort -u >known
 comm -23 read known >out

@@ -1,10 +1,11 @@
-# The shipped demonstration, whole: within 150 s, gates met, a rejection in the first lines; a second
+# The shipped demonstration, whole: in 150 s of processor time, gates met, a rejection in the first lines; a second
 # run keeps everything; a changed SFT key keeps base and mid; without learning the gate fails.
 . "$(dirname "$0")/lib.bash"
 pipeline="$SRC/pipelines/smoke.yaml"
-started=$SECONDS
 expect 0 "$RUNNEL" run "$pipeline"
-took=$((SECONDS - started))
+times >spent # of processor time, which neighbours do not stretch
+took=$(awk 'NR == 2 {for (i = 1; i <= 2; i++) {split($i, t, "[ms]"); s += 60 * t[1] + t[2]}
+    print int(s)}' spent)
 says "rejected shard_00000.parquet from builtin:access-denied: refused: S3 AccessDenied (403)"
 says "8 made, 0 kept"
 [ "$took" -le 150 ] || fail "took $took s, expected at most 150"

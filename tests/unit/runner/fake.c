@@ -186,8 +186,10 @@ static int have_trouble(const struct rn_job *job, const struct fake_cfg *cfg, in
                         struct rn_err *err)
 {
     bool crawls = cfg->trouble == FAKE_CRAWLS && step > cfg->steps / 2 && *fake_patience >= 0;
-    if (crawls)
+    if (crawls) {
         pause_ms(50);
+        rn_job_metrics(job, step, &(struct rn_metric_value){"rate", 20}, 1);
+    }
     if (!cfg->trouble || step != cfg->steps / 2 || --*fake_patience < 0)
         return RN_OK;
     switch (cfg->trouble) {
