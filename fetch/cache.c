@@ -3,10 +3,13 @@
 
 #include "file.h"
 #include "mem.h"
+#include "partial.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -70,6 +73,32 @@ void rn_cache_release(struct rn_cache *c)
     free(c->spare);
     free(c->dir);
     *c = (struct rn_cache){0};
+}
+
+/* ".digests.PID.tmp": a memo that was being saved. On another machine its process may live; then
+ * it loses a memo, which is disposable. */
+static bool is_dead_memo(const char *name)
+{
+    long pid = 0;
+    int end = 0;
+    bool ours = sscanf(name, ".digests.%ld.tmp%n", &pid, &end) == 1 ||
+                sscanf(name, ".checks.%ld.tmp%n", &pid, &end) == 1;
+    return ours && end > 0 && pid > 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+}
+
+void rn_cache_sweep(const struct rn_cache *c)
+{
+    const double old_s = 7 * 24 * 3600.0;
+    rn_partials_sweep(rn_cache_home(c), old_s);
+    DIR *d = opendir(rn_cache_home(c));
+    for (struct dirent *e; d && (e = readdir(d));) {
+        char *path = rn_join(rn_cache_home(c), e->d_name);
+        if (is_dead_memo(e->d_name))
+            unlink(path);
+        free(path);
+    }
+    if (d)
+        closedir(d);
 }
 
 /* --- finding --- */

@@ -591,7 +591,7 @@ static void sweep_ended(struct loop *l)
 
 static void leave_partial(struct job *j)
 {
-    if (j->proof.payload && strcmp(j->proof.payload, j->partial.path) == 0)
+    if (j->proof.payload && j->partial.path && strcmp(j->proof.payload, j->partial.path) == 0)
         rn_partial_leave(&j->partial);
     else
         rn_partial_drop(&j->partial);
@@ -718,12 +718,11 @@ static int threads_for_proofs(void)
 
 int rn_fetch_all(const struct rn_fetcher *f, const struct rn_fetch_list *list, struct rn_err *err)
 {
-    enum { OLD_S = 7 * 24 * 3600 };
     struct rn_transfer_rules rules = {
         .clock = f->clock, .connect_s = f->connect_s, .stall_s = f->stall_s};
     struct loop *l = rn_new(struct loop);
     *l = (struct loop){.f = f, .list = list, .err = err};
-    rn_partials_sweep(rn_cache_home(f->cache), OLD_S);
+    rn_cache_sweep(f->cache);
     int rc = rn_partials_open(&l->partials, rn_cache_home(f->cache), err);
     l->wire = rn_transfers_new(&rules);
     l->pool = rn_pool_new(threads_for_proofs(), wake_wire, l);

@@ -30,9 +30,13 @@ struct rn_url rn_url_parse(const char *text)
     struct rn_url u = {0};
     char *scheme = NULL, *host = NULL, *port = NULL;
     CURLU *handle = curl_url();
-    if (handle && curl_url_set(handle, CURLUPART_URL, text, 0) == CURLUE_OK &&
-        curl_url_get(handle, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-        curl_url_get(handle, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
+    CURLUcode code = handle ? curl_url_set(handle, CURLUPART_URL, text, 0) : CURLUE_OUT_OF_MEMORY;
+    if (code == CURLUE_OK)
+        code = curl_url_get(handle, CURLUPART_SCHEME, &scheme, 0);
+    if (code == CURLUE_OK)
+        code = curl_url_get(handle, CURLUPART_HOST, &host, 0);
+    RN_ASSERT(code != CURLUE_OUT_OF_MEMORY); /* or a good url would be called a bad one */
+    if (code == CURLUE_OK) {
         u.https = strcmp(scheme, "https") == 0;
         u.http = strcmp(scheme, "http") == 0;
         u.loopback = is_loopback(host);

@@ -3,7 +3,7 @@
  *     RN_FAULT_STATE   file of struct faults_state, made by the test: counts over all processes
  *     RN_FAULT_BELOW   folder; calls on other paths do not count
  *     RN_FAULT_ONLY    a path must hold this text as well ("" or unset: any)
- *     RN_FAULT_CALLS   which calls count: "write fsync rename open malloc"
+ *     RN_FAULT_CALLS   which calls count: "write fsync rename open malloc net"
  *     RN_FAULT_WHO     "runner" (the process that was started), "stages" (its children), "all"
  *     RN_FAULT_AT      which of them breaks, from 1; 0: only count
  *     RN_FAULT_DO      kill-before, kill-after, kill-torn (half a write, then the end) of the
@@ -30,6 +30,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -116,6 +117,24 @@ static bool breaks_on_fd(const char *call, int fd)
     return breaks_on_path(call, path);
 }
 
+/* A call on a connection to somewhere: no path tells whose it is. */
+static bool breaks_on_net(int family)
+{
+    bool hit = state && !inside && strstr(calls, "net") && my_process() &&
+               (family == AF_INET || family == AF_INET6);
+    return hit && breaks("net", "a connection");
+}
+
+static int family_of(int fd)
+{
+    struct sockaddr_storage at;
+    socklen_t n = sizeof at;
+    int e = errno;
+    bool known = getsockname(fd, (struct sockaddr *)&at, &n) == 0;
+    errno = e;
+    return known ? at.ss_family : AF_UNSPEC;
+}
+
 static void end_now(void)
 {
     if (strncmp(action, "group", 5) == 0) {
@@ -137,7 +156,11 @@ static bool refuse(void)
     static const struct {
         const char *name;
         int number;
-    } errors[] = {{"EIO", EIO}, {"ENOSPC", ENOSPC}, {"EINTR", EINTR}, {"ENOMEM", ENOMEM}};
+    } errors[] = {{"EIO", EIO},
+                  {"ENOSPC", ENOSPC},
+                  {"EINTR", EINTR},
+                  {"ENOMEM", ENOMEM},
+                  {"ECONNRESET", ECONNRESET}};
     if (ends_with("before"))
         end_now();
     if (strcmp(action, "term") == 0)
@@ -180,9 +203,18 @@ static void arm(const char *path)
         return got;                                                                                \
     }
 WRAP(int, fsync, (int fd), (fd), breaks_on_fd("fsync", fd))
+WRAP(int, syncfs, (int fd), (fd), breaks_on_fd("fsync", fd))
 WRAP(int, fdatasync, (int fd), (fd), breaks_on_fd("fsync", fd))
 WRAP(int, ftruncate, (int fd, off_t n), (fd, n), breaks_on_fd("write", fd))
 WRAP(int, rename, (const char *from, const char *to), (from, to), breaks_on_path("rename", to))
+WRAP(int, renameat2, (int d, const char *from, int e, const char *to, unsigned flags),
+     (d, from, e, to, flags), breaks_on_path("rename", to))
+WRAP(int, connect, (int fd, const struct sockaddr *to, socklen_t n), (fd, to, n),
+     breaks_on_net(to->sa_family))
+WRAP(ssize_t, recv, (int fd, void *to, size_t n, int flags), (fd, to, n, flags),
+     breaks_on_net(family_of(fd)))
+WRAP(ssize_t, send, (int fd, const void *p, size_t n, int flags), (fd, p, n, flags),
+     breaks_on_net(family_of(fd)))
 WRAP(int, symlink, (const char *to, const char *path), (to, path), breaks_on_path("rename", path))
 WRAP(int, link, (const char *from, const char *to), (from, to), breaks_on_path("rename", to))
 WRAP(int, mkdir, (const char *path, mode_t mode), (path, mode), breaks_on_path("open", path))

@@ -73,7 +73,7 @@ static void set_fault(const struct trial *t, const struct fault *f, const char *
                                t->program->shim);
     setenv("LD_PRELOAD", preload, 1);
     setenv("RN_FAULT_STATE", state, 1);
-    setenv("RN_FAULT_BELOW", t->runs, 1);
+    setenv("RN_FAULT_BELOW", t->program->all_below ? t->dir : t->runs, 1);
     setenv("RN_FAULT_ONLY", f->only ? f->only : "", 1);
     setenv("RN_FAULT_CALLS", f->calls, 1);
     setenv("RN_FAULT_WHO", f->who ? f->who : "all", 1);

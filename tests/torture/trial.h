@@ -18,6 +18,7 @@ struct program {
     const char *runnel, *shim, *pipeline;
     const char *preload; /* libraries before the shim (a sanitizer's), or "" */
     long hangs_after_s;  /* then it is killed, and that is a failure */
+    bool all_below;      /* faults meet the cache and the lock file too, not only the runs */
 };
 
 struct fault {

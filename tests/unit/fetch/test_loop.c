@@ -1,0 +1,357 @@
+/* Whom the loop asks, when it asks again, what it goes on with: minutes of waiting in no time. */
+#include "rig.h"
+
+#include "asking.h"
+#include "owner.h"
+
+#include <math.h>
+
+static struct rig rig;
+
+/* A clock that moves with the system's and leaps when it is slept on. */
+static double leapt_s;
+
+static double leaping_now(void *ctx)
+{
+    (void)ctx;
+    return rn_clock_s() + leapt_s;
+}
+
+static void leap(void *ctx, double seconds)
+{
+    (void)ctx;
+    leapt_s += seconds;
+}
+
+static const struct rn_clock leaping = {.now_s = leaping_now, .sleep_s = leap};
+
+static void up(void)
+{
+    rig_up(&rig);
+    leapt_s = 0;
+    rig.fetcher.clock = &leaping;
+    rig.fetcher.stall_s = 30;
+    rig.fetcher.pause_s = 1;
+}
+
+static void down(void)
+{
+    rig_down(&rig);
+}
+
+TestSuite(loop, .init = up, .fini = down, .timeout = 30);
+
+/* --- many files --- */
+
+struct many {
+    struct rn_fetch_file files[300];
+    struct rn_source sources[300];
+    size_t n, given, had, lost;
+};
+
+static int give(void *ctx, struct rn_fetch_file **file, struct rn_err *err)
+{
+    struct many *m = ctx;
+    (void)err;
+    *file = m->given < m->n ? &m->files[m->given++] : NULL;
+    return RN_OK;
+}
+
+static int take(void *ctx, struct rn_fetch_file *file, struct rn_fetched *got, struct rn_err *err)
+{
+    struct many *m = ctx;
+    (void)file;
+    (void)err;
+    if (got)
+        m->had++;
+    else
+        m->lost++;
+    return RN_OK;
+}
+
+static void make_many(struct many *m, size_t n)
+{
+    *m = (struct many){.n = n};
+    for (size_t i = 0; i < n; i++) {
+        char *name = rn_xprintf("f%03zu", i), *text = rn_xprintf("{\"number\": %zu}\n", i);
+        rig_put(&rig, name, text, strlen(text));
+        m->sources[i].url = rn_xprintf("%s/%s", server_url(rig.server), name);
+        m->files[i] = rig.file;
+        m->files[i].id = rn_xprintf("data.f/%s", name);
+        m->files[i].name = name;
+        m->files[i].sources = &m->sources[i];
+        m->files[i].n_sources = 1;
+        free(text);
+    }
+}
+
+static int fetch_many(struct many *m)
+{
+    struct rn_fetch_list list = {.next = give, .done = take, .ctx = m};
+    rig.err = (struct rn_err){0};
+    m->given = m->had = m->lost = 0;
+    return rn_fetch_all(&rig.fetcher, &list, &rig.err);
+}
+
+Test(loop, many_files_are_fetched_at_once_and_each_is_done_once)
+{
+    struct many m;
+    make_many(&m, 300);
+    cr_assert_eq(fetch_many(&m), RN_OK, "%s", rig.err.msg);
+    cr_assert_eq(m.had, 300);
+    cr_assert_eq(m.lost, 0);
+    cr_assert_eq(rig.lock.n, 300);
+    cr_assert_eq(rig_count(&rig, "cache/sha256"), 300);
+    cr_assert_eq(rig_count(&rig, "cache/partial"), 0);
+}
+
+Test(loop, a_cached_pinned_set_is_confirmed_without_a_socket_or_a_read)
+{
+    struct many m;
+    make_many(&m, 300);
+    cr_assert_eq(fetch_many(&m), RN_OK, "%s", rig.err.msg);
+    size_t asked = server_requests(rig.server);
+    double best_s = INFINITY;
+    for (int i = 0; i < 3; i++) {
+        double start = rn_clock_s();
+        cr_assert_eq(fetch_many(&m), RN_OK, "%s", rig.err.msg);
+        best_s = fmin(best_s, rn_clock_s() - start);
+        cr_assert_eq(m.had, 300);
+    }
+    cr_assert_eq(server_requests(rig.server), asked);
+    cr_assert_lt(best_s, 0.05, "%.3f s", best_s);
+}
+
+Test(loop, what_cannot_be_had_keeps_no_other_file_from_being_fetched)
+{
+    struct many m;
+    make_many(&m, 50);
+    server_fault(rig.server, "/f003", "404");
+    server_fault(rig.server, "/f040", "200-xml");
+    cr_assert_eq(fetch_many(&m), RN_EFETCH);
+    cr_assert_eq(m.had, 48);
+    cr_assert_eq(m.lost, 2);
+    cr_assert(strstr(rig.err.msg, "f003"), "%s", rig.err.msg);
+    cr_assert(rig_said(&rig, "no source gave acceptable bytes for data.f/f040"));
+}
+
+Test(loop, a_host_that_gives_nothing_is_not_asked_for_everything)
+{
+    struct many m;
+    make_many(&m, 300);
+    server_fault(rig.server, "*", "404");
+    cr_assert_eq(fetch_many(&m), RN_EFETCH);
+    cr_assert_eq(m.had, 0);
+    cr_assert_lt(server_requests(rig.server), 100);
+}
+
+/* --- waiting --- */
+
+Test(loop, rounds_wait_longer_and_longer)
+{
+    rig.fetcher.retries = 6;
+    server_fault(rig.server, "/a.jsonl", "503");
+    rig_source(&rig, "/a.jsonl");
+    double start = rn_clock_s();
+    cr_assert_eq(rig_fetch(&rig), RN_EFETCH);
+    cr_assert_lt(rn_clock_s() - start, 5.0, "the clock is not slept on");
+    cr_assert_geq(leapt_s, 31, "1 2 4 8 16 32 seconds, each half to one and a half of it");
+    cr_assert_leq(leapt_s, 96);
+    cr_assert_eq(server_requests(rig.server), 7);
+}
+
+Test(loop, nobody_waits_for_a_day_and_the_message_says_who_asked_for_it)
+{
+    struct rn_hosts hosts = {0};
+    struct rn_asking a;
+    struct rn_response r = {.host = "one.example", .status = 429, .retry_after_s = 86400};
+    rn_find(&r.finding, RN_TRANSIENT, "status 429");
+    rig_source(&rig, "https://one.example/a");
+    rn_asking_init(&a, &rig.fetcher, &rig.file, &hosts);
+    cr_assert_eq(rn_asking_next(&a, 0), RN_ASK);
+    rn_asking_reject(&a, &r, false, 0);
+    cr_assert_eq(rn_asking_next(&a, 0), RN_GIVE_UP);
+    cr_assert_eq(rn_asking_fail(&a, &rig.err), RN_EFETCH);
+    cr_assert(strstr(rig.err.msg, "asks to come back in 24 h"), "%s", rig.err.msg);
+    rn_asking_release(&a);
+    rn_hosts_release(&hosts);
+}
+
+Test(loop, a_host_that_asks_for_a_pause_gets_it_from_all_files)
+{
+    struct many m;
+    make_many(&m, 20);
+    rig.fetcher.per_host = 1;
+    server_fault(rig.server, "/f000", "429-once");
+    cr_assert_eq(fetch_many(&m), RN_OK, "%s", rig.err.msg);
+    cr_assert_geq(leapt_s, 0.9, "one second was asked for");
+    cr_assert_eq(server_requests(rig.server), 21);
+}
+
+/* --- whom to ask --- */
+
+Test(loop, sources_come_by_health_and_equals_as_written)
+{
+    struct rn_hosts hosts = {0};
+    struct rn_asking a;
+    rig_source(&rig, "https://one.example/a");
+    rig_source(&rig, "https://two.example/a");
+    rig_source(&rig, "https://three.example/a");
+    rn_asking_init(&a, &rig.fetcher, &rig.file, &hosts);
+    cr_assert_eq(rn_asking_next(&a, 0), RN_ASK);
+    cr_assert_str_eq(a.now->host->name, "one.example");
+    for (int i = 0; i < 3; i++)
+        rn_host_learn(a.now->host, 0, 1, true);
+    cr_assert_eq(rn_asking_next(&a, 0), RN_ASK);
+    cr_assert_str_eq(a.now->host->name, "two.example", "the first failed three times");
+    rn_host_learn(a.now->host, 1 << 20, 1000, false);
+    cr_assert_eq(rn_asking_next(&a, 0), RN_ASK);
+    cr_assert_str_eq(a.now->host->name, "three.example", "the second is slow");
+    a.now->host->hold_until_s = 5;
+    cr_assert_eq(rn_asking_next(&a, 0), RN_ASK);
+    cr_assert_str_eq(a.now->host->name, "two.example", "the third wants a pause");
+    rn_asking_release(&a);
+    rn_hosts_release(&hosts);
+}
+
+Test(loop, a_mirror_by_digest_is_asked_first_and_may_lack_the_file)
+{
+    char hex[RN_HEX], path[128];
+    rn_sha256_hex(good_jsonl, strlen(good_jsonl), hex);
+    const char *mirrors[] = {"http://127.0.0.1:1/", server_url(rig.server), NULL};
+    rig.fetcher.mirrors = mirrors;
+    rig.file.sha256 = hex;
+    rig_source(&rig, "https://192.0.2.1/never-asked");
+    char *sub = rn_join(rig.www, "sha256");
+    rn_mkdirs(sub, NULL);
+    free(sub);
+    snprintf(path, sizeof path, "sha256/%s", hex);
+    rig_put(&rig, path, good_jsonl, strlen(good_jsonl));
+    cr_assert_eq(rig_fetch(&rig), RN_OK, "%s", rig.err.msg);
+    cr_assert_eq(server_requests(rig.server), 1);
+}
+
+/* --- going on --- */
+
+static void put_big(const char *name, size_t n, char seed)
+{
+    char *big = rn_xalloc(n);
+    for (size_t i = 0; i < n; i++)
+        big[i] = i % 64 == 0    ? '{'
+                 : i % 64 == 63 ? '\n'
+                                : (char)('a' + (i / 64 + (size_t)seed) % 26);
+    rig_put(&rig, name, big, n);
+    free(big);
+}
+
+Test(loop, a_cut_body_is_gone_on_with_and_not_begun_again)
+{
+    put_big("a.jsonl", 1 << 20, 0);
+    rig.file.expect.format = NULL;
+    rig.file.expect.min_size = 1;
+    server_fault(rig.server, "/a.jsonl", "cut-once");
+    rig_source(&rig, "/a.jsonl");
+    cr_assert_eq(rig_fetch(&rig), RN_OK, "%s", rig.err.msg);
+    cr_assert_eq(server_ranged(rig.server), 1);
+    cr_assert(server_heard(rig.server, "If-Range: \""));
+    cr_assert(server_heard(rig.server, "Accept-Encoding: identity"));
+}
+
+Test(loop, a_second_source_goes_on_only_under_a_pinned_digest)
+{
+    char hex[RN_HEX], *path = rn_join(rig.www, "a.jsonl");
+    put_big("a.jsonl", 1 << 20, 0);
+    put_big("b.jsonl", 1 << 20, 0);
+    rn_sha256_file(path, hex, NULL, NULL);
+    free(path);
+    rig.file.expect.format = NULL;
+    rig.file.expect.min_size = 1;
+    server_fault(rig.server, "/a.jsonl", "cut");
+    rig_source(&rig, "/a.jsonl");
+    rig_source(&rig, "/b.jsonl");
+    cr_assert_eq(rig_fetch(&rig), RN_OK, "%s", rig.err.msg);
+    cr_assert_eq(server_ranged(rig.server), 0, "who says that they are one file?");
+    rn_remove_tree(rig.got.path, NULL);
+    rig.file.id = "data.a/other";
+    rig.file.sha256 = hex;
+    cr_assert_eq(rig_fetch(&rig), RN_OK, "%s", rig.err.msg);
+    cr_assert_eq(server_ranged(rig.server), 1);
+    cr_assert_str_eq(rig.got.sha256, hex);
+}
+
+Test(loop, a_mixture_that_the_digest_refuses_is_asked_for_anew)
+{
+    char hex[RN_HEX], *path = rn_join(rig.www, "b.jsonl");
+    put_big("a.jsonl", 1 << 20, 1); /* another file under the first url */
+    put_big("b.jsonl", 1 << 20, 0);
+    rn_sha256_file(path, hex, NULL, NULL);
+    free(path);
+    rig.file.expect.format = NULL;
+    rig.file.expect.min_size = 1;
+    rig.file.sha256 = hex;
+    server_fault(rig.server, "/a.jsonl", "cut");
+    rig_source(&rig, "/a.jsonl");
+    rig_source(&rig, "/b.jsonl");
+    cr_assert_eq(rig_fetch(&rig), RN_OK, "%s", rig.err.msg);
+    cr_assert_str_eq(rig.got.sha256, hex);
+    cr_assert(rig_said(&rig, "was continued from"), "%s", rig.said.p);
+}
+
+static bool stop_after_some(void *ctx)
+{
+    (void)ctx;
+    return server_requests(rig.server) > 0 && rn_clock_s() - *(double *)rig.fetcher.ctx > 0.5;
+}
+
+Test(loop, what_a_stop_signal_left_is_gone_on_with)
+{
+    double start = rn_clock_s();
+    put_big("a.jsonl", 4 << 20, 0);
+    rig.file.expect.format = NULL;
+    rig.file.expect.min_size = 1;
+    server_fault(rig.server, "/a.jsonl", "stall-late");
+    rig.fetcher.stopping = stop_after_some;
+    rig.fetcher.ctx = &start;
+    rig_source(&rig, "/a.jsonl");
+    cr_assert_eq(rig_fetch(&rig), RN_ESTOPPED);
+    cr_assert_eq(rig_count(&rig, "cache/partial"), 2);
+    cr_assert_eq(rig_count(&rig, "cache/sha256"), 0);
+    server_heal(rig.server);
+    rig.fetcher.stopping = NULL;
+    cr_assert_eq(rig_fetch(&rig), RN_OK, "%s", rig.err.msg);
+    cr_assert_eq(server_ranged(rig.server), 1);
+    cr_assert_eq(rig_count(&rig, "cache/partial"), 0);
+}
+
+/* --- the cache --- */
+
+Test(loop, a_cache_that_cannot_be_written_is_read_and_another_takes_what_is_new)
+{
+    struct rn_cache shared;
+    char *spare = rn_join(rig.dir, "run/cache"), *nowhere = rn_join(rig.www, "a.jsonl/cache");
+    rig_source(&rig, "/a.jsonl");
+    rn_cache_init(&shared, nowhere); /* below a file: nobody, not even root, may write there */
+    rn_cache_fall_back(&shared, spare);
+    cr_assert_str_eq(rn_cache_home(&shared), spare);
+    rig.fetcher.cache = &shared;
+    cr_assert_eq(rig_fetch(&rig), RN_OK, "%s", rig.err.msg);
+    cr_assert(rn_starts_with(rig.got.path, spare));
+    cr_assert_eq(rig_fetch(&rig), RN_OK, "%s", rig.err.msg);
+    cr_assert(rig.got.from_cache);
+    rn_cache_release(&shared);
+    free(nowhere);
+    free(spare);
+}
+
+Test(loop, a_second_name_does_not_make_the_cache_forget_what_it_knows)
+{
+    rig_source(&rig, "/a.jsonl");
+    cr_assert_eq(rig_fetch(&rig), RN_OK);
+    char *to = rn_join(rig.dir, "out");
+    cr_assert_eq(rn_cache_take(&rig.cache, rig.got.sha256, rig.got.path, to, NULL), RN_OK);
+    char *known = rn_cache_recall(&rig.cache, rig.got.sha256);
+    cr_assert(known, "its digest would be taken again");
+    cr_assert(rn_exists(to));
+    free(known);
+    free(to);
+}
