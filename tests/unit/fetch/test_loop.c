@@ -132,7 +132,7 @@ Test(loop, what_cannot_be_had_keeps_no_other_file_from_being_fetched)
     cr_assert_eq(m.had, 48);
     cr_assert_eq(m.lost, 2);
     cr_assert(strstr(rig.err.msg, "f003"), "%s", rig.err.msg);
-    cr_assert(rig_said(&rig, "no source gave acceptable bytes for f040"));
+    cr_assert(rig_said(&rig, "no source gave acceptable bytes for data.f/f040"));
 }
 
 Test(loop, a_host_that_gives_nothing_is_not_asked_for_everything)
