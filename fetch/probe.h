@@ -2,11 +2,11 @@
  *
  *     struct rn_probe probes[] = {{.file = &file, .source = &file.sources[0]}, ...};
  *     RN_TRY(rn_probe_all(&fetcher, probes, n, err));
- *     show(probes[0].r.host, probes[0].r.finding);    declared_bytes: of the whole body, -1: not told
+ *     show(probes[0].r.host, probes[0].r.finding);    declared_bytes: of the whole, -1: not told
  *
  * One request each for the first 4 KiB, with its redirects: status, total size and claims of the
- * headers are compared with what is pinned, the bytes with what an error page looks like. Nothing is
- * kept; what only the whole file can show is not seen. */
+ * headers are compared with what is pinned, the bytes with what an error page looks like. Nothing
+ * is kept; what only the whole file can show is not seen. */
 #ifndef RN_PROBE_H
 #define RN_PROBE_H
 
