@@ -132,7 +132,11 @@ static bool take_unit(struct number *v, const char *p, enum rn_unit unit, char w
 static bool parse(const char *text, enum rn_unit unit, struct number *v, char why[RN_WHY])
 {
     *v = (struct number){0};
-    const char *end = strlen(text) <= NUMBER_MAX ? take_number(v, text) : NULL;
+    if (strlen(text) > NUMBER_MAX) {
+        snprintf(why, RN_WHY, "no number has more than %d characters", NUMBER_MAX);
+        return false;
+    }
+    const char *end = take_number(v, text);
     if (!end) {
         snprintf(why, RN_WHY, "a number such as %s is expected", families[unit].example);
         return false;

@@ -240,13 +240,17 @@ static bool read_pair(struct reader *r, struct rn_node *map, int depth)
     if (k.type != YAML_SCALAR_EVENT)
         give_up(r, at, "a key must be plain text");
     struct rn_node *key = r->failed ? NULL : read_scalar(r, &k);
+    bool merge = key && key->style == RN_PLAIN && strcmp(key->text, "<<") == 0;
+    if (merge)
+        rn_hint(rn_problem_add(r->tree->problems, at, "YAML's merge key << is not supported"),
+                "use an alias for a whole value, ${vars.x}, or include");
     yaml_event_delete(&k);
     struct rn_node *value = NULL;
     if (key && next_event(r, &v)) {
         value = read_node(r, &v, depth);
         yaml_event_delete(&v);
     }
-    if (value)
+    if (value && !merge)
         rn_node_append(r->tree, map, (struct rn_entry){key->text, at, value});
     r->failed |= r->tree->full;
     return !r->failed;

@@ -171,7 +171,12 @@ static void log_rejected(const struct rn_asking *a, const struct rn_response *r)
         rn_log(a->f->log, RN_WARN, "rejected %s from %s: %s: %s, %s, %s", a->file->name, r->host,
                id, detail, rn_show_bytes(size, (double)r->size_bytes), rn_show_text(text, head, n));
     if (n > 0)
-        rn_quarantine(a->f->quarantine_dir, a->file->name, a->now->source.url, r, r->body,
+        rn_quarantine(a->f->quarantine_dir,
+                      &(struct rn_evidence){.id = a->file->id,
+                                            .name = a->file->name,
+                                            .url = a->now->source.url,
+                                            .expected = a->pin,
+                                            .r = r},
                       a->f->log);
 }
 
@@ -189,15 +194,18 @@ static void heed(struct rn_asking *a, const struct rn_response *r, double now_s)
 
 static void note(struct rn_standing *s, const struct rn_response *r)
 {
-    char time[32], *told;
-    const char *id = rn_verdict_id(r->finding.verdict);
+    char time[32], head[16], hex[128];
+    size_t n = r->has_body ? rn_file_head(r->body, head, sizeof head) : 0;
+    struct rn_str told = {0};
+    rn_str_printf(&told, "%s: %s: %s", r->host, rn_verdict_id(r->finding.verdict),
+                  r->finding.detail);
+    if (n > 0 && !strstr(r->finding.detail, ", begins "))
+        rn_str_printf(&told, ", begins %s", rn_show_hex(hex, head, n));
     if (r->retry_after_s > LONGEST_HOLD_S)
-        told = rn_xprintf("%s: %s: %s, asks to come back in %s", r->host, id, r->finding.detail,
-                          rn_show_time(time, r->retry_after_s));
-    else
-        told = rn_xprintf("%s: %s: %s", r->host, id, r->finding.detail);
+        rn_str_printf(&told, ", asks to come back in %s", rn_show_time(time, r->retry_after_s));
     free(s->told);
-    s->told = told;
+    s->told = told.p;
+    s->verdict = r->finding.verdict;
 }
 
 /* A pointer came instead of the file: the object behind it is asked for as one more source. */
@@ -304,11 +312,15 @@ static int all_bad(const struct rn_asking *a, struct rn_err *err)
     for (size_t i = 0; i < a->n; i++)
         rn_str_printf(&list, "%s%s", i ? "; " : "", a->standings[i].told);
     int rc = rn_fail(err, RN_EFETCH, RN_NOWHERE, "no source gave acceptable bytes for %s: %s",
-                     a->file->name, list.p ? list.p : "there are none");
+                     a->file->id, list.p ? list.p : "there are none");
     rn_str_release(&list);
+    const char *next = a->n ? rn_verdict_next(a->standings[0].verdict) : "";
     hint_at_digests(a, err);
     if (rn_exists(a->f->quarantine_dir))
-        rn_hint(err, "what came instead is kept in %s", a->f->quarantine_dir);
+        rn_hint(err, "%s%swhat came instead is kept in %s", next, *next ? "; " : "",
+                a->f->quarantine_dir);
+    else if (*next)
+        rn_hint(err, "%s", next);
     return rc;
 }
 

@@ -24,8 +24,9 @@ struct rn_standing {
     bool mirror;     /* by digest: one try, and nobody minds that it lacks the file */
     bool led;        /* a git-lfs pointer led here, and promised `lfs` */
     struct rn_lfs lfs;
-    char gave[RN_HEX]; /* digest of what it gave instead of the pinned file, or "" */
-    char *told;        /* "host: verdict: detail"; owned */
+    char gave[RN_HEX];       /* digest of what it gave instead of the pinned file, or "" */
+    char *told;              /* "host: verdict: detail"; owned */
+    enum rn_verdict verdict; /* of the last answer */
 };
 
 struct rn_asking {

@@ -1,7 +1,6 @@
 /* fetch/claims.h - what a server says about a body beside the body: digests, sizes, versions.
  *
- *     struct rn_claims claims;
- *     rn_claims_init(&claims);
+ *     struct rn_claims claims = {0};
  *     rn_claims_line(&claims, line, n);                every header line of every hop, in order
  *     if (rn_claims_hold(&claims, "body", sha256, size_bytes, &found, &said)) ...
  *
@@ -26,7 +25,6 @@ struct rn_claims {
     char repr_sha256[RN_HEX]; /* Repr-Digest or x-amz-checksum-sha256, as hex; "" if none */
 };
 
-void rn_claims_init(struct rn_claims *);
 /* A status line forgets what was said of the body of the hop before. */
 void rn_claims_line(struct rn_claims *, const char *line, size_t n);
 

@@ -11,6 +11,7 @@
 
 #include "claims.h"
 #include "hash.h"
+#include "trail.h"
 #include "verdict.h"
 #include "who.h"
 
@@ -43,6 +44,7 @@ struct rn_response {
     double hold_s;        /* the host allows no more requests for so long; 0: it does */
     int redirects;
     struct rn_claims claims; /* what the headers say about the body */
+    struct rn_str trail;     /* of every hop, see trail.h; owned */
 };
 
 struct rn_url {

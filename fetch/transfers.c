@@ -199,6 +199,7 @@ static size_t on_header(char *line, size_t each, size_t count, void *ctx)
 {
     struct transfer *t = ctx;
     rn_claims_line(&t->r.claims, line, each * count);
+    rn_trail_line(&t->r.trail, line, each * count);
     return each * count;
 }
 
@@ -271,6 +272,7 @@ static void start_hop(struct transfer *t)
     t->window_s = rn_now_s(t->wire->rules.clock);
     rn_str_clear(&t->refusal);
     snprintf(t->r.host, sizeof t->r.host, "%s", t->here.host);
+    rn_trail_hop(&t->r.trail, t->next);
     make_headers(t);
     curl_easy_setopt(t->curl, CURLOPT_URL, t->next);
     curl_easy_setopt(t->curl, CURLOPT_NOPROXY, t->here.loopback ? "*" : NULL);
@@ -317,6 +319,8 @@ static bool follow(struct transfer *t, CURLcode code)
     struct rn_url there = rn_url_parse(target);
     if (t->r.redirects++ == RN_REDIRECTS_MAX)
         return rn_find(&t->r.finding, RN_REFUSED, "more than %d redirects", RN_REDIRECTS_MAX);
+    if (!there.https && !there.http)
+        return rn_find(&t->r.finding, RN_REFUSED, "redirect to what is no http url");
     if (!rn_redirect_allowed(&t->here, &there))
         return rn_find(&t->r.finding, RN_INTERCEPTED, "redirect to plain http at %s", there.host);
     go_to(t, target);
@@ -578,6 +582,7 @@ bool rn_transfers_next(struct rn_transfers *w, struct rn_ended *e)
 
 void rn_response_release(struct rn_response *r)
 {
+    rn_str_release(&r->trail);
     free(r->body);
     r->body = NULL;
 }

@@ -13,8 +13,9 @@
 static const struct {
     const char *id;
     bool again;
+    const char *next;
 } verdicts[] = {
-#define X(verdict, id, again, seen) [verdict] = {id, again},
+#define X(verdict, id, again, seen, next) [verdict] = {id, again, next},
     RN_VERDICTS(X)
 #undef X
 };
@@ -27,6 +28,11 @@ const char *rn_verdict_id(enum rn_verdict v)
 bool rn_verdict_again(enum rn_verdict v)
 {
     return verdicts[v].again;
+}
+
+const char *rn_verdict_next(enum rn_verdict v)
+{
+    return verdicts[v].next;
 }
 
 /* Words of strangers get here: no control characters, no broken UTF-8 (a cut may leave some). */

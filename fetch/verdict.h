@@ -19,22 +19,33 @@
  * source may answer better in a later round; otherwise it is out for this file. */
 /* clang-format off */
 #define RN_VERDICTS(X)                                                                            \
-    /* verdict         id              again  seen */                                             \
-    X(RN_ACCEPTED,     "ok",           false, "what was asked for")                               \
-    X(RN_TRANSIENT,    "transient",    true,  "network trouble, 408 425 429 5xx")                 \
-    X(RN_REFUSED,      "refused",      false, "401 403 404 410 451, all else but 200")     \
-    X(RN_INTERCEPTED,  "intercepted",  false, "portal or proxy: 407 511, bad TLS name") \
-    X(RN_ERROR_PAGE,   "error-page",   false, "HTML or XML error in place of the file")           \
-    X(RN_ERROR_JSON,   "error-json",   false, "JSON error in place of the file")                  \
-    X(RN_LFS_POINTER,  "lfs-pointer",  false, "git-lfs pointer in place of the file")             \
-    X(RN_TRUNCATED,    "truncated",    true,  "fewer bytes than declared, or no ending")          \
-    X(RN_OVERSIZE,     "oversize",     false, "more bytes than declared or allowed")              \
-    X(RN_DIGEST,       "digest",       false, "sha256 is not the pinned one")                     \
-    X(RN_MALFORMED,    "malformed",    false, "not the declared format")
+    /* verdict        id             again  seen, and what to do next */                          \
+    X(RN_ACCEPTED,    "ok",          false, "what was asked for",                                 \
+      "")                                                                                         \
+    X(RN_TRANSIENT,   "transient",   true,  "network trouble, 408 425 429 5xx",                   \
+      "try again later: what came so far is kept")                                                \
+    X(RN_REFUSED,     "refused",     false, "401 403 404 410 451, all else but 200",              \
+      "look whether the url is still right and a token is needed, or add a source")               \
+    X(RN_INTERCEPTED, "intercepted", false, "portal or proxy: 407 511, bad TLS name",             \
+      "log in to the network, or set https_proxy and SSL_CERT_FILE as it wants them")             \
+    X(RN_ERROR_PAGE,  "error-page",  false, "HTML or XML error in place of the file",             \
+      "open the url and read the page, or add a source")                                          \
+    X(RN_ERROR_JSON,  "error-json",  false, "JSON error in place of the file",                    \
+      "open the url and read the answer, or add a source")                                        \
+    X(RN_LFS_POINTER, "lfs-pointer", false, "git-lfs pointer in place of the file",               \
+      "give the url of the object behind the pointer")                                            \
+    X(RN_TRUNCATED,   "truncated",   true,  "fewer bytes than declared, or no ending",            \
+      "run again: it goes on where it stopped")                                                   \
+    X(RN_OVERSIZE,    "oversize",    false, "more bytes than declared or allowed",                \
+      "compare size and max_size with what the publisher says")                                   \
+    X(RN_DIGEST,      "digest",      false, "sha256 is not the pinned one",                       \
+      "if the file was renewed on purpose: runnel fetch FILE NAME --update")                      \
+    X(RN_MALFORMED,   "malformed",   false, "not the declared format",                            \
+      "compare 'check' with what came, or add a source")
 /* clang-format on */
 
 enum rn_verdict {
-#define X(verdict, id, again, seen) verdict,
+#define X(verdict, id, again, seen, next) verdict,
     RN_VERDICTS(X)
 #undef X
 };
@@ -46,6 +57,7 @@ struct rn_finding {
 
 const char *rn_verdict_id(enum rn_verdict);
 bool rn_verdict_again(enum rn_verdict);
+const char *rn_verdict_next(enum rn_verdict); /* what the user may do; "" for ok */
 
 /* Records and returns true only for RN_ACCEPTED, so that a check can end with it. */
 bool rn_find(struct rn_finding *, enum rn_verdict, const char *fmt, ...) RN_PRINTF(3, 4);

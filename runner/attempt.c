@@ -76,6 +76,14 @@ static int call_stage(struct at_work *a, struct rn_err *err)
     return rc;
 }
 
+static void tell_lost(struct at_work *a)
+{
+    struct rn_log log = rn_stagelog_log(&a->work->log, show_log, a->wire);
+    if (a->metrics.lost)
+        rn_log(&log, RN_WARN, "%lld times numbers could not be written, or not for certain",
+               (long long)a->metrics.lost);
+}
+
 /* Here and not in the runner: hashing and syncing gigabytes would make it deaf. */
 static int publish(struct at_work *a, struct rn_err *err)
 {
@@ -124,6 +132,7 @@ static void work(void *ctx, struct rn_wire *wire)
         end.rc = publish(&a, &end.err);
     end.sync_s = rn_sync_time_s() - sync_s;
     end.step = a.metrics.path ? a.metrics.step : -1;
+    tell_lost(&a);
     rn_metrics_close(&a.metrics);
     rn_wire_end(wire, &end);
 }

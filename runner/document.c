@@ -2,7 +2,9 @@
 
 #include "file.h"
 #include "merge.h"
+#include "str.h"
 
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -139,6 +141,32 @@ static struct rn_node *parse(struct reading *r, const char *path, const char *te
     return root && check_version(r, root) ? with_included(r, root) : NULL;
 }
 
+/* A file beside the one that is not there, with nearly its name. */
+static void hint_file(struct rn_err *e, const char *path)
+{
+    char *dir = rn_dirname(path);
+    DIR *d = opendir(dir);
+    const struct dirent *entry;
+    while (d && (entry = readdir(d))) {
+        const char *const words[] = {entry->d_name, NULL};
+        if (rn_nearest(rn_basename(path), words))
+            rn_hint(e, "did you mean %.*s%s?", (int)(rn_basename(path) - path), path,
+                    entry->d_name);
+    }
+    if (d)
+        closedir(d);
+    free(dir);
+}
+
+static void tell_unreadable(struct reading *r, const char *path, struct rn_place at,
+                            const char *why)
+{
+    struct rn_err *e = r->depth ? rn_problem_add(&r->d->problems, at, "%.200s: %s", path, why)
+                                : rn_problem_add(&r->d->problems, at, "%s", why);
+    if (!rn_exists(path))
+        hint_file(e, path);
+}
+
 /* NULL after a problem. `told_at`: where a file that cannot be read is told. */
 static struct rn_node *read_file(struct reading *r, const char *path, struct rn_place told_at)
 {
@@ -149,10 +177,7 @@ static struct rn_node *read_file(struct reading *r, const char *path, struct rn_
     if (!may_read(r, name, told_at))
         return NULL;
     if (r->source->read(r->source->ctx, path, &text, &n, &why) != RN_OK) {
-        if (r->depth)
-            rn_problem_add(&r->d->problems, told_at, "%.200s: %s", path, why.msg);
-        else
-            rn_problem_add(&r->d->problems, told_at, "%s", why.msg);
+        tell_unreadable(r, path, told_at, why.msg);
         return NULL;
     }
     if (r->depth == 0)

@@ -103,6 +103,23 @@ static bool kind_accepted(const char *const *kinds, const char *kind)
     return false;
 }
 
+/* What could stand there instead. */
+static void hint_givers(const struct resolving *r, const char *const *kinds, struct rn_err *e)
+{
+    struct rn_str all = {0};
+    for (size_t i = 0; i < r->l->p->n_stages; i++) {
+        const struct rn_pstage *s = &r->l->p->stages[i];
+        for (size_t k = 0; k < s->n_outputs && all.n < 200; k++)
+            if (s != r->stage && kind_accepted(kinds, s->outputs[k].kind))
+                rn_str_printf(&all, "%s%s%s%s", all.n ? ", " : "such are: ", s->name,
+                              s->n_outputs > 1 ? "." : "",
+                              s->n_outputs > 1 ? s->outputs[k].name : "");
+    }
+    if (all.n)
+        rn_hint(e, "%s", all.p);
+    rn_str_release(&all);
+}
+
 static void check_kind(struct resolving *r, const char *key, const struct rn_ref *ref,
                        const struct rn_key *row, const struct rn_output *output)
 {
@@ -111,8 +128,10 @@ static void check_kind(struct resolving *r, const char *key, const struct rn_ref
     for (size_t i = 0; row->words && row->words[i]; i++)
         rn_str_printf(&kinds, "%s%s", i ? " or " : "", row->words[i]);
     if (!kind_accepted(row->words, output->kind))
-        rn_problem_add(&r->l->problems, ref->at, "'%s' in stage %s takes %s, but '%s' gives %s",
-                       key, r->stage->name, kinds.p, ref->text, output->kind);
+        hint_givers(r, row->words,
+                    rn_problem_add(&r->l->problems, ref->at,
+                                   "'%s' in stage %s takes %s, but '%s' gives %s", key,
+                                   r->stage->name, kinds.p, ref->text, output->kind));
     else if (sliced && strcmp(output->kind, "files") != 0)
         rn_problem_add(&r->l->problems, ref->at,
                        "'%s' in stage %s: only files can be sliced, '%s' "

@@ -162,7 +162,7 @@ static int cut_torn(struct rn_journal *j, struct rn_err *err)
 
 static int open_file(struct rn_journal *j, struct rn_err *err)
 {
-    j->fd = open(j->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    j->fd = open(j->path, O_RDWR | O_APPEND | O_CLOEXEC);
     if (j->fd < 0)
         return rn_fail_errno(err, RN_PATH(j->path), "cannot open the journal");
     char last = '\n';
@@ -203,6 +203,8 @@ int rn_journal_open(struct rn_journal *j, const char *path, struct rn_err *err)
 {
     *j = (struct rn_journal){.fd = -1, .path = rn_xdup(path)};
     int rc = rn_journal_load(&j->found, &j->damaged, path, err);
+    if (rc == RN_OK && !rn_exists(path))
+        rc = rn_file_write(path, "", 0, err); /* its name is on disk too */
     if (rc == RN_OK)
         rc = open_file(j, err);
     if (rc == RN_OK)

@@ -70,13 +70,23 @@ static void refuse_fixed(struct rn_loading *l, struct rn_node *profile)
         }
 }
 
+static void tell_no_profile(struct rn_loading *l, const char *name, const struct rn_node *all)
+{
+    struct rn_str known = {0};
+    struct rn_err *e = rn_merge_unknown(&l->problems, RN_PATH(RN_COMMAND_LINE),
+                                        "the file has no profile", name, all);
+    for (size_t i = 0; all && all->kind == RN_NODE_MAP && i < all->n && known.n < 200; i++)
+        rn_str_printf(&known, "%s%.64s", i ? ", " : "it has ", all->entries[i].key);
+    rn_hint(e, "%s", known.n ? known.p : "it has none: go without -p");
+    rn_str_release(&known);
+}
+
 void rn_merge_profile(struct rn_loading *l, const char *name)
 {
     const struct rn_node *all = rn_node_get(l->root, "profiles");
     struct rn_node *profile = rn_node_get(all, name);
     if (!profile) {
-        rn_merge_unknown(&l->problems, RN_PATH(RN_COMMAND_LINE), "the file has no profile", name,
-                         all);
+        tell_no_profile(l, name, all);
         return;
     }
     if (profile->kind == RN_NODE_NULL)

@@ -23,6 +23,16 @@ static const char *choose_lock_path(struct rn_plan *plan)
     return rn_arena_printf(&plan->arena, "%s/%.*s.lock", plan->run_dir, n, base);
 }
 
+struct rn_memo *rn_plan_memo(const struct rn_run_how *how)
+{
+    char *path = rn_join(how->runs, ".memo");
+    struct rn_memo *memo = rn_memo_open(path);
+    if (how->verify == RN_VERIFY_HASH)
+        rn_memo_distrust(memo);
+    free(path);
+    return memo;
+}
+
 int rn_plan_init(struct rn_plan *plan, const struct rn_pipeline *p, const struct rn_run_how *how,
                  struct rn_err *err)
 {
@@ -31,10 +41,8 @@ int rn_plan_init(struct rn_plan *plan, const struct rn_pipeline *p, const struct
     plan->run_dir = rn_arena_printf(&plan->arena, "%s/%s", how->runs, p->tag);
     plan->store = rn_arena_printf(&plan->arena, "%s/.store", how->runs);
     plan->lock_path = choose_lock_path(plan);
-    plan->memo = rn_memo_open(rn_arena_printf(&plan->arena, "%s/.memo", how->runs));
-    plan->history = rn_history_new(how->runs);
-    if (how->verify == RN_VERIFY_HASH)
-        rn_memo_distrust(plan->memo);
+    plan->memo = how->memo ? how->memo : rn_plan_memo(how);
+    plan->history = how->history ? how->history : rn_history_new(how->runs);
     plan->nodes = rn_xalloc((p->n_stages + 1) * sizeof *plan->nodes);
     for (size_t i = 0; i < p->n_stages; i++)
         plan->nodes[i].inputs = rn_arena_alloc(&plan->arena, (p->stages[i].n_edges + 1) *
@@ -51,9 +59,11 @@ void rn_plan_release(struct rn_plan *plan)
         rn_arrivals_free(plan->nodes[i].arrivals);
     }
     free(plan->nodes);
-    rn_history_free(plan->history);
+    if (plan->how && !plan->how->history)
+        rn_history_free(plan->history);
+    if (plan->how && !plan->how->memo)
+        rn_memo_free(plan->memo);
     json_decref(plan->journal);
-    rn_memo_free(plan->memo);
     rn_arena_release(&plan->arena);
     *plan = (struct rn_plan){0};
 }

@@ -33,8 +33,10 @@ struct rn_run_how {
     bool allow_exec; /* commands of the pipeline file may run */
     bool keep_going; /* a failure stops only what needs the stage */
     enum rn_verify verify;
-    const char *resolved_yaml; /* for runs/<tag>/resolved.yaml */
-    const char *command;       /* what continues this run, for messages */
+    struct rn_memo *memo;       /* of the runs directory, and its history: shared by the plans of */
+    struct rn_history *history; /* several pipelines; NULL: each has its own */
+    const char *resolved_yaml;  /* for runs/<tag>/resolved.yaml */
+    const char *command;        /* what continues this run, for messages */
 };
 
 /* With the symbol in front of the stage. */
@@ -80,6 +82,8 @@ struct rn_plan {
     struct rn_planned *nodes; /* one per stage */
 };
 
+/* The memo of the runs directory, as `verify` wants it. Free with rn_memo_free. */
+struct rn_memo *rn_plan_memo(const struct rn_run_how *);
 /* RN_EUSAGE: an option names no stage. */
 int rn_plan_init(struct rn_plan *, const struct rn_pipeline *, const struct rn_run_how *,
                  struct rn_err *);

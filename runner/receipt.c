@@ -65,15 +65,14 @@ bool rn_receipt_same_machine(const json_t *a, const json_t *b)
 /* What shapes the bits of a step and is not said by the keys at a glance. */
 static json_t *config_of(const struct rn_pipeline *p, const struct rn_pstage *s)
 {
-    json_t *config = json_object();
-    const json_t *resolved = rn_pipeline_resolved(p, s);
     static const char *const keys[] = {"seed", "precision"};
+    const json_t *resolved = rn_pipeline_resolved(p, s);
+    json_t *config = json_object(), *value;
     for (size_t i = 0; i < RN_COUNT(keys); i++)
-        if (json_object_get(resolved, keys[i]))
-            json_object_set(config, keys[i], json_object_get(resolved, keys[i]));
-    json_t *rows = json_object_get(json_object_get(resolved, "batch"), "device_rows");
-    if (rows)
-        json_object_set(config, "device_rows", rows);
+        if ((value = json_object_get(resolved, keys[i])))
+            json_object_set(config, keys[i], value);
+    if ((value = json_object_get(json_object_get(resolved, "batch"), "device_rows")))
+        json_object_set(config, "device_rows", value);
     return config;
 }
 

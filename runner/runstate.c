@@ -101,6 +101,29 @@ void rn_runstate_glance(struct rn_str *s, const json_t *numbers)
     }
 }
 
+/* --- what it says --- */
+
+/* "2026-11-21T11:20:03Z info    text": the text of the last whole line. */
+static void read_said(struct rn_stage_state *s, const char *dir)
+{
+    enum { TAIL = 4096, STAMP = 29 };
+    char tail[TAIL + 1], *path = rn_xprintf("%s/log/%s.log", dir, s->name);
+    FILE *f = fopen(path, "rb");
+    int64_t size = f ? rn_file_size(path) : 0;
+    size_t n =
+        f && fseek(f, size > TAIL ? size - TAIL : 0, SEEK_SET) == 0 ? fread(tail, 1, TAIL, f) : 0;
+    while (n > 0 && tail[n - 1] != '\n')
+        n--;
+    tail[n > 0 ? n - 1 : 0] = '\0';
+    const char *line = strrchr(tail, '\n');
+    line = line ? line + 1 : tail;
+    if (strlen(line) > STAMP)
+        snprintf(s->said, sizeof s->said, "%s", line + STAMP);
+    if (f)
+        fclose(f);
+    free(path);
+}
+
 /* --- a stage --- */
 
 static int add_size(void *ctx, const char *relative, struct rn_err *err)
@@ -153,6 +176,8 @@ static struct rn_stage_state stage_state(const struct rn_runstate *r, const char
     s.steps = rn_json_int(s.last, "steps", 0);
     s.seen_s = newest_of(rn_json_real(s.last, "time", 0), changed_s(r->dir, "log/", name, ".log"));
     read_numbers(&s, r->dir);
+    if (is(s.word, "running"))
+        read_said(&s, r->dir);
     look_at_outputs(&s, r->dir);
     return s;
 }
@@ -238,5 +263,6 @@ json_t *rn_runstate_stage_json(const struct rn_runstate *r, const struct rn_stag
                      "steps", (json_int_t)s->steps, "time", rn_json_real(s->last, "time", 0),
                      "wall_s", rn_json_real(s->last, "wall_s", 0), "eta_s", s->eta_s, "seen",
                      s->seen_s, "size_bytes", s->size_bytes, "key", rn_json_str(s->last, "out", ""),
-                     "message", rn_json_str(s->last, "message", ""), "metrics", s->numbers);
+                     "message", *s->said ? s->said : rn_json_str(s->last, "message", ""), "metrics",
+                     s->numbers);
 }

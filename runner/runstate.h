@@ -27,6 +27,7 @@ struct rn_stage_state {
     double eta_s;       /* of a running stage by its steps; 0: unknown */
     double seen_s;      /* newest trace of it: numbers, log, records; seconds since 1970 */
     double size_bytes;  /* of its outputs */
+    char said[160];     /* the last line of a running stage's log, without its stamp */
 };
 
 struct rn_runstate {

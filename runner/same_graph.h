@@ -8,7 +8,7 @@
 
 #include "loading.h"
 
-/* Every difference becomes a problem where the profile makes it, which names the place. */
+/* Every difference is a problem where the profile makes it, which names the place in the file. */
 void rn_same_graph(struct rn_loading *with, const struct rn_pipeline *alone);
 
 #endif

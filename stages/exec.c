@@ -8,7 +8,7 @@
  *       env: {PYTHONHASHSEED: "0"}
  *       pass: [HTTPS_PROXY]
  *
- * The command is a list, no shell looks at it. {in.NAME} is a folder with the input's files (links),
+ * The command is a list, no shell looks at it. {in.NAME} is a folder of the input's files (links),
  * {out.NAME} an empty one for the output; both are absolute. An argument that begins with ./ or ../
  * is a file beside the pipeline: its content belongs to the stage's key. The command starts in the
  * stage's work directory, which survives a kill and is removed when the stage is done; it sees

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const struct rn_opt opts[] = {RN_OPT_PROFILE, RN_OPT_VERIFY, {0}};
+static const struct rn_opt opts[] = {RN_OPTS_PIPELINE, RN_OPT_VERIFY, {0}};
 
 static const struct rn_example examples[] = {
     {"adopt smoke.yaml base", "the change since its last run is known not to matter"}, {0}};

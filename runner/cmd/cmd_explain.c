@@ -11,7 +11,7 @@
 #include <string.h>
 
 static const struct rn_opt opts[] = {
-    RN_OPT_PROFILE, RN_OPT_DEVICE, RN_OPT_THREADS, RN_OPT_VERIFY, {0}};
+    RN_OPTS_PIPELINE, RN_OPT_DEVICE, RN_OPT_THREADS, RN_OPT_VERIFY, {0}};
 
 static const struct rn_example examples[] = {
     {"explain smoke.yaml base", "why it would run, and what it is made of"},
@@ -51,13 +51,13 @@ struct keys {
     json_t *list;
 };
 
-static void add_keys(const struct keys *k, const char *path, json_t *value)
+static void add_keys(const struct keys *k, const char *path, const json_t *value)
 {
     const char *key;
     json_t *v;
     size_t i;
     if (json_is_object(value)) {
-        json_object_foreach(value, key, v)
+        json_object_foreach((json_t *)value, key, v)
         {
             char *below = *path ? rn_xprintf("%s.%s", path, key) : rn_xdup(key);
             add_keys(k, below, v);
@@ -163,7 +163,7 @@ static json_t *explain_json(struct rn_plan *plan, size_t stage)
 {
     const struct rn_pstage *s = &plan->p->stages[stage];
     struct keys k = {plan->p, s, json_array()};
-    add_keys(&k, "", (json_t *)rn_pipeline_resolved(plan->p, s));
+    add_keys(&k, "", rn_pipeline_resolved(plan->p, s));
     json_t *doc = rn_planview_json(plan, stage);
     json_object_set_new(doc, "doc", json_string(s->stage->doc));
     json_object_set_new(doc, "version", json_integer(s->stage->version));

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 static const struct rn_opt opts[] = {
-    {"follow", 'f', NULL, "go on until the run ends"}, RN_OPT_PROFILE, {0}};
+    {"follow", 'f', NULL, "go on until the run ends"}, RN_OPTS_PIPELINE, {0}};
 static const struct rn_example examples[] = {
     {"log smoke-1a2b3c4d base", "what the stage base said"},
     {"log pipelines/smoke.yaml -f", "every stage of the current run, as it speaks"},

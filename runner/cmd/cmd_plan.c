@@ -133,7 +133,7 @@ static int plan_pipeline(const struct rn_cli *cli, const struct rn_pipeline *p,
     return rc;
 }
 
-/* Work to do in one cell does not hide the others. */
+/* What is known of the runs directory is read once; work in one cell does not hide the others. */
 static int plan_cells(const struct rn_cli *cli, const struct rn_cells *cells,
                       const struct rn_run_how *how, struct rn_err *err)
 {
@@ -167,7 +167,11 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
     const char **force = rn_target_list(cli, "force"), **yes = rn_target_list(cli, "yes");
     how.force = force;
     how.yes = yes;
+    how.memo = rn_plan_memo(&how);
+    how.history = rn_history_new(how.runs);
     int rc = plan_cells(cli, cells, &how, err);
+    rn_history_free(how.history);
+    rn_memo_free(how.memo);
     free(force);
     free(yes);
     rn_cells_free(cells);

@@ -115,6 +115,7 @@ static int run_cells(const struct rn_cli *cli, const struct rn_cells *cells, str
             continue;
         if (cells->n == 1 || cells->matrix.fail_fast || stops_all(rc))
             return rn_problem_raise(&one, err);
+        rn_ui_error(ui, &one);
         rn_err_print(&one, stderr);
         first = n_failed++ ? first : rc;
     }

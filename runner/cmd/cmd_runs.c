@@ -3,6 +3,7 @@
 #include "prune.h"
 #include "runs.h"
 #include "runstate.h"
+#include "sweep.h"
 #include "table.h"
 #include "target.h"
 #include "units.h"
@@ -12,11 +13,14 @@
 #include <unistd.h>
 
 static const struct rn_opt opts[] = {
+    {"matrix", 0, "FILE", "the runs of this file's cells side by side, with what gates look at"},
+    RN_OPT_PROFILE,
     {"older", 0, "TIME", "prune: only what has not changed for so long (h, min, s)"},
     {"yes", 0, NULL, "prune: do not ask"},
     {0}};
 static const struct rn_example examples[] = {
     {"runs", "tags with state, newest number, age and size"},
+    {"runs --matrix sweep.yaml", "one row for each cell of the file's matrix"},
     {"runs prune", "show what no run links to, and ask before deleting it"},
     {"runs prune --older \"24 h\" --yes", "the same for what is older than a day, without asking"},
     {0}};
@@ -184,8 +188,21 @@ static int prune(const struct rn_cli *cli, struct rn_err *err)
     return rc;
 }
 
+static int sweep(const struct rn_cli *cli, const char *file, struct rn_err *err)
+{
+    struct rn_pipeline_how how = {.profile = rn_cli_opt(cli, "profile")};
+    struct rn_cells *cells;
+    RN_TRY(rn_cells_open(&cells, file, &how, NULL, err));
+    rn_sweep_print(cells, rn_cli_runs(cli), rn_cli_json(cli));
+    rn_cells_free(cells);
+    return RN_OK;
+}
+
 static int run(const struct rn_cli *cli, struct rn_err *err)
 {
+    const char *file = rn_cli_opt(cli, "matrix");
+    if (file)
+        return sweep(cli, file, err);
     return rn_cli_n(cli) > 0 ? prune(cli, err) : list(cli);
 }
 

@@ -41,25 +41,43 @@ static json_t *profile_schema(void)
                      "object");
 }
 
+static json_t *matrix_schema(void)
+{
+    return json_pack("{s:s, s:s, s:{s:{s:s, s:{s:s}}, s:{s:s, s:{s:s}}, s:{s:s}}, s:{s:s}}", "type",
+                     "object", "description", "one pipeline for each combination of values",
+                     "properties", "include", "type", "array", "items", "type", "object", "exclude",
+                     "type", "array", "items", "type", "object", "fail_fast", "type", "boolean",
+                     "additionalProperties", "type", "array");
+}
+
 static json_t *properties(void)
 {
-    return json_pack("{s:{s:i}, s:{s:s, s:s}, s:{s:s, s:s}, s:{s:s, s:s}, s:{s:s, s:{s:s}}, "
-                     "s:{s:s, s:o}}",
+    return json_pack("{s:{s:i}, s:{s:s, s:s}, s:{s:s, s:s}, s:{s:s, s:{s:s}, s:s}, s:{s:s, s:s}, "
+                     "s:{s:s}, s:{s:s, s:o}, s:o}",
                      "runnel", "const", 1, "name", "type", "string", "description",
                      "name of the pipeline", "tag", "type", "string", "description",
-                     "name of the run's folder; default ${name}-${key8}", "vars", "type", "object",
-                     "description", "values for ${vars.x}", "stages", "type", "object",
-                     "additionalProperties", "$ref", "#/$defs/stage", "profiles", "type", "object",
-                     "additionalProperties", profile_schema());
+                     "name of the run's folder; default ${name}-${key8}", "include", "type",
+                     "array", "items", "type", "string", "description", "files laid under this one",
+                     "vars", "type", "object", "description", "values for ${vars.x}", "stages",
+                     "type", "object", "profiles", "type", "object", "additionalProperties",
+                     profile_schema(), "matrix", matrix_schema());
+}
+
+/* What a file without `include` must have itself; another may hold pieces of stages. */
+static json_t *whole_file(void)
+{
+    return json_pack("{s:[s,s], s:{s:{s:{s:s}}}}", "required", "name", "stages", "properties",
+                     "stages", "additionalProperties", "$ref", "#/$defs/stage");
 }
 
 static json_t *schema_of_pipelines(void)
 {
-    return json_pack("{s:s, s:s, s:s, s:[s,s,s], s:b, s:o, s:{s:{s:s, s:s}, s:o}}", "$schema",
-                     "https://json-schema.org/draft/2020-12/schema", "title", "runnel pipeline",
-                     "type", "object", "required", "runnel", "name", "stages",
-                     "additionalProperties", 0, "properties", properties(), "$defs", "substitution",
-                     "type", "string", "pattern", "\\$\\{.*\\}", "stage", stage_schema());
+    return json_pack("{s:s, s:s, s:s, s:[s], s:b, s:o, s:{s:[s]}, s:o, s:{s:{s:s, s:s}, s:o}}",
+                     "$schema", "https://json-schema.org/draft/2020-12/schema", "title",
+                     "runnel pipeline", "type", "object", "required", "runnel",
+                     "additionalProperties", 0, "properties", properties(), "if", "required",
+                     "include", "else", whole_file(), "$defs", "substitution", "type", "string",
+                     "pattern", "\\$\\{.*\\}", "stage", stage_schema());
 }
 
 static int run(const struct rn_cli *cli, struct rn_err *err)

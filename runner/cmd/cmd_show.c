@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct rn_opt opts[] = {RN_OPT_PROFILE, {0}};
+static const struct rn_opt opts[] = {RN_OPTS_PIPELINE, {0}};
 static const struct rn_example examples[] = {{"show smoke-1a2b3c4d", "stages, data and results"},
                                              {0}};
 

@@ -1,21 +1,8 @@
 # Two dead first sources, as on the day of the 403s, and what follows: rejection in the loop,
 # fallback, pins, no socket for what is pinned and cached, and no name for what is not proven.
 . "$(dirname "$0")/lib.bash"
+. "$(dirname "$0")/serve.bash"
 data=$(shared data)
-
-# serve FOLDER [--fault PATH=KIND]...: a server in the background; its url in $url.
-serve() {
-    rm -f "$work/url" # an old one would be taken for the answer
-    "$BUILD/test-server" --dir "$@" >"$work/url" &
-    server=$!
-    pids+=("$server")
-    for _ in $(seq 100); do [ -s "$work/url" ] && break; sleep 0.05; done
-    url=$(cat "$work/url")
-}
-unserve() {
-    kill "$server"
-    wait "$server" 2>/dev/null
-}
 
 cat >p.yaml <<'YAML'
 runnel: 1

@@ -44,6 +44,13 @@ expect 0 "$RUNNEL" plan sweep.yaml --exit-code
 expect 0 "$RUNNEL" status sweep.yaml --cell 3
 says "done"
 
+# The cells side by side, with what the gates look at.
+expect 0 "$RUNNEL" runs --matrix sweep.yaml
+says "base.loss"
+[ "$(grep -c 'done' out)" -eq 3 ] || fail "three cells are not three rows"
+expect 0 "$RUNNEL" runs --matrix sweep.yaml --json
+[ "$(grep -c '"numbers":{"base.loss":[0-9]' out)" -eq 3 ] || fail "a cell has no number"
+
 # A cell that fails: the first one ends it, or the others run and the first failure is the exit code.
 sed -i 's/^  base.horizon: .*/  base.gate: [["finite(loss)"], ["loss < 0"], ["loss < 100"]]/; /exclude/d' sweep.yaml
 sed -i 's/vars.seed: \[1, 2\]/vars.seed: [1]/; s/^tag: .*/tag: "${name}-${vars.word}-${key8}"/; /^matrix/i vars: {word: x}' sweep.yaml

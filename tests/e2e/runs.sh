@@ -104,6 +104,9 @@ for _ in $(seq 300); do
     [ -n "$long" ] && grep -q '"step":100,' "$RUNNEL_RUNS/$long/metrics/base.jsonl" 2>/dev/null && break
     sleep 0.05
 done
+"$RUNNEL" log "$long" base -f >followed &
+follower=$!
+pids+=("$follower")
 expect 0 runnel status "$long"
 says "running, in use by pid $pid on $(hostname) since "
 says "last sign of life"
@@ -112,6 +115,16 @@ expect 6 runnel run long.yaml --threads 1
 says "in use by pid $pid on $(hostname) since "
 expect 6 runnel runs prune --yes
 says "in use by"
+
+# The same where the file system knows no locks, and where it grants them to everybody.
+for locks in none lies; do
+    export RN_FAULT_LOCKS=$locks LD_PRELOAD="$BUILD/librunnel-faults.so"
+    expect 6 "$RUNNEL" run long.yaml --threads 1
+    says "in use by pid $pid on $(hostname) since "
+    expect 0 "$RUNNEL" status "$long"
+    says "running, in use by pid $pid"
+    unset RN_FAULT_LOCKS LD_PRELOAD
+done
 kill -9 "$pid"
 wait "$pid" 2>/dev/null
 for _ in $(seq 100); do
@@ -119,6 +132,10 @@ for _ in $(seq 100); do
     sleep 0.05
 done
 says "base       interrupted"
+wait "$follower" || fail "log -f ends with the run"
+grep -q "val_bpb" followed || fail "log -f did not tell what was said"
+RN_FAULT_LOCKS=none LD_PRELOAD="$BUILD/librunnel-faults.so" "$RUNNEL" run tiny.yaml --threads 1 \
+    >out 2>&1 || fail "no run without locks"
 expect 0 runnel runs prune --yes
 ls -d "$RUNNEL_RUNS"/.store/base-train-*.work >/dev/null || fail "prune took the checkpoints of a run that goes on"
 echo "ok"

@@ -342,7 +342,7 @@ void edit_gzip_cut(struct body *b)
 
 void edit_gzip_bomb(struct body *b)
 {
-    size_t n = 64 << 20;
+    size_t n = 8 << 20;
     char *zeros = calloc(1, n);
     set_bytes(b, zeros, n);
     free(zeros);

@@ -40,7 +40,9 @@ struct ca *ca_new(const char *pem_path)
 {
     struct ca *ca = calloc(1, sizeof *ca);
     ca->key = EVP_EC_gen("P-256");
-    ca->cert = new_cert(ca->key, "runnel test CA", -DAY_S, DAY_S);
+    char name[64]; /* of its own: an authority is looked up by it */
+    snprintf(name, sizeof name, "runnel test CA %p", (void *)ca);
+    ca->cert = new_cert(ca->key, name, -DAY_S, DAY_S);
     X509_set_issuer_name(ca->cert, X509_get_subject_name(ca->cert));
     add_extension(ca->cert, NID_basic_constraints, "critical,CA:TRUE");
     add_extension(ca->cert, NID_key_usage, "critical,keyCertSign");

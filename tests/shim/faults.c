@@ -11,6 +11,8 @@
  *                      group-before, group-after, group-torn of everybody; term (SIGTERM, goes on);
  *                      short (half a write); EIO, ENOSPC, EINTR, ENOMEM
  *
+ *     RN_FAULT_LOCKS   "none": fcntl() knows no locks, "lies": it grants each to everybody
+ *
  * Memory counts by place, not by call: an allocation counts when its stack of callers is new, and
  * only after the first counted open, so that a sweep ends some day. Calls that glibc makes inside
  * itself (stdio, opendir) are not seen. */
@@ -259,6 +261,29 @@ WRAP_WRITE(pwrite, (int fd, const void *p, size_t n, off_t at), (fd, p, n, at), 
     }
 WRAP_OPEN(open)
 WRAP_OPEN(open64)
+
+/* --- locks, as some network file systems have them --- */
+
+int fcntl(int fd, int cmd, ...)
+{
+    static __typeof__(&fcntl) real;
+    if (!real)
+        real = REAL(fcntl);
+    va_list ap;
+    va_start(ap, cmd);
+    void *arg = va_arg(ap, void *);
+    va_end(ap);
+    const char *locks = setting("RN_FAULT_LOCKS");
+    if (!*locks || (cmd != F_OFD_SETLK && cmd != F_OFD_GETLK))
+        return real(fd, cmd, arg);
+    if (strcmp(locks, "none") == 0) {
+        errno = ENOLCK;
+        return -1;
+    }
+    if (cmd == F_OFD_GETLK)
+        ((struct flock *)arg)->l_type = F_UNLCK;
+    return 0;
+}
 
 /* --- memory --- */
 

@@ -4,8 +4,8 @@
  *     torture-kill RUNNEL SHIM PIPELINE FOLDER [random=30] [jobs=2] [seed=1] [every=1] [hang=60]
  *
  * random: kills at random times, as many again by SIGTERM, and as many again in a recovery.
- * every: takes each n-th record and rename only; hang: seconds that no run may take. FOLDER is
- * emptied. Ends with a line of counts. */
+ * every: takes each n-th record and rename only, 0: none; hang: seconds that no run may take.
+ * FOLDER is emptied. Ends with a line of counts. */
 #define _GNU_SOURCE
 #include "trial.h"
 
@@ -21,6 +21,8 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+enum { SAY_EVERY = 500 };
 
 struct plan {
     struct fault first,
@@ -63,6 +65,8 @@ static void plan_points(struct campaign *c)
     static const char *const renames[] = {"kill-before", "group-after", "group-before",
                                           "kill-after"};
     const struct fault none = {0};
+    if (!c->every)
+        return;
     for (long n = 1; n <= c->records; n += c->every)
         add(c, "at a record", (struct fault){"write", "journal.jsonl", 0, writes[n % 4], n}, none);
     for (long n = 1; n <= c->syncs; n += c->every)
@@ -161,7 +165,10 @@ static void work(struct campaign *c, long worker)
     char *dir = rn_xprintf("%s/w%ld", c->folder, worker);
     for (size_t i = (size_t)worker; i < c->n; i += (size_t)c->jobs) {
         char *wrong = try_plan(c, &c->plans[i], dir);
-        atomic_fetch_add(&c->counts->trials, 1);
+        long n = atomic_fetch_add(&c->counts->trials, 1) + 1;
+        if (n % SAY_EVERY == 0)
+            fprintf(stderr, "%ld of %zu trials, %ld failures\n", n, c->n,
+                    atomic_load(&c->counts->failures));
         if (wrong) {
             atomic_fetch_add(&c->counts->failures, 1);
             report(c, &c->plans[i], wrong);
@@ -240,8 +247,8 @@ int main(int argc, char **argv)
     if (c.counts == MAP_FAILED)
         return 2;
     double start_s = rn_clock_s();
-    c.records = count(&c, "write", "journal.jsonl");
-    c.syncs = count(&c, "fsync", "journal.jsonl");
+    c.records = c.every ? count(&c, "write", "journal.jsonl") : 0;
+    c.syncs = c.every ? count(&c, "fsync", "journal.jsonl") : 0;
     c.renames = count(&c, "rename", "");
     plan_points(&c);
     plan_random(&c);

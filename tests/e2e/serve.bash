@@ -1,0 +1,14 @@
+# Sourced after lib.bash: the hostile server of tests/server in the background.
+# serve FOLDER [--fault PATH=KIND]...: its url in $url.
+serve() {
+    rm -f "$work/url" # an old one would be taken for the answer
+    "$BUILD/test-server" --dir "$@" >"$work/url" &
+    server=$!
+    pids+=("$server")
+    for _ in $(seq 100); do [ -s "$work/url" ] && break; sleep 0.05; done
+    url=$(cat "$work/url")
+}
+unserve() {
+    kill "$server"
+    wait "$server" 2>/dev/null
+}

@@ -1,0 +1,75 @@
+/* Whatever bytes a lock file has: it is refused with a place, or its pins are sorted, each with a
+ * digest, and what is written back after one more pin reads the same with that one in it. */
+#include "file.h"
+#include "pins.h"
+#include "scratch.h"
+
+static int no_sync(int fd)
+{
+    (void)fd;
+    return 0;
+}
+
+static int load(struct rn_pins *pins, const char *path, struct rn_err *err)
+{
+    return rn_pins_open(pins, path, scratch_folder(), err);
+}
+
+static void check_pins(const struct rn_pins *pins)
+{
+    for (size_t i = 0; i < pins->n; i++) {
+        const struct rn_pin *p = &pins->pins[i];
+        RN_ASSERT(i == 0 || strcmp(pins->pins[i - 1].id, p->id) < 0);
+        RN_ASSERT(rn_sha256_is_hex(p->sha256) && p->size_bytes >= 0);
+        RN_ASSERT(rn_pins_find(pins, p->id) == p);
+    }
+}
+
+static bool same(const struct rn_pin *a, const struct rn_pin *b)
+{
+    return a->size_bytes == b->size_bytes && strcmp(a->sha256, b->sha256) == 0 &&
+           a->trust == b->trust && strcmp(a->host, b->host) == 0;
+}
+
+static void check_again(const struct rn_pins *pins, const char *path, const char *added)
+{
+    struct rn_pins again;
+    struct rn_err err = {0};
+    RN_ASSERT(load(&again, path, &err) == RN_OK);
+    check_pins(&again);
+    for (size_t i = 0; i < pins->n; i++) {
+        const struct rn_pin *p = &pins->pins[i], *q = rn_pins_find(&again, p->id);
+        RN_ASSERT(q && (strcmp(p->id, added) == 0 || same(p, q)));
+    }
+    RN_ASSERT(rn_pins_find(&again, added));
+    rn_pins_release(&again);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+{
+    static const struct rn_pin fresh = {
+        .id = "data.a/fresh",
+        .size_bytes = 7,
+        .sha256 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+        .trust = RN_TRUST_FIRST_USE,
+        .host = "h"};
+    struct rn_pins pins;
+    struct rn_err err = {0};
+    const char *path = scratch_put(bytes, n);
+    rn_io.fsync = no_sync;
+    int rc = load(&pins, path, &err);
+    RN_ASSERT(rc == RN_OK || err.msg[0]);
+    if (rc != RN_OK)
+        return 0;
+    check_pins(&pins);
+    RN_ASSERT(rn_pins_add(&pins, &fresh, &err) == RN_OK);
+    check_again(&pins, path, fresh.id);
+    rn_pins_release(&pins);
+    return 0;
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc, (void)argv;
+    return atexit(scratch_remove);
+}
