@@ -30,6 +30,7 @@ oracle: build ## compare with the Python originals (pip installs them into build
 
 bench: build ## throughput of training, tokenizer and parquet reading
 	@tests/bench/run.sh $(BUILD)/runnel
+	@tests/bench/noop.sh $(BUILD)/runnel
 
 asan tsan dev release: setup ## builds and tests with a preset
 	@cmake --preset $@ >/dev/null && cmake --build --preset $@ -j $(JOBS) && ctest --preset $@

@@ -6,14 +6,8 @@
  *
  * Small and bounded (names, config, tables): rn_new, rn_xdup, RN_PUSH, arenas, and after
  * rn_mem_init() what jansson takes. They never fail: a machine that has no few KiB left ends the
-<<<<<<< HEAD
  * program with one line and exit 1, the disk as after a kill. Large or sized by input (files,
  * tensors, buffers): rn_try_alloc and rn_try_grow, which report RN_ENOMEM with the size asked for.
-=======
- * program with one line and exit 1, and leaves the disk as a kill does. Large or sized by input
- * (files, tensors, buffers): rn_try_alloc and rn_try_grow, which report RN_ENOMEM with the size
- * asked for.
->>>>>>> main
  *
  * An arena lives as long as its owner (pipeline, stage) and is freed whole. */
 #ifndef RN_MEM_H

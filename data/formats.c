@@ -1,5 +1,6 @@
 #include "formats.h"
 #include "file.h"
+#include "formats_binary.h"
 #include "jsonl.h"
 #include "mem.h"
 #include "parquet.h"
@@ -162,4 +163,7 @@ const struct rn_format rn_data_formats[] = {
     {"parquet", "columns of rows, in groups; checked by decoding", check_parquet},
     {"jsonl", "a JSON value a line", check_jsonl},
     {"text", "UTF-8 without NUL", check_text},
+    {"gzip", "one gzip stream, to its CRC", rn_check_gzip},
+    {"tiktoken", "ranks of byte pairs, a line each", rn_check_tiktoken},
+    {"safetensors", "tensors that fill the file", rn_check_safetensors},
     {NULL, NULL, NULL}};

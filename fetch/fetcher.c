@@ -591,9 +591,7 @@ static void sweep_ended(struct loop *l)
 
 static void leave_partial(struct job *j)
 {
-    bool named =
-        j->partial.path && j->proof.payload && strcmp(j->proof.payload, j->partial.path) == 0;
-    if (named)
+    if (j->proof.payload && j->partial.path && strcmp(j->proof.payload, j->partial.path) == 0)
         rn_partial_leave(&j->partial);
     else
         rn_partial_drop(&j->partial);

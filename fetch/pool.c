@@ -57,7 +57,8 @@ static void *work(void *arg)
         pthread_mutex_lock(&p->mutex);
         put(&p->done, t);
         pthread_cond_signal(&p->finished);
-        p->wake(p->ctx);
+        if (p->wake)
+            p->wake(p->ctx);
     }
     pthread_mutex_unlock(&p->mutex);
     return NULL;

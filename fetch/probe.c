@@ -9,11 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { HEAD_BYTES = 4096, AT_ONCE = 8 };
+
 struct asking {
     struct rn_probe *p;
-    const struct rn_fetcher *f;
-    const struct rn_source *source;
     bool pinned;
+    unsigned char head[HEAD_BYTES]; /* of the body */
+    size_t n_head;
     CURL *curl;
     struct rn_request request;
     struct rn_url here;
@@ -25,17 +27,17 @@ struct asking {
 /* Enough is enough: a server that does not know ranges sends all of it. */
 static size_t on_body(char *bytes, size_t each, size_t count, void *ctx)
 {
-    struct rn_probe *p = ctx;
-    size_t n = each * count, room = sizeof p->head - p->n_head;
-    memcpy(p->head + p->n_head, bytes, n < room ? n : room);
-    p->n_head += n < room ? n : room;
-    return p->n_head < sizeof p->head ? n : 0;
+    struct asking *a = ctx;
+    size_t n = each * count, room = sizeof a->head - a->n_head;
+    memcpy(a->head + a->n_head, bytes, n < room ? n : room);
+    a->n_head += n < room ? n : room;
+    return a->n_head < sizeof a->head ? n : 0;
 }
 
 static size_t on_header(char *line, size_t each, size_t count, void *ctx)
 {
-    struct rn_probe *p = ctx;
-    rn_claims_line(&p->r.claims, line, each * count);
+    struct asking *a = ctx;
+    rn_claims_line(&a->p->r.claims, line, each * count);
     return each * count;
 }
 
@@ -45,17 +47,17 @@ static struct curl_slist *make_headers(const struct asking *a)
     bool trusted = rn_request_trusts(&a->request, a->next);
     for (size_t i = 0; trusted && i < a->request.n_headers; i++)
         list = curl_slist_append(list, a->request.headers[i]);
-    char *range = rn_xprintf("Range: bytes=0-%d", RN_PROBE_BYTES - 1);
+    char *range = rn_xprintf("Range: bytes=0-%d", HEAD_BYTES - 1);
     list = curl_slist_append(list, range);
     free(range);
     RN_ASSERT(list);
     return list;
 }
 
-static void set_options(const struct asking *a)
+static void set_options(struct asking *a)
 {
     const char *ca = getenv("CURL_CA_BUNDLE");
-    double connect_s = a->f->connect_s > 0 ? a->f->connect_s : 15;
+    double connect_s = a->p->f->connect_s > 0 ? a->p->f->connect_s : 15;
     if (!ca || !*ca)
         ca = getenv("SSL_CERT_FILE");
     curl_easy_setopt(a->curl, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -63,11 +65,11 @@ static void set_options(const struct asking *a)
     curl_easy_setopt(a->curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(a->curl, CURLOPT_USERAGENT, "runnel/" RUNNEL_VERSION);
     curl_easy_setopt(a->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)(connect_s * 1000));
-    curl_easy_setopt(a->curl, CURLOPT_TIMEOUT_MS, (long)((connect_s + a->f->stall_s) * 1000));
+    curl_easy_setopt(a->curl, CURLOPT_TIMEOUT_MS, (long)((connect_s + a->p->f->stall_s) * 1000));
     curl_easy_setopt(a->curl, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(a->curl, CURLOPT_HEADERDATA, a->p);
+    curl_easy_setopt(a->curl, CURLOPT_HEADERDATA, a);
     curl_easy_setopt(a->curl, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(a->curl, CURLOPT_WRITEDATA, a->p);
+    curl_easy_setopt(a->curl, CURLOPT_WRITEDATA, a);
     if (ca && *ca)
         curl_easy_setopt(a->curl, CURLOPT_CAINFO, ca);
 }
@@ -75,7 +77,7 @@ static void set_options(const struct asking *a)
 static CURLcode perform(struct asking *a)
 {
     struct curl_slist *headers = make_headers(a);
-    a->p->n_head = 0;
+    a->n_head = 0;
     a->here = rn_url_parse(a->next);
     snprintf(a->p->r.host, sizeof a->p->r.host, "%s", a->here.host);
     curl_easy_setopt(a->curl, CURLOPT_HTTPHEADER, headers);
@@ -84,7 +86,7 @@ static CURLcode perform(struct asking *a)
     CURLcode code = curl_easy_perform(a->curl);
     curl_easy_getinfo(a->curl, CURLINFO_RESPONSE_CODE, &a->p->r.status);
     curl_slist_free_all(headers);
-    bool cut_by_us = code == CURLE_WRITE_ERROR && a->p->n_head == sizeof a->p->head;
+    bool cut_by_us = code == CURLE_WRITE_ERROR && a->n_head == sizeof a->head;
     return cut_by_us ? CURLE_OK : code;
 }
 
@@ -125,7 +127,7 @@ static int64_t total_bytes(const struct asking *a)
 static void judge_status(struct asking *a)
 {
     struct rn_response *r = &a->p->r;
-    rn_judge_status(r->status, a->p->head, a->p->n_head, &r->finding);
+    rn_judge_status(r->status, a->head, a->n_head, &r->finding);
     const char *hint = rn_request_hint(&a->request, r->status);
     snprintf(r->hint, sizeof r->hint, "%s", hint ? hint : "");
 }
@@ -135,7 +137,7 @@ static void judge_answer(struct asking *a, CURLcode code)
     struct rn_response *r = &a->p->r;
     if (r->finding.verdict != RN_ACCEPTED)
         return; /* a redirect that was not followed */
-    r->size_bytes = (int64_t)a->p->n_head;
+    r->size_bytes = (int64_t)a->n_head;
     if (code != CURLE_OK)
         rn_judge_broken(code, r);
     else if (r->status == 200 || r->status == 206)
@@ -148,9 +150,9 @@ static int ask(struct asking *a, struct rn_err *err)
 {
     struct rn_who who = {0};
     CURLcode code;
-    if (a->f->who)
-        who = rn_who_only(a->f->who, a->source->auth);
-    RN_TRY(rn_request_init(&a->request, &who, a->source->url, err));
+    if (a->p->f->who)
+        who = rn_who_only(a->p->f->who, a->p->source->auth);
+    RN_TRY(rn_request_init(&a->request, &who, a->p->source->url, err));
     a->next = rn_xdup(a->request.url);
     if (!rn_url_allowed(a->next, a->pinned)) {
         rn_find(&a->p->r.finding, RN_REFUSED, "plain http without a sha256");
@@ -169,40 +171,48 @@ static int ask(struct asking *a, struct rn_err *err)
     return RN_OK;
 }
 
-static void look_at_local(struct rn_probe *p, const struct rn_from *from, const char *url)
+static void look_at_local(struct asking *a)
 {
-    char *path = rn_source_path(from->dir, url);
+    struct rn_probe *p = a->p;
+    char *path = rn_source_path(p->f->from.dir, p->source->url);
     if (path) { /* a builtin is always there */
         p->r.declared_bytes = rn_file_size(path);
-        p->n_head = rn_file_head(path, p->head, sizeof p->head);
+        a->n_head = rn_file_head(path, a->head, sizeof a->head);
         if (p->r.declared_bytes < 0)
             rn_find(&p->r.finding, RN_REFUSED, "no such file");
     }
-    rn_copy_word(p->r.host, sizeof p->r.host, url, "");
+    rn_copy_word(p->r.host, sizeof p->r.host, p->source->url, "");
     free(path);
 }
 
 /* --- against what is known --- */
 
-static const char *looks_expected(const struct rn_fetch_file *file, const struct rn_source *s)
+static const char *looks_expected(const struct rn_probe *p)
 {
-    if (s->pack)
-        return rn_pack_words[s->pack];
-    return s->member || file->unpack ? "zip" : file->expect.format;
+    if (p->source->pack)
+        return rn_pack_words[p->source->pack];
+    return p->source->member || p->file->unpack ? "zip" : p->file->expect.format;
+}
+
+static void judge_looks(struct asking *a)
+{
+    struct rn_response *r = &a->p->r;
+    int64_t size_bytes = r->declared_bytes >= 0 ? r->declared_bytes : (int64_t)a->n_head;
+    if (a->n_head > 0)
+        rn_judge_bytes(a->head, a->n_head, size_bytes, looks_expected(a->p), r->status,
+                       &r->finding);
 }
 
 /* Size and digest of the body are known only where it is the payload itself. */
-static void compare_with_pin(struct rn_probe *p, const struct rn_fetch_file *file,
-                             const struct rn_source *s, const struct rn_pins *lock)
+static void compare_with_pin(struct rn_probe *p)
 {
     enum rn_trust trust;
-    const struct rn_pin *pin = rn_pins_find(lock, file->id);
-    const char *digest = rn_fetch_pin(lock, file, &trust), *linked = p->r.claims.linked;
+    const struct rn_pin *pin = rn_pins_find(p->f->lock, p->file->id);
+    const char *digest = rn_fetch_pin(p->f->lock, p->file, &trust), *linked = p->r.claims.linked;
     bool same = pin && digest && strcmp(pin->sha256, digest) == 0;
-    long long is = p->r.declared_bytes, was = file->size_bytes >= 0 ? file->size_bytes
-                                              : same                ? pin->size_bytes
-                                                                    : -1;
-    if (s->member || s->pack)
+    long long is = p->r.declared_bytes;
+    long long was = p->file->size_bytes >= 0 ? p->file->size_bytes : same ? pin->size_bytes : -1;
+    if (p->source->member || p->source->pack)
         return;
     if (is >= 0 && was >= 0 && is != was)
         rn_find(&p->r.finding, is < was ? RN_TRUNCATED : RN_OVERSIZE, "%lld bytes, pinned are %lld",
@@ -212,26 +222,51 @@ static void compare_with_pin(struct rn_probe *p, const struct rn_fetch_file *fil
                 linked, digest);
 }
 
-int rn_probe_source(struct rn_probe *p, const struct rn_fetcher *f,
-                    const struct rn_fetch_file *file, const struct rn_source *source,
-                    struct rn_err *err)
+static int probe(struct rn_probe *p, struct rn_err *err)
 {
     enum rn_trust trust;
-    struct asking a = {.p = p, .f = f, .source = source};
-    const struct rn_source_kind *kind = rn_source_kind(source->url);
+    struct asking a = {.p = p};
+    const struct rn_source_kind *kind = rn_source_kind(p->source->url);
     RN_ASSERT(kind);
-    *p = (struct rn_probe){.r = {.declared_bytes = -1}};
-    rn_find(&p->r.finding, RN_ACCEPTED, "%s", "");
-    a.pinned = source->sha256 || rn_fetch_pin(f->lock, file, &trust);
+    a.pinned = p->source->sha256 || rn_fetch_pin(p->f->lock, p->file, &trust);
     if (kind->remote)
         RN_TRY(ask(&a, err));
     else
-        look_at_local(p, &f->from, source->url);
-    if (p->r.finding.verdict == RN_ACCEPTED && p->n_head > 0)
-        rn_judge_bytes(p->head, p->n_head,
-                       p->r.declared_bytes >= 0 ? p->r.declared_bytes : (int64_t)p->n_head,
-                       looks_expected(file, source), p->r.status, &p->r.finding);
+        look_at_local(&a);
     if (p->r.finding.verdict == RN_ACCEPTED)
-        compare_with_pin(p, file, source, f->lock);
+        judge_looks(&a);
+    if (p->r.finding.verdict == RN_ACCEPTED)
+        compare_with_pin(p);
     return RN_OK;
+}
+
+static void work(struct rn_task *task)
+{
+    struct rn_probe *p = (struct rn_probe *)task;
+    if (p->f->stopping && p->f->stopping(p->f->ctx))
+        p->rc = rn_fail(&p->err, RN_ESTOPPED, RN_NOWHERE, "asked to stop while probing");
+    else
+        p->rc = probe(p, &p->err);
+}
+
+int rn_probe_all(const struct rn_fetcher *f, struct rn_probe *probes, size_t n, struct rn_err *err)
+{
+    int rc = RN_OK;
+    struct rn_pool *pool = rn_pool_new(AT_ONCE, NULL, NULL);
+    curl_global_init(CURL_GLOBAL_DEFAULT); /* here, before there are threads */
+    for (size_t i = 0; i < n; i++) {
+        struct rn_probe *p = &probes[i];
+        *p = (struct rn_probe){.f = f, .file = p->file, .source = p->source};
+        p->r.declared_bytes = -1;
+        rn_find(&p->r.finding, RN_ACCEPTED, "%s", "");
+        p->task.work = work;
+        rn_pool_add(pool, &p->task);
+    }
+    while (rn_pool_wait(pool))
+        ;
+    rn_pool_free(pool);
+    for (size_t i = 0; i < n && rc == RN_OK; i++)
+        if ((rc = probes[i].rc) != RN_OK)
+            *err = probes[i].err;
+    return rc;
 }

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { FILES_MAX = 1000000 };
 
@@ -108,6 +109,35 @@ const struct rn_artifact *rn_arrivals_artifact(const struct rn_arrivals *all, co
                               .n_files = end - first};
     free(dir);
     return a;
+}
+
+static int link_file(struct rn_artifact_file *f, const char *dir, struct rn_arena *arena,
+                     struct rn_err *err)
+{
+    const char *path = rn_arena_printf(arena, "%s/%s", dir, f->name);
+    char *target = realpath(f->path, NULL);
+    int rc = RN_OK;
+    if (!target || symlink(target, path) != 0)
+        rc = rn_fail_errno(err, RN_PATH(target ? path : f->path), "cannot link");
+    free(target);
+    f->path = path;
+    return rc;
+}
+
+int rn_arrivals_link(const struct rn_artifact **a, const char *dir, struct rn_arena *arena,
+                     struct rn_err *err)
+{
+    struct rn_artifact *named = rn_arena_alloc(arena, sizeof *named);
+    struct rn_artifact_file *files = rn_arena_alloc(arena, (*a)->n_files * sizeof *files);
+    *named = **a;
+    memcpy(files, (*a)->files, (*a)->n_files * sizeof *files);
+    named->dir = rn_arena_dup(arena, dir);
+    named->files = files;
+    RN_TRY(rn_mkdirs(dir, err));
+    for (size_t i = 0; i < named->n_files; i++)
+        RN_TRY(link_file(&files[i], dir, arena, err));
+    *a = named;
+    return RN_OK;
 }
 
 void rn_arrivals_free(struct rn_arrivals *all)

@@ -21,6 +21,10 @@ bool rn_arrivals_cover(const struct rn_arrivals *, const struct rn_edge *);
 /* These files as an artifact in the arena; NULL: not all are there. kind: of the output. */
 const struct rn_artifact *rn_arrivals_artifact(const struct rn_arrivals *, const char *kind,
                                                const struct rn_edge *, struct rn_arena *);
+/* The same under the files' own names: links below dir, which is made. Readers tell a format by its
+ * name's ending, which a cache does not keep. */
+int rn_arrivals_link(const struct rn_artifact **, const char *dir, struct rn_arena *,
+                     struct rn_err *);
 void rn_arrivals_free(struct rn_arrivals *); /* takes NULL */
 
 #endif

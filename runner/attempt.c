@@ -139,6 +139,23 @@ static void work(void *ctx, struct rn_wire *wire)
 
 /* --- before it --- */
 
+/* Inputs whose producer is still at work lie in the cache until it is done. */
+static int link_arrived(struct rn_work *w, struct rn_err *err)
+{
+    struct rn_plan *plan = &w->run->plan;
+    char *all = rn_join(w->dir, "arrived");
+    int rc = rn_remove_tree(all, err);
+    for (size_t e = 0; e < w->stage->n_edges && rc == RN_OK; e++) {
+        if (plan->nodes[w->stage->edges[e].producer].entry || !w->node->inputs[e])
+            continue;
+        char *dir = rn_xprintf("%s/%zu", all, e);
+        rc = rn_arrivals_link(&w->node->inputs[e], dir, &plan->arena, err);
+        free(dir);
+    }
+    free(all);
+    return rc;
+}
+
 /* Takes the .work directory, emptied where the stage was forced, and an empty attempt. */
 static int open_work(struct rn_work *w, struct rn_err *err)
 {
@@ -151,6 +168,7 @@ static int open_work(struct rn_work *w, struct rn_err *err)
     int rc = rn_exists(key) ? RN_OK : rn_json_write(key, w->node->keys.doc, err);
     free(key);
     RN_TRY(rc);
+    RN_TRY(link_arrived(w, err));
     RN_TRY(rn_remove_tree(w->attempt, err));
     return rn_mkdirs(w->attempt, err);
 }
@@ -158,8 +176,12 @@ static int open_work(struct rn_work *w, struct rn_err *err)
 /* Half-made outputs go, checkpoints stay; a stage that does not train leaves no .work behind. */
 static void close_work(struct rn_work *w, bool done)
 {
+    char *arrived = rn_join(w->dir, "arrived");
+    if (w->lock.fd >= 0)
+        rn_remove_tree(arrived, NULL);
     if (!done && w->lock.fd >= 0)
         rn_remove_tree(w->attempt, NULL);
+    free(arrived);
     if (done && !w->stage->stage->trains)
         rn_remove_tree(w->dir, NULL);
     rn_lock_release(&w->lock);

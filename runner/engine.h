@@ -7,16 +7,18 @@
  *
  * Order on disk, for each stage:
  *
- *     journal `started`
- *     lock of <work>                     one writer
- *     outputs into <entry>.attempt       the stage runs
- *     sync, digests, manifest
- *     rename to <entry>                  whole from here on
- *     link runs/<tag>/stages/<stage>
- *     journal `done`
- *     gates
+ *     runner     journal `started`
+ *     runner     lock of <work>                     one writer, shared with the stage's process
+ *     stage      outputs into <entry>.attempt       in a process of its own (child.h)
+ *     stage      sync, digests, manifest
+ *     stage      rename to <entry>                  whole from here on
+ *     runner     link runs/<tag>/stages/<stage>
+ *     runner     journal `done`
+ *     runner     gates
  *
- * A process killed anywhere in between continues with the same command. */
+ * Whichever process is killed anywhere in between, the same command continues. Stages' processes
+ * do not outlive the runner. Signal handlers are the process's, so two runs in one process must
+ * follow each other; the caller has one thread. */
 #ifndef RN_ENGINE_H
 #define RN_ENGINE_H
 

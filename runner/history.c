@@ -18,7 +18,8 @@ enum { RUNS_MAX = 64, ENTRIES_MAX = 2000, COMPARISONS_MAX = 20000, DOC_CAP = 64 
 struct run {
     char *tag;
     struct timespec when;
-    json_t *journal; /* NULL until asked for */
+    json_t *journal;      /* NULL until asked for */
+    const char *pipeline; /* in the journal */
 };
 struct entry { /* of the store */
     char *name;
@@ -110,14 +111,15 @@ const json_t *rn_history_journal(struct rn_history *h, size_t i)
     return h->run[i].journal;
 }
 
-static bool is_of_pipeline(const json_t *journal, const char *pipeline)
+/* Name of the pipeline whose run it is; "" if the journal does not say. */
+static const char *pipeline_of(struct rn_history *h, size_t i)
 {
-    for (size_t i = json_array_size(journal); i-- > 0;) {
-        const json_t *r = json_array_get(journal, i);
-        if (strcmp(rn_json_str(r, "event", ""), "run") == 0)
-            return strcmp(rn_json_str(r, "pipeline", ""), pipeline) == 0;
-    }
-    return false;
+    struct run *run = &h->run[i];
+    const json_t *journal = rn_history_journal(h, i);
+    for (size_t k = json_array_size(journal); k-- > 0 && !run->pipeline;)
+        if (strcmp(rn_json_str(json_array_get(journal, k), "event", ""), "run") == 0)
+            run->pipeline = rn_json_str(json_array_get(journal, k), "pipeline", "");
+    return run->pipeline ? run->pipeline : (run->pipeline = "");
 }
 
 /* --- entries of the store --- */
@@ -198,10 +200,11 @@ bool rn_history_of_stage(struct rn_history *h, const char *but_tag, const char *
     struct entry *found = NULL;
     list_runs(h);
     for (size_t i = 0; i < h->n_runs && !found; i++) {
+        if (strcmp(h->run[i].tag, but_tag) == 0 || strcmp(pipeline_of(h, i), pipeline) != 0)
+            continue;
         char *link = rn_xprintf("%s/%s/stages/%s", h->runs, h->run[i].tag, stage);
-        char *target = strcmp(h->run[i].tag, but_tag) == 0 ? NULL : realpath(link, NULL);
-        if (target && is_of_kind(rn_basename(target), kind) &&
-            is_of_pipeline(rn_history_journal(h, i), pipeline))
+        char *target = realpath(link, NULL);
+        if (target && is_of_kind(rn_basename(target), kind))
             found = find_entry(h, rn_basename(target));
         free(target);
         free(link);

@@ -233,7 +233,7 @@ static int start_anew(struct rn_journal *j, const char *line, struct rn_err *err
     size_t damaged;
     int rc = rn_journal_load(&records, &damaged, j->path, err);
     size_t n = json_array_size(records);
-    if (rc == RN_OK && n && !json_equal(json_array_get(records, n - 1), last))
+    if (rc == RN_OK && !(n && json_equal(json_array_get(records, n - 1), last)))
         json_array_append(records, last);
     if (rc == RN_OK)
         rc = rewrite(j, records, err);

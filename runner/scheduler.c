@@ -295,22 +295,11 @@ static void start_ready(struct rn_running *r)
 
 /* --- listening --- */
 
-/* The line of progress has room for one: the first stage that holds a slot. */
-static bool is_shown(const struct rn_running *r, size_t i)
-{
-    size_t first = 0;
-    while (first < i && (!r->works[first] || r->plan.p->stages[first].background))
-        first++;
-    return first == i && (!r->plan.p->stages[i].background || r->n_slots_taken == 0);
-}
-
 static void hear(struct rn_running *r, size_t i)
 {
     struct rn_news news;
-    bool shown = is_shown(r, i);
     while (rn_child_hears(&r->works[i]->child, &news))
-        if (shown || news.kind != RN_NEWS_PROGRESS)
-            rn_work_hear(r->works[i], &news);
+        rn_work_hear(r->works[i], &news);
 }
 
 static void reap(struct rn_running *r, size_t i, int status)

@@ -8,12 +8,12 @@
  *       env: {PYTHONHASHSEED: "0"}
  *       pass: [HTTPS_PROXY]
  *
- * The command is a list, no shell looks at it. {in.NAME} is a folder of the input's files (links),
- * {out.NAME} an empty one for the output; both are absolute. An argument that begins with ./ or ../
- * is a file beside the pipeline: its content belongs to the stage's key. The command starts in the
- * stage's work directory, which survives a kill and is removed when the stage is done; it sees
- * PATH, HOME, what `env` sets and what `pass` lets through. What it prints goes into the stage's
- * log. It shares the stage's process group: whoever ends that ends all of it. */
+ * The command is a list, no shell looks at it. {in.NAME} is a folder with the input's files as
+ * links, {out.NAME} an empty one for the output; both are absolute. An argument that begins with ./
+ * or ../ is a file beside the pipeline: its content belongs to the stage's key. The command starts
+ * in the stage's work directory, which survives a kill and is removed when the stage is done; it
+ * sees PATH, HOME, what `env` sets and what `pass` lets through. What it prints goes into the
+ * stage's log. It shares the stage's process group: whoever ends that ends all of it. */
 #define _GNU_SOURCE /* execvpe, pipe2 */
 #include "file.h"
 #include "stage.h"

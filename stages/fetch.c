@@ -58,7 +58,8 @@ static int add_local_digests(struct survey *s, const char *label, const struct r
         int rc =
             path && rn_exists(path) ? rn_memo_sha256(s->job->memo, path, hex, NULL, err) : RN_OK;
         if (path) {
-            char *key = rn_xprintf("local %s %zu", label, i);
+            char *key = i ? rn_xprintf("local %s, source %zu", label, i + 1)
+                          : rn_xprintf("local %s", label);
             json_object_set_new(s->into, key, json_string(hex));
             free(key);
         }

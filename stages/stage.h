@@ -7,7 +7,8 @@
  * The runner parses the YAML with `keys`, resolves references, decides whether the stage must run,
  * makes an empty output directory and calls `run`. When run returns RN_OK the runner syncs, digests
  * and renames the directory into the store. A stage never decides whether it is stale, never writes
- * outside its out and work directories, never prints. */
+ * outside its out and work directories, never prints. It runs in a process of its own: what it does
+ * to its memory, its threads and its signal mask ends with it. */
 #ifndef RN_STAGE_H
 #define RN_STAGE_H
 

@@ -74,5 +74,8 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
 }
 
 static const struct rn_opt opts[] = {RN_OPTS_PIPELINE, {0}};
+static const struct rn_example examples[] = {
+    {"check pipelines/smoke.yaml", "all mistakes of a file in one pass"}, {0}};
 const struct rn_command rn_command_check = {
-    "check", RN_ARGS_PIPELINE, "check the file and its profiles, touch nothing", opts, run};
+    "check", RN_ARGS_PIPELINE,    "check the file and its profiles, touch nothing", opts,
+    run,     .examples = examples};

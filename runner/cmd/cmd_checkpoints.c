@@ -214,5 +214,8 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
     return RN_OK;
 }
 
-const struct rn_command rn_command_checkpoints = {"checkpoints", "RUN [key=value ...]",
-                                                  "checkpoints of a run, each verified", opts, run};
+static const struct rn_example examples[] = {
+    {"checkpoints smoke-1a2b3c4d --stage base", "what a training could go on from"}, {0}};
+const struct rn_command rn_command_checkpoints = {
+    "checkpoints", "RUN [key=value ...]", "checkpoints of a run, each verified", opts,
+    run,           .examples = examples};

@@ -37,5 +37,9 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
 }
 
 static const struct rn_opt opts[] = {RN_OPTS_PIPELINE, {0}};
+static const struct rn_example examples[] = {{"config pipelines/smoke.yaml base.horizon.steps=400",
+                                              "what is run, and where each value comes from"},
+                                             {0}};
 const struct rn_command rn_command_config = {
-    "config", RN_ARGS_PIPELINE, "the resolved document, each value with its origin", opts, run};
+    "config", RN_ARGS_PIPELINE,    "the resolved document, each value with its origin", opts,
+    run,      .examples = examples};

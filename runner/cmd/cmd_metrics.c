@@ -178,5 +178,9 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
     return rc;
 }
 
-const struct rn_command rn_command_metrics = {"metrics", "RUN [key=value ...]",
-                                              "the numbers of a run", opts, run};
+static const struct rn_example examples[] = {
+    {"metrics smoke-1a2b3c4d --to csv", "every number of every stage"},
+    {"metrics smoke-1a2b3c4d --stage base --to json", "one stage, a JSON object a step"},
+    {0}};
+const struct rn_command rn_command_metrics = {
+    "metrics", "RUN [key=value ...]", "the numbers of a run", opts, run, .examples = examples};

@@ -178,5 +178,10 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
     return rc;
 }
 
+static const struct rn_example examples[] = {
+    {"plan pipelines/smoke.yaml", "what would run, why, how long, how much"},
+    {"plan pipelines/smoke.yaml --exit-code --json", "for a build: exit 10 if there is work"},
+    {0}};
 const struct rn_command rn_command_plan = {
-    "plan", RN_ARGS_PIPELINE, "say what run would do, why, and what it costs", opts, run};
+    "plan", RN_ARGS_PIPELINE,    "say what run would do, why, and what it costs", opts,
+    run,    .examples = examples};

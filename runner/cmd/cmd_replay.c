@@ -84,5 +84,10 @@ static const struct rn_opt opts[] = {
     {0},
 };
 
+static const struct rn_example examples[] = {
+    {"replay tests/golden/gpt2-tiny.safetensors",
+     "loss and gradient norm of each step beside the recorded ones"},
+    {0}};
 const struct rn_command rn_command_replay = {
-    "replay", "FILE", "train along a trajectory recorded in PyTorch and compare", opts, run};
+    "replay", "FILE", "train along a trajectory recorded in PyTorch and compare",
+    opts,     run,    .examples = examples};

@@ -169,5 +169,10 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
     return rc;
 }
 
+static const struct rn_example examples[] = {
+    {"sample smoke-1a2b3c4d:base --prompt Once", "what the model goes on with"},
+    {"sample smoke-1a2b3c4d:sft --chat --prompt Hello", "its answer"},
+    {0}};
 const struct rn_command rn_command_sample = {
-    "sample", "MODEL", "let a model continue a text or answer a question", opts, run};
+    "sample", "MODEL", "let a model continue a text or answer a question",
+    opts,     run,     .examples = examples};

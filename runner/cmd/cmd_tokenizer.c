@@ -397,5 +397,13 @@ static const struct rn_opt opts[] = {
     {"column", 0, "NAME", "train: text column of parquet and JSONL (default text)"},
     {"threads", 0, "N", "train: threads (default: all cores)"},
     {0}};
-const struct rn_command rn_command_tokenizer = {"tokenizer", "train|encode|decode|info [FILE ...]",
-                                                "train and use tokenizers", opts, run};
+static const struct rn_example examples[] = {
+    {"tokenizer train --out tok --vocab-size 4096 corpus.txt", "make one"},
+    {"tokenizer encode --tokenizer tok text.txt", "ids, separated by blanks"},
+    {0}};
+const struct rn_command rn_command_tokenizer = {"tokenizer",
+                                                "train|encode|decode|info [FILE ...]",
+                                                "train and use tokenizers",
+                                                opts,
+                                                run,
+                                                .examples = examples};

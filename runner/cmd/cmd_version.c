@@ -12,4 +12,6 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
     return RN_OK;
 }
 
-const struct rn_command rn_command_version = {"version", "", "version of the program", NULL, run};
+static const struct rn_example examples[] = {{"version --json", "for programs"}, {0}};
+const struct rn_command rn_command_version = {"version", "",  "version of the program",
+                                              NULL,      run, .examples = examples};

@@ -20,7 +20,8 @@ export RUNNEL_CACHE="$work/cache" RUNNEL_RUNS=runs CI=true DVC_NO_ANALYTICS=1 PA
 export XDG_CACHE_HOME="$work/xdg"
 cd "$work"
 python3 - "$build/runnel" "$src" "$runs" >table <<'PY'
-import os, platform, statistics, subprocess, sys, time
+import functools, os, statistics, subprocess, sys, time
+print = functools.partial(print, flush=True)
 runnel, src, runs = sys.argv[1], sys.argv[2], int(sys.argv[3])
 
 def small():

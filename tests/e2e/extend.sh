@@ -40,4 +40,17 @@ says "horizon.steps 4 -> 6 (command line); from step 0"
 expect 0 "${run[@]}" base.schedule.kind=constant base.horizon.steps=4
 expect 0 "${plan[@]}" base.schedule.kind=constant base.horizon.steps=6
 says "goes on at step 4 of 6: horizon.steps 4 -> 6 (command line)"
+
+# Old outputs are adopted under a new key, and plan says so from then on.
+seed=tokenizer.vocab_size=401
+expect 2 "$RUNNEL" adopt mini.yaml tokeniser "$seed"
+says "did you mean 'tokenizer'?"
+expect 0 "$RUNNEL" adopt mini.yaml tokenizer "$seed"
+says "vocab_size 400 -> 401"
+expect 0 "$RUNNEL" plan mini.yaml --until tokens "$seed" --exit-code
+says "adopted from train-tokenizer-"
+expect 0 "$RUNNEL" run mini.yaml --until tokens "$seed"
+says "nothing to do"
+expect 0 "$RUNNEL" adopt mini.yaml tokenizer "$seed"
+says "nothing to adopt"
 echo "ok"

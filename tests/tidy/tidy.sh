@@ -31,6 +31,7 @@ complain "banned calls (use rn_str, rn_xprintf, strtol; exit belongs to main):" 
     "$(grep -nE '\b(strcpy|strcat|sprintf|vsprintf|gets|atoi|atof|strtok|system|popen)\(' $(printf '%s\n' $files | grep -v '^tests/') /dev/null)"
 complain "exit outside main:" "$(grep -nE '(^|[^_a-z])exit\(' $(printf '%s\n' $files | grep -v -e '^tests/' -e runner/main.c) /dev/null)"
 complain "unfinished marks:" "$(grep -nE '\b(TODO|FIXME|XXX)\b' $files)"
+complain "marks of a merge:" "$(grep -nE '^(<<<<<<<|>>>>>>>) ' $files)"
 complain "file names must be unique:" "$(printf '%s\n' $files | grep -v '^tests/' | sed 's|.*/||' | sort | uniq -d)"
 
 long() { # LIMIT FILES...: functions longer than LIMIT lines

@@ -263,10 +263,13 @@ static char *doubled(const char *metrics)
     return NULL;
 }
 
+/* What lies in the cache's partial/ may be another host's: the cache itself sweeps it, by age. */
 static int find_leftover(void *ctx, const char *relative, struct rn_err *err)
 {
     (void)err;
     char **found = ctx;
+    if (rn_starts_with(relative, "partial/"))
+        return RN_OK;
     bool left = strstr(relative, ".tmp") || strstr(relative, ".attempt") ||
                 strstr(relative, "/.lock") || strstr(relative, ".locks/") ||
                 strstr(relative, ".partial");

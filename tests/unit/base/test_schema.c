@@ -230,7 +230,7 @@ Test(schema, as_json_schema)
     cr_assert_str_eq(json_string_value(json_array_get(json_object_get(doc, "required"), 0)),
                      "whole");
     json_t *whole = json_object_get(properties, "whole");
-    cr_assert_str_eq(rn_json_str(whole, "description", ""), "a number [pieces]");
+    cr_assert_str_eq(rn_json_str(whole, "description", ""), "a number [pieces] (identity)");
     json_t *number = json_array_get(json_object_get(whole, "anyOf"), 0);
     cr_assert_eq(rn_json_real(number, "maximum", 0), 100);
     json_decref(doc);

@@ -343,9 +343,8 @@ Test(sources, a_token_does_not_follow_a_redirect_to_another_port)
     cr_assert(server_heard(rig.server, "hf_secret"));
     cr_assert_eq(server_requests(other), 1);
     cr_assert(!server_heard(other, "hf_secret"));
-    struct rn_probe probe;
-    cr_assert_eq(rn_probe_source(&probe, &rig.fetcher, &rig.file, &rig.sources[0], &rig.err),
-                 RN_OK);
+    struct rn_probe probe = {.file = &rig.file, .source = &rig.sources[0]};
+    cr_assert_eq(rn_probe_all(&rig.fetcher, &probe, 1, &rig.err), RN_OK);
     cr_assert_eq(server_requests(other), 2);
     cr_assert(!server_heard(other, "hf_secret"), "nor when it is only looked at");
     server_stop(other);
@@ -401,11 +400,11 @@ Test(sources, s3_checksums_vouch_for_an_object)
 
 static enum rn_verdict probe(const char *kind)
 {
-    struct rn_probe p;
+    struct rn_probe p = {.file = &rig.file, .source = &rig.sources[0]};
     server_heal(rig.server);
     if (kind)
         cr_assert_eq(server_fault(rig.server, "/a.jsonl", kind), 0, "%s", kind);
-    cr_assert_eq(rn_probe_source(&p, &rig.fetcher, &rig.file, &rig.sources[0], &rig.err), RN_OK);
+    cr_assert_eq(rn_probe_all(&rig.fetcher, &p, 1, &rig.err), RN_OK, "%s", rig.err.msg);
     return p.r.finding.verdict;
 }
 
@@ -428,6 +427,18 @@ Test(sources, a_probe_sees_what_became_of_a_source)
     rig.file.size_bytes = (int64_t)strlen(good_jsonl) - 1;
     cr_expect_eq(probe(NULL), RN_OVERSIZE);
     cr_assert_eq(rig_count(&rig, "cache"), 0, "nothing is kept");
+}
+
+Test(sources, many_probes_at_once_each_get_their_answer)
+{
+    struct rn_probe p[24];
+    rig_source(&rig, "/a.jsonl");
+    rig_source(&rig, "/missing");
+    for (size_t i = 0; i < RN_COUNT(p); i++)
+        p[i] = (struct rn_probe){.file = &rig.file, .source = &rig.sources[i % 2]};
+    cr_assert_eq(rn_probe_all(&rig.fetcher, p, RN_COUNT(p), &rig.err), RN_OK);
+    for (size_t i = 0; i < RN_COUNT(p); i++)
+        cr_assert_eq(p[i].r.finding.verdict, i % 2 ? RN_REFUSED : RN_ACCEPTED);
 }
 
 Test(sources, a_probe_reads_four_kibibytes_of_an_endless_body)

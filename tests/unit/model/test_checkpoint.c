@@ -312,6 +312,30 @@ Test(checkpoint, a_foreign_key_is_refused)
     MUST(rn_ckpt_verify(&ckpt, 1, e));
 }
 
+Test(checkpoint, one_of_other_work_is_taken_over_under_the_own_key)
+{
+    char was[RN_HEX], is[RN_HEX], other[80];
+    struct rn_err err = {0};
+    json_t *state;
+    train_to(3);
+    fingerprint(was);
+    MUST(save(3, e));
+    struct rn_ckpt from = ckpt;
+    snprintf(other, sizeof other, "%s/other", dir);
+    ckpt.dir = other;
+    ckpt.key = "ffff";
+    MUST(rn_mkdirs(other, e));
+    MUST(rn_ckpt_take(&ckpt, &from, 3, e));
+    MUST(rn_ckpt_verify(&ckpt, 3, e));
+    MUST(rn_ckpt_verify(&from, 3, e)); /* what it was taken from stays */
+    train_to(4);
+    MUST(rn_ckpt_load(&ckpt, 3, f.model, optim, &state, e));
+    fingerprint(is);
+    cr_expect_str_eq(is, was);
+    json_decref(state);
+    cr_expect_eq(rn_ckpt_take(&ckpt, &from, 4, &err), RN_ECORRUPT, "there is no step 4");
+}
+
 Test(checkpoint, every_part_that_is_damaged_is_passed_over_and_told)
 {
     for (size_t i = 0; i < RN_COUNT(parts); i++) {

@@ -89,7 +89,8 @@ Test(cli, number_and_words_of_arguments_come_from_the_table)
 
 Test(cli, every_example_is_a_line_that_the_parser_takes)
 {
-    for (const struct rn_command *const *c = rn_commands; *c; c++)
+    for (const struct rn_command *const *c = rn_commands; *c; c++) {
+        cr_expect((*c)->examples && (*c)->examples->line, "%s has no example", (*c)->name);
         for (const struct rn_example *e = (*c)->examples; e && e->line; e++) {
             char line[256], *words[32] = {"runnel"};
             int n = 1;
@@ -101,6 +102,7 @@ Test(cli, every_example_is_a_line_that_the_parser_takes)
             cr_assert_str_eq(words[1], (*c)->name, "%s", e->line);
             rn_cli_free(cli);
         }
+    }
 }
 
 Test(cli, no_option_is_listed_twice)

@@ -84,7 +84,7 @@ static void teardown(void)
     fake_release(&f);
     free(unbroken);
 }
-TestSuite(faults, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(faults, .init = setup, .fini = teardown, .timeout = 300); /* sanitizers fork slowly */
 
 /* Everything with a final name verifies. */
 static void store_is_sound(long at)

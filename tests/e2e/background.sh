@@ -1,0 +1,47 @@
+# A fetch in the background: the tokenizer starts when its shard is verified, beside a download that
+# a slow source holds up, and timing leaves no trace in any result.
+. "$(dirname "$0")/lib.bash"
+mkdir served
+"$BUILD/test-server" --dir served --fault /shard_00001.parquet=hang >url &
+pids+=("$!")
+for _ in $(seq 100); do [ -s url ] && break; sleep 0.02; done
+slow="vars.slow=$(cat url)/{file}"
+cat >p.yaml <<'YAML'
+runnel: 1
+name: p
+vars: {slow: "http://127.0.0.1:1/{file}", background: true}
+stages:
+  data:
+    kind: fetch
+    background: ${vars.background}
+    retries: 0
+    stall: 1 s
+    files:
+      shards:
+        count: 2
+        name: "shard_{i:05d}.parquet"
+        urls: ["${vars.slow}", "builtin:tiny-world/{file}"]
+        check: {format: parquet, columns: [text]}
+  tokenizer: {kind: train-tokenizer, in: {text: "data.shards[0:1]"}, vocab_size: 300, max_chars: 50000}
+  tokens: {kind: tokenize, in: {tokenizer: tokenizer, train: data.shards, val: "data.shards[0:1]"}}
+YAML
+# line RUNS STAGE: where the run's journal says that the stage was done.
+line() { grep -n "\"event\":\"done\".*\"stage\":\"$2\"" "$1"/p-*/journal.jsonl | cut -d: -f1; }
+
+expect 0 "$RUNNEL" run p.yaml --runs beside "$slow"
+[ "$(line beside tokenizer)" -lt "$(line beside data)" ] || fail "the tokenizer waited for the last shard"
+rm -rf cache p.lock
+expect 0 "$RUNNEL" run p.yaml --runs after vars.background=false "$slow"
+[ "$(line after tokenizer)" -gt "$(line after data)" ] || fail "nothing was said about the background"
+diff -r beside/.store after/.store >out || fail "timing shows in the store"
+expect 0 "$RUNNEL" run p.yaml --runs beside "$slow"
+says "nothing to do"
+
+# What fails in the background fails the run, after all that does not need it.
+rm -rf cache p.lock
+sed -i 's|, "builtin:tiny-world/{file}"||' p.yaml # the slow source is the only one
+cp after/.store/fetch-*/shards/shard_00000.parquet served
+expect 4 "$RUNNEL" run p.yaml --runs broken "$slow"
+[ -e broken/p-*/stages/tokenizer ] || fail "the tokenizer had all it needed"
+says "not run  needs data"
+echo "the tokenizer did not wait"
