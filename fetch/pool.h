@@ -1,10 +1,6 @@
 /* fetch/pool.h - a few threads for work that would hold up the wire: digests, proofs, syncs.
  *
-<<<<<<< HEAD
- *     struct rn_pool *pool = rn_pool_new(2, wake, ctx);     wake: when one is finished; or NULL
-=======
  *     struct rn_pool *pool = rn_pool_new(2, wake, ctx);     called for each that is finished
->>>>>>> sources
  *     rn_pool_add(pool, &job->task);                        task.work(&task) runs on some thread
  *     while ((task = rn_pool_next(pool))) ...               finished ones, in order of finishing
  *     rn_pool_free(pool);                                   waits for all of them */
