@@ -366,6 +366,8 @@ static const struct scenario ranges[] = {
     {"206", RN_TRUNCATED, OK}, /* resumed, it was asked for */
     {"416", RN_REFUSED, RN_REFUSED},
     {"416-stale", OK, OK},
+    {"416-there", OK, OK, NULL, UNCOUNTED}, /* half of the rows look like a file, too */
+    {"range-any-total", OK, OK},
     {"ok", OK, OK, "cut-chunked"}, /* all is here; the honest answer is 416 */
     {"ok", OK, OK, "cut-last"},
     {"ok", OK, OK, "cut-to-one"},
@@ -388,6 +390,7 @@ static const struct scenario versions[] = {
     {"other-anyway", OK, OK, NULL, UNCOUNTED},
     {"other-weak", OK, OK, NULL, UNCOUNTED},
     {"other-weak", OK, OK, "half-weak", UNCOUNTED},
+    {"other-dated", OK, OK, "half-dated", UNCOUNTED},
     {"other-fixed", RN_MALFORMED, RN_MALFORMED, "half-fixed"},
     {"other-fixed", RN_DIGEST, RN_DIGEST, "half-fixed", PINNED},
 };
@@ -429,6 +432,20 @@ static const struct scenario endless[] = {
 Test(scenarios, slow_and_endless)
 {
     PLAY(endless, "jsonl");
+}
+
+Test(scenarios, what_is_there_may_be_more_than_is_allowed_now)
+{
+    struct scenario what = {"range-any-total", OK, RN_OVERSIZE};
+    struct stage s;
+    stage_up(&s, "jsonl", &what);
+    cr_assert_eq(server_fault(s.rig.server, "/file", "half-chunked"), 0);
+    cr_expect_neq(rig_fetch(&s.rig), RN_OK);
+    s.rig.file.expect.max_size = 100;
+    server_heal(s.rig.server);
+    server_fault(s.rig.server, "/file", what.kind);
+    judge(&s, &what, "resumed", rig_fetch(&s.rig), what.resume);
+    stage_down(&s);
 }
 
 static const struct scenario archives[] = {
