@@ -351,6 +351,22 @@ Test(fetch, local_files_are_copied_digested_and_not_pinned)
     cr_assert(strstr(rig.err.msg, "not a regular file"), "%s", rig.err.msg);
 }
 
+Test(fetch, a_local_file_of_any_name_may_be_rejected)
+{
+    char name[240], *path;
+    snprintf(name, sizeof name, "%s", "ab");
+    while (strlen(name) + 2 < 140)
+        strcat(name, "\xC3\xA4"); /* a cut between the two bytes would be no UTF-8 */
+    path = rn_join(rig.dir, name);
+    cr_assert_eq(rn_file_write(path, "no lines", 8, NULL), RN_OK);
+    rig_source(&rig, path);
+    rig.urls[0] = rn_xprintf("file://%s", path);
+    rig.sources[0].url = rig.urls[0];
+    cr_assert_eq(rig_fetch(&rig), RN_EFETCH);
+    cr_assert(rig_quarantined(&rig, "a.jsonl-malformed"));
+    free(path);
+}
+
 Test(fetch, plain_http_from_afar_needs_a_digest)
 {
     cr_assert(rn_url_allowed("https://example.org/x", false));
