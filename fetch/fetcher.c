@@ -248,6 +248,8 @@ static void reject_body(struct job *j)
         rn_asking_gave(&j->asking, j->proof.sha256);
     if (j->partial.fd < 0 && j->r.body)
         unlink(j->r.body); /* a local copy */
+    if (j->proof.payload)
+        unlink(j->proof.payload); /* what was taken out of it */
     rn_partial_begin(&j->partial, &none);
     j->state = READY;
 }
