@@ -18,7 +18,7 @@
  * and digested again; a saved hash state is never trusted, nor are bytes that a power cut may have
  * lost: after a reboot only as many count as were synced, or all when a digest will prove them.
  *
- * Bodies that fit into the buffer reach the disk when they are whole; of larger ones the buffers are
+ * Bodies that fit into the buffer reach the disk when they are whole; larger ones in full buffers,
  * digested and written behind the caller's back, one at a time. One thread for all that are filled:
  * it waits for the one behind it in begin, cut, flush, keep and drop. */
 #ifndef RN_PARTIAL_H
