@@ -8,6 +8,7 @@
 #include "arrivals.h"
 #include "file.h"
 #include "gate_check.h"
+#include "locks.h"
 #include "metrics.h"
 #include "receipt.h"
 #include "signals.h"
@@ -90,16 +91,14 @@ static void sweep(const struct rn_running *r, size_t i)
     struct rn_lock lock = {.fd = -1};
     char *dir = rn_store_path(r->plan.store, s->stage->kind, keys->progress, ".work");
     char *attempt = rn_store_path(r->plan.store, s->stage->kind, keys->out, ".attempt");
-    char *lock_path = rn_run_stage_lock_path(r, i);
-    bool leftover =
-        rn_exists(attempt) || rn_exists(lock_path) || (!s->stage->trains && rn_exists(dir));
-    if (leftover && rn_run_lock_stage(&lock, r, i, NULL) == RN_OK) {
+    bool leftover = rn_exists(attempt) || rn_lock_lies_on_stage(&r->plan, i) ||
+                    (!s->stage->trains && rn_exists(dir));
+    if (leftover && rn_lock_take_stage(&lock, &r->plan, i, NULL) == RN_OK) {
         rn_remove_tree(attempt, NULL);
         if (!s->stage->trains)
             rn_remove_tree(dir, NULL);
     }
     rn_lock_release(&lock);
-    free(lock_path);
     free(attempt);
     free(dir);
 }
@@ -282,13 +281,16 @@ static void consider(struct rn_running *r, size_t i)
         lose(r, i, rc, &err);
 }
 
+/* A signal that came just now is no `closing` yet: those at work have not been asked to stop. */
+static bool starts_more(const struct rn_running *r)
+{
+    return !r->closing && !rn_signals_stopping();
+}
+
 static void start_ready(struct rn_running *r)
 {
-    r->closing |= rn_signals_stopping();
-    for (size_t i = 0; i < r->plan.p->n_stages && !r->closing; i++) {
+    for (size_t i = 0; i < r->plan.p->n_stages && starts_more(r); i++)
         consider(r, i);
-        r->closing |= rn_signals_stopping();
-    }
     if (r->n_working > r->most_working)
         r->most_working = r->n_working;
 }
