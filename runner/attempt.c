@@ -11,6 +11,7 @@
 
 #include "arrivals.h"
 #include "file.h"
+#include "locks.h"
 #include "metrics.h"
 #include "receipt.h"
 #include "snapshot.h"
@@ -159,7 +160,7 @@ static int link_arrived(struct rn_work *w, struct rn_err *err)
 /* Takes the .work directory, emptied where the stage was forced, and an empty attempt. */
 static int open_work(struct rn_work *w, struct rn_err *err)
 {
-    RN_TRY(rn_run_lock_stage(&w->lock, w->run, w->index, err));
+    RN_TRY(rn_lock_take_stage(&w->lock, &w->run->plan, w->index, err));
     if (rn_in_list(w->run->plan.how->force, w->stage->name) && !w->node->begun)
         RN_TRY(rn_remove_tree(w->dir, err));
     RN_TRY(rn_mkdirs(w->dir, err));

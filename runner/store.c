@@ -9,6 +9,11 @@
 
 enum { KEY_SHOWN = 16, MANIFEST_CAP = 64 << 20 };
 
+char *rn_store_name(const char *kind, const char *key)
+{
+    return rn_xprintf("%s-%.*s", kind, KEY_SHOWN, key);
+}
+
 char *rn_store_path(const char *store, const char *kind, const char *key, const char *suffix)
 {
     return rn_xprintf("%s/%s-%.*s%s", store, kind, KEY_SHOWN, key, suffix);
@@ -353,8 +358,7 @@ static bool same_outputs(const char *dir, const json_t *manifest)
     return same;
 }
 
-/* The manifest goes first: a half-deleted entry is recognised. */
-static int remove_entry(const char *dir, struct rn_err *err)
+int rn_store_remove(const char *dir, struct rn_err *err)
 {
     char *manifest = rn_join(dir, "manifest.json");
     int rc = rn_remove_tree(manifest, err);
@@ -367,7 +371,7 @@ static int put_in_place(const char *attempt, const char *dir, const json_t *mani
 {
     if (same_outputs(dir, manifest))
         return rn_remove_tree(attempt, err);
-    RN_TRY(remove_entry(dir, err));
+    RN_TRY(rn_store_remove(dir, err));
     return rn_rename(attempt, dir, err);
 }
 
