@@ -317,6 +317,8 @@ void rn_work_hear(struct rn_work *w, const struct rn_news *news)
         w->ended = true;
         w->step = news->end.step;
         w->end = news->end;
+        w->end.err = (struct rn_err){0};
+        rn_fail_as(&w->end.err, &news->end.err);
         w->run->stage_s += news->end.stage_s;
         w->run->sync_s += news->end.sync_s;
         break;
@@ -330,8 +332,7 @@ static int outcome(const struct rn_work *w, int status, struct rn_err *err)
     if (w->ended && w->end.rc == RN_OK)
         return RN_OK;
     if (w->ended && w->end.err.code != RN_OK) {
-        *err = w->end.err;
-        err->at.path = err->at.path ? err->path : NULL;
+        rn_fail_as(err, &w->end.err);
         return w->end.rc;
     }
     int rc =

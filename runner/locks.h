@@ -1,7 +1,7 @@
 /* runner/locks.h - which locks a runs directory has, and where they lie.
  *
  *     runs/<tag>/.lock                      the run: its journal, numbers, links
- *     runs/.locks/<kind>-<progresskey16>    work on a key: its attempt and checkpoints in the store,
+ *     runs/.locks/<kind>-<progresskey16>    work on a key: attempt and checkpoints in the store,
  *                                           which runs of several tags may want to make
  *
  * Who takes both takes the run's first. How such a lock works is in lock.h. */

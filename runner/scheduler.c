@@ -169,9 +169,7 @@ static void lose(struct rn_running *r, size_t i, int rc, const struct rn_err *er
     r->states[i] = RN_LOST;
     if (r->rc == RN_OK) {
         r->rc = rc;
-        r->first = *err;
-        if (r->first.at.path == err->path)
-            r->first.at.path = r->first.path;
+        rn_fail_as(&r->first, err);
     }
     if (spoils_the_rest(r, i, rc))
         ask_all_to_stop(r);
@@ -394,9 +392,7 @@ int rn_schedule(struct rn_running *r, struct rn_err *err)
         return rn_fail(err, RN_ESTOPPED, RN_NOWHERE, "stopped before stage '%s'",
                        r->plan.p->stages[left].name);
     }
-    if (r->rc != RN_OK) {
-        *err = r->first;
-        err->at.path = r->first.at.path == r->first.path ? err->path : r->first.at.path;
-    }
+    if (r->rc != RN_OK)
+        rn_fail_as(err, &r->first);
     return r->rc;
 }

@@ -3,6 +3,7 @@
 #include "file.h"
 #include "str.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -86,7 +87,9 @@ static int verify_size(const struct rn_artifact_file *f, struct rn_err *err)
 {
     struct stat st;
     if (lstat(f->path, &st) != 0)
-        return rn_fail(err, RN_ECORRUPT, RN_PATH(f->path), "is missing");
+        return errno == ENOENT || errno == ENOTDIR
+                   ? rn_fail(err, RN_ECORRUPT, RN_PATH(f->path), "is missing")
+                   : rn_fail_errno(err, RN_PATH(f->path), "cannot look at");
     if (!S_ISREG(st.st_mode) || st.st_size != f->size_bytes)
         return rn_fail(err, RN_ECORRUPT, RN_PATH(f->path), "%lld bytes, expected %lld",
                        (long long)st.st_size, (long long)f->size_bytes);
@@ -154,7 +157,8 @@ static int parse_output(struct rn_stored *e, const char *name, const json_t *doc
 static int parse_manifest(struct rn_stored *e, struct rn_err *err)
 {
     char *path = rn_join(e->dir, "manifest.json");
-    int rc = rn_json_read(path, MANIFEST_CAP, &e->manifest, err);
+    int rc = rn_exists(path) ? rn_json_read(path, MANIFEST_CAP, &e->manifest, err)
+                             : bad_manifest(e->dir, "is missing", err);
     free(path);
     RN_TRY(rc);
     json_t *outputs = json_object_get(e->manifest, "outputs"), *doc;
@@ -182,7 +186,7 @@ int rn_store_load_dir(struct rn_stored **out, const char *dir, enum rn_verify ho
         *out = e;
     else
         rn_stored_free(e);
-    return rc == RN_OK || rc == RN_ENOMEM ? rc : RN_ECORRUPT;
+    return rc == RN_OK || rc == RN_ENOMEM || rc == RN_EIO ? rc : RN_ECORRUPT;
 }
 
 int rn_store_load(struct rn_stored **out, const char *store, const char *kind, const char *out_key,

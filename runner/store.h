@@ -40,7 +40,8 @@ char *rn_store_path(const char *store, const char *kind, const char *key, const 
 /* The manifest goes first: what is half deleted does not look whole. */
 int rn_store_remove(const char *dir, struct rn_err *);
 
-/* RN_OK with *out NULL: there is none. RN_ECORRUPT: there is one and it is damaged (says how). */
+/* RN_OK with *out NULL: there is none. RN_ECORRUPT: there is one and it is damaged (says how).
+ * RN_EIO, RN_ENOMEM: whether it is could not be found out. */
 int rn_store_load(struct rn_stored **out, const char *store, const char *kind, const char *out_key,
                   enum rn_verify, struct rn_err *);
 /* The same for a directory known by name; its key is taken from its manifest. */
