@@ -61,6 +61,7 @@ int rn_tokenizer_make(struct rn_tokenizer **, struct rn_vocab *, const struct rn
                       const char *const *specials, struct rn_place at, struct rn_err *);
 
 const struct rn_vocab *rn_tokenizer_vocab(const struct rn_tokenizer *);
+const struct rn_split *rn_tokenizer_split(const struct rn_tokenizer *);
 
 /* The content of a .tiktoken file. */
 void rn_vocab_print(const struct rn_vocab *, struct rn_str *out);
