@@ -131,8 +131,8 @@ Test(loop, what_cannot_be_had_keeps_no_other_file_from_being_fetched)
     cr_assert_eq(fetch_many(&m), RN_EFETCH);
     cr_assert_eq(m.had, 48);
     cr_assert_eq(m.lost, 2);
-    cr_assert(strstr(rig.err.msg, "f003"), "%s", rig.err.msg);
-    cr_assert(rig_said(&rig, "no source gave acceptable bytes for data.f/f040"));
+    bool third = strstr(rig.err.msg, "/f003: ") != NULL; /* one is returned, one logged */
+    cr_assert(rig_said(&rig, third ? "/f040: " : "/f003: "), "%s", rig.err.msg);
 }
 
 Test(loop, a_host_that_gives_nothing_is_not_asked_for_everything)
