@@ -55,7 +55,7 @@ static void join_at(struct parts *p, int32_t lowest)
     }
 }
 
-static void scan_encode(const struct rn_vocab *v, const unsigned char *piece, int n,
+static void scan_encode(const struct rn_vocab *v, const unsigned char *piece, int n, int32_t limit,
                         struct rn_ids *out)
 {
     struct parts p = {.v = v, .alive = ~UINT64_C(0) >> (SCAN_MAX - n)};
@@ -65,7 +65,7 @@ static void scan_encode(const struct rn_vocab *v, const unsigned char *piece, in
         p.join[i] = join_key(v->byte_join[piece[i] * 256 + piece[i + 1]], i);
     for (int i = n - 1; i < SCAN_MAX && (i < n || i % LANES); i++)
         p.join[i] = INT32_MAX;
-    for (int32_t low; (low = lowest_join(&p, n)) != INT32_MAX;)
+    for (int32_t low; (low = lowest_join(&p, n)) >> INDEX_BITS < limit;)
         join_at(&p, low);
     for (uint64_t left = p.alive; left; left &= left - 1)
         rn_ids_push(out, p.id[__builtin_ctzll(left)]);
@@ -168,13 +168,15 @@ static void chain_init(struct chain *c, const unsigned char *piece)
 }
 
 static void heap_encode(const struct rn_vocab *v, const unsigned char *piece, uint32_t n,
-                        struct rn_ids *out)
+                        int32_t limit, struct rn_ids *out)
 {
     struct chain c = {.v = v, .n = n};
     chain_init(&c, piece);
     while (c.heap_n) {
         uint64_t top = pop(&c);
         uint32_t i = (uint32_t)top;
+        if (top >> 32 >= (uint32_t)limit)
+            break;
         if (c.part[i].join == (int32_t)(top >> 32))
             merge(&c, i);
     }
@@ -184,15 +186,22 @@ static void heap_encode(const struct rn_vocab *v, const unsigned char *piece, ui
     free(c.heap);
 }
 
+void rn_bpe_join(const struct rn_vocab *v, const unsigned char *piece, size_t n, int32_t limit,
+                 struct rn_ids *out)
+{
+    RN_ASSERT(n < UINT32_MAX);
+    if (n <= SCAN_MAX)
+        scan_encode(v, piece, (int)n, limit, out);
+    else
+        heap_encode(v, piece, (uint32_t)n, limit, out);
+}
+
 void rn_bpe_encode(const struct rn_vocab *v, const unsigned char *piece, size_t n,
                    struct rn_ids *out)
 {
-    RN_ASSERT(n < UINT32_MAX);
     int32_t whole = rn_vocab_rank(v, piece, n);
     if (whole >= 0)
         rn_ids_push(out, whole);
-    else if (n <= SCAN_MAX)
-        scan_encode(v, piece, (int)n, out);
     else
-        heap_encode(v, piece, (uint32_t)n, out);
+        rn_bpe_join(v, piece, n, RN_VOCAB_MAX_TOKENS, out);
 }

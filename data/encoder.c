@@ -1,6 +1,7 @@
 /* The cache is a table of lines of 64 bytes, two pieces in each, found by a hash of the piece's
- * bytes. A piece that is met for the first time takes the first place of its line, the one that
- * stood there moves to the second, the one there is forgotten.
+ * bytes. A piece that is met for the first time takes the second place of its line and drives out
+ * the one that stood there; met again, it changes places with the first. So the many pieces that
+ * come once do not drive out the few that come always.
  *
  * Pieces are taken a batch at a time: first all hashes, with a hint to the processor to fetch their
  * lines, then all look-ups, which then need not wait for memory. */
@@ -18,7 +19,8 @@
 
 enum {
     KEY_MAX = 15, /* bytes of a piece that is kept */
-    IDS_MAX = 3,  /* ids of a piece that is kept */
+    IDS_MAX = 5,  /* ids of a piece that is kept */
+    ID_BITS = 21,
     LINE_BITS = 17,
     BATCH = 256,
     HUGE_PAGE = 1 << 21,
@@ -28,12 +30,13 @@ struct key { /* a piece, padded with zeros; its size in the last byte */
     uint64_t lo, hi;
 };
 struct entry {
-    struct key key; /* all zero: free */
-    int32_t ids[IDS_MAX], n;
+    struct key key;         /* all zero: free */
+    uint64_t first, second; /* three ids; two ids and how many there are */
 };
 struct line {
     struct entry entry[2];
 };
+_Static_assert(RN_VOCAB_MAX_TOKENS >> ID_BITS == 0, "");
 _Static_assert(sizeof(struct line) == 64, "a line of the processor's cache");
 
 struct rn_encoder {
@@ -115,13 +118,42 @@ static inline bool holds(const struct entry *e, struct key k)
     return ((e->key.lo ^ k.lo) | (e->key.hi ^ k.hi)) == 0;
 }
 
+static inline size_t put_ids(const struct entry *e, int32_t *out)
+{
+    const uint64_t id = (1 << ID_BITS) - 1;
+    out[0] = (int32_t)(e->first & id);
+    out[1] = (int32_t)(e->first >> ID_BITS & id);
+    out[2] = (int32_t)(e->first >> 2 * ID_BITS);
+    out[3] = (int32_t)(e->second & id);
+    out[4] = (int32_t)(e->second >> ID_BITS & id);
+    return e->second >> 2 * ID_BITS;
+}
+
 static void keep(struct line *line, struct key k, const int32_t *ids, size_t n)
 {
+    uint64_t id[IDS_MAX] = {0};
     if (n > IDS_MAX)
         return;
-    line->entry[1] = line->entry[0];
-    line->entry[0] = (struct entry){.key = k, .n = (int32_t)n};
-    memcpy(line->entry[0].ids, ids, n * sizeof *ids);
+    for (size_t i = 0; i < n; i++)
+        id[i] = (uint64_t)ids[i];
+    line->entry[1] = (struct entry){
+        .key = k,
+        .first = id[0] | id[1] << ID_BITS | id[2] << 2 * ID_BITS,
+        .second = id[3] | id[4] << ID_BITS | (uint64_t)n << 2 * ID_BITS,
+    };
+}
+
+/* The piece's entry, in the first place of its line; NULL: not kept. */
+static inline const struct entry *find(struct line *line, struct key k)
+{
+    if (__builtin_expect(!holds(&line->entry[0], k), 0)) {
+        struct entry second = line->entry[1];
+        if (!holds(&second, k))
+            return NULL;
+        line->entry[1] = line->entry[0];
+        line->entry[0] = second;
+    }
+    return &line->entry[0];
 }
 
 /* --- a batch --- */
@@ -161,11 +193,10 @@ static void look_up(struct rn_encoder *e, const char *text, size_t at, size_t co
     reserve(out, IDS_MAX * count);
     for (size_t i = 0; i < count; i++) {
         size_t size = e->ends[i] - at;
-        const struct entry *entry = e->lines[e->piece[i].line].entry;
-        entry += size <= KEY_MAX && !holds(entry, e->piece[i].key);
-        if (size <= KEY_MAX && holds(entry, e->piece[i].key)) {
-            memcpy(out->p + out->n, entry->ids, sizeof entry->ids);
-            out->n += (size_t)entry->n;
+        const struct entry *kept =
+            size <= KEY_MAX ? find(&e->lines[e->piece[i].line], e->piece[i].key) : NULL;
+        if (kept) {
+            out->n += put_ids(kept, out->p + out->n);
         } else {
             encode_new(e, i, text + at, size, out);
             reserve(out, IDS_MAX * (count - i));
