@@ -94,7 +94,7 @@ says "nothing to do"
 
 # A run at work: progress, sign of life, one that may not be pruned, a second writer refused; then
 # killed: interrupted, its checkpoints are kept.
-sed 's/horizon: {steps: 6}/horizon: {steps: 200000}/; s/every: 2 steps/every: 200 steps/' tiny.yaml >long.yaml
+sed 's/horizon: {epochs: 2, .*}/horizon: {steps: 200000}/; s/every: 2 steps/every: 200 steps/' tiny.yaml >long.yaml
 "$RUNNEL" run long.yaml --threads 1 >background 2>&1 &
 pid=$!
 pids+=("$pid")
