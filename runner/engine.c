@@ -184,7 +184,7 @@ static void close_run(struct rn_running *r)
         if (r->works[i])
             rn_work_free(r->works[i]);
     free(r->works);
-    free(r->resumed);
+    free(r->sent_back);
     free(r->states);
     rn_journal_close(&r->journal);
     if (r->lock.fd >= 0)
@@ -202,7 +202,9 @@ int rn_run(const struct rn_pipeline *p, const struct rn_run_how *how, struct rn_
     rn_sync_time_start();
     r.before_sync_s = rn_sync_time_s();
     r.states = rn_xalloc((p->n_stages + 1) * sizeof *r.states);
-    r.resumed = rn_xalloc((p->n_stages + 1) * sizeof *r.resumed);
+    r.sent_back = rn_xalloc((p->n_stages + 1) * sizeof *r.sent_back);
+    for (size_t i = 0; i < p->n_stages; i++)
+        r.sent_back[i].derailed_at = INT64_MIN;
     r.works = rn_xalloc((p->n_stages + 1) * sizeof *r.works);
     int rc = rn_plan_init(&r.plan, p, how, err);
     if (rc == RN_OK)
