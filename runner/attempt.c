@@ -163,7 +163,7 @@ static int open_work(struct rn_work *w, struct rn_err *err)
     RN_TRY(rn_lock_take_stage(&w->lock, &w->run->plan, w->index, err));
     if (rn_in_list(w->run->plan.how->force, w->stage->name) && !w->node->begun)
         RN_TRY(rn_remove_tree(w->dir, err));
-    RN_TRY(rn_mkdirs(w->dir, err));
+    RN_TRY(rn_mkdirs_lasting(w->dir, err));
     rn_sweep_tmp(w->dir);
     char *key = rn_join(w->dir, "key.json");
     int rc = rn_exists(key) ? RN_OK : rn_json_write(key, w->node->keys.doc, err);

@@ -25,11 +25,11 @@ static int keep_text(const struct rn_running *r, const char *name, const char *t
 static int make_dirs(const struct rn_running *r, struct rn_err *err)
 {
     static const char *const folders[] = {"metrics", "log", "stages"};
-    RN_TRY(rn_mkdirs(r->plan.store, err));
+    RN_TRY(rn_mkdirs_lasting(r->plan.store, err));
     int rc = RN_OK;
     for (size_t i = 0; i < RN_COUNT(folders) && rc == RN_OK; i++) {
         char *dir = rn_run_path(r, "", folders[i], "");
-        rc = rn_mkdirs(dir, err);
+        rc = rn_mkdirs_lasting(dir, err);
         free(dir);
     }
     return rc;
