@@ -13,8 +13,8 @@
  * or ../ is a file beside the pipeline: its content belongs to the stage's key. The command starts
  * in the stage's work directory, which survives a kill and is removed when the stage is done; it
  * sees PATH, HOME, what `env` sets and what `pass` lets through. What it prints goes into the
- * stage's log. It shares the stage's process group: whoever ends that ends all of it. What it leaves
- * running when it ends is ended. */
+ * stage's log. It shares the stage's process group: whoever ends that ends all of it. What it
+ * leaves running when it ends is ended. */
 #define _GNU_SOURCE /* execvpe, pipe2 */
 #include "file.h"
 #include "stage.h"
