@@ -14,14 +14,14 @@ enum { SCAN_MAX = 64, INDEX_BITS = 6, LANES = 8 };
 struct parts {
     const struct rn_vocab *v;
     int32_t id[SCAN_MAX];
-    int32_t join[SCAN_MAX]; /* rank with the next part << INDEX_BITS | i; INT32_MAX: no token */
+    int32_t join[SCAN_MAX]; /* rank with the next part << INDEX_BITS | i; its largest: none */
     uint64_t alive;
 };
 _Static_assert(RN_VOCAB_MAX_TOKENS < INT32_MAX >> INDEX_BITS, "ranks and indices share an int");
 
 static int32_t join_key(int32_t rank, int i)
 {
-    return rank == RN_NO_RANK ? INT32_MAX : (int32_t)((uint32_t)rank << INDEX_BITS | (uint32_t)i);
+    return (int32_t)((uint32_t)(rank & INT32_MAX >> INDEX_BITS) << INDEX_BITS | (uint32_t)i);
 }
 
 /* The lowest rank, the leftmost of it. Whole vectors: the compiler unrolls. */
