@@ -53,6 +53,10 @@ if(TARGET test-data)
   target_link_libraries(test-data PRIVATE OpenMP::OpenMP_C) # its own threads, not the room's
 endif()
 
+# Encoding alone, for tests/bench/tokenizer.sh.
+add_executable(bench-encode EXCLUDE_FROM_ALL tests/bench/encode.c)
+target_link_libraries(bench-encode PRIVATE data)
+
 # Plugins that the door must refuse.
 file(GLOB test_plugins CONFIGURE_DEPENDS tests/unit/kernels/plugins/*.c)
 if(TARGET test-kernels)

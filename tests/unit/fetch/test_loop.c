@@ -298,6 +298,18 @@ Test(loop, a_mixture_that_the_digest_refuses_is_asked_for_anew)
     cr_assert(rig_said(&rig, "was continued from"), "%s", rig.said.p);
 }
 
+Test(loop, a_body_that_is_always_cut_at_one_place_is_no_progress)
+{
+    put_big("a.jsonl", 4 << 20, 0);
+    rig.file.expect.format = NULL;
+    rig.file.expect.min_size = 1;
+    server_fault(rig.server, "/a.jsonl", "half-bare"); /* to be begun again each time */
+    rig_source(&rig, "/a.jsonl");
+    cr_assert_eq(rig_fetch(&rig), RN_EFETCH);
+    cr_assert(strstr(rig.err.msg, "truncated"), "%s", rig.err.msg);
+    cr_assert_eq(server_requests(rig.server), 3, "one, and the two rounds that `retries` allows");
+}
+
 static bool stop_after_some(void *ctx)
 {
     (void)ctx;
