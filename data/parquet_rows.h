@@ -1,7 +1,8 @@
 /* data/parquet_rows.h - the rows of a parquet file as JSON, one after another.
  *
+ *     const char *const columns[] = {"messages", NULL};
  *     struct rn_parquet_rows *r;
- *     RN_TRY(rn_parquet_rows_open(&r, "train.parquet", (const char *const[]){"messages", NULL}, err));
+ *     RN_TRY(rn_parquet_rows_open(&r, "train.parquet", columns, err));
  *     json_t *row;
  *     while ((rc = rn_parquet_rows_next(r, &row, err)) == RN_OK && row) {
  *         use(row);                        {"messages": [{"role": "user", "content": "..."}, ...]}
