@@ -456,14 +456,28 @@ static int check_blocks(struct shard *s, struct rn_err *err)
     return RN_OK;
 }
 
-int rn_tokens_check(const char *path, int64_t *tokens, struct rn_err *err)
+int rn_tokens_open_one(struct rn_tokens **out, const char *path, struct rn_err *err)
 {
     struct rn_tokens *t = rn_new(struct rn_tokens);
     RN_PUSH(t->shards, t->n, t->cap, (struct shard){.path = rn_xdup(path)});
     int rc = open_shard(t->shards, err);
-    if (rc == RN_OK)
-        rc = check_blocks(t->shards, err);
-    *tokens = t->shards[0].n_tokens;
+    if (rc == RN_OK) {
+        t->vocab_size = t->shards[0].header.vocab_size;
+        number_all(t);
+    } else {
+        rn_tokens_free(t);
+        t = NULL;
+    }
+    *out = t;
+    return rc;
+}
+
+int rn_tokens_check(const char *path, int64_t *tokens, struct rn_err *err)
+{
+    struct rn_tokens *t;
+    RN_TRY(rn_tokens_open_one(&t, path, err));
+    int rc = check_blocks(t->shards, err);
+    *tokens = rn_tokens_count(t);
     rn_tokens_free(t);
     return rc;
 }

@@ -82,6 +82,8 @@ int rn_tokens_open(struct rn_tokens **, const char *const *paths, size_t n_paths
  * ends a group. rn_tokens_digest covers sizes and the ends of each file. */
 int rn_tokens_open_foreign(struct rn_tokens **, const char *const *paths, size_t n_paths,
                            int32_t vocab_size, int32_t bos, struct rn_err *);
+/* One shard of ours alone, whatever its split and number. */
+int rn_tokens_open_one(struct rn_tokens **, const char *path, struct rn_err *);
 /* One shard with all its checksums, whatever its split. */
 int rn_tokens_check(const char *path, int64_t *tokens, struct rn_err *);
 /* True if the file begins as a shard of ours does. */
