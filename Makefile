@@ -20,7 +20,7 @@ demo: build ## the whole pipeline on a tiny world, offline, about a minute
 	@$(BUILD)/runnel run pipelines/smoke.yaml
 
 check: build ## every test
-	@ctest --test-dir $(BUILD) --output-on-failure
+	@ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure
 
 soak: build ## long campaigns: fuzzing, the smoke gate over seeds, kill and resume, real input
 	@tests/soak/run.sh $(BUILD)/runnel

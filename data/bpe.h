@@ -30,8 +30,12 @@ struct rn_vocab {
     size_t n, bytes_cap, start_cap;
     struct rn_token_slot *tokens; /* open addressing by content */
     size_t tokens_mask;
-    uint64_t *pairs; /* open addressing: left << 42 | right << 21 | rank of both joined; ~0: free */
-    size_t pairs_mask, pairs_n;
+    struct rn_pairs {
+        uint64_t *slots; /* open addressing: left << 42 | right << 21 | rank of both; ~0: free */
+        size_t n;
+        int bits; /* 2^bits slots */
+    } pairs;
+    bool one_pair;  /* `pairs` has for each token the one pair that can become it */
     size_t longest; /* bytes of the longest token */
     int32_t byte_rank[256];
     int32_t *byte_join; /* [left * 256 + right]: rank of the token of two bytes, or RN_NO_RANK */
@@ -45,7 +49,8 @@ int rn_vocab_seal(struct rn_vocab *, struct rn_place at, struct rn_err *);
 void rn_vocab_release(struct rn_vocab *);
 
 int32_t rn_vocab_rank(const struct rn_vocab *, const void *bytes, size_t n); /* -1: no such token */
-/* Rank of left's bytes followed by right's, RN_NO_RANK if they are no token. */
+/* Rank of left's bytes followed by right's, RN_NO_RANK if they are no token (or, if one_pair, one
+ * that no merge can make of these two). */
 int32_t rn_vocab_join(const struct rn_vocab *, int32_t left, int32_t right);
 const unsigned char *rn_vocab_bytes(const struct rn_vocab *, size_t rank, size_t *n);
 
@@ -53,6 +58,9 @@ const unsigned char *rn_vocab_bytes(const struct rn_vocab *, size_t rank, size_t
  * rank first, leftmost on ties). n < 2^32. O(n log n). */
 void rn_bpe_encode(const struct rn_vocab *, const unsigned char *piece, size_t n,
                    struct rn_ids *out);
+/* The merges alone, of ranks below `limit`. */
+void rn_bpe_join(const struct rn_vocab *, const unsigned char *piece, size_t n, int32_t limit,
+                 struct rn_ids *out);
 
 /* A tokenizer of a sealed vocabulary, which it takes over, success or not. specials NULL-ended or
  * NULL; a duplicate, an empty or an overlong one: RN_ECORRUPT at `at`. */
@@ -61,6 +69,7 @@ int rn_tokenizer_make(struct rn_tokenizer **, struct rn_vocab *, const struct rn
                       const char *const *specials, struct rn_place at, struct rn_err *);
 
 const struct rn_vocab *rn_tokenizer_vocab(const struct rn_tokenizer *);
+const struct rn_split *rn_tokenizer_split(const struct rn_tokenizer *);
 
 /* The content of a .tiktoken file. */
 void rn_vocab_print(const struct rn_vocab *, struct rn_str *out);

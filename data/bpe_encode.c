@@ -1,4 +1,4 @@
-/* Two ways to the same ids. Short pieces: look for the lowest rank, merge there, repeat. Long
+/* Two ways to the same ids. Short pieces: look for the lowest rank, join there, repeat. Long
  * pieces: a heap of (rank, position), so that a megabyte of one letter takes n log n steps, not n
  * squared. Entries that no longer hold are recognised when they come up and dropped. */
 #include "bpe.h"
@@ -8,35 +8,67 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SCAN_MAX = 32 };
+enum { SCAN_MAX = 64, INDEX_BITS = 6, LANES = 8 };
 
-static void scan_encode(const struct rn_vocab *v, const unsigned char *piece, int n,
+/* Parts of a short piece. Part i begins at byte i as long as bit i is set in `alive`. */
+struct parts {
+    const struct rn_vocab *v;
+    int32_t id[SCAN_MAX];
+    int32_t join[SCAN_MAX]; /* rank with the next part << INDEX_BITS | i; INT32_MAX: no token */
+    uint64_t alive;
+};
+_Static_assert(RN_VOCAB_MAX_TOKENS < INT32_MAX >> INDEX_BITS, "ranks and indices share an int");
+
+static int32_t join_key(int32_t rank, int i)
+{
+    return rank == RN_NO_RANK ? INT32_MAX : (int32_t)((uint32_t)rank << INDEX_BITS | (uint32_t)i);
+}
+
+/* The lowest rank, the leftmost of it. Whole vectors: the compiler unrolls. */
+static int32_t lowest_join(const struct parts *p, int n)
+{
+    int32_t low[LANES];
+    memcpy(low, p->join, sizeof low);
+    for (int i = LANES; i < n; i += LANES)
+        for (int k = 0; k < LANES; k++)
+            low[k] = p->join[i + k] < low[k] ? p->join[i + k] : low[k];
+    for (int k = 1; k < LANES; k++)
+        low[0] = low[k] < low[0] ? low[k] : low[0];
+    return low[0];
+}
+
+static void join_at(struct parts *p, int32_t lowest)
+{
+    int i = lowest & (SCAN_MAX - 1);
+    uint64_t before = p->alive & ((UINT64_C(1) << i) - 1);
+    uint64_t behind = p->alive & ~UINT64_C(1) << i;
+    p->join[__builtin_ctzll(behind)] = INT32_MAX;
+    behind &= behind - 1; /* the second of both is a part no more */
+    p->alive = before | UINT64_C(1) << i | behind;
+    p->id[i] = lowest >> INDEX_BITS;
+    p->join[i] = INT32_MAX;
+    if (behind)
+        p->join[i] = join_key(rn_vocab_join(p->v, p->id[i], p->id[__builtin_ctzll(behind)]), i);
+    if (before) {
+        int h = 63 - __builtin_clzll(before);
+        p->join[h] = join_key(rn_vocab_join(p->v, p->id[h], p->id[i]), h);
+    }
+}
+
+static void scan_encode(const struct rn_vocab *v, const unsigned char *piece, int n, int32_t limit,
                         struct rn_ids *out)
 {
-    int32_t part[SCAN_MAX], join[SCAN_MAX]; /* join[i]: rank of part i with part i + 1 */
+    struct parts p = {.v = v, .alive = ~UINT64_C(0) >> (SCAN_MAX - n)};
     for (int i = 0; i < n; i++)
-        part[i] = v->byte_rank[piece[i]];
+        p.id[i] = v->byte_rank[piece[i]];
     for (int i = 0; i + 1 < n; i++)
-        join[i] = v->byte_join[piece[i] * 256 + piece[i + 1]];
-    while (n > 1) {
-        int best = 0;
-        for (int i = 1; i + 1 < n; i++)
-            if (join[i] < join[best])
-                best = i;
-        if (join[best] == RN_NO_RANK)
-            break;
-        part[best] = join[best];
-        size_t behind = (size_t)(n - best - 2);
-        memmove(part + best + 1, part + best + 2, behind * sizeof *part);
-        memmove(join + best, join + best + 1, behind * sizeof *join);
-        n--;
-        if (best + 1 < n)
-            join[best] = rn_vocab_join(v, part[best], part[best + 1]);
-        if (best > 0)
-            join[best - 1] = rn_vocab_join(v, part[best - 1], part[best]);
-    }
-    for (int i = 0; i < n; i++)
-        rn_ids_push(out, part[i]);
+        p.join[i] = join_key(v->byte_join[piece[i] * 256 + piece[i + 1]], i);
+    for (int i = n - 1; i < SCAN_MAX && (i < n || i % LANES); i++)
+        p.join[i] = INT32_MAX;
+    for (int32_t low; (low = lowest_join(&p, n)) >> INDEX_BITS < limit;)
+        join_at(&p, low);
+    for (uint64_t left = p.alive; left; left &= left - 1)
+        rn_ids_push(out, p.id[__builtin_ctzll(left)]);
 }
 
 struct part {
@@ -136,13 +168,15 @@ static void chain_init(struct chain *c, const unsigned char *piece)
 }
 
 static void heap_encode(const struct rn_vocab *v, const unsigned char *piece, uint32_t n,
-                        struct rn_ids *out)
+                        int32_t limit, struct rn_ids *out)
 {
     struct chain c = {.v = v, .n = n};
     chain_init(&c, piece);
     while (c.heap_n) {
         uint64_t top = pop(&c);
         uint32_t i = (uint32_t)top;
+        if (top >> 32 >= (uint32_t)limit)
+            break;
         if (c.part[i].join == (int32_t)(top >> 32))
             merge(&c, i);
     }
@@ -152,15 +186,22 @@ static void heap_encode(const struct rn_vocab *v, const unsigned char *piece, ui
     free(c.heap);
 }
 
+void rn_bpe_join(const struct rn_vocab *v, const unsigned char *piece, size_t n, int32_t limit,
+                 struct rn_ids *out)
+{
+    RN_ASSERT(n < UINT32_MAX);
+    if (n <= SCAN_MAX)
+        scan_encode(v, piece, (int)n, limit, out);
+    else
+        heap_encode(v, piece, (uint32_t)n, limit, out);
+}
+
 void rn_bpe_encode(const struct rn_vocab *v, const unsigned char *piece, size_t n,
                    struct rn_ids *out)
 {
-    RN_ASSERT(n < UINT32_MAX);
     int32_t whole = rn_vocab_rank(v, piece, n);
     if (whole >= 0)
         rn_ids_push(out, whole);
-    else if (n <= SCAN_MAX)
-        scan_encode(v, piece, (int)n, out);
     else
-        heap_encode(v, piece, (uint32_t)n, out);
+        rn_bpe_join(v, piece, n, RN_VOCAB_MAX_TOKENS, out);
 }

@@ -13,10 +13,16 @@
 #define INVERSE UINT64_C(0xF1DE83E19937733D) /* of BASE, modulo 2^64 */
 _Static_assert(BASE *INVERSE == 1, "");
 
+/* Four bytes at a time: multiplications that need not wait for each other. */
 static inline uint64_t hash_bytes(const unsigned char *p, size_t n)
 {
     uint64_t h = 0;
-    for (size_t i = 0; i < n; i++)
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4)
+        h = h * (BASE * BASE * BASE * BASE) + (p[i] + UINT64_C(1)) * (BASE * BASE * BASE) +
+            (p[i + 1] + UINT64_C(1)) * (BASE * BASE) + (p[i + 2] + UINT64_C(1)) * BASE + p[i + 3] +
+            1;
+    for (; i < n; i++)
         h = h * BASE + p[i] + 1;
     return h;
 }
@@ -127,43 +133,41 @@ static inline uint64_t pair_key(int32_t left, int32_t right)
     return (uint64_t)left << ID_BITS | (uint32_t)right;
 }
 
-static inline size_t pair_slot(const struct rn_vocab *v, uint64_t pair)
+static inline size_t pair_slot(const struct rn_pairs *p, uint64_t pair)
 {
-    size_t i = spread(pair * BASE) & v->pairs_mask;
-    while (v->pairs[i] != FREE_PAIR && v->pairs[i] >> ID_BITS != pair)
-        i = (i + 1) & v->pairs_mask;
+    size_t mask = ((size_t)1 << p->bits) - 1, i = pair * BASE >> (64 - p->bits);
+    while (p->slots[i] != FREE_PAIR && p->slots[i] >> ID_BITS != pair)
+        i = (i + 1) & mask;
     return i;
 }
 
 int32_t rn_vocab_join(const struct rn_vocab *v, int32_t left, int32_t right)
 {
-    uint64_t found = v->pairs[pair_slot(v, pair_key(left, right))];
+    uint64_t found = v->pairs.slots[pair_slot(&v->pairs, pair_key(left, right))];
     return found == FREE_PAIR ? RN_NO_RANK : (int32_t)(found & ((1 << ID_BITS) - 1));
 }
 
-static int pairs_room(struct rn_vocab *v, struct rn_err *err)
+static int pairs_room(struct rn_pairs *p, struct rn_err *err)
 {
-    if (v->pairs && v->pairs_n * 2 <= v->pairs_mask)
+    if (p->slots && p->n < (size_t)1 << p->bits >> 1)
         return RN_OK;
-    uint64_t *old = v->pairs;
-    size_t old_slots = old ? v->pairs_mask + 1 : 0, slots = old ? old_slots * 2 : 1024;
-    void *fresh;
-    RN_TRY(rn_try_alloc(&fresh, slots, sizeof *v->pairs, "pair table", err));
-    memset(fresh, -1, slots * sizeof *v->pairs);
-    v->pairs = fresh;
-    v->pairs_mask = slots - 1;
-    for (size_t i = 0; i < old_slots; i++)
-        if (old[i] != FREE_PAIR)
-            v->pairs[pair_slot(v, old[i] >> ID_BITS)] = old[i];
-    free(old);
+    struct rn_pairs more = {.n = p->n, .bits = p->slots ? p->bits + 1 : 10};
+    void *slots;
+    RN_TRY(rn_try_alloc(&slots, (size_t)1 << more.bits, sizeof *more.slots, "pair table", err));
+    more.slots = memset(slots, -1, sizeof *more.slots << more.bits);
+    for (size_t i = 0; p->slots && i < (size_t)1 << p->bits; i++)
+        if (p->slots[i] != FREE_PAIR)
+            more.slots[pair_slot(&more, p->slots[i] >> ID_BITS)] = p->slots[i];
+    free(p->slots);
+    *p = more;
     return RN_OK;
 }
 
-static int add_pair(struct rn_vocab *v, uint64_t pair, int32_t rank, struct rn_err *err)
+static int add_pair(struct rn_pairs *p, uint64_t pair, int32_t rank, struct rn_err *err)
 {
-    RN_TRY(pairs_room(v, err));
-    v->pairs[pair_slot(v, pair)] = pair << ID_BITS | (uint32_t)rank;
-    v->pairs_n++;
+    RN_TRY(pairs_room(p, err));
+    p->slots[pair_slot(p, pair)] = pair << ID_BITS | (uint32_t)rank;
+    p->n++;
     return RN_OK;
 }
 
@@ -183,9 +187,51 @@ static int add_cuts(struct rn_vocab *v, int32_t rank, struct rn_err *err)
         int32_t a = lookup(v, left, p, cut);
         int32_t b = a < 0 ? -1 : lookup(v, right, p + cut, n - cut);
         if (b >= 0)
-            RN_TRY(add_pair(v, pair_key(a, b), rank, err));
+            RN_TRY(add_pair(&v->pairs, pair_key(a, b), rank, err));
     }
     return RN_OK;
+}
+
+/* The pairs that merges of lower rank leave of each token, *whole if that is always one pair, as it
+ * is for every vocabulary that was trained. Then no other pair can ever become the token: while two
+ * parts that make up its bytes stand side by side, no merge crossed their ends, so what was merged
+ * between them is what would have been merged had these bytes stood alone. */
+static int last_pairs(const struct rn_vocab *v, struct rn_pairs *out, bool *whole,
+                      struct rn_err *err)
+{
+    struct rn_ids parts = {0};
+    int rc = RN_OK;
+    *whole = true;
+    for (size_t rank = 0; rank < v->n && *whole && rc == RN_OK; rank++) {
+        size_t n;
+        const unsigned char *p = rn_vocab_bytes(v, rank, &n);
+        if (n == 1)
+            continue;
+        parts.n = 0;
+        rn_bpe_join(v, p, n, (int32_t)rank, &parts);
+        *whole = parts.n == 2;
+        if (*whole)
+            rc = add_pair(out, pair_key(parts.p[0], parts.p[1]), (int32_t)rank, err);
+    }
+    rn_ids_release(&parts);
+    return rc;
+}
+
+/* One pair for each token instead of all its cuts, if that is the same: a table small enough for
+ * the processor's cache. */
+static int thin_pairs(struct rn_vocab *v, struct rn_err *err)
+{
+    struct rn_pairs thin = {0};
+    int rc = pairs_room(&thin, err);
+    if (rc == RN_OK)
+        rc = last_pairs(v, &thin, &v->one_pair, err);
+    if (rc == RN_OK && v->one_pair) {
+        free(v->pairs.slots);
+        v->pairs = thin;
+    } else {
+        free(thin.slots);
+    }
+    return rc;
 }
 
 /* Where every merge begins: the joins of two bytes, without hashing. */
@@ -210,8 +256,9 @@ int rn_vocab_seal(struct rn_vocab *v, struct rn_place at, struct rn_err *err)
     }
     for (size_t rank = 0; rank < v->n; rank++)
         RN_TRY(add_cuts(v, (int32_t)rank, err));
-    RN_TRY(pairs_room(v, err));
-    return join_bytes(v, err);
+    RN_TRY(pairs_room(&v->pairs, err));
+    RN_TRY(join_bytes(v, err));
+    return thin_pairs(v, err);
 }
 
 void rn_vocab_release(struct rn_vocab *v)
@@ -219,7 +266,7 @@ void rn_vocab_release(struct rn_vocab *v)
     free(v->bytes);
     free(v->start);
     free(v->tokens);
-    free(v->pairs);
+    free(v->pairs.slots);
     free(v->byte_join);
     *v = (struct rn_vocab){0};
 }

@@ -1,17 +1,10 @@
 #include "split.h"
 
 #include "mem.h"
+#include "split_window.h"
 #include "unicode.h"
 
 #include <string.h>
-
-struct rn_split {
-    const char *name;
-    bool gpt2_runs;     /* an optional space before a run of L, N or other; newlines are spaces */
-    bool fold_case;     /* contractions in any case, long s included */
-    bool end_takes_all; /* white space up to the end of the text is one piece (\s++$) */
-    int digits_max;     /* longest run of numbers; 0: any */
-};
 
 /* GPT-2's end rule (\s++$) changes nothing there: \s+(?!\S) takes the same run. */
 static const struct rn_split splits[] = {
@@ -212,4 +205,14 @@ size_t rn_split_next(const struct rn_split *s, const char *text, size_t n, size_
     if (!stop)
         stop = space_end(s, p, end);
     return (size_t)(stop - base);
+}
+
+size_t rn_split_ends(const struct rn_split *s, const char *text, size_t n, size_t at, size_t *ends,
+                     size_t max)
+{
+    RN_ASSERT(max >= RN_WINDOW);
+    const struct rn_split_way *way = rn_split_ways;
+    while (!way->here())
+        way++;
+    return way->ends(s, text, n, at, ends, max);
 }

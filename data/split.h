@@ -27,6 +27,8 @@
  *
  *     nanochat   as cl100k, with \p{N}{1,2} and without \s++$
  *
+ * rn_split_ends gives the same pieces by the hundred, several times as fast.
+ *
  * Linear in the text, no recursion, no allocation; constant tables, so any thread. */
 #ifndef RN_SPLIT_H
 #define RN_SPLIT_H
@@ -42,5 +44,10 @@ extern const char *const rn_split_names[]; /* NULL-ended */
 /* End of the piece that starts at `at` < n; the result is > at and <= n. text is valid UTF-8 and at
  * is the end of the piece before (or 0). */
 size_t rn_split_next(const struct rn_split *, const char *text, size_t n, size_t at);
+
+/* The ends of the pieces from `at` on, as rn_split_next gives them one by one: at most `max` >= 64
+ * of them, at least one if at < n. Returns how many; the last is where to go on. */
+size_t rn_split_ends(const struct rn_split *, const char *text, size_t n, size_t at, size_t *ends,
+                     size_t max);
 
 #endif

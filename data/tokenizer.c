@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SPECIALS_MAX = 1024, SPECIAL_MAX_BYTES = 128 };
+enum { SPECIALS_MAX = 1024, SPECIAL_MAX_BYTES = 128, BATCH = 256 };
 
 struct rn_tokenizer {
     struct rn_vocab vocab;
@@ -88,6 +88,11 @@ const struct rn_vocab *rn_tokenizer_vocab(const struct rn_tokenizer *t)
     return &t->vocab;
 }
 
+const struct rn_split *rn_tokenizer_split(const struct rn_tokenizer *t)
+{
+    return t->split;
+}
+
 void rn_tokenizer_free(struct rn_tokenizer *t)
 {
     if (!t)
@@ -108,9 +113,11 @@ void rn_tokenizer_encode(const struct rn_tokenizer *t, const char *text, size_t 
         text = clean.p;
         n = clean.n;
     }
-    for (size_t at = 0, end; at < n; at = end) {
-        end = rn_split_next(t->split, text, n, at);
-        rn_bpe_encode(&t->vocab, (const unsigned char *)text + at, end - at, out);
+    size_t ends[BATCH];
+    for (size_t at = 0; at < n;) {
+        size_t count = rn_split_ends(t->split, text, n, at, ends, BATCH);
+        for (size_t i = 0; i < count; at = ends[i++])
+            rn_bpe_encode(&t->vocab, (const unsigned char *)text + at, ends[i] - at, out);
     }
     rn_str_release(&clean);
 }

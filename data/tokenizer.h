@@ -11,6 +11,8 @@
  *     tokenizer.tiktoken    "<token in base64> <rank>" a line, without specials
  *     tokenizer.json        pattern, special tokens in id order, vocab_size, digest
  *
+ * Who encodes a lot takes an encoder (encoder.h), which remembers what it encoded.
+ *
  * Special tokens come last and are never produced by encoding text. A tokenizer is constant: any
  * thread may use it. */
 #ifndef RN_TOKENIZER_H

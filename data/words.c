@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_SLOTS = 4096 };
+enum { FIRST_SLOTS = 4096, BATCH = 256 };
 
 static uint64_t mix(uint64_t h)
 {
@@ -83,11 +83,14 @@ static int count_word(struct rn_words *w, const char *p, size_t n, uint32_t hash
 static void count_valid(struct rn_words *w, const struct rn_split *split, const char *text,
                         size_t n)
 {
-    for (size_t at = 0, end; at < n; at = end) {
-        end = rn_split_next(split, text, n, at);
-        uint32_t hash = hash_word(text + at, end - at);
-        if (count_word(w, text + at, end - at, hash, 1) != RN_OK)
-            break;
+    size_t ends[BATCH];
+    for (size_t at = 0; at < n;) {
+        size_t count = rn_split_ends(split, text, n, at, ends, BATCH);
+        for (size_t i = 0; i < count; at = ends[i++]) {
+            uint32_t hash = hash_word(text + at, ends[i] - at);
+            if (count_word(w, text + at, ends[i] - at, hash, 1) != RN_OK)
+                return;
+        }
     }
 }
 

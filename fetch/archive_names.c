@@ -42,7 +42,7 @@ const char *rn_entry_name_strip(const char *name, int64_t components)
 {
     for (; components > 0 && name; components--) {
         name = strchr(name, '/');
-        name += name != NULL;
+        name = name ? name + 1 : NULL;
     }
     return name && *name ? name : NULL;
 }

@@ -2,6 +2,7 @@
 
 #include "file.h"
 #include "mem.h"
+#include "process.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -30,25 +31,9 @@ static void name_place(char *to, size_t cap)
 
 static void name_boot(char to[9])
 {
-    char id[16] = "";
-    size_t n = rn_file_head("/proc/sys/kernel/random/boot_id", id, 8);
-    snprintf(to, 9, "%s", n == 8 && strspn(id, "0123456789abcdef") == 8 ? id : "00000000");
-}
-
-/* Field 22 of /proc/PID/stat; the name of the program, which may hold anything, stands before the
- * last ')'. 0: no such process; 1: it cannot be told. */
-static unsigned long long start_of(long pid)
-{
-    char path[64], text[1024];
-    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
-    size_t n = rn_file_head(path, text, sizeof text - 1);
-    if (n == 0)
-        return kill((pid_t)pid, 0) != 0 && errno == ESRCH ? 0 : 1;
-    text[n] = '\0';
-    const char *p = strrchr(text, ')');
-    for (int field = 2; p && field < 22; field++)
-        p = strchr(p + 1, ' ');
-    return p ? strtoull(p + 1, NULL, 10) : 1;
+    char id[RN_BOOT_ID];
+    rn_boot_id(id);
+    snprintf(to, 9, "%.8s", *id ? id : "00000000");
 }
 
 struct rn_owner rn_owner_self(void)
@@ -56,7 +41,8 @@ struct rn_owner rn_owner_self(void)
     struct rn_owner me = {.pid = (long)getpid()};
     name_place(me.place, sizeof me.place);
     name_boot(me.boot);
-    me.start = start_of(me.pid);
+    int64_t start = rn_process_start(me.pid);
+    me.start = start > 0 ? (unsigned long long)start : 0;
     return me;
 }
 
@@ -98,6 +84,6 @@ bool rn_owner_is_gone(const char *name, const char *path)
         return stat(path, &st) == 0 && difftime(time(NULL), st.st_mtime) > ELSEWHERE_GONE_S;
     if (!rn_owner_same_boot(&o))
         return true;
-    unsigned long long start = start_of(o.pid);
-    return start == 0 || (start != 1 && start != o.start);
+    int64_t start = rn_process_start(o.pid);
+    return start == 0 || (start > 0 && (unsigned long long)start != o.start);
 }

@@ -24,8 +24,9 @@ struct rn_partials {
     struct rn_owner me;
     char **names; /* of .part files, sorted: those of one key stand together */
     size_t n;
-    atomic_bool made; /* the folder is there */
-    atomic_bool kept; /* this process left some too */
+    atomic_bool made;       /* the folder is there */
+    atomic_bool kept;       /* this process left some too */
+    struct rn_pool *behind; /* digests and writes full buffers; made for the first */
 };
 
 /* --- the folder --- */
@@ -59,6 +60,7 @@ void rn_partials_free(struct rn_partials *all)
 {
     if (!all)
         return;
+    rn_pool_free(all->behind);
     for (size_t i = 0; i < all->n; i++)
         free(all->names[i]);
     free(all->names);
@@ -308,9 +310,26 @@ int rn_partial_open(struct rn_partial *p, struct rn_partials *all, const char *k
 
 /* --- filling --- */
 
+static struct rn_partial *behind_of(struct rn_task *t)
+{
+    return (struct rn_partial *)((char *)t - offsetof(struct rn_partial, behind));
+}
+
+/* Waits until nothing of this body is on its way to the file. */
+static void settle(struct rn_partial *p)
+{
+    while (p->full) {
+        struct rn_partial *done = behind_of(rn_pool_wait(p->all->behind));
+        done->full = false;
+        if (!done->failed)
+            done->failed = done->behind_failed;
+    }
+}
+
 void rn_partial_begin(struct rn_partial *p, const struct rn_origin *origin)
 {
     char ignored[RN_HEX];
+    settle(p);
     rn_sha256_done(&p->sha, ignored);
     rn_sha256_init(&p->sha);
     forget_file(p);
@@ -328,18 +347,63 @@ static void make_file(struct rn_partial *p)
         p->failed = errno;
 }
 
+/* Digests and writes at the end of the file; errno of the failure, or 0. */
+static int put(struct rn_partial *p, const unsigned char *bytes, size_t n)
+{
+    rn_sha256_add(&p->sha, bytes, n);
+    if (rn_write_all(p->fd, bytes, n) < n)
+        return errno;
+    if (n == BUFFER) /* to the disk meanwhile: the last sync is short then */
+        sync_file_range(p->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+    return 0;
+}
+
 static void write_out(struct rn_partial *p)
 {
+    settle(p);
     if (!p->failed && p->fd < 0)
         make_file(p);
-    if (!p->failed && p->buffered) {
-        rn_sha256_add(&p->sha, p->buf, p->buffered);
-        if (rn_write_all(p->fd, p->buf, p->buffered) < p->buffered)
-            p->failed = errno;
-        else if (p->buffered == BUFFER) /* to the disk meanwhile: the last sync is short then */
-            sync_file_range(p->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-    }
+    if (!p->failed && p->buffered)
+        p->failed = put(p, p->buf, p->buffered);
     p->buffered = 0;
+}
+
+/* What of a body is on disk is described there. */
+static void put_out(struct rn_partial *p)
+{
+    if (p->fd < 0)
+        write_meta(p, 0);
+    write_out(p);
+}
+
+static void write_behind(struct rn_task *t)
+{
+    struct rn_partial *p = behind_of(t);
+    p->behind_failed = put(p, p->spare, BUFFER);
+}
+
+/* A full buffer goes to the file while the wire fills the other one: on a fast line, digest and
+ * disk take as long as the wire does. */
+static void hand_over(struct rn_partial *p)
+{
+    settle(p);
+    if (p->fd < 0) {
+        write_meta(p, 0);
+        make_file(p);
+    }
+    if (p->failed)
+        return;
+    if (!p->spare)
+        p->spare = rn_xalloc(BUFFER);
+    if (!p->all->behind)
+        p->all->behind = rn_pool_new(1, NULL, NULL);
+    unsigned char *full = p->buf;
+    p->buf = p->spare;
+    p->spare = full;
+    p->buffered = 0;
+    p->full = true;
+    p->behind.work = write_behind;
+    rn_pool_add(p->all->behind, &p->behind);
 }
 
 /* As large as the body where that is known: most bodies of a large set are small. */
@@ -357,11 +421,10 @@ void rn_partial_add(struct rn_partial *p, const void *bytes, size_t n)
         make_buffer(p);
     p->size_bytes += (int64_t)n;
     while (n > 0 && !p->failed) {
-        if (p->buffered == p->buf_bytes) {
-            if (p->fd < 0)
-                write_meta(p, 0);
-            write_out(p);
-        }
+        if (p->buffered == BUFFER)
+            hand_over(p);
+        else if (p->buffered == p->buf_bytes)
+            put_out(p); /* more than the server said there would be */
         size_t room = p->buf_bytes - p->buffered, take = n < room ? n : room;
         memcpy(p->buf + p->buffered, from, take);
         p->buffered += take;
@@ -397,10 +460,12 @@ int rn_partial_cut(struct rn_partial *p, int64_t size_bytes, struct rn_err *err)
 static void release(struct rn_partial *p)
 {
     char ignored[RN_HEX];
+    settle(p);
     if (p->fd >= 0)
         close(p->fd);
     if (p->sha.ctx)
         rn_sha256_done(&p->sha, ignored);
+    free(p->spare);
     free(p->buf);
     free(p->meta);
     free(p->path);
@@ -409,6 +474,7 @@ static void release(struct rn_partial *p)
 
 void rn_partial_keep(struct rn_partial *p)
 {
+    settle(p);
     if (p->path && p->size_bytes > 0 && (p->fd >= 0 || p->buffered)) {
         int64_t written = p->size_bytes - (int64_t)p->buffered;
         write_out(p);
@@ -422,6 +488,7 @@ void rn_partial_keep(struct rn_partial *p)
 
 void rn_partial_drop(struct rn_partial *p)
 {
+    settle(p);
     if (p->path)
         forget_file(p);
     release(p);

@@ -18,11 +18,14 @@
  * and digested again; a saved hash state is never trusted, nor are bytes that a power cut may have
  * lost: after a reboot only as many count as were synced, or all when a digest will prove them.
  *
- * Bodies that fit into the buffer reach the disk when they are whole. One thread a partial. */
+ * Bodies that fit into the buffer reach the disk when they are whole; larger ones in full buffers,
+ * digested and written behind the caller's back, one at a time. One thread for all that are filled:
+ * it waits for the one behind it in begin, cut, flush, keep and drop. */
 #ifndef RN_PARTIAL_H
 #define RN_PARTIAL_H
 
 #include "hash.h"
+#include "pool.h"
 
 #include <stdint.h>
 
@@ -51,6 +54,11 @@ struct rn_partial {
     size_t buffered, buf_bytes;
     int fd, failed; /* failed: errno of the first error, 0 if none; fd -1: nothing on disk yet */
     bool described; /* meta is on disk */
+    /* A full buffer on its way to the file, on another thread: sha and fd are its own meanwhile. */
+    struct rn_task behind;
+    unsigned char *spare;
+    int behind_failed;
+    bool full;
 };
 
 /* Goes on with what this process or a dead one left under the key (32 hex digits, in use once at a

@@ -1,8 +1,8 @@
 /* fetch/probe.h - is a source still there, and does it still give what it is said to?
  *
- *     struct rn_probe probes[] = {{.file = &file, .source = &file.sources[0]}, ...};
+ *     struct rn_probe probes[] = {{.file = &file, .source = &sources[0]}};
  *     RN_TRY(rn_probe_all(&fetcher, probes, n, err));
- *     show(probes[0].r.host, probes[0].r.finding);    declared_bytes: of the whole, -1: not told
+ *     show(probes[0].r.host, probes[0].r.finding);
  *
  * One request each for the first 4 KiB, with its redirects: status, total size and claims of the
  * headers are compared with what is pinned, the bytes with what an error page looks like. Nothing
@@ -18,7 +18,8 @@ struct rn_probe {
     const struct rn_fetcher *f;
     const struct rn_fetch_file *file;
     const struct rn_source *source;
-    struct rn_response r; /* finding: RN_ACCEPTED or what is wrong; no body */
+    /* finding: RN_ACCEPTED or what is wrong; no body; declared_bytes: of the whole, or -1 */
+    struct rn_response r;
     int rc;
     struct rn_err err;
 };

@@ -140,8 +140,7 @@ static int as_finding(int rc, struct rn_err *why, struct rn_finding *found, stru
     if (rc == RN_OK)
         return RN_OK;
     if (rc != RN_ECORRUPT) {
-        if (err)
-            *err = *why;
+        rn_fail_as(err, why);
         return rc;
     }
     if (why->at.line > 0)

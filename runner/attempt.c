@@ -11,6 +11,7 @@
 
 #include "arrivals.h"
 #include "file.h"
+#include "locks.h"
 #include "metrics.h"
 #include "receipt.h"
 #include "snapshot.h"
@@ -159,7 +160,7 @@ static int link_arrived(struct rn_work *w, struct rn_err *err)
 /* Takes the .work directory, emptied where the stage was forced, and an empty attempt. */
 static int open_work(struct rn_work *w, struct rn_err *err)
 {
-    RN_TRY(rn_run_lock_stage(&w->lock, w->run, w->index, err));
+    RN_TRY(rn_lock_take_stage(&w->lock, &w->run->plan, w->index, err));
     if (rn_in_list(w->run->plan.how->force, w->stage->name) && !w->node->begun)
         RN_TRY(rn_remove_tree(w->dir, err));
     RN_TRY(rn_mkdirs(w->dir, err));
@@ -316,6 +317,8 @@ void rn_work_hear(struct rn_work *w, const struct rn_news *news)
         w->ended = true;
         w->step = news->end.step;
         w->end = news->end;
+        w->end.err = (struct rn_err){0};
+        rn_fail_as(&w->end.err, &news->end.err);
         w->run->stage_s += news->end.stage_s;
         w->run->sync_s += news->end.sync_s;
         break;
@@ -329,8 +332,7 @@ static int outcome(const struct rn_work *w, int status, struct rn_err *err)
     if (w->ended && w->end.rc == RN_OK)
         return RN_OK;
     if (w->ended && w->end.err.code != RN_OK) {
-        *err = w->end.err;
-        err->at.path = err->at.path ? err->path : NULL;
+        rn_fail_as(err, &w->end.err);
         return w->end.rc;
     }
     int rc =

@@ -1,6 +1,7 @@
 #include "running.h"
 
 #include "file.h"
+#include "locks.h"
 #include "runs.h"
 #include "signals.h"
 #include "synctime.h"
@@ -36,14 +37,10 @@ static int make_dirs(const struct rn_running *r, struct rn_err *err)
 
 static int take_run_lock(struct rn_running *r, struct rn_err *err)
 {
-    char *path = rn_run_path(r, "", ".lock", "");
-    char *what = rn_xprintf("run '%s'", r->plan.p->tag);
-    int rc = rn_lock_take(&r->lock, path, what, err);
-    if (rc == RN_OK && *r->lock.took_over)
+    RN_TRY(rn_lock_take_run(&r->lock, r->plan.how->runs, r->plan.p->tag, err));
+    if (*r->lock.took_over)
         rn_ui_say(r->ui, "took over from %s, which is gone", r->lock.took_over);
-    free(what);
-    free(path);
-    return rc;
+    return RN_OK;
 }
 
 /* Attempts whose process died get their end, with what they cost. */

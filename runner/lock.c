@@ -4,6 +4,7 @@
 #include "file.h"
 #include "json.h"
 #include "mem.h"
+#include "process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,35 +21,16 @@ enum { RECORD = 320 }; /* bytes, padded: rewriting it never changes the file's s
 /* --- the record of an owner --- */
 
 struct owner {
-    char host[128], boot[48];
+    char host[128], boot[RN_BOOT_ID];
     long long pid, start; /* start: clock ticks since the boot */
     double since_s, beat_s;
 };
 
-static void read_line(const char *path, char *line, size_t cap)
-{
-    size_t n = rn_file_head(path, line, cap - 1);
-    line[n] = '\0';
-    line[strcspn(line, "\n")] = '\0';
-}
-
-/* Field 22 of /proc/PID/stat; the name, field 2, may hold anything, so count behind its end. */
-static long long start_of(long long pid)
-{
-    char path[64], line[1024];
-    snprintf(path, sizeof path, "/proc/%lld/stat", pid);
-    read_line(path, line, sizeof line);
-    const char *p = strrchr(line, ')');
-    for (int field = 2; p && field < 22; field++)
-        p = strchr(p + 1, ' ');
-    return p ? strtoll(p, NULL, 10) : -1;
-}
-
 static struct owner this_process(void)
 {
-    struct owner me = {.host = "localhost", .pid = getpid(), .start = start_of(getpid())};
+    struct owner me = {.host = "localhost", .pid = getpid(), .start = rn_process_start(getpid())};
     gethostname(me.host, sizeof me.host - 1);
-    read_line("/proc/sys/kernel/random/boot_id", me.boot, sizeof me.boot);
+    rn_boot_id(me.boot);
     return me;
 }
 
@@ -97,7 +79,7 @@ static bool lives(const struct owner *o)
     if (same_process(o, &me))
         return false; /* we are not in our own way */
     if (*o->boot && strcmp(o->boot, me.boot) == 0)
-        return start_of(o->pid) == o->start && o->start >= 0;
+        return o->start > 0 && rn_process_start(o->pid) == o->start;
     return strcmp(o->host, me.host) != 0 && rn_time_s() - o->beat_s < RN_LOCK_PATIENCE_S;
 }
 

@@ -425,7 +425,7 @@ int rn_pipeline_tell(struct rn_problems *problems, struct rn_err *err)
         rn_err_print(problems->items[i], stderr);
     if (problems->dropped)
         fprintf(stderr, "and %zu more\n", problems->dropped);
-    return rn_problem_raise(problems->items[problems->n - 1], err);
+    return rn_fail_as(err, problems->items[problems->n - 1]);
 }
 
 int rn_pipeline_load(struct rn_pipeline **out, const char *path, const struct rn_pipeline_how *how,

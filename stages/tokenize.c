@@ -1,7 +1,9 @@
 /* tokenize: documents to token shards. Documents are read in order, encoded by all threads a batch
  * at a time, and written in order: the shards do not depend on the number of threads. */
 #include "docs.h"
+#include "encoder.h"
 #include "file.h"
+#include "mem.h"
 #include "parallel.h"
 #include "stage.h"
 #include "str.h"
@@ -11,7 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH_DOCS = 1024, BATCH_BYTES = 16 << 20 }; /* a batch is closed by either */
+enum {
+    THREADS_MAX = 256,
+    BATCH_DOCS = 1024,
+    BATCH_BYTES = 16 << 20
+}; /* a batch is closed by either */
 enum { DTYPE_AUTO, DTYPE_UINT16, DTYPE_UINT32 };
 
 struct cfg {
@@ -61,6 +67,8 @@ struct batch {
 struct work {
     struct rn_job *job;
     const struct rn_tokenizer *tokenizer;
+    struct rn_encoder **encoders; /* one for each thread */
+    int threads;
     int32_t bos; /* -1: none */
     int width;
     int64_t shard_tokens;
@@ -88,26 +96,25 @@ static int read_batch(struct batch *b, struct rn_docs *docs, struct rn_err *err)
     return RN_OK;
 }
 
-static void encode_doc(const struct work *w, struct doc *d)
+static void encode_doc(const struct work *w, struct rn_encoder *encoder, struct doc *d)
 {
     d->ids.n = 0;
     if (w->bos >= 0)
         rn_ids_push(&d->ids, w->bos);
-    rn_tokenizer_encode(w->tokenizer, w->batch.text.p + d->at, d->n, &d->ids);
+    rn_encoder_encode(encoder, w->batch.text.p + d->at, d->n, &d->ids);
 }
 
 static void encode_docs(void *ctx, int64_t first, int64_t end, int worker)
 {
     struct work *w = ctx;
-    (void)worker;
     for (int64_t i = first; i < end; i++)
-        encode_doc(w, &w->batch.docs[i]);
+        encode_doc(w, w->encoders[worker], &w->batch.docs[i]);
 }
 
 static void encode_batch(struct work *w)
 {
     enum { DOCS_AT_A_TIME = 4 };
-    rn_parallel(w->job->threads, w->batch.n, DOCS_AT_A_TIME, encode_docs, w);
+    rn_parallel(w->threads, w->batch.n, DOCS_AT_A_TIME, encode_docs, w);
 }
 
 static int write_batch(struct work *w, struct rn_tokens_writer *out, struct rn_err *err)
@@ -227,6 +234,14 @@ static int choose_width(const struct cfg *c, int32_t vocab_size, int *width, str
     return RN_OK;
 }
 
+static int new_encoders(struct work *w, struct rn_err *err)
+{
+    w->encoders = rn_xalloc((size_t)w->threads * sizeof *w->encoders);
+    for (int i = 0; i < w->threads; i++)
+        RN_TRY(rn_encoder_new(&w->encoders[i], w->tokenizer, err));
+    return RN_OK;
+}
+
 static int prepare(struct work *w, const struct cfg *c, struct rn_err *err)
 {
     w->shard_tokens = c->shard_tokens;
@@ -235,12 +250,16 @@ static int prepare(struct work *w, const struct cfg *c, struct rn_err *err)
     if (c->bos && w->bos < 0)
         return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
                        "'bos': the tokenizer has neither <|bos|> nor <|endoftext|>");
+    RN_TRY(new_encoders(w, err));
     return choose_width(c, rn_tokenizer_vocab_size(w->tokenizer), &w->width, err);
 }
 
 static void work_free(struct work *w)
 {
     rn_str_release(&w->batch.text);
+    for (int i = 0; w->encoders && i < w->threads; i++)
+        rn_encoder_free(w->encoders[i]);
+    free(w->encoders);
     for (int i = 0; i < BATCH_DOCS; i++)
         rn_ids_release(&w->batch.docs[i].ids);
     free(w);
@@ -256,6 +275,7 @@ static int run(struct rn_job *job, const void *cfg, struct rn_err *err)
     struct work *w = rn_new(struct work);
     int rc;
     w->job = job;
+    w->threads = job->threads < 1 ? 1 : job->threads > THREADS_MAX ? THREADS_MAX : job->threads;
     warn_shared(job, train, val);
     RN_CHECK(rc = rn_tokenizer_load(&tokenizer, rn_job_artifact(job, &c->tokenizer)->dir, err));
     w->tokenizer = tokenizer;

@@ -427,7 +427,7 @@ static int fetch_stages(struct fetching *w, struct rn_plan *plan, struct rn_err 
         int rc = fetch_stage(w, plan, i, &own);
         if (rc != RN_OK && first == RN_OK) {
             first = rc;
-            *err = own;
+            rn_fail_as(err, &own);
         }
     }
     if (first == RN_OK && w->matched == 0 && w->name) {

@@ -1,6 +1,8 @@
 /* Where text is cut before merging: tiktoken's patterns, character by character. */
 #include "json.h"
-#include "split.h"
+#include "mem.h"
+#include "rng.h"
+#include "split_window.h"
 #include "unicode.h"
 
 #include <criterion/criterion.h>
@@ -131,4 +133,101 @@ Test(unicode, crops_by_characters)
     cr_assert_eq(rn_utf8_crop("a\u00E9\u6F22z", 7, 9, &count), 7);
     cr_assert_eq(count, 4);
     cr_assert_eq(rn_utf8_crop("", 0, 9, &count), 0);
+}
+
+/* --- by the hundred --- */
+
+enum { TEXT_MAX = 700 };
+
+static void expect_ways_equal(const struct rn_split *s, const char *text, size_t n)
+{
+    size_t ends[TEXT_MAX + 64];
+    for (const struct rn_split_way *way = rn_split_ways;; way++) {
+        if (way->here()) {
+            size_t at = 0, last = 0;
+            while (last < n) {
+                size_t count = way->ends(s, text, n, last, ends, TEXT_MAX + 64);
+                cr_assert_gt(count, 0);
+                for (size_t i = 0; i < count; i++) {
+                    at = rn_split_next(s, text, n, at);
+                    cr_assert_eq(ends[i], at, "%s, %s: %zu instead of %zu in '%.*s'", way->name,
+                                 rn_split_name(s), ends[i], at, (int)n, text);
+                }
+                last = at;
+            }
+        }
+        if (strcmp(way->name, "scalar") == 0)
+            break;
+    }
+}
+
+static void expect_patterns_equal(const char *text, size_t n)
+{
+    for (const char *const *name = rn_split_names; *name; name++)
+        expect_ways_equal(rn_split_find(*name), text, n);
+}
+
+/* Runs of each piece of an alphabet: what rules look at, what ends them, what they do not know. */
+static size_t random_text(char *text, uint64_t stream)
+{
+    static const char *const alphabets[][12] = {
+        {"a", " ", "\n"},
+        {"a", "B", "1", " ", "'", ".", "\r", "\n", "\t"},
+        {"'", "s", "T", "l", "L", "v", "e", "re", " ", "x", ".", "\u017F"},
+        {"1", "23", "456", " ", "a", ".", "\u00BD", "\u0663"},
+        {" ", "\t", "\n", "\r\n", "\v", "\f", "\x1C", "\x85", "\u00A0", "\u2003", "a", "!"},
+        {"word", "the", "'s", " ", " ", ", ", ".\n", "\n\n    ", "2024", "(", "caf\u00E9"},
+        {"\u6F22", "\u5B57", "\u0939\u093F", "\u3002", " ", "a", "1", "\n"},
+    };
+    uint64_t k = 0;
+    const char *const *alphabet = alphabets[rn_rand_below(stream, k++, RN_COUNT(alphabets))];
+    size_t size = 0, n = 0, limit = 1 + rn_rand_below(stream, k++, TEXT_MAX - 64);
+    bool long_runs = rn_rand_below(stream, k++, 3) == 0;
+    while (size < 12 && alphabet[size])
+        size++;
+    while (n < limit) {
+        const char *piece = alphabet[rn_rand_below(stream, k++, (uint32_t)size)];
+        uint32_t times = long_runs ? 1 + rn_rand_below(stream, k++, 70) : 1;
+        for (; times > 0 && n < limit; times--)
+            n += (size_t)snprintf(text + n, 16, "%s", piece);
+    }
+    return n;
+}
+
+Test(split, cuts_windows_as_it_cuts_one_by_one)
+{
+    char text[TEXT_MAX];
+    for (uint64_t round = 0; round < 20000; round++)
+        expect_patterns_equal(text, random_text(text, rn_stream(round, "windows")));
+}
+
+/* Every border of a window: each pair of characters at each distance from the start. */
+Test(split, cuts_alike_wherever_the_window_ends)
+{
+    static const char *const kinds[] = {"a", "1", ".", " ", "\t", "\n", "'", "s", "\u00E9"};
+    char text[TEXT_MAX];
+    for (size_t a = 0; a < RN_COUNT(kinds); a++)
+        for (size_t b = 0; b < RN_COUNT(kinds); b++)
+            for (size_t c = 0; c < RN_COUNT(kinds); c++)
+                for (int filler = 50; filler < 72; filler++) {
+                    int n =
+                        snprintf(text, sizeof text, "%.*s%s%s%s%-70s", filler,
+                                 "kk kk kk kk kk kk kk kk kk kk kk kk kk kk kk kk kk kk kk kk kk",
+                                 kinds[a], kinds[b], kinds[c], "x");
+                    expect_patterns_equal(text, (size_t)n);
+                }
+}
+
+Test(split, knows_every_byte_in_a_window)
+{
+    char text[TEXT_MAX];
+    for (int a = 0; a < 128; a++)
+        for (int b = 0; b < 128; b++) {
+            memset(text, 'k', 140);
+            text[10] = (char)a;
+            text[11] = (char)b;
+            text[75] = (char)b;
+            text[76] = (char)a;
+            expect_patterns_equal(text, 140);
+        }
 }

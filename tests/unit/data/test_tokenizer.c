@@ -1,5 +1,6 @@
 /* Encoding and decoding: tiktoken's ids, and no text that takes long. */
 #include "bpe.h"
+#include "encoder.h"
 #include "file.h"
 #include "json.h"
 #include "mem.h"
@@ -238,6 +239,67 @@ Test(tokenizer, a_megabyte_of_anything_takes_no_second)
         rn_ids_release(&ids);
     }
     free(text);
+    rn_tokenizer_free(t);
+}
+
+/* --- the encoder, which remembers --- */
+
+static void expect_same(struct rn_encoder *e, const struct rn_tokenizer *t, const char *text,
+                        size_t n)
+{
+    struct rn_ids fresh = {0}, cached = {0};
+    rn_tokenizer_encode(t, text, n, &fresh);
+    rn_encoder_encode(e, text, n, &cached);
+    cr_assert_eq(cached.n, fresh.n, "%.*s", (int)n, text);
+    cr_assert(fresh.n == 0 || memcmp(cached.p, fresh.p, fresh.n * sizeof *fresh.p) == 0);
+    rn_ids_release(&fresh);
+    rn_ids_release(&cached);
+}
+
+/* More different pieces than the cache has room for, of all lengths, met again and again. */
+Test(encoder, gives_the_same_ids_whatever_it_remembers)
+{
+    enum { WORDS = 400000, TEXT = 1 << 16 };
+    struct rn_tokenizer *t = nanochat();
+    struct rn_encoder *e;
+    struct rn_err err = {0};
+    char *text = rn_xalloc(TEXT + 64);
+    cr_assert_eq(rn_encoder_new(&e, t, &err), RN_OK);
+    uint64_t k = 0, stream = rn_stream(5, "encoder");
+    for (int words = 0; words < WORDS;) {
+        size_t n = 0;
+        for (; n < TEXT; words++) {
+            uint32_t size = 1 + rn_rand_below(stream, k++, 18);
+            bool again = rn_rand_below(stream, k++, 2);
+            uint64_t word = again ? rn_rand_below(stream, k++, 50000) : k++;
+            text[n++] = ' ';
+            for (uint32_t i = 0; i < size; i++, word = word / 7 + word * 131)
+                text[n++] = (char)('a' + word % 26);
+        }
+        expect_same(e, t, text, n);
+    }
+    rn_encoder_free(e);
+    free(text);
+    rn_tokenizer_free(t);
+}
+
+Test(encoder, reads_no_byte_behind_the_text)
+{
+    struct rn_tokenizer *t = nanochat();
+    struct rn_encoder *e;
+    struct rn_err err = {0};
+    cr_assert_eq(rn_encoder_new(&e, t, &err), RN_OK);
+    const char *sentence =
+        "It's 2024: words, \u6F22\u5B57 and\n\n    marks (like these) to the end. "
+        "It goes on for longer than one window is.";
+    for (size_t n = 0; n <= strlen(sentence); n++) {
+        char *exact = rn_xalloc(n + 1); /* the sanitizer watches its end */
+        exact = rn_xrealloc(exact, n ? n : 1, 1);
+        memcpy(exact, sentence, n);
+        expect_same(e, t, exact, n);
+        free(exact);
+    }
+    rn_encoder_free(e);
     rn_tokenizer_free(t);
 }
 

@@ -366,6 +366,8 @@ static const struct scenario ranges[] = {
     {"206", RN_TRUNCATED, OK}, /* resumed, it was asked for */
     {"416", RN_REFUSED, RN_REFUSED},
     {"416-stale", OK, OK},
+    {"416-there", OK, OK, NULL, UNCOUNTED}, /* half of the rows look like a file, too */
+    {"range-any-total", OK, OK},
     {"ok", OK, OK, "cut-chunked"}, /* all is here; the honest answer is 416 */
     {"ok", OK, OK, "cut-last"},
     {"ok", OK, OK, "cut-to-one"},
@@ -388,6 +390,7 @@ static const struct scenario versions[] = {
     {"other-anyway", OK, OK, NULL, UNCOUNTED},
     {"other-weak", OK, OK, NULL, UNCOUNTED},
     {"other-weak", OK, OK, "half-weak", UNCOUNTED},
+    {"other-dated", OK, OK, "half-dated", UNCOUNTED},
     {"other-fixed", RN_MALFORMED, RN_MALFORMED, "half-fixed"},
     {"other-fixed", RN_DIGEST, RN_DIGEST, "half-fixed", PINNED},
 };
@@ -431,6 +434,20 @@ Test(scenarios, slow_and_endless)
     PLAY(endless, "jsonl");
 }
 
+Test(scenarios, what_is_there_may_be_more_than_is_allowed_now)
+{
+    struct scenario what = {"range-any-total", OK, RN_OVERSIZE};
+    struct stage s;
+    stage_up(&s, "jsonl", &what);
+    cr_assert_eq(server_fault(s.rig.server, "/file", "half-chunked"), 0);
+    cr_expect_neq(rig_fetch(&s.rig), RN_OK);
+    s.rig.file.expect.max_size = 100;
+    server_heal(s.rig.server);
+    server_fault(s.rig.server, "/file", what.kind);
+    judge(&s, &what, "resumed", rig_fetch(&s.rig), what.resume);
+    stage_down(&s);
+}
+
 static const struct scenario archives[] = {
     {"ok", OK, OK},
     {"html", RN_ERROR_PAGE, RN_ERROR_PAGE},
@@ -470,38 +487,50 @@ static const struct tls_scenario {
     enum ca_fault fault;
     bool tls_1_0, unknown_ca;
     const char *kind;
-    enum rn_verdict verdict;
+    enum rn_verdict fresh, resume;
 } handshakes[] = {
-    {"good", CA_GOOD, false, false, "ok", OK},
-    {"another name", CA_OTHER_NAME, false, false, "ok", RN_INTERCEPTED},
-    {"expired", CA_EXPIRED, false, false, "ok", RN_INTERCEPTED},
-    {"not yet valid", CA_NOT_YET, false, false, "ok", RN_INTERCEPTED},
-    {"self-signed", CA_SELF_SIGNED, false, false, "ok", RN_INTERCEPTED},
-    {"unknown authority", CA_GOOD, false, true, "ok", RN_INTERCEPTED},
-    {"TLS 1.0", CA_GOOD, true, false, "ok", RN_TRANSIENT},
-    {"403 through TLS", CA_GOOD, false, false, "403-xml", RN_REFUSED},
-    {"no length, no close_notify", CA_GOOD, false, false, "cut-close", RN_MALFORMED},
-    {"reset midway", CA_GOOD, false, false, "reset-midway", RN_TRANSIENT},
-    {"redirect", CA_GOOD, false, false, "redirect", OK},
-    {"redirect to plain http on loopback", CA_GOOD, false, false, "redirect-other", OK},
-    {"redirect to plain http elsewhere", CA_GOOD, false, false, "redirect-http", RN_INTERCEPTED},
+    {"good", CA_GOOD, false, false, "ok", OK, OK},
+    {"another name", CA_OTHER_NAME, false, false, "ok", RN_INTERCEPTED, RN_INTERCEPTED},
+    {"expired", CA_EXPIRED, false, false, "ok", RN_INTERCEPTED, RN_INTERCEPTED},
+    {"not yet valid", CA_NOT_YET, false, false, "ok", RN_INTERCEPTED, RN_INTERCEPTED},
+    {"self-signed", CA_SELF_SIGNED, false, false, "ok", RN_INTERCEPTED, RN_INTERCEPTED},
+    {"unknown authority", CA_GOOD, false, true, "ok", RN_INTERCEPTED, RN_INTERCEPTED},
+    {"TLS 1.0", CA_GOOD, true, false, "ok", RN_TRANSIENT, RN_TRANSIENT},
+    {"403 through TLS", CA_GOOD, false, false, "403-xml", RN_REFUSED, RN_REFUSED},
+    {"no length, no close_notify", CA_GOOD, false, false, "cut-close", RN_MALFORMED, RN_TRUNCATED},
+    {"reset midway", CA_GOOD, false, false, "reset-midway", RN_TRANSIENT, RN_TRANSIENT},
+    {"redirect", CA_GOOD, false, false, "redirect", OK, OK},
+    {"redirect to plain http on loopback", CA_GOOD, false, false, "redirect-other", OK, OK},
+    {"redirect to plain http elsewhere", CA_GOOD, false, false, "redirect-http", RN_INTERCEPTED,
+     RN_INTERCEPTED},
 };
 
-static void play_tls(const struct tls_scenario *t, struct ca *ca, struct ca *stranger)
+/* Half of the file, over plain http: a pin lets another url go on with it. */
+static void take_half(struct stage *s)
 {
-    struct scenario what = {t->what, t->verdict, t->verdict};
+    s->rig.file.sha256 = s->digest[0];
+    server_fault(s->rig.server, "/file", "cut");
+    cr_expect_neq(rig_fetch(&s->rig), RN_OK);
+}
+
+static void play_tls(const struct tls_scenario *t, const struct ca_leaf *leaf, bool resume)
+{
+    enum rn_verdict wanted = resume ? t->resume : t->fresh;
+    struct scenario what = {t->what, t->fresh, t->resume};
     struct stage s;
-    struct ca_leaf leaf = ca_leaf(t->unknown_ca ? stranger : ca, t->fault);
     stage_up(&s, "jsonl", &what);
-    struct server *tls = server_start_tls(s.rig.www, 0, &leaf, t->tls_1_0);
+    if (resume)
+        take_half(&s);
+    struct server *tls = server_start_tls(s.rig.www, 0, leaf, t->tls_1_0);
     char *url = rn_xprintf("%s/file", server_url(tls));
     server_set_other(tls, server_url(s.other));
     s.rig.sources[0].url = url;
     cr_assert_eq(server_fault(tls, "/file", t->kind), 0);
-    judge(&s, &what, "over TLS", rig_fetch(&s.rig), t->verdict);
+    judge(&s, &what, resume ? "resumed over TLS" : "over TLS", rig_fetch(&s.rig), wanted);
+    if (resume && wanted == OK)
+        cr_expect_gt(server_ranged(tls), 0, "%s: the half was not gone on with", t->what);
     server_stop(tls);
     free(url);
-    ca_leaf_release(&leaf);
     stage_down(&s);
 }
 
@@ -513,8 +542,13 @@ Test(scenarios, tls)
     struct ca *ca = ca_new(pem), *stranger = ca_new(other);
     setenv("SSL_CERT_FILE", pem, 1);
     unsetenv("CURL_CA_BUNDLE");
-    for (size_t i = 0; i < RN_COUNT(handshakes); i++)
-        play_tls(&handshakes[i], ca, stranger);
+    for (size_t i = 0; i < RN_COUNT(handshakes); i++) {
+        const struct tls_scenario *t = &handshakes[i];
+        struct ca_leaf leaf = ca_leaf(t->unknown_ca ? stranger : ca, t->fault);
+        play_tls(t, &leaf, false);
+        play_tls(t, &leaf, true);
+        ca_leaf_release(&leaf);
+    }
     ca_free(ca);
     ca_free(stranger);
     rn_remove_tree(dir, NULL);

@@ -1,0 +1,228 @@
+/* The cache is a table of lines of 64 bytes, two pieces in each, found by a hash of the piece's
+ * bytes. A piece that is met for the first time takes the second place of its line and drives out
+ * the one that stood there; met again, it changes places with the first. So the many pieces that
+ * come once do not drive out the few that come always.
+ *
+ * Pieces are taken a batch at a time: first all hashes, with a hint to the processor to fetch their
+ * lines, then all look-ups, which then need not wait for memory. */
+#define _GNU_SOURCE /* madvise, MAP_ANONYMOUS */
+#include "encoder.h"
+
+#include "bpe.h"
+#include "mem.h"
+#include "split.h"
+#include "unicode.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum {
+    KEY_MAX = 15, /* bytes of a piece that is kept */
+    IDS_MAX = 5,  /* ids of a piece that is kept */
+    ID_BITS = 21,
+    LINE_BITS = 17,
+    BATCH = 256,
+    HUGE_PAGE = 1 << 21,
+};
+
+struct key { /* a piece, padded with zeros; its size in the last byte */
+    uint64_t lo, hi;
+};
+struct entry {
+    struct key key;         /* all zero: free */
+    uint64_t first, second; /* three ids; two ids and how many there are */
+};
+struct line {
+    struct entry entry[2];
+};
+_Static_assert(RN_VOCAB_MAX_TOKENS >> ID_BITS == 0, "");
+_Static_assert(sizeof(struct line) == 64, "a line of the processor's cache");
+
+struct rn_encoder {
+    const struct rn_split *split;
+    const struct rn_vocab *vocab;
+    struct line *lines;
+    void *mapped;
+    size_t mapped_bytes;
+    size_t ends[BATCH];
+    struct {
+        struct key key;
+        uint32_t line;
+    } piece[BATCH];
+};
+
+/* --- the cache --- */
+
+/* Zeroed, on huge pages if the system has some to give: each look-up is at another place. */
+static int map_lines(struct rn_encoder *e, struct rn_err *err)
+{
+    size_t bytes = sizeof(struct line) << LINE_BITS;
+    e->mapped_bytes = bytes + HUGE_PAGE;
+    e->mapped =
+        mmap(NULL, e->mapped_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (e->mapped == MAP_FAILED)
+        return rn_fail(err, RN_ENOMEM, RN_NOWHERE, "encoder: no memory for %zu bytes",
+                       e->mapped_bytes);
+    uintptr_t start = ((uintptr_t)e->mapped + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1);
+    e->lines = (struct line *)start;
+    madvise(e->lines, bytes, MADV_HUGEPAGE); /* before the first touch; may be refused */
+    return RN_OK;
+}
+
+int rn_encoder_new(struct rn_encoder **out, const struct rn_tokenizer *t, struct rn_err *err)
+{
+    struct rn_encoder *e = rn_new(struct rn_encoder);
+    e->split = rn_tokenizer_split(t);
+    e->vocab = rn_tokenizer_vocab(t);
+    int rc = map_lines(e, err);
+    if (rc != RN_OK) {
+        free(e);
+        e = NULL;
+    }
+    *out = e;
+    return rc;
+}
+
+void rn_encoder_free(struct rn_encoder *e)
+{
+    if (!e)
+        return;
+    munmap(e->mapped, e->mapped_bytes);
+    free(e);
+}
+
+static inline uint32_t line_of(struct key k)
+{
+    uint64_t b = k.hi * UINT64_C(0xC2B2AE3D27D4EB4F);
+    uint64_t h = k.lo * UINT64_C(0x9E3779B97F4A7C15) ^ (b << 32 | b >> 32);
+    h = (h ^ h >> 32) * UINT64_C(0xD6E8FEB86659FD93);
+    return (uint32_t)(h >> (64 - LINE_BITS));
+}
+
+/* The piece of size n at p, of which `readable` bytes may be read; 0 < n <= KEY_MAX. */
+static inline struct key key_of(const char *p, size_t n, size_t readable)
+{
+    uint64_t word[2] = {0};
+    if (readable >= sizeof word)
+        memcpy(word, p, sizeof word);
+    else
+        memcpy(word, p, n);
+    uint64_t lo_mask = ~UINT64_C(0) >> (n < 8 ? 64 - 8 * n : 0);
+    uint64_t hi_mask = n > 8 ? ~UINT64_C(0) >> (128 - 8 * n) : 0;
+    return (struct key){word[0] & lo_mask, (word[1] & hi_mask) | (uint64_t)n << 56};
+}
+
+static inline bool holds(const struct entry *e, struct key k)
+{
+    return ((e->key.lo ^ k.lo) | (e->key.hi ^ k.hi)) == 0;
+}
+
+static inline size_t put_ids(const struct entry *e, int32_t *out)
+{
+    const uint64_t id = (1 << ID_BITS) - 1;
+    out[0] = (int32_t)(e->first & id);
+    out[1] = (int32_t)(e->first >> ID_BITS & id);
+    out[2] = (int32_t)(e->first >> 2 * ID_BITS);
+    out[3] = (int32_t)(e->second & id);
+    out[4] = (int32_t)(e->second >> ID_BITS & id);
+    return e->second >> 2 * ID_BITS;
+}
+
+static void keep(struct line *line, struct key k, const int32_t *ids, size_t n)
+{
+    uint64_t id[IDS_MAX] = {0};
+    if (n > IDS_MAX)
+        return;
+    for (size_t i = 0; i < n; i++)
+        id[i] = (uint64_t)ids[i];
+    line->entry[1] = (struct entry){
+        .key = k,
+        .first = id[0] | id[1] << ID_BITS | id[2] << 2 * ID_BITS,
+        .second = id[3] | id[4] << ID_BITS | (uint64_t)n << 2 * ID_BITS,
+    };
+}
+
+/* The piece's entry, in the first place of its line; NULL: not kept. */
+static inline const struct entry *find(struct line *line, struct key k)
+{
+    if (__builtin_expect(!holds(&line->entry[0], k), 0)) {
+        struct entry second = line->entry[1];
+        if (!holds(&second, k))
+            return NULL;
+        line->entry[1] = line->entry[0];
+        line->entry[0] = second;
+    }
+    return &line->entry[0];
+}
+
+/* --- a batch --- */
+
+static void find_lines(struct rn_encoder *e, const char *text, size_t n, size_t at, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t size = e->ends[i] - at;
+        if (size <= KEY_MAX) {
+            e->piece[i].key = key_of(text + at, size, n - at);
+            e->piece[i].line = line_of(e->piece[i].key);
+            __builtin_prefetch(&e->lines[e->piece[i].line]);
+        }
+        at = e->ends[i];
+    }
+}
+
+static void reserve(struct rn_ids *ids, size_t more)
+{
+    if (ids->cap - ids->n >= more)
+        return;
+    ids->cap = ids->n + more > 2 * ids->cap ? ids->n + more : 2 * ids->cap;
+    ids->p = rn_xrealloc(ids->p, ids->cap, sizeof *ids->p);
+}
+
+static void encode_new(struct rn_encoder *e, size_t i, const char *p, size_t n, struct rn_ids *out)
+{
+    size_t before = out->n;
+    rn_bpe_encode(e->vocab, (const unsigned char *)p, n, out);
+    if (n <= KEY_MAX)
+        keep(&e->lines[e->piece[i].line], e->piece[i].key, out->p + before, out->n - before);
+}
+
+static void look_up(struct rn_encoder *e, const char *text, size_t at, size_t count,
+                    struct rn_ids *out)
+{
+    reserve(out, IDS_MAX * count);
+    for (size_t i = 0; i < count; i++) {
+        size_t size = e->ends[i] - at;
+        const struct entry *kept =
+            size <= KEY_MAX ? find(&e->lines[e->piece[i].line], e->piece[i].key) : NULL;
+        if (kept) {
+            out->n += put_ids(kept, out->p + out->n);
+        } else {
+            encode_new(e, i, text + at, size, out);
+            reserve(out, IDS_MAX * (count - i));
+        }
+        at = e->ends[i];
+    }
+}
+
+static void encode_valid(struct rn_encoder *e, const char *text, size_t n, struct rn_ids *out)
+{
+    for (size_t at = 0; at < n;) {
+        size_t count = rn_split_ends(e->split, text, n, at, e->ends, BATCH);
+        find_lines(e, text, n, at, count);
+        look_up(e, text, at, count, out);
+        at = e->ends[count - 1];
+    }
+}
+
+void rn_encoder_encode(struct rn_encoder *e, const char *text, size_t n, struct rn_ids *out)
+{
+    struct rn_str clean = {0};
+    if (!rn_utf8_valid(text, n)) {
+        rn_utf8_repair(text, n, &clean);
+        text = clean.p;
+        n = clean.n;
+    }
+    encode_valid(e, text, n, out);
+    rn_str_release(&clean);
+}
