@@ -1,6 +1,7 @@
 #include "formats.h"
 #include "file.h"
 #include "formats_binary.h"
+#include "formats_tokens.h"
 #include "jsonl.h"
 #include "mem.h"
 #include "parquet.h"
@@ -167,4 +168,8 @@ const struct rn_format rn_data_formats[] = {
     {"gzip", "one gzip stream, to its CRC", rn_check_gzip},
     {"tiktoken", "ranks of byte pairs, a line each", rn_check_tiktoken},
     {"safetensors", "tensors that fill the file", rn_check_safetensors},
+    {"runnel", "a token shard of this program, with its checksums", rn_check_runnel},
+    {"llmc", "token shard of llm.c", rn_check_llmc},
+    {"npy", "NumPy array of one dimension: uint16, uint32, int32 tokens", rn_check_npy},
+    {"megatron", "tokens of Megatron, .bin or .idx", rn_check_megatron},
     {NULL, NULL, NULL}};
