@@ -9,7 +9,7 @@ int rn_lock_take_run(struct rn_lock *lock, const char *runs, const char *tag, st
 {
     char *dir = rn_join(runs, tag), *path = rn_join(dir, ".lock");
     char *what = rn_xprintf("run '%s'", tag);
-    int rc = rn_mkdirs(dir, err);
+    int rc = rn_mkdirs_lasting(dir, err);
     if (rc == RN_OK)
         rc = rn_lock_take(lock, path, what, err);
     free(what);

@@ -40,7 +40,8 @@ static const struct rn_key watch_keys[] = {
     RN_KEY_TABLE("spike", spike_keys, "a number far above what it was"),
     RN_KEY_TABLE("floor", floor_keys, "a number that stays too low"),
     RN_KEY_INT(struct rn_common, watch.max, "max", RN_NEUTRAL, "3", 0, 1000, "times",
-               "continue from the last checkpoint so often, then fail"),
+               "continue from the last checkpoint so often, then fail; at once if it derails "
+               "at the same step again"),
     RN_KEY_TIME(struct rn_common, watch.grace_s, "grace", RN_NEUTRAL, "30 s", 0, 1e6,
                 "to end well before it is killed"),
     RN_KEYS_END};

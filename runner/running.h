@@ -40,10 +40,16 @@ struct rn_running {
     int rc;              /* of the first failure */
     struct rn_err first; /* its words */
     double start_s;
-    double stage_s, sync_s; /* of the stages' processes */
-    double before_sync_s;   /* what this process had waited for its disk before */
-    size_t most_working;    /* at the same time */
-    int64_t *resumed;       /* one per stage: how often a watch sent it back */
+    double stage_s, sync_s;         /* of the stages' processes */
+    double before_sync_s;           /* what this process had waited for its disk before */
+    size_t most_working;            /* at the same time */
+    struct rn_sent_back *sent_back; /* one per stage */
+};
+
+/* What a watch did to a stage so far. */
+struct rn_sent_back {
+    int64_t times;
+    int64_t derailed_at; /* step of the last number that was none, or of the last spike */
 };
 
 /* One attempt at a stage. */
