@@ -199,7 +199,8 @@ static bool is_tokenizer(const char *path)
 {
     struct stat st;
     return rn_ends_with(path, ".tiktoken") || rn_ends_with(path, ".bpe") ||
-           rn_ends_with(path, ".json") || (stat(path, &st) == 0 && S_ISDIR(st.st_mode));
+           rn_ends_with(path, ".json") || rn_ends_with(path, ".pkl") ||
+           (stat(path, &st) == 0 && S_ISDIR(st.st_mode));
 }
 
 static bool is_jsonl(const char *path)

@@ -51,7 +51,8 @@ int rn_tokenizer_load_gpt2(struct rn_tokenizer **, const char *vocab_bpe, const 
  * its ids imply. What would give other ids than theirs is RN_ECORRUPT by its name. */
 int rn_tokenizer_load_hf(struct rn_tokenizer **, const char *path, struct rn_err *);
 /* Whatever `path` is: our directory; a directory with one of the following; a .tiktoken file (that
- * takes `pattern` and `specials`, as above), vocab.bpe with encoder.json beside it, tokenizer.json.
+ * takes `pattern` and `specials`, as above), vocab.bpe with encoder.json beside it, tokenizer.json,
+ * or nanochat's tokenizer.pkl (pickle.h).
  * Who gives a pattern for files that say theirs is not contradicted: compare afterwards. */
 int rn_tokenizer_open(struct rn_tokenizer **, const char *path, const char *pattern,
                       const char *const *specials, struct rn_err *);

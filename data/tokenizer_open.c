@@ -3,6 +3,7 @@
 #include "file.h"
 #include "json.h"
 #include "mem.h"
+#include "pickle.h"
 #include "tokenizer.h"
 
 #include <stdlib.h>
@@ -39,6 +40,17 @@ static int open_json(struct rn_tokenizer **t, const struct asked *a, struct rn_e
     return rc;
 }
 
+static int open_pickle(struct rn_tokenizer **t, const struct asked *a, struct rn_err *err)
+{
+    return rn_tokenizer_load_pickle(t, a->path, err);
+}
+
+static int save_pickle(const struct rn_tokenizer *t, const char *path, struct rn_err *err)
+{
+    (void)t;
+    return rn_fail(err, RN_EUSAGE, RN_PATH(path), "pickles are read, never written");
+}
+
 static const struct kind {
     const char *ending, *in_dir; /* in_dir: the file that makes a directory one of these */
     int (*open)(struct rn_tokenizer **, const struct asked *, struct rn_err *);
@@ -46,6 +58,7 @@ static const struct kind {
 } kinds[] = {
     {".json", "tokenizer.json", open_json, rn_tokenizer_save_hf},
     {".bpe", "vocab.bpe", open_gpt2, rn_tokenizer_save_gpt2},
+    {".pkl", "tokenizer.pkl", open_pickle, save_pickle},
     {".tiktoken", "tokenizer.tiktoken", open_tiktoken, rn_tokenizer_save_tiktoken},
 };
 
@@ -63,8 +76,8 @@ static int open_file(struct rn_tokenizer **t, const struct asked *a, struct rn_e
         if (rn_ends_with(a->path, kinds[i].ending))
             return kinds[i].open(t, a, err);
     return rn_fail(err, RN_ECORRUPT, RN_PATH(a->path),
-                   "no tokenizer that is known: expected a directory, .tiktoken, vocab.bpe or "
-                   "tokenizer.json");
+                   "no tokenizer that is known: expected a directory, .tiktoken, vocab.bpe, "
+                   "tokenizer.json or tokenizer.pkl");
 }
 
 static int open_dir(struct rn_tokenizer **t, const struct asked *a, struct rn_err *err)

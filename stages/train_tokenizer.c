@@ -149,7 +149,7 @@ static const char *file_named(const struct rn_artifact *a, const char *ending)
 static int import_files(struct rn_tokenizer **t, const struct rn_artifact *a, const struct cfg *c,
                         const char **given, struct rn_err *err)
 {
-    static const char *const endings[] = {"tokenizer.json", ".tiktoken"};
+    static const char *const endings[] = {"tokenizer.json", ".pkl", ".tiktoken"};
     const char *merges = file_named(a, "vocab.bpe"), *pattern = rn_split_names[c->pattern];
     if (strcmp(a->kind, "tokenizer") == 0)
         return rn_tokenizer_load(t, a->dir, err);
@@ -160,7 +160,7 @@ static int import_files(struct rn_tokenizer **t, const struct rn_artifact *a, co
             return rn_tokenizer_open(t, file_named(a, endings[i]), pattern, specials_of(given),
                                      err);
     return rn_fail(err, RN_ECONFIG, c->import.at,
-                   "'import' %s has no tokenizer.json, vocab.bpe or .tiktoken file", a->name);
+                   "'import' %s has no tokenizer.json, vocab.bpe, .pkl or .tiktoken file", a->name);
 }
 
 static int import_tokenizer(struct rn_tokenizer **t, struct rn_job *job, const struct cfg *c,

@@ -392,7 +392,7 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
 }
 
 static const struct rn_opt opts[] = {
-    {"tokenizer", 0, "FILE", "directory, .tiktoken, vocab.bpe or tokenizer.json"},
+    {"tokenizer", 0, "FILE", "directory, .tiktoken, vocab.bpe, tokenizer.json, tokenizer.pkl"},
     {"pattern", 0, "NAME", "nanochat (default), gpt2 or cl100k"},
     {"json-lines", 0, NULL, "encode: a JSON string a line in; decode: a JSON string a line out"},
     {"out", 0, "DIR", "train, convert: where the tokenizer goes; convert: or a file by its ending"},
