@@ -263,13 +263,13 @@ Test(encoder, gives_the_same_ids_whatever_it_remembers)
     struct rn_tokenizer *t = nanochat();
     struct rn_encoder *e;
     struct rn_err err = {0};
-    char *text = rn_xalloc(TEXT + 64);
+    char *text = rn_xalloc(TEXT + 256);
     cr_assert_eq(rn_encoder_new(&e, t, &err), RN_OK);
     uint64_t k = 0, stream = rn_stream(5, "encoder");
     for (int words = 0; words < WORDS;) {
         size_t n = 0;
         for (; n < TEXT; words++) {
-            uint32_t size = 1 + rn_rand_below(stream, k++, 18);
+            uint32_t size = 1 + rn_rand_below(stream, k++, words % 50 == 0 ? 140 : 18);
             bool again = rn_rand_below(stream, k++, 2);
             uint64_t word = again ? rn_rand_below(stream, k++, 50000) : k++;
             text[n++] = ' ';
