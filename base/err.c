@@ -64,6 +64,16 @@ int rn_fail_errno(struct rn_err *err, struct rn_place at, const char *fmt, ...)
     return code;
 }
 
+int rn_fail_as(struct rn_err *err, const struct rn_err *other)
+{
+    if (!err || err->code != RN_OK || other->code == RN_OK)
+        return other->code;
+    record(err, other->code, other->at);
+    snprintf(err->msg, sizeof err->msg, "%s", other->msg);
+    snprintf(err->hint, sizeof err->hint, "%s", other->hint);
+    return other->code;
+}
+
 void rn_hint(struct rn_err *err, const char *fmt, ...)
 {
     if (!err || err->hint[0])

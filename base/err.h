@@ -77,6 +77,10 @@ int rn_fail(struct rn_err *err, enum rn_code code, struct rn_place at, const cha
  * RN_ENOMEM, all others RN_EIO. */
 int rn_fail_errno(struct rn_err *err, struct rn_place at, const char *fmt, ...) RN_PRINTF(3, 4);
 
+/* Records the failure that another rn_err holds, if any, unless one is recorded already. Returns
+ * its code. Never copy the struct itself: at.path points into it. */
+int rn_fail_as(struct rn_err *err, const struct rn_err *other);
+
 /* Sets the hint line if none is set. */
 void rn_hint(struct rn_err *err, const char *fmt, ...) RN_PRINTF(2, 3);
 

@@ -64,25 +64,6 @@ int64_t rn_file_size(const char *path)
     return stat(path, &st) == 0 ? (int64_t)st.st_size : -1;
 }
 
-int rn_mkdirs(const char *path, struct rn_err *err)
-{
-    char *p = rn_xdup(path);
-    int rc = RN_OK;
-    for (char *s = p + 1; rc == RN_OK; s++) {
-        if (*s != '/' && *s != '\0')
-            continue;
-        char c = *s;
-        *s = '\0';
-        if (mkdir(p, 0777) != 0 && errno != EEXIST)
-            rc = rn_fail_errno(err, RN_PATH(path), "cannot make directory");
-        *s = c;
-        if (c == '\0')
-            break;
-    }
-    free(p);
-    return rc;
-}
-
 static int fsync_dir(const char *path, struct rn_err *err)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -100,6 +81,45 @@ static int fsync_parent(const char *path, struct rn_err *err)
     int rc = fsync_dir(dir, err);
     free(dir);
     return rc;
+}
+
+/* A name that might not last does not stay: the next attempt makes and syncs it. */
+static int make_dir(const char *path, bool lasting, struct rn_err *err)
+{
+    if (mkdir(path, 0777) != 0)
+        return errno == EEXIST ? RN_OK : rn_fail_errno(err, RN_PATH(path), "cannot make directory");
+    int rc = lasting ? fsync_parent(path, err) : RN_OK;
+    if (rc != RN_OK)
+        rmdir(path);
+    return rc;
+}
+
+static int make_dirs(const char *path, bool lasting, struct rn_err *err)
+{
+    char *p = rn_xdup(path);
+    int rc = RN_OK;
+    for (char *s = p + 1; rc == RN_OK; s++) {
+        if (*s != '/' && *s != '\0')
+            continue;
+        char c = *s;
+        *s = '\0';
+        rc = make_dir(p, lasting, err);
+        *s = c;
+        if (c == '\0')
+            break;
+    }
+    free(p);
+    return rc;
+}
+
+int rn_mkdirs(const char *path, struct rn_err *err)
+{
+    return make_dirs(path, false, err);
+}
+
+int rn_mkdirs_lasting(const char *path, struct rn_err *err)
+{
+    return make_dirs(path, true, err);
 }
 
 int rn_rename(const char *from, const char *to, struct rn_err *err)

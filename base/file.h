@@ -51,8 +51,10 @@ int rn_file_read(const char *path, size_t cap_bytes, char **out, size_t *n, stru
 size_t rn_file_head(const char *path, void *head, size_t cap);
 
 bool rn_exists(const char *path);
-int64_t rn_file_size(const char *path);                /* -1 if there is none */
-int rn_mkdirs(const char *path, struct rn_err *);      /* like mkdir -p */
+int64_t rn_file_size(const char *path);           /* -1 if there is none */
+int rn_mkdirs(const char *path, struct rn_err *); /* like mkdir -p */
+/* The same, and what it made has its names on disk: files synced in it outlive a power cut. */
+int rn_mkdirs_lasting(const char *path, struct rn_err *);
 int rn_fsync_tree(const char *path, struct rn_err *);  /* every file and directory below */
 int rn_remove_tree(const char *path, struct rn_err *); /* never follows links; absent is fine */
 /* Renames, then syncs the directory of `to`. */

@@ -79,16 +79,6 @@ size_t rn_problems_count(const struct rn_problems *p)
     return p->n + p->dropped;
 }
 
-int rn_problem_raise(const struct rn_err *problem, struct rn_err *err)
-{
-    if (err && err->code == RN_OK) {
-        *err = *problem;
-        if (err->at.path)
-            err->at.path = err->path;
-    }
-    return (int)problem->code;
-}
-
 void rn_problems_release(struct rn_problems *p)
 {
     for (size_t i = 0; i < p->n; i++)

@@ -29,8 +29,6 @@ void rn_problems_join(struct rn_problems *, const struct rn_problems *from);
 /* By file, line and column; problems of one place keep their order. */
 void rn_problems_sort(struct rn_problems *);
 size_t rn_problems_count(const struct rn_problems *); /* dropped ones included */
-/* Copies a problem into the caller's error. Returns its code. */
-int rn_problem_raise(const struct rn_err *problem, struct rn_err *err);
 void rn_problems_release(struct rn_problems *);
 
 #endif

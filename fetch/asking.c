@@ -248,17 +248,23 @@ void rn_asking_reject(struct rn_asking *a, const struct rn_response *r, bool fur
         a->round = 0;
 }
 
+/* The same url again is no second opinion, whatever is taken out of what it gives. */
+static bool can_be_second(const struct rn_standing *s, const struct rn_standing *first)
+{
+    return !s->out && is_remote(s->source.url) && strcmp(s->source.url, first->source.url) != 0;
+}
+
 bool rn_asking_second(struct rn_asking *a, const char *sha256)
 {
     struct rn_standing *first = a->now;
-    bool other = false;
+    size_t others = 0;
     for (size_t i = 0; i < a->n; i++)
-        other |= &a->standings[i] != first && !a->standings[i].out &&
-                 is_remote(a->standings[i].source.url);
-    if (!other)
+        others += can_be_second(&a->standings[i], first);
+    if (others == 0)
         return false;
+    for (size_t i = 0; i < a->n; i++)
+        a->standings[i].out |= !can_be_second(&a->standings[i], first);
     snprintf(a->pin, sizeof a->pin, "%s", sha256);
-    first->out = true;
     free(first->told);
     first->told = rn_xprintf("%s: gave sha256 %.12s..", first->host->name, sha256);
     return true;

@@ -51,7 +51,7 @@ enum rn_turn { RN_ASK, RN_WAIT, RN_GIVE_UP };
 enum rn_turn rn_asking_next(struct rn_asking *, double now_s); /* sets now, or wake_s */
 
 /* What the source in `now` gave was not the file: tells it, keeps evidence, decides whether it is
- * asked again. further: the file is a good deal more complete than before. */
+ * asked again. further: the file is a good deal more complete than it ever was. */
 void rn_asking_reject(struct rn_asking *, const struct rn_response *, bool further, double now_s);
 /* With a digest that was not the right one: what it was. */
 void rn_asking_gave(struct rn_asking *, const char *sha256);

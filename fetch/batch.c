@@ -97,8 +97,7 @@ int rn_batch_pin(struct rn_batch *b, const struct rn_fetcher *f, struct rn_err *
 {
     if (b->rc == RN_OK)
         return f->locked ? RN_OK : pin_new(b, f->lock, err);
-    if (err)
-        *err = b->err;
+    rn_fail_as(err, &b->err);
     return b->rc;
 }
 

@@ -243,19 +243,26 @@ static int make_folder(const char *home, const char *dir, struct touched *t, str
     return rn_mkdirs(dir, err);
 }
 
-/* Somebody else may have published it meanwhile: his is as good if it is as large. */
-static int give_name(const char *file, const char *path, struct rn_err *err)
+/* Whatever is there may have been damaged since somebody proved it. */
+static bool holds(const struct rn_cache *c, const char *path, const char *sha256)
 {
-    if (rn_io.rename_new(file, path) == 0)
+    char hex[RN_HEX];
+    return rn_memo_sha256(c->digests, path, hex, NULL, NULL) == RN_OK && strcmp(hex, sha256) == 0;
+}
+
+/* Somebody else may have published it meanwhile: then his stays. */
+static int give_name(const struct rn_cache *c, const struct rn_cache_item *p, struct rn_err *err)
+{
+    if (rn_io.rename_new(p->file, p->path) == 0)
         return RN_OK;
     bool taken = errno == EEXIST;
-    if (taken && rn_file_size(file) == rn_file_size(path)) {
-        unlink(file);
+    if (taken && holds(c, p->path, p->sha256)) {
+        unlink(p->file);
         return RN_OK;
     }
-    if (taken && rn_io.rename(file, path) == 0)
+    if (taken && rn_io.rename(p->file, p->path) == 0)
         return RN_OK;
-    return rn_fail_errno(err, RN_PATH(path), "cannot rename %s to this name", file);
+    return rn_fail_errno(err, RN_PATH(p->path), "cannot rename %s to this name", p->file);
 }
 
 static int publish_one(const struct rn_cache *c, struct rn_cache_item *p, struct touched *t,
@@ -265,7 +272,7 @@ static int publish_one(const struct rn_cache *c, struct rn_cache_item *p, struct
     char *dir = rn_dirname(p->path);
     int rc = make_folder(rn_cache_home(c), dir, t, err);
     if (rc == RN_OK)
-        rc = give_name(p->file, p->path, err);
+        rc = give_name(c, p, err);
     if (rc == RN_OK)
         rn_memo_learn(c->digests, p->path, p->sha256);
     free(dir);

@@ -42,6 +42,7 @@ struct job {
     struct rn_partial partial; /* path NULL: none is open */
     char key[33];              /* of the partial */
     double started_s;
+    int64_t furthest_bytes; /* of it that any attempt brought */
     struct rn_response r;
     const struct rn_sums *sums; /* the publisher's, or NULL */
     struct rn_proof proof;
@@ -247,6 +248,8 @@ static void reject_body(struct job *j)
         rn_asking_gave(&j->asking, j->proof.sha256);
     if (j->partial.fd < 0 && j->r.body)
         unlink(j->r.body); /* a local copy */
+    if (j->proof.payload)
+        unlink(j->proof.payload); /* what was taken out of it */
     rn_partial_begin(&j->partial, &none);
     j->state = READY;
 }
@@ -336,7 +339,8 @@ static int seal_payload(struct job *j)
 {
     enum { LARGE = 1 << 20 };
     const char *path = j->proof.payload;
-    bool whole_body = strcmp(path, j->partial.path) == 0 && j->partial.fd >= 0;
+    bool whole_body = strcmp(path, j->partial.path) == 0 && j->partial.fd >= 0 &&
+                      rn_source_kind(j->proof.source->url)->remote; /* a copy is a new file */
     int fd = whole_body ? j->partial.fd : open(path, O_RDONLY | O_CLOEXEC);
     int rc = RN_OK;
     j->synced = j->proof.got_bytes >= LARGE;
@@ -400,7 +404,9 @@ static void after_transfer(struct job *j, struct rn_ended *e)
         return;
     }
     bool content = j->r.body && strcmp(j->r.body, j->partial.path) == 0;
-    bool further = content && j->r.size_bytes - j->r.resumed_bytes >= FURTHER_BYTES;
+    bool further = content && j->r.size_bytes - j->furthest_bytes >= FURTHER_BYTES;
+    if (further)
+        j->furthest_bytes = j->r.size_bytes;
     rn_asking_reject(&j->asking, &j->r, further, now_s(l));
     if (content && v == RN_OVERSIZE)
         rn_partial_begin(&j->partial, &(struct rn_origin){.total_bytes = -1});

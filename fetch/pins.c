@@ -254,6 +254,29 @@ static int write_file(const struct rn_pins *l, struct rn_err *err)
     return rc;
 }
 
+/* What a pin said when it was looked at last: "" if there was none. */
+static void recall(const struct rn_pins *l, const char *id, char sha256[RN_HEX])
+{
+    const struct rn_pin *pin = rn_pins_find(l, id);
+    snprintf(sha256, RN_HEX, "%s", pin ? pin->sha256 : "");
+}
+
+/* The lock was just read again. A pin that was none or another when the file was asked for would be
+ * replaced without anybody having compared the two. */
+static int check_undisputed(const struct rn_pins *l, const struct rn_pin *pin, const char *was,
+                            struct rn_err *err)
+{
+    char is[RN_HEX];
+    recall(l, pin->id, is);
+    if (!*is || strcmp(is, was) == 0 || strcmp(is, pin->sha256) == 0 || pin->trust == RN_TRUST_YAML)
+        return RN_OK;
+    rn_hint(err, "the source does not give the same bytes to everybody: run again, against the "
+                 "other pin, or write the sha256 that is right into the pipeline file");
+    return rn_fail(err, RN_EFETCH, RN_PATH(l->path),
+                   "%s was pinned to sha256 %.12s.. meanwhile, and here it is %.12s..", pin->id, is,
+                   pin->sha256);
+}
+
 int rn_pins_add(struct rn_pins *l, const struct rn_pin *pin, struct rn_err *err)
 {
     return rn_pins_add_all(l, pin, 1, err);
@@ -275,13 +298,19 @@ int rn_pins_add_all(struct rn_pins *l, const struct rn_pin *pins, size_t n, stru
     struct tm tm;
     time_t now = time(NULL);
     strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
-    int fd = lock_folder(l->path);
-    int rc = read_file(l, l->path, err);
+    char(*was)[RN_HEX] = rn_xalloc((n + 1) * sizeof *was);
+    for (size_t i = 0; i < n; i++)
+        recall(l, pins[i].id, was[i]);
+    int fd = l->path ? lock_folder(l->path) : -1;
+    int rc = l->path ? read_file(l, l->path, err) : RN_OK;
+    for (size_t i = 0; i < n && rc == RN_OK; i++)
+        rc = check_undisputed(l, &pins[i], was[i], err);
     for (size_t i = 0; i < n && rc == RN_OK; i++)
         set_dated(l, &pins[i], date);
-    if (rc == RN_OK)
+    if (rc == RN_OK && l->path)
         rc = write_file(l, err);
     if (fd >= 0)
         close(fd);
+    free(was);
     return rc;
 }

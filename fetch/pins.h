@@ -51,7 +51,7 @@ struct rn_pin {
 };
 
 struct rn_pins {
-    char *path;          /* that is written */
+    char *path;          /* that is written; NULL, as of zeroes: none, they are of this process */
     struct rn_pin *pins; /* sorted by id; strings owned */
     size_t n, cap;
 };
@@ -60,7 +60,8 @@ struct rn_pins {
  * a damaged pin must not turn into none. */
 int rn_pins_open(struct rn_pins *, const char *path, const char *fallback_dir, struct rn_err *);
 const struct rn_pin *rn_pins_find(const struct rn_pins *, const char *id); /* or NULL */
-/* Reads what others added meanwhile, sets the pin, replaces the file. One thread at a time; several
+/* Reads what others added meanwhile, sets the pin, replaces the file. RN_EFETCH: another process
+ * pinned the same file to other bytes since this lock was read. One thread at a time; several
  * processes wait for each other. */
 int rn_pins_add(struct rn_pins *, const struct rn_pin *, struct rn_err *);
 /* Many at the price of one. */

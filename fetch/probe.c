@@ -267,6 +267,6 @@ int rn_probe_all(const struct rn_fetcher *f, struct rn_probe *probes, size_t n, 
     rn_pool_free(pool);
     for (size_t i = 0; i < n && rc == RN_OK; i++)
         if ((rc = probes[i].rc) != RN_OK)
-            *err = probes[i].err;
+            rn_fail_as(err, &probes[i].err);
     return rc;
 }

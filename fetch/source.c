@@ -63,7 +63,7 @@ static int from_file(const struct rn_from *from, const struct rn_get *get, struc
                      struct rn_err *err)
 {
     *r = (struct rn_response){.declared_bytes = -1};
-    snprintf(r->host, sizeof r->host, "%s", rn_basename(get->url));
+    rn_copy_word(r->host, sizeof r->host, rn_basename(get->url), " ");
     char *path = rn_source_path(from->dir, get->url);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a fifo must not block us */
     struct stat st;

@@ -123,18 +123,30 @@ static bool encoded(const struct transfer *t)
     return *e && strcmp(e, "identity") != 0;
 }
 
+static bool says_other(const struct transfer *t, const char *name, const char *validator)
+{
+    const char *said = header(t, name);
+    return *validator && *said && strcmp(validator, said) != 0;
+}
+
+/* True if the answer tells of another version than the one that is there, of which it would be a
+ * part: not every server heeds If-Range. */
+static bool is_other_version(const struct transfer *t, int64_t total_bytes)
+{
+    const struct rn_origin *o = &t->to->origin;
+    if (o->total_bytes >= 0 && total_bytes >= 0 && o->total_bytes != total_bytes)
+        return true;
+    return !t->get.pinned &&
+           (says_other(t, "ETag", o->etag) || says_other(t, "Last-Modified", o->modified));
+}
+
 /* True if the part that arrives fits to what is there; then the partial ends where it begins. */
 static bool join_part(struct transfer *t)
 {
     struct rn_content_range span;
     const struct rn_origin *o = &t->to->origin;
-    const char *etag = header(t, "ETag");
     if (!rn_content_range_parse(header(t, "Content-Range"), &span) || span.first < 0 ||
-        span.first > t->to->size_bytes || encoded(t))
-        return false;
-    if (o->total_bytes >= 0 && span.total >= 0 && o->total_bytes != span.total)
-        return false;
-    if (!t->get.pinned && o->etag[0] && *etag && strcmp(o->etag, etag) != 0)
+        span.first > t->to->size_bytes || encoded(t) || is_other_version(t, span.total))
         return false;
     t->total_bytes = span.total >= 0 ? span.total : o->total_bytes;
     if (span.first < t->to->size_bytes && rn_partial_cut(t->to, span.first, NULL) != RN_OK)
@@ -165,6 +177,8 @@ static enum halt sort_body(struct transfer *t)
 static enum halt take_content(struct transfer *t, const char *p, size_t n)
 {
     int64_t room = t->get.cap_bytes - t->to->size_bytes;
+    if (room < 0)
+        return HALT_OVERSIZE; /* what is there came when more was allowed */
     rn_partial_add(t->to, p, (int64_t)n < room ? n : (size_t)room);
     if (t->to->failed)
         return HALT_DISK;
@@ -334,7 +348,7 @@ static bool ask_anew(struct transfer *t)
     bool wrong = t->halt == HALT_RANGE;
     if (t->r.status == 416 && t->asked_from > 0)
         wrong = !rn_content_range_parse(header(t, "Content-Range"), &span) ||
-                span.total != t->to->size_bytes;
+                span.total != t->to->size_bytes || is_other_version(t, span.total);
     if (!wrong)
         return false;
     struct rn_origin none = {.total_bytes = -1};

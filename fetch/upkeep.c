@@ -90,11 +90,9 @@ void rn_digests_release(struct rn_digests *d)
 
 const char *rn_fate_word(enum rn_fate f)
 {
-    static const char *const words[] = {[RN_KEPT_NAMED] = "named",
-                                        [RN_KEPT_YOUNG] = "young",
-                                        [RN_REMOVED] = "removed",
-                                        [RN_GOOD] = "good",
-                                        [RN_DAMAGED] = "damaged"};
+    static const char *const words[] = {
+        [RN_KEPT_NAMED] = "named", [RN_KEPT_LINKED] = "linked", [RN_KEPT_YOUNG] = "young",
+        [RN_REMOVED] = "removed",  [RN_GOOD] = "good",          [RN_DAMAGED] = "damaged"};
     return words[f];
 }
 
@@ -132,6 +130,7 @@ static int sweep_out(const struct rn_gc *gc, const char *path, struct rn_content
                      struct rn_err *err)
 {
     c->fate = rn_digests_have(gc->named, c->sha256) ? RN_KEPT_NAMED
+              : c->linked                           ? RN_KEPT_LINKED
               : c->age_s < gc->keep_s               ? RN_KEPT_YOUNG
                                                     : RN_REMOVED;
     if (c->fate != RN_REMOVED || gc->dry_run || unlink(path) == 0)
@@ -150,6 +149,7 @@ static int visit(void *ctx, const char *relative, struct rn_err *err)
     bool mine = rn_sha256_is_hex(c.sha256) && lstat(path, &st) == 0 && S_ISREG(st.st_mode);
     if (mine) {
         c.size_bytes = (int64_t)st.st_size;
+        c.linked = st.st_nlink > 1;
         c.age_s = r->gc ? r->gc->now_s - (double)st.st_mtim.tv_sec : 0;
         rc = r->gc ? sweep_out(r->gc, path, &c, err) : look_at(r, path, &c, err);
     }

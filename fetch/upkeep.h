@@ -36,13 +36,16 @@ void rn_digests_release(struct rn_digests *);
 
 /* --- the cache --- */
 
-enum rn_fate { RN_KEPT_NAMED, RN_KEPT_YOUNG, RN_REMOVED, RN_GOOD, RN_DAMAGED };
+/* LINKED: it has another name, somebody's output; removing this one would free nothing, and whoever
+ * reads it through a link here would lose it. */
+enum rn_fate { RN_KEPT_NAMED, RN_KEPT_LINKED, RN_KEPT_YOUNG, RN_REMOVED, RN_GOOD, RN_DAMAGED };
 const char *rn_fate_word(enum rn_fate); /* "removed" */
 
 struct rn_content {
     const char *sha256;
     int64_t size_bytes;
     double age_s;
+    bool linked;
     enum rn_fate fate;
 };
 struct rn_upkeep {

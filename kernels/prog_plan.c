@@ -268,11 +268,8 @@ static int fill_constants(struct rn_prog *p, struct rn_err *err)
 
 static int plan(struct rn_prog *p, bool reuse, struct rn_err *err)
 {
-    if (p->err.code) {
-        if (err)
-            *err = p->err;
-        return p->err.code;
-    }
+    if (p->err.code)
+        return rn_fail_as(err, &p->err);
     RN_ASSERT(!p->planned);
     p->calls = rn_xalloc((size_t)(p->n_ops + 1) * sizeof *p->calls);
     find_lifetimes(p);

@@ -2,31 +2,19 @@
 
 #include "file.h"
 #include "journal.h"
-#include "lock.h"
+#include "locks.h"
 #include "str.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* One adoption under the lock of its run. */
+/* One adoption. */
 struct adoption {
     struct rn_plan plan;
-    struct rn_lock lock;
+    struct rn_lock run_lock, stage_lock; /* another tag may be making the same outputs */
     struct rn_stored *old;
     size_t stage;
 };
-
-static int take_lock(struct adoption *a, struct rn_err *err)
-{
-    char *path = rn_join(a->plan.run_dir, ".lock");
-    char *what = rn_xprintf("run '%s'", a->plan.p->tag);
-    int rc = rn_mkdirs(a->plan.run_dir, err);
-    if (rc == RN_OK)
-        rc = rn_lock_take(&a->lock, path, what, err);
-    free(what);
-    free(path);
-    return rc;
-}
 
 static int decide(struct adoption *a, struct rn_err *err)
 {
@@ -108,7 +96,7 @@ static int record(const struct adoption *a, struct rn_err *err)
 
 static int adopt(struct adoption *a, struct rn_adopted *adopted, struct rn_err *err)
 {
-    RN_TRY(take_lock(a, err));
+    RN_TRY(rn_lock_take_run(&a->run_lock, a->plan.how->runs, a->plan.p->tag, err));
     RN_TRY(decide(a, err));
     adopted->nothing_to_do = a->plan.nodes[a->stage].entry;
     if (adopted->nothing_to_do)
@@ -117,6 +105,7 @@ static int adopt(struct adoption *a, struct rn_adopted *adopted, struct rn_err *
     rn_keydiff_tell(&a->plan.nodes[a->stage].diff, a->plan.p, a->plan.p->stages[a->stage].name,
                     adopted->reason, sizeof adopted->reason);
     snprintf(adopted->from, sizeof adopted->from, "%s", a->old->name);
+    RN_TRY(rn_lock_take_stage(&a->stage_lock, &a->plan, a->stage, err));
     RN_TRY(copy_and_publish(a, err));
     RN_TRY(record(a, err));
     rn_memo_save(a->plan.memo);
@@ -126,7 +115,7 @@ static int adopt(struct adoption *a, struct rn_adopted *adopted, struct rn_err *
 int rn_adopt(const struct rn_pipeline *p, const struct rn_run_how *how, const char *stage,
              struct rn_adopted *adopted, struct rn_err *err)
 {
-    struct adoption a = {.lock = {.fd = -1}};
+    struct adoption a = {.run_lock = {.fd = -1}, .stage_lock = {.fd = -1}};
     struct rn_run_how until = *how;
     until.until = stage; /* also says so if there is no such stage */
     int rc = rn_plan_init(&a.plan, p, &until, err);
@@ -135,7 +124,8 @@ int rn_adopt(const struct rn_pipeline *p, const struct rn_run_how *how, const ch
     if (rc == RN_OK)
         rc = adopt(&a, adopted, err);
     rn_stored_free(a.old);
-    rn_lock_release(&a.lock);
+    rn_lock_release(&a.stage_lock);
+    rn_lock_release(&a.run_lock);
     rn_plan_release(&a.plan);
     return rc;
 }

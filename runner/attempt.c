@@ -11,6 +11,7 @@
 
 #include "arrivals.h"
 #include "file.h"
+#include "locks.h"
 #include "metrics.h"
 #include "receipt.h"
 #include "snapshot.h"
@@ -159,10 +160,10 @@ static int link_arrived(struct rn_work *w, struct rn_err *err)
 /* Takes the .work directory, emptied where the stage was forced, and an empty attempt. */
 static int open_work(struct rn_work *w, struct rn_err *err)
 {
-    RN_TRY(rn_run_lock_stage(&w->lock, w->run, w->index, err));
+    RN_TRY(rn_lock_take_stage(&w->lock, &w->run->plan, w->index, err));
     if (rn_in_list(w->run->plan.how->force, w->stage->name) && !w->node->begun)
         RN_TRY(rn_remove_tree(w->dir, err));
-    RN_TRY(rn_mkdirs(w->dir, err));
+    RN_TRY(rn_mkdirs_lasting(w->dir, err));
     rn_sweep_tmp(w->dir);
     char *key = rn_join(w->dir, "key.json");
     int rc = rn_exists(key) ? RN_OK : rn_json_write(key, w->node->keys.doc, err);
@@ -316,6 +317,8 @@ void rn_work_hear(struct rn_work *w, const struct rn_news *news)
         w->ended = true;
         w->step = news->end.step;
         w->end = news->end;
+        w->end.err = (struct rn_err){0};
+        rn_fail_as(&w->end.err, &news->end.err);
         w->run->stage_s += news->end.stage_s;
         w->run->sync_s += news->end.sync_s;
         break;
@@ -329,10 +332,12 @@ static int outcome(const struct rn_work *w, int status, struct rn_err *err)
     if (w->ended && w->end.rc == RN_OK)
         return RN_OK;
     if (w->ended && w->end.err.code != RN_OK) {
-        *err = w->end.err;
-        err->at.path = err->at.path ? err->path : NULL;
+        rn_fail_as(err, &w->end.err);
         return w->end.rc;
     }
+    if (w->alarmed && w->run->closing)
+        return rn_fail(err, RN_ESTOPPED, RN_NOWHERE, "asked to stop, then ended by its watch: %s",
+                       w->watching.why);
     int rc =
         rn_fail(err, RN_ESTAGE, RN_NOWHERE, "the stage's process %s", rn_child_fate(status, fate));
     if (strcmp(fate, "was ended by SIGKILL") == 0)
@@ -366,16 +371,26 @@ static enum rn_alarm alarm_of(const struct rn_work *w, int rc)
     return w->watching.alarm;
 }
 
+/* A training repeats itself bit for bit: what derailed twice at one step does so for ever. */
+static bool repeats_itself(const struct rn_work *w, enum rn_alarm alarm)
+{
+    return alarm == RN_DERAILS && w->run->sent_back[w->index].derailed_at == w->watching.step;
+}
+
 static int fail_watched(struct rn_work *w, enum rn_alarm alarm, struct rn_err *err)
 {
+    long long times = (long long)w->run->sent_back[w->index].times;
     char why[sizeof err->msg];
     snprintf(why, sizeof why, "%s", *w->watching.why ? w->watching.why : err->msg);
     *err = (struct rn_err){0};
-    return rn_fail(err, rn_alarm_code(alarm), RN_NOWHERE, "watch: %s (restarted %lld times)", why,
-                   (long long)w->stage->watch.max);
+    if (repeats_itself(w, alarm))
+        return rn_fail(err, rn_alarm_code(alarm), RN_NOWHERE,
+                       "watch: %s, again where it was before: going on repeats it", why);
+    return rn_fail(err, rn_alarm_code(alarm), RN_NOWHERE, "watch: %s (restarted %lld time%s)", why,
+                   times, times == 1 ? "" : "s");
 }
 
-static int send_back(struct rn_work *w, struct rn_err *err)
+static int send_back(struct rn_work *w, enum rn_alarm alarm, struct rn_err *err)
 {
     struct rn_running *r = w->run;
     size_t i = w->index;
@@ -385,7 +400,9 @@ static int send_back(struct rn_work *w, struct rn_err *err)
     json_object_set_new(record, "watch", json_string(why));
     json_object_set_new(record, "message", json_string("stopped by its watch"));
     rn_journal_add(&r->journal, record, NULL);
-    r->resumed[i]++;
+    r->sent_back[i].times++;
+    if (alarm == RN_DERAILS)
+        r->sent_back[i].derailed_at = w->watching.step;
     *err = (struct rn_err){0};
     rn_work_free(w);
     rn_tell_again(r, i);
@@ -397,9 +414,10 @@ int rn_work_finish(struct rn_work *w, int status, bool *again, struct rn_err *er
     int rc = outcome(w, status, err);
     enum rn_alarm alarm = alarm_of(w, rc);
     w->run->works[w->index] = NULL;
-    *again = alarm != RN_QUIET && w->run->resumed[w->index] < w->stage->watch.max;
+    *again = alarm != RN_QUIET && !repeats_itself(w, alarm) &&
+             w->run->sent_back[w->index].times < w->stage->watch.max;
     if (*again)
-        return send_back(w, err);
+        return send_back(w, alarm, err);
     if (alarm != RN_QUIET)
         rc = fail_watched(w, alarm, err);
     if (rc == RN_OK)

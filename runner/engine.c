@@ -1,6 +1,7 @@
 #include "running.h"
 
 #include "file.h"
+#include "locks.h"
 #include "runs.h"
 #include "signals.h"
 #include "synctime.h"
@@ -24,11 +25,11 @@ static int keep_text(const struct rn_running *r, const char *name, const char *t
 static int make_dirs(const struct rn_running *r, struct rn_err *err)
 {
     static const char *const folders[] = {"metrics", "log", "stages"};
-    RN_TRY(rn_mkdirs(r->plan.store, err));
+    RN_TRY(rn_mkdirs_lasting(r->plan.store, err));
     int rc = RN_OK;
     for (size_t i = 0; i < RN_COUNT(folders) && rc == RN_OK; i++) {
         char *dir = rn_run_path(r, "", folders[i], "");
-        rc = rn_mkdirs(dir, err);
+        rc = rn_mkdirs_lasting(dir, err);
         free(dir);
     }
     return rc;
@@ -36,14 +37,10 @@ static int make_dirs(const struct rn_running *r, struct rn_err *err)
 
 static int take_run_lock(struct rn_running *r, struct rn_err *err)
 {
-    char *path = rn_run_path(r, "", ".lock", "");
-    char *what = rn_xprintf("run '%s'", r->plan.p->tag);
-    int rc = rn_lock_take(&r->lock, path, what, err);
-    if (rc == RN_OK && *r->lock.took_over)
+    RN_TRY(rn_lock_take_run(&r->lock, r->plan.how->runs, r->plan.p->tag, err));
+    if (*r->lock.took_over)
         rn_ui_say(r->ui, "took over from %s, which is gone", r->lock.took_over);
-    free(what);
-    free(path);
-    return rc;
+    return RN_OK;
 }
 
 /* Attempts whose process died get their end, with what they cost. */
@@ -97,6 +94,7 @@ static int open_run(struct rn_running *r, struct rn_err *err)
     RN_TRY(make_dirs(r, err));
     RN_TRY(take_run_lock(r, err));
     rn_sweep_tmp(r->plan.run_dir);
+    rn_sweep_tmp(r->plan.how->runs); /* of the memo; who loses one at work only hashes again */
     RN_TRY(keep_text(r, "pipeline.yaml", p->text, err));
     RN_TRY(keep_text(r, "resolved.yaml", r->plan.how->resolved_yaml, err));
     char *path = rn_run_path(r, "", "journal.jsonl", "");
@@ -187,7 +185,7 @@ static void close_run(struct rn_running *r)
         if (r->works[i])
             rn_work_free(r->works[i]);
     free(r->works);
-    free(r->resumed);
+    free(r->sent_back);
     free(r->states);
     rn_journal_close(&r->journal);
     if (r->lock.fd >= 0)
@@ -205,7 +203,9 @@ int rn_run(const struct rn_pipeline *p, const struct rn_run_how *how, struct rn_
     rn_sync_time_start();
     r.before_sync_s = rn_sync_time_s();
     r.states = rn_xalloc((p->n_stages + 1) * sizeof *r.states);
-    r.resumed = rn_xalloc((p->n_stages + 1) * sizeof *r.resumed);
+    r.sent_back = rn_xalloc((p->n_stages + 1) * sizeof *r.sent_back);
+    for (size_t i = 0; i < p->n_stages; i++)
+        r.sent_back[i].derailed_at = INT64_MIN;
     r.works = rn_xalloc((p->n_stages + 1) * sizeof *r.works);
     int rc = rn_plan_init(&r.plan, p, how, err);
     if (rc == RN_OK)

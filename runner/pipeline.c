@@ -40,7 +40,8 @@ static const struct rn_key watch_keys[] = {
     RN_KEY_TABLE("spike", spike_keys, "a number far above what it was"),
     RN_KEY_TABLE("floor", floor_keys, "a number that stays too low"),
     RN_KEY_INT(struct rn_common, watch.max, "max", RN_NEUTRAL, "3", 0, 1000, "times",
-               "continue from the last checkpoint so often, then fail"),
+               "continue from the last checkpoint so often, then fail; at once if it derails "
+               "at the same step again"),
     RN_KEY_TIME(struct rn_common, watch.grace_s, "grace", RN_NEUTRAL, "30 s", 0, 1e6,
                 "to end well before it is killed"),
     RN_KEYS_END};
@@ -425,7 +426,7 @@ int rn_pipeline_tell(struct rn_problems *problems, struct rn_err *err)
         rn_err_print(problems->items[i], stderr);
     if (problems->dropped)
         fprintf(stderr, "and %zu more\n", problems->dropped);
-    return rn_problem_raise(problems->items[problems->n - 1], err);
+    return rn_fail_as(err, problems->items[problems->n - 1]);
 }
 
 int rn_pipeline_load(struct rn_pipeline **out, const char *path, const struct rn_pipeline_how *how,

@@ -200,10 +200,8 @@ static int decide_known(struct rn_plan *plan, size_t stage, struct rn_err *err)
         rn_store_load(&n->entry, plan->store, s->stage->kind, n->keys.out, RN_VERIFY_SIZE, &damage);
     if (rc == RN_OK)
         rc = check_digests(plan, &n->entry, &damage);
-    if (rc == RN_ENOMEM) {
-        *err = damage; /* says nothing about the entry */
-        return rc;
-    }
+    if (rc != RN_OK && rc != RN_ECORRUPT)
+        return rn_fail_as(err, &damage); /* of the machine, says nothing about the entry */
     n->damaged = rc != RN_OK;
     n->resume_named = takes_resume(plan, stage);
     if (n->entry && !forced && !n->resume_named) {

@@ -3,9 +3,10 @@
 
 #include "file.h"
 #include "journal.h"
-#include "lock.h"
+#include "locks.h"
 #include "mem.h"
 #include "runs.h"
+#include "store.h"
 #include "str.h"
 
 #include <dirent.h>
@@ -13,8 +14,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum { KEY_SHOWN = 16 };
 
 /* --- what runs stand for: a set of names in the store --- */
 
@@ -46,9 +45,9 @@ static void add_unfinished(json_t *wanted, const json_t *records)
         if (!*event || strcmp(event, "done") == 0 || strcmp(event, "kept") == 0 ||
             strcmp(event, "adopted") == 0)
             continue;
-        char *name = rn_xprintf("%s-%.*s.work", rn_json_str(last, "kind", ""), KEY_SHOWN,
-                                rn_json_str(last, "progress", ""));
-        json_object_set_new(wanted, name, json_true());
+        char *name = rn_store_path("", rn_json_str(last, "kind", ""),
+                                   rn_json_str(last, "progress", ""), ".work");
+        json_object_set_new(wanted, rn_basename(name), json_true());
         free(name);
     }
     json_decref(stages);
@@ -56,9 +55,9 @@ static void add_unfinished(json_t *wanted, const json_t *records)
 
 static int look_at_run(json_t *wanted, const char *runs, const char *tag, struct rn_err *err)
 {
-    char *dir = rn_join(runs, tag), *lock = rn_join(dir, ".lock"), owner[192] = "";
+    char *dir = rn_join(runs, tag), owner[192] = "";
     int rc = RN_OK;
-    if (rn_lock_held(lock, owner, sizeof owner)) {
+    if (rn_lock_held_run(dir, owner, sizeof owner)) {
         rc = rn_fail(err, RN_ELOCKED, RN_PATH(dir), "run '%s' is in use by %s", tag, owner);
         rn_hint(err, "prune when no run goes on: it could be about to link what prune deletes");
     }
@@ -66,7 +65,6 @@ static int look_at_run(json_t *wanted, const char *runs, const char *tag, struct
     add_links(wanted, dir);
     add_unfinished(wanted, records);
     json_decref(records);
-    free(lock);
     free(dir);
     return rc;
 }
@@ -167,8 +165,7 @@ static char *work_of(const char *dir, const char *name)
     json_t *doc = NULL;
     char *path = rn_join(dir, "manifest.json"), *work = NULL;
     if (rn_exists(path) && rn_json_read(path, MANIFEST_CAP, &doc, NULL) == RN_OK)
-        work = rn_xprintf("%s-%.*s", rn_json_str(doc, "kind", "x"), KEY_SHOWN,
-                          rn_json_str(doc, "progress", ""));
+        work = rn_store_name(rn_json_str(doc, "kind", "x"), rn_json_str(doc, "progress", ""));
     if (work && strchr(work, '/')) {
         free(work);
         work = NULL;
@@ -178,31 +175,25 @@ static char *work_of(const char *dir, const char *name)
     return work;
 }
 
-/* The manifest first: what is half deleted does not look whole. */
-static int remove_entry(const char *dir, struct rn_err *err)
-{
-    char *manifest = rn_join(dir, "manifest.json");
-    int rc = rn_remove_tree(manifest, err);
-    free(manifest);
-    return rc == RN_OK ? rn_remove_tree(dir, err) : rc;
-}
-
-int rn_prune_remove(const struct rn_prune *p, size_t i, struct rn_err *err)
+/* Under the lock of the work that made it. */
+static int remove_item(const char *runs, const char *name, struct rn_err *err)
 {
     struct rn_lock lock = {.fd = -1};
-    const char *name = p->items[i].name;
-    char *dir = rn_xprintf("%s/.store/%s", p->runs, name), *work = work_of(dir, name);
-    char *locks = rn_join(p->runs, ".locks");
-    char *path = rn_join(locks, work ? work : "");
-    int rc = work ? rn_mkdirs(locks, err) : RN_OK;
-    if (rc == RN_OK && work)
-        rc = rn_lock_take(&lock, path, name, err);
+    char *dir = rn_xprintf("%s/.store/%s", runs, name), *work = work_of(dir, name);
+    int rc = work ? rn_lock_take_work(&lock, runs, work, name, err) : RN_OK;
     if (rc == RN_OK)
-        rc = remove_entry(dir, err);
+        rc = rn_store_remove(dir, err);
     rn_lock_release(&lock);
-    free(path);
-    free(locks);
     free(work);
     free(dir);
     return rc;
+}
+
+int rn_prune_remove(const struct rn_prune *p, size_t i, bool *removed, struct rn_err *err)
+{
+    json_t *wanted = json_object();
+    int rc = find_wanted(wanted, p->runs, err);
+    *removed = rc == RN_OK && !json_object_get(wanted, p->items[i].name);
+    json_decref(wanted);
+    return *removed ? remove_item(p->runs, p->items[i].name, err) : rc;
 }

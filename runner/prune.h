@@ -3,7 +3,7 @@
  *     struct rn_prune prune;
  *     RN_TRY(rn_prune_find(&prune, "runs", older_s, err));      RN_ELOCKED while a run goes on
  *     for (size_t i = 0; i < prune.n; i++)
- *         RN_TRY(rn_prune_remove(&prune, i, err));
+ *         RN_TRY(rn_prune_remove(&prune, i, &removed, err));
  *     rn_prune_release(&prune);
  *
  *     <kind>-<outkey16>             no runs/<tag>/stages/ links to it
@@ -30,8 +30,9 @@ struct rn_prune {
 
 /* Only what has not changed for older_s seconds (0: everything). Reads only. */
 int rn_prune_find(struct rn_prune *, const char *runs, double older_s, struct rn_err *);
-/* Under the lock of the work that made it. RN_ELOCKED: it is being made again. */
-int rn_prune_remove(const struct rn_prune *, size_t i, struct rn_err *);
+/* Looks again first, for a person may have thought for long: what a run has come to stand for
+ * stays. RN_ELOCKED: a run goes on by now, or it is being made again. */
+int rn_prune_remove(const struct rn_prune *, size_t i, bool *removed, struct rn_err *);
 void rn_prune_release(struct rn_prune *);
 
 #endif

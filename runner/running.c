@@ -92,27 +92,3 @@ int rn_run_fetch_metrics(struct rn_running *r, size_t i, struct rn_err *err)
     free(path);
     return rc;
 }
-
-char *rn_run_stage_lock_path(const struct rn_running *r, size_t i)
-{
-    char *locks = rn_join(r->plan.how->runs, ".locks");
-    char *path =
-        rn_store_path(locks, r->plan.p->stages[i].stage->kind, r->plan.nodes[i].keys.progress, "");
-    free(locks);
-    return path;
-}
-
-int rn_run_lock_stage(struct rn_lock *lock, const struct rn_running *r, size_t i,
-                      struct rn_err *err)
-{
-    const struct rn_pstage *s = &r->plan.p->stages[i];
-    char *path = rn_run_stage_lock_path(r, i), *locks = rn_dirname(path);
-    char *what = rn_xprintf("stage '%s'", s->name);
-    int rc = rn_mkdirs(locks, err);
-    if (rc == RN_OK)
-        rc = rn_lock_take(lock, path, what, err);
-    free(what);
-    free(path);
-    free(locks);
-    return rc;
-}

@@ -36,14 +36,20 @@ struct rn_running {
     size_t n_working;            /* `background` stages included */
     size_t n_slots_taken;        /* without them */
     size_t n_kept, n_made;
-    bool closing;        /* nothing new is started */
+    bool closing;        /* nothing new is started; all at work were asked to stop */
     int rc;              /* of the first failure */
     struct rn_err first; /* its words */
     double start_s;
-    double stage_s, sync_s; /* of the stages' processes */
-    double before_sync_s;   /* what this process had waited for its disk before */
-    size_t most_working;    /* at the same time */
-    int64_t *resumed;       /* one per stage: how often a watch sent it back */
+    double stage_s, sync_s;         /* of the stages' processes */
+    double before_sync_s;           /* what this process had waited for its disk before */
+    size_t most_working;            /* at the same time */
+    struct rn_sent_back *sent_back; /* one per stage */
+};
+
+/* What a watch did to a stage so far. */
+struct rn_sent_back {
+    int64_t times;
+    int64_t derailed_at; /* step of the last number that was none, or of the last spike */
 };
 
 /* One attempt at a stage. */
@@ -103,9 +109,6 @@ json_t *rn_run_costs(const struct rn_running *);
 int rn_run_link(struct rn_running *, size_t stage, struct rn_err *);
 /* Numbers of earlier steps may lie with another tag that worked on the same key. */
 int rn_run_fetch_metrics(struct rn_running *, size_t stage, struct rn_err *);
-/* runs/.locks/<kind>-<progresskey16>: not in the store, which knows no processes. */
-char *rn_run_stage_lock_path(const struct rn_running *, size_t stage); /* caller frees */
-int rn_run_lock_stage(struct rn_lock *, const struct rn_running *, size_t stage, struct rn_err *);
 
 /* --- tell.c: what a person sees (and, as events, a program), one call per transition --- */
 

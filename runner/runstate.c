@@ -3,7 +3,7 @@
 
 #include "file.h"
 #include "journal.h"
-#include "lock.h"
+#include "locks.h"
 #include "mem.h"
 #include "metrics.h"
 #include "runs.h"
@@ -184,13 +184,6 @@ static struct rn_stage_state stage_state(const struct rn_runstate *r, const char
 
 /* --- the run --- */
 
-static void read_lock(struct rn_runstate *r)
-{
-    char *lock = rn_join(r->dir, ".lock");
-    r->running = rn_lock_held(lock, r->owner, sizeof r->owner);
-    free(lock);
-}
-
 static void find_starts(struct rn_runstate *r)
 {
     for (size_t i = 0; i < json_array_size(r->records); i++) {
@@ -224,7 +217,7 @@ void rn_runstate_init(struct rn_runstate *r, const char *dir)
     *r = (struct rn_runstate){.dir = rn_xdup(dir)};
     r->tag = rn_basename(r->dir);
     char *path = rn_join(dir, "journal.jsonl");
-    read_lock(r);
+    r->running = rn_lock_held_run(r->dir, r->owner, sizeof r->owner);
     r->records = rn_journal_read(path);
     free(path);
     find_starts(r);

@@ -8,6 +8,7 @@
 #include "arrivals.h"
 #include "file.h"
 #include "gate_check.h"
+#include "locks.h"
 #include "metrics.h"
 #include "receipt.h"
 #include "signals.h"
@@ -90,16 +91,14 @@ static void sweep(const struct rn_running *r, size_t i)
     struct rn_lock lock = {.fd = -1};
     char *dir = rn_store_path(r->plan.store, s->stage->kind, keys->progress, ".work");
     char *attempt = rn_store_path(r->plan.store, s->stage->kind, keys->out, ".attempt");
-    char *lock_path = rn_run_stage_lock_path(r, i);
-    bool leftover =
-        rn_exists(attempt) || rn_exists(lock_path) || (!s->stage->trains && rn_exists(dir));
-    if (leftover && rn_run_lock_stage(&lock, r, i, NULL) == RN_OK) {
+    bool leftover = rn_exists(attempt) || rn_lock_lies_on_stage(&r->plan, i) ||
+                    (!s->stage->trains && rn_exists(dir));
+    if (leftover && rn_lock_take_stage(&lock, &r->plan, i, NULL) == RN_OK) {
         rn_remove_tree(attempt, NULL);
         if (!s->stage->trains)
             rn_remove_tree(dir, NULL);
     }
     rn_lock_release(&lock);
-    free(lock_path);
     free(attempt);
     free(dir);
 }
@@ -170,9 +169,7 @@ static void lose(struct rn_running *r, size_t i, int rc, const struct rn_err *er
     r->states[i] = RN_LOST;
     if (r->rc == RN_OK) {
         r->rc = rc;
-        r->first = *err;
-        if (r->first.at.path == err->path)
-            r->first.at.path = r->first.path;
+        rn_fail_as(&r->first, err);
     }
     if (spoils_the_rest(r, i, rc))
         ask_all_to_stop(r);
@@ -282,13 +279,16 @@ static void consider(struct rn_running *r, size_t i)
         lose(r, i, rc, &err);
 }
 
+/* A signal that came just now is no `closing` yet: those at work have not been asked to stop. */
+static bool starts_more(const struct rn_running *r)
+{
+    return !r->closing && !rn_signals_stopping();
+}
+
 static void start_ready(struct rn_running *r)
 {
-    r->closing |= rn_signals_stopping();
-    for (size_t i = 0; i < r->plan.p->n_stages && !r->closing; i++) {
+    for (size_t i = 0; i < r->plan.p->n_stages && starts_more(r); i++)
         consider(r, i);
-        r->closing |= rn_signals_stopping();
-    }
     if (r->n_working > r->most_working)
         r->most_working = r->n_working;
 }
@@ -392,9 +392,7 @@ int rn_schedule(struct rn_running *r, struct rn_err *err)
         return rn_fail(err, RN_ESTOPPED, RN_NOWHERE, "stopped before stage '%s'",
                        r->plan.p->stages[left].name);
     }
-    if (r->rc != RN_OK) {
-        *err = r->first;
-        err->at.path = r->first.at.path == r->first.path ? err->path : r->first.at.path;
-    }
+    if (r->rc != RN_OK)
+        rn_fail_as(err, &r->first);
     return r->rc;
 }

@@ -3,11 +3,17 @@
 #include "file.h"
 #include "str.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 enum { KEY_SHOWN = 16, MANIFEST_CAP = 64 << 20 };
+
+char *rn_store_name(const char *kind, const char *key)
+{
+    return rn_xprintf("%s-%.*s", kind, KEY_SHOWN, key);
+}
 
 char *rn_store_path(const char *store, const char *kind, const char *key, const char *suffix)
 {
@@ -81,7 +87,9 @@ static int verify_size(const struct rn_artifact_file *f, struct rn_err *err)
 {
     struct stat st;
     if (lstat(f->path, &st) != 0)
-        return rn_fail(err, RN_ECORRUPT, RN_PATH(f->path), "is missing");
+        return errno == ENOENT || errno == ENOTDIR
+                   ? rn_fail(err, RN_ECORRUPT, RN_PATH(f->path), "is missing")
+                   : rn_fail_errno(err, RN_PATH(f->path), "cannot look at");
     if (!S_ISREG(st.st_mode) || st.st_size != f->size_bytes)
         return rn_fail(err, RN_ECORRUPT, RN_PATH(f->path), "%lld bytes, expected %lld",
                        (long long)st.st_size, (long long)f->size_bytes);
@@ -149,7 +157,8 @@ static int parse_output(struct rn_stored *e, const char *name, const json_t *doc
 static int parse_manifest(struct rn_stored *e, struct rn_err *err)
 {
     char *path = rn_join(e->dir, "manifest.json");
-    int rc = rn_json_read(path, MANIFEST_CAP, &e->manifest, err);
+    int rc = rn_exists(path) ? rn_json_read(path, MANIFEST_CAP, &e->manifest, err)
+                             : bad_manifest(e->dir, "is missing", err);
     free(path);
     RN_TRY(rc);
     json_t *outputs = json_object_get(e->manifest, "outputs"), *doc;
@@ -177,7 +186,7 @@ int rn_store_load_dir(struct rn_stored **out, const char *dir, enum rn_verify ho
         *out = e;
     else
         rn_stored_free(e);
-    return rc == RN_OK || rc == RN_ENOMEM ? rc : RN_ECORRUPT;
+    return rc == RN_OK || rc == RN_ENOMEM || rc == RN_EIO ? rc : RN_ECORRUPT;
 }
 
 int rn_store_load(struct rn_stored **out, const char *store, const char *kind, const char *out_key,
@@ -353,8 +362,7 @@ static bool same_outputs(const char *dir, const json_t *manifest)
     return same;
 }
 
-/* The manifest goes first: a half-deleted entry is recognised. */
-static int remove_entry(const char *dir, struct rn_err *err)
+int rn_store_remove(const char *dir, struct rn_err *err)
 {
     char *manifest = rn_join(dir, "manifest.json");
     int rc = rn_remove_tree(manifest, err);
@@ -367,7 +375,7 @@ static int put_in_place(const char *attempt, const char *dir, const json_t *mani
 {
     if (same_outputs(dir, manifest))
         return rn_remove_tree(attempt, err);
-    RN_TRY(remove_entry(dir, err));
+    RN_TRY(rn_store_remove(dir, err));
     return rn_rename(attempt, dir, err);
 }
 

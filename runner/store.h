@@ -7,8 +7,8 @@
  *
  *     <kind>-<outkey16>/manifest.json    written last, deleted first
  *     <kind>-<outkey16>/<output>/...     the files, immutable
- *     <kind>-<outkey16>.attempt/         outputs in the making; free to delete under the .work lock
- *     <kind>-<progresskey16>.work/       checkpoints, the lock, key.json
+ *     <kind>-<outkey16>.attempt/         outputs in the making; delete under the work's lock
+ *     <kind>-<progresskey16>.work/       checkpoints, key.json
  *
  * Nothing in it holds a clock, host, path or thread count: equal keys give equal bytes anywhere. */
 #ifndef RN_STORE_H
@@ -33,10 +33,15 @@ struct rn_stored {
     json_t *manifest; /* owned */
 };
 
+/* "<kind>-<key16>"; caller frees. */
+char *rn_store_name(const char *kind, const char *key);
 /* "<store>/<kind>-<key16><suffix>"; caller frees. */
 char *rn_store_path(const char *store, const char *kind, const char *key, const char *suffix);
+/* The manifest goes first: what is half deleted does not look whole. */
+int rn_store_remove(const char *dir, struct rn_err *);
 
-/* RN_OK with *out NULL: there is none. RN_ECORRUPT: there is one and it is damaged (says how). */
+/* RN_OK with *out NULL: there is none. RN_ECORRUPT: there is one and it is damaged (says how).
+ * RN_EIO, RN_ENOMEM: whether it is could not be found out. */
 int rn_store_load(struct rn_stored **out, const char *store, const char *kind, const char *out_key,
                   enum rn_verify, struct rn_err *);
 /* The same for a directory known by name; its key is taken from its manifest. */

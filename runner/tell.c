@@ -185,7 +185,7 @@ void rn_tell_again(struct rn_running *r, size_t i)
     const struct rn_pstage *s = &r->plan.p->stages[i];
     rn_ui_stage(r->ui, '!', s->name,
                 "stopped  by its watch; goes on from its last checkpoint (%lld of %lld)",
-                (long long)r->resumed[i], (long long)s->watch.max);
+                (long long)r->sent_back[i].times, (long long)s->watch.max);
     rn_tell_event(r, i, "interrupted", 0, "stopped by its watch");
 }
 

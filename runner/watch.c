@@ -19,7 +19,8 @@ enum rn_code rn_alarm_code(enum rn_alarm alarm)
 
 void rn_watching_start(struct rn_watching *w, const struct rn_watch *rules, double now_s)
 {
-    *w = (struct rn_watching){.rules = rules, .sign_s = now_s, .done = -1, .slow_since_s = -1};
+    *w = (struct rn_watching){
+        .rules = rules, .sign_s = now_s, .done = -1, .slow_since_s = -1, .step = -1};
     if (rules->spike_factor > 0)
         w->window = rn_xalloc((size_t)rules->spike_window * sizeof *w->window);
 }
@@ -99,6 +100,8 @@ void rn_watching_hear(struct rn_watching *w, const struct rn_news *news, double 
     if (news->kind != RN_NEWS_NUMBERS)
         return;
     w->sign_s = now_s;
+    if (w->alarm == RN_QUIET)
+        w->step = news->step;
     for (size_t i = 0; i < news->n_values; i++)
         hear_value(w, &news->values[i], news->step, now_s);
 }

@@ -5,7 +5,8 @@
  *       nan: true                            a number that is none, seen or reported by the stage
  *       spike: {factor: 3, window: 50}       loss above 3 times the median of its last 50 values
  *       floor: {min: 2000, for: 5 min}       tok_per_sec below 2000 for so long
- *       max: 3                               continue from the last checkpoint so often, then fail
+ *       max: 3                               continue from the last checkpoint so often, then fail;
+ *                                            at once when it derails twice at the same step
  *       grace: 30 s                          from SIGTERM to SIGKILL
  *
  *     struct rn_watching w;
@@ -14,7 +15,7 @@
  *     if (rn_watching_look(&w, now_s) != RN_QUIET) ...            w.why says what
  *     sleep until rn_watching_due_s(&w);
  *
- * This file only judges; scheduler.c stops the stage and starts it again. */
+ * This file only judges; attempt.c stops the stage and scheduler.c starts it again. */
 #ifndef RN_WATCH_H
 #define RN_WATCH_H
 
@@ -31,6 +32,7 @@ struct rn_watching {
     const struct rn_watch *rules;
     enum rn_alarm alarm; /* the first; it stays */
     char why[192];       /* "no step for 10 min" */
+    int64_t step;        /* of the newest numbers before the alarm, or with it; -1: none */
     double sign_s;       /* of life, the last one */
     double done;         /* newest progress */
     double slow_since_s; /* -1: not below the floor */

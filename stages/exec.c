@@ -13,7 +13,8 @@
  * or ../ is a file beside the pipeline: its content belongs to the stage's key. The command starts
  * in the stage's work directory, which survives a kill and is removed when the stage is done; it
  * sees PATH, HOME, what `env` sets and what `pass` lets through. What it prints goes into the
- * stage's log. It shares the stage's process group: whoever ends that ends all of it. */
+ * stage's log. It shares the stage's process group: whoever ends that ends all of it. What it
+ * leaves running when it ends is ended. */
 #define _GNU_SOURCE /* execvpe, pipe2 */
 #include "file.h"
 #include "stage.h"
@@ -369,7 +370,7 @@ static void tell_progress(const struct rn_job *job)
 static int wait_for(const struct rn_job *job, pid_t pid)
 {
     enum { LONGEST_MS = 20 };
-    int status;
+    int status = -1;
     bool asked = false;
     for (int ms = 1; waitpid(pid, &status, WNOHANG) == 0; ms = ms < LONGEST_MS ? ms + 1 : ms) {
         if (!asked && rn_job_stopping(job)) {
@@ -380,6 +381,29 @@ static int wait_for(const struct rn_job *job, pid_t pid)
         nanosleep(&(struct timespec){.tv_nsec = ms * 1000000L}, NULL);
     }
     return status;
+}
+
+/* A child of this process, one that lost its parent too; 0: there is none. */
+static pid_t any_child(void)
+{
+    char text[32];
+    size_t n = rn_file_head("/proc/thread-self/children", text, sizeof text - 1);
+    text[n] = '\0';
+    return (pid_t)strtol(text, NULL, 10);
+}
+
+/* What goes on behind the command's back could write into outputs that have their digests. */
+static void end_leftovers(const struct rn_job *job)
+{
+    int n = 0;
+    for (pid_t pid; (pid = any_child()) > 0; n++) {
+        kill(pid, SIGKILL);
+        if (waitpid(pid, NULL, 0) < 0)
+            break;
+    }
+    if (n > 0)
+        rn_log(job->log, RN_WARN, "the command left %d process%s behind, ended now", n,
+               n == 1 ? "" : "es");
 }
 
 static int judge(const struct running *r, int status, struct rn_err *err)
@@ -401,8 +425,11 @@ static int run_command(struct running *r, const char *work, struct rn_err *err)
     RN_TRY(make_argv(r, err));
     make_envp(r);
     rn_log(r->job->log, RN_INFO, "runs %s (%zu arguments)", r->argv[0], r->cfg->cmd.n - 1);
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
     RN_TRY(spawn(r, work, &pid, err));
-    return judge(r, wait_for(r->job, pid), err);
+    int status = wait_for(r->job, pid);
+    end_leftovers(r->job);
+    return judge(r, status, err);
 }
 
 static void free_texts(char **texts, size_t n)

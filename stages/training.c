@@ -117,17 +117,13 @@ static bool save_due(const struct rn_training *t, int64_t epoch_before)
            rn_training_every(t->step, c->steps_per_epoch);
 }
 
-static int name_epoch(struct rn_training *t, int64_t epoch_before, struct rn_err *err)
+/* The epoch that ended with the newest step, 0 if none did. */
+static int64_t epoch_done(const struct rn_training *t, int64_t epoch_before)
 {
-    int64_t epoch = t->cfg->steps_per_epoch > 0 ? t->step / t->cfg->steps_per_epoch
-                                                : rn_loader_epoch(t->loader);
-    bool ended = t->cfg->steps_per_epoch > 0 ? rn_training_every(t->step, t->cfg->steps_per_epoch)
-                                             : epoch > epoch_before;
-    if (!ended || t->step == 0)
-        return RN_OK;
-    char name[32];
-    snprintf(name, sizeof name, "epoch_%05" PRId64, epoch);
-    return rn_ckpt_point(&t->checkpoint, name, t->step, err);
+    int64_t steps = t->cfg->steps_per_epoch, epoch = rn_loader_epoch(t->loader);
+    if (steps > 0)
+        return rn_training_every(t->step, steps) ? t->step / steps : 0;
+    return epoch > epoch_before ? epoch : 0;
 }
 
 /* A better validation loss keeps its weights, so it needs a checkpoint of this very step. `due` is
@@ -139,8 +135,7 @@ static int keep_best(struct rn_training *t, double bpb, const struct rn_training
         return RN_OK;
     t->best_bpb = bpb;
     t->best_step = t->step;
-    RN_TRY(rn_training_save(t, due, err));
-    return rn_ckpt_point(&t->checkpoint, "best", t->step, err);
+    return rn_training_save(t, due, err);
 }
 
 /* Ends the stage with what is still due saved; the same command goes on from here. */
@@ -162,10 +157,9 @@ static int boundary(struct rn_training *t, int64_t epoch_before, struct rn_err *
 {
     struct rn_training_due due = rn_training_due_at(t);
     bool stopping = rn_job_stopping(t->job);
-    if (stopping || save_due(t, epoch_before)) {
+    t->epoch_done = epoch_done(t, epoch_before);
+    if (stopping || save_due(t, epoch_before))
         RN_TRY(rn_training_save(t, &due, err));
-        RN_TRY(name_epoch(t, epoch_before, err));
-    }
     if (stopping)
         return stop_here(t, &due, err);
     return evaluate(t, &due, err);

@@ -30,7 +30,8 @@ struct rn_training {
     /* The part of the state that a checkpoint carries besides weights, moments and loader. */
     double best_bpb, total_time_s;
     char order[RN_HEX]; /* digest of all batches so far, in order; "": not known */
-    int64_t best_step; /* -1: none yet */
+    int64_t best_step;  /* -1: none yet */
+    int64_t epoch_done; /* the epoch that ended with the newest step; 0: none did */
     double last_save_s;
 };
 

@@ -16,12 +16,12 @@ static json_t *state_json(const struct rn_training *t, const struct rn_training_
     if (due->sample)
         json_array_append_new(pending, json_string("sample"));
     json_t *best = isfinite(t->best_bpb) ? json_real(t->best_bpb) : json_null();
-    return json_pack("{s:I, s:I, s:o, s:o, s:I, s:I, s:o, s:I, s:I, s:s}", "step",
-                     (json_int_t)t->step, "steps", (json_int_t)t->steps, "loader",
-                     rn_loader_state(t->loader), "best_bpb", best, "best_step",
-                     (json_int_t)t->best_step, "metrics_offset",
-                     (json_int_t)rn_job_metrics_offset(t->job), "pending", pending, "seed",
-                     (json_int_t)t->cfg->seed, "device_rows", (json_int_t)t->B, "order", t->order);
+    return json_pack(
+        "{s:I, s:I, s:o, s:o, s:I, s:I, s:I, s:o, s:I, s:I, s:s}", "step", (json_int_t)t->step,
+        "steps", (json_int_t)t->steps, "loader", rn_loader_state(t->loader), "best_bpb", best,
+        "best_step", (json_int_t)t->best_step, "epoch_done", (json_int_t)t->epoch_done,
+        "metrics_offset", (json_int_t)rn_job_metrics_offset(t->job), "pending", pending, "seed",
+        (json_int_t)t->cfg->seed, "device_rows", (json_int_t)t->B, "order", t->order);
 }
 
 /* A full disk is the one failure that waiting can cure; the weights are in memory. False: stop. */
@@ -37,10 +37,22 @@ static bool wait_for_room(const struct rn_training *t, int tries, const struct r
     return !rn_job_stopping(t->job);
 }
 
+/* All names that the checkpoint of the newest step has a right to. */
+static int name_checkpoint(const struct rn_training *t, struct rn_err *err)
+{
+    char epoch[32];
+    snprintf(epoch, sizeof epoch, "epoch_%05" PRId64, t->epoch_done);
+    if (t->epoch_done > 0)
+        RN_TRY(rn_ckpt_point(&t->checkpoint, epoch, t->step, err));
+    if (t->best_step == t->step)
+        RN_TRY(rn_ckpt_point(&t->checkpoint, "best", t->step, err));
+    return rn_ckpt_rotate(&t->checkpoint, t->step, t->cfg->checkpoint_keep, err);
+}
+
 static int save_once(struct rn_training *t, const json_t *state, struct rn_err *err)
 {
     RN_TRY(rn_ckpt_save(&t->checkpoint, t->step, t->model, t->optim, state, err));
-    return rn_ckpt_rotate(&t->checkpoint, t->step, t->cfg->checkpoint_keep, err);
+    return name_checkpoint(t, err);
 }
 
 int rn_training_save(struct rn_training *t, const struct rn_training_due *due, struct rn_err *err)
@@ -55,7 +67,7 @@ int rn_training_save(struct rn_training *t, const struct rn_training_due *due, s
         rc = save_once(t, state, &e);
     }
     if (rc != RN_OK)
-        *err = e;
+        rn_fail_as(err, &e);
     json_decref(state);
     t->last_save_s = rn_clock_s();
     return rc;
@@ -92,11 +104,33 @@ static void restore_pending(const json_t *state, struct rn_training_due *due)
 }
 
 /* A kill between a save and its names leaves the newest checkpoint without: they are given now. */
-static int finish_save(const struct rn_training *t, int64_t step, struct rn_err *err)
+static int finish_save(const struct rn_training *t, struct rn_err *err)
 {
-    if (t->job->resume_from || rn_ckpt_pointed(&t->checkpoint, "latest") > step)
+    if (t->job->resume_from || rn_ckpt_pointed(&t->checkpoint, "latest") > t->step)
         return RN_OK; /* an older one on purpose, or because newer ones are damaged */
-    return rn_ckpt_rotate(&t->checkpoint, step, t->cfg->checkpoint_keep, err);
+    return name_checkpoint(t, err);
+}
+
+/* What a checkpoint carries beside weights and moments. */
+static int restore(struct rn_training *t, int64_t step, const json_t *state, struct rn_err *err)
+{
+    const char *order = rn_json_str(state, "order", "");
+    int64_t rows = rn_json_int(state, "device_rows", t->B);
+    t->step = step;
+    t->best_bpb = rn_json_real(state, "best_bpb", INFINITY);
+    t->best_step = rn_json_int(state, "best_step", -1);
+    t->epoch_done = rn_json_int(state, "epoch_done", 0);
+    snprintf(t->order, sizeof t->order, "%s", rn_sha256_is_hex(order) ? order : "");
+    if (rows != t->B)
+        rn_log(t->job->log, RN_WARN,
+               "device_rows was %" PRId64 " and is %" PRId64
+               ": the same training, but not bit for bit",
+               rows, t->B);
+    RN_TRY(rn_loader_restore(t->loader, json_object_get(state, "loader"), err));
+    RN_TRY(rn_job_metrics_cut(t->job, rn_json_int(state, "metrics_offset", 0), err));
+    double minutes = rn_job_last_metric(t->job, "total_time_min");
+    t->total_time_s = isfinite(minutes) ? minutes * 60 : 0;
+    return finish_save(t, err);
 }
 
 int rn_training_resume(struct rn_training *t, struct rn_training_due *due, struct rn_err *err)
@@ -112,24 +146,9 @@ int rn_training_resume(struct rn_training *t, struct rn_training_due *due, struc
         *due = rn_training_due_at(t);
         return rn_job_metrics_cut(t->job, 0, err);
     }
-    RN_TRY(finish_save(t, step, err));
     RN_TRY(rn_ckpt_load(&t->checkpoint, step, t->model, t->optim, &state, err));
-    int rc = rn_loader_restore(t->loader, json_object_get(state, "loader"), err);
-    t->step = step;
-    t->best_bpb = rn_json_real(state, "best_bpb", INFINITY);
-    t->best_step = rn_json_int(state, "best_step", -1);
-    const char *order = rn_json_str(state, "order", "");
-    snprintf(t->order, sizeof t->order, "%s", rn_sha256_is_hex(order) ? order : "");
+    int rc = restore(t, step, state, err);
     restore_pending(state, due);
-    if (rn_json_int(state, "device_rows", t->B) != t->B)
-        rn_log(t->job->log, RN_WARN,
-               "device_rows was %" PRId64 " and is %" PRId64
-               ": the same training, but not bit for bit",
-               rn_json_int(state, "device_rows", t->B), t->B);
-    if (rc == RN_OK)
-        rc = rn_job_metrics_cut(t->job, rn_json_int(state, "metrics_offset", 0), err);
-    double minutes = rn_job_last_metric(t->job, "total_time_min");
-    t->total_time_s = isfinite(minutes) ? minutes * 60 : 0;
     json_decref(state);
     if (rc == RN_OK)
         rn_log(t->job->log, RN_INFO, "resumed at step %" PRId64 " of %" PRId64, step, t->steps);

@@ -27,7 +27,9 @@ static const char details[] =
     "`verify` reads everything again; what is damaged is moved aside, to be fetched again, and the "
     "exit code is 5.\n\n"
     "`gc` removes what no lock file of the working directory or of the command line and no run "
-    "below --runs names, once it is older than --keep, and what dead downloads left.\n\n"
+    "below --runs names, once it is older than --keep, and what dead downloads left. What is still "
+    "linked to an "
+    "output stays: removing it would free nothing.\n\n"
     "`serve` answers GET /sha256/DIGEST for other machines until it is interrupted.";
 
 static const struct rn_example examples[] = {
@@ -135,8 +137,12 @@ static int read_names(const struct rn_cli *cli, struct rn_digests *named, struct
 static void tell_gc(const struct rn_cli *cli, const struct rn_upkeep *sums, bool dry_run)
 {
     char gone[32], kept[32];
-    size_t n_kept = sums->files[RN_KEPT_NAMED] + sums->files[RN_KEPT_YOUNG];
-    int64_t kept_bytes = sums->bytes[RN_KEPT_NAMED] + sums->bytes[RN_KEPT_YOUNG];
+    size_t n_kept = 0;
+    int64_t kept_bytes = 0;
+    for (enum rn_fate f = RN_KEPT_NAMED; f < RN_REMOVED; f++) {
+        n_kept += sums->files[f];
+        kept_bytes += sums->bytes[f];
+    }
     if (rn_cli_json(cli))
         print_json(json_pack("{s:I, s:I, s:I, s:I, s:I, s:b}", "removed",
                              (json_int_t)sums->files[RN_REMOVED], "removed_bytes",
@@ -144,11 +150,12 @@ static void tell_gc(const struct rn_cli *cli, const struct rn_upkeep *sums, bool
                              "kept_bytes", (json_int_t)kept_bytes, "partials",
                              (json_int_t)sums->partials, "dry_run", dry_run));
     else
-        printf("%s %zu (%s), kept %zu (%s): %zu named, %zu young; %zu files of dead downloads\n",
+        printf("%s %zu (%s), kept %zu (%s): %zu named, %zu linked, %zu young; %zu files of dead "
+               "downloads\n",
                dry_run ? "would remove" : "removed", sums->files[RN_REMOVED],
                rn_show_bytes(gone, (double)sums->bytes[RN_REMOVED]), n_kept,
                rn_show_bytes(kept, (double)kept_bytes), sums->files[RN_KEPT_NAMED],
-               sums->files[RN_KEPT_YOUNG], sums->partials);
+               sums->files[RN_KEPT_LINKED], sums->files[RN_KEPT_YOUNG], sums->partials);
 }
 
 static int gc(const struct rn_cli *cli, const struct rn_cache *cache, struct rn_err *err)

@@ -54,7 +54,7 @@ static int check_profiles(const struct rn_cli *cli, const struct rn_cells *file,
             if (err->code != RN_OK)
                 rn_err_print(err, stderr);
             *err = (struct rn_err){0};
-            rn_problem_raise(&one, err);
+            rn_fail_as(err, &one);
         }
         rn_cells_free(with);
     }

@@ -1,7 +1,7 @@
 /* runnel log - what the stages of a run said. Reads only, takes no lock. */
 #include "file.h"
 #include "journal.h"
-#include "lock.h"
+#include "locks.h"
 #include "progress.h"
 #include "str.h"
 #include "table.h"
@@ -84,18 +84,11 @@ static void print_new(const struct talk *t, struct source *s)
     free(text);
 }
 
-static bool in_use(const char *dir)
-{
-    char *lock = rn_join(dir, ".lock");
-    bool held = rn_lock_held(lock, NULL, 0);
-    free(lock);
-    return held;
-}
-
 static void follow(struct talk *t, const char *dir, bool on)
 {
     for (bool going = true; going;) {
-        going = on && in_use(dir); /* asked first: what is said last is still printed */
+        going = on && rn_lock_held_run(dir, NULL,
+                                       0); /* asked first: what is said last is still printed */
         for (size_t i = 0; i < t->n; i++)
             print_new(t, &t->sources[i]);
         if (fflush(stdout) != 0)

@@ -114,7 +114,7 @@ static int run_cells(const struct rn_cli *cli, const struct rn_cells *cells, str
         if (rc == RN_OK)
             continue;
         if (cells->n == 1 || cells->matrix.fail_fast || stops_all(rc))
-            return rn_problem_raise(&one, err);
+            return rn_fail_as(err, &one);
         rn_ui_error(ui, &one);
         rn_err_print(&one, stderr);
         first = n_failed++ ? first : rc;

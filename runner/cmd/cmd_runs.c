@@ -148,16 +148,25 @@ static int need_consent(const struct rn_cli *cli, const struct rn_prune *p, doub
     return RN_EUSAGE;
 }
 
+/* Tells how far it came, also when it could not go on. */
 static int remove_all(const struct rn_prune *p, struct rn_err *err)
 {
-    for (size_t i = 0; i < p->n; i++)
-        RN_TRY(rn_prune_remove(p, i, err));
-    return RN_OK;
+    char size[32];
+    double bytes = 0;
+    size_t n = 0;
+    int rc = RN_OK;
+    for (size_t i = 0; i < p->n && rc == RN_OK; i++) {
+        bool removed;
+        rc = rn_prune_remove(p, i, &removed, err);
+        n += rc == RN_OK && removed;
+        bytes += rc == RN_OK && removed ? p->items[i].size_bytes : 0;
+    }
+    fprintf(stderr, "deleted %zu, %s\n", n, rn_show_bytes(size, bytes));
+    return rc;
 }
 
 static int prune_found(const struct rn_cli *cli, const struct rn_prune *p, struct rn_err *err)
 {
-    char size[32];
     double total_bytes;
     json_t *rows = prune_rows(p, &total_bytes);
     rn_table_print(prune_columns, rows, rn_cli_json(cli));
@@ -168,9 +177,7 @@ static int prune_found(const struct rn_cli *cli, const struct rn_prune *p, struc
         return RN_OK;
     }
     RN_TRY(need_consent(cli, p, total_bytes, err));
-    RN_TRY(remove_all(p, err));
-    fprintf(stderr, "deleted %zu, %s\n", p->n, rn_show_bytes(size, total_bytes));
-    return RN_OK;
+    return remove_all(p, err);
 }
 
 static int prune(const struct rn_cli *cli, struct rn_err *err)

@@ -1,5 +1,6 @@
 /* runnel status - how far a run is, from its folder. Reads only, takes no lock. */
 #include "file.h"
+#include "pins.h"
 #include "runs.h"
 #include "runstate.h"
 #include "table.h"
@@ -99,6 +100,56 @@ static json_t *rows_of_run(const struct rn_runstate *r)
     return rows;
 }
 
+/* --- what nobody vouched for --- */
+
+static void add_first_use(json_t *rows, const char *id)
+{
+    size_t i, n = strcspn(id, ".");
+    json_t *row;
+    json_array_foreach(rows, i, row)
+    {
+        const char *stage = rn_json_str(row, "stage", "");
+        if (strlen(stage) != n || strncmp(stage, id, n) != 0)
+            continue;
+        if (!json_object_get(row, "first_use"))
+            json_object_set_new(row, "first_use", json_array());
+        json_array_append_new(json_object_get(row, "first_use"), json_string(id));
+    }
+}
+
+/* The run's own copy of the pins: what its data rested on when it was made. */
+static void mark_first_use(json_t *rows, const char *dir)
+{
+    struct rn_pins pins;
+    char *path = rn_join(dir, "pins.lock");
+    if (rn_pins_open(&pins, path, dir, NULL) == RN_OK) {
+        for (size_t i = 0; i < pins.n; i++)
+            if (pins.pins[i].trust == RN_TRUST_FIRST_USE)
+                add_first_use(rows, pins.pins[i].id);
+        rn_pins_release(&pins);
+    }
+    free(path);
+}
+
+static void print_first_use(const json_t *rows)
+{
+    size_t i, n = 0;
+    const json_t *row;
+    const char *first = NULL;
+    json_array_foreach((json_t *)rows, i, row)
+    {
+        const json_t *ids = json_object_get(row, "first_use");
+        first = first ? first : json_string_value(json_array_get(ids, 0));
+        n += json_array_size(ids);
+    }
+    if (n == 1)
+        printf("\n%s came from one source and nobody vouches for it: a sha256 would\n", first);
+    else if (n > 1)
+        printf("\n%zu files came from one source each and nobody vouches for them: %s, ...; sha256 "
+               "would\n",
+               n, first);
+}
+
 /* --- the whole --- */
 
 static const char *word_of(const struct rn_runstate *r, const json_t *rows)
@@ -123,11 +174,14 @@ static void print_head(const struct rn_runstate *r, const char *word)
 static void print_run(const struct rn_cli *cli, const struct rn_runstate *r, json_t *rows)
 {
     const char *word = word_of(r, rows);
+    mark_first_use(rows, r->dir);
     for (size_t i = 0; i < json_array_size(rows); i++)
         json_object_set_new(json_array_get(rows, i), "run_state", json_string(word));
     if (!rn_cli_json(cli))
         print_head(r, word);
     rn_table_print(columns, rows, rn_cli_json(cli));
+    if (!rn_cli_json(cli))
+        print_first_use(rows);
 }
 
 static int status_of_file(const struct rn_cli *cli, struct rn_err *err)
@@ -176,5 +230,6 @@ const struct rn_command rn_command_status = {
     "The state of each stage and of the run: done, running (with steps, pace and time left), "
     "interrupted, failed, gate, lost (its outputs are gone), never run. A pipeline file stands for "
     "its current tag; stages that are done and that the file would make anew are stale, with the "
-    "reason. Reads only and takes no lock.",
+    "reason. Downloads that came from one source and that nobody vouches for are named. Reads only "
+    "and takes no lock.",
     examples};

@@ -47,6 +47,20 @@ expect 0 "$RUNNEL" run p.yaml --allow-exec --yes=count
 says "= copy" # the same bytes again
 expect 10 "$RUNNEL" plan p.yaml --exit-code vars.word=b
 
+# What the command leaves running cannot write into outputs that have their digests.
+cat >left.yaml <<'YAML'
+runnel: 1
+name: left
+stages:
+  left:
+    kind: exec
+    cmd: [sh, -c, "(while :; do echo late; done) >>$0/f & sleep 0.1", "{out.f}"]
+    outputs: {f: files}
+YAML
+expect 0 "$RUNNEL" run left.yaml --allow-exec
+says "left 1 process behind"
+expect 0 "$RUNNEL" plan left.yaml --exit-code --verify=hash
+
 # What goes wrong is told, and leaves nothing.
 sed 's/cmd: \[cp, .*\], out/cmd: [sh, -c, "echo too bad >\&2; exit 3"], out/' p.yaml >bad.yaml
 expect 1 "$RUNNEL" run bad.yaml --allow-exec

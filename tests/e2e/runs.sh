@@ -70,6 +70,18 @@ says "base-train"
 expect 0 runnel show "$tag" --json
 [ "$(wc -l <out)" -eq 1 ] || fail "show --json is one object"
 
+# Data that nobody vouches for is named, by the run's own pins.
+printf 'data.%s 5 %064d %s a.example 2026-11-21T11:24:05Z -\n' \
+    chats/c 1 first-use shards/a 2 first-use shards/b 3 agreed >"$RUNNEL_RUNS/$tag/pins.lock"
+expect 0 runnel status "$tag"
+says "2 files came from one source each"
+says "data.chats/c, ..."
+expect 0 runnel status "$tag" --json
+says '"first_use":["data.chats/c","data.shards/a"]'
+rm "$RUNNEL_RUNS/$tag/pins.lock"
+expect 0 runnel status "$tag"
+silent_about "one source"
+
 # All of that read; nothing was written.
 listing >before
 for command in "status $tag" "log $tag" runs "show $tag" "diff $tag $other" "runs prune"; do
@@ -94,7 +106,7 @@ says "nothing to do"
 
 # A run at work: progress, sign of life, one that may not be pruned, a second writer refused; then
 # killed: interrupted, its checkpoints are kept.
-sed 's/horizon: {steps: 6}/horizon: {steps: 200000}/; s/every: 2 steps/every: 200 steps/' tiny.yaml >long.yaml
+sed 's/horizon: {epochs: 2, .*}/horizon: {steps: 200000}/; s/every: 2 steps/every: 200 steps/' tiny.yaml >long.yaml
 "$RUNNEL" run long.yaml --threads 1 >background 2>&1 &
 pid=$!
 pids+=("$pid")

@@ -412,6 +412,12 @@ void edit_chunk_no_end(struct body *b)
     b->no_end = true;
 }
 
+void edit_chunk_half(struct body *b)
+{
+    edit_chunk_no_end(b);
+    b->n /= 2;
+}
+
 void edit_chunked_and_length(struct body *b)
 {
     b->framing = CHUNKED;
@@ -439,6 +445,25 @@ void edit_half_bare(struct body *b)
     b->etag[0] = '\0';
     b->modified = NULL;
     b->n /= 2;
+}
+
+static void make_dated(struct body *b, const char *modified)
+{
+    b->etag[0] = '\0';
+    b->modified = modified;
+    b->more = "Date: Fri, 02 Jan 2026 00:00:00 GMT\r\n";
+}
+
+void edit_half_dated(struct body *b)
+{
+    make_dated(b, "Wed, 01 Jan 2025 00:00:00 GMT");
+    b->n /= 2;
+}
+
+void edit_dated_later(struct body *b)
+{
+    make_dated(b, "Thu, 01 Jan 2026 00:00:00 GMT");
+    edit_range_any_total(b);
 }
 
 void edit_fixed(struct body *b)
@@ -522,6 +547,22 @@ void edit_416(struct body *b)
     b->status = 416;
     b->total = (long long)b->whole_bytes;
     set_bytes(b, "no such range\n", 14);
+}
+
+/* A file that would end just where the asked range begins. */
+void edit_416_there(struct body *b)
+{
+    if (b->status == 206) {
+        long long first = b->first;
+        edit_416(b);
+        b->total = first;
+    }
+}
+
+void edit_range_any_total(struct body *b)
+{
+    if (b->status == 206)
+        snprintf(b->content_range, sizeof b->content_range, "bytes %lld-%lld/*", b->first, b->last);
 }
 
 void edit_416_stale(struct body *b)

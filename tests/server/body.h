@@ -33,10 +33,11 @@ edit_fn edit_nothing, edit_cut_half, edit_cut_all, edit_cut_to_one, edit_cut_las
     edit_no_length, edit_short_length, edit_long_length, edit_beyond_length, edit_one_more,
     edit_one_less, edit_flip, edit_empty, edit_bom, edit_half_weak, edit_half_bare, edit_half_fixed,
     edit_fixed, edit_chunked, edit_chunk_garbage, edit_chunk_huge, edit_chunk_short,
-    edit_chunk_long, edit_chunk_negative, edit_chunk_cut, edit_chunk_no_end,
+    edit_chunk_long, edit_chunk_negative, edit_chunk_cut, edit_chunk_no_end, edit_chunk_half,
     edit_chunked_and_length, edit_range_lower, edit_range_ignored, edit_range_other_total,
     edit_range_higher, edit_range_short, edit_range_garbage, edit_range_none, edit_range_multipart,
-    edit_range_shifted, edit_unasked_206, edit_416, edit_416_stale, edit_gzip, edit_gzip_bare,
+    edit_range_shifted, edit_unasked_206, edit_416, edit_416_stale, edit_416_there,
+    edit_range_any_total, edit_half_dated, edit_dated_later, edit_gzip, edit_gzip_bare,
     edit_gzip_twice, edit_gzip_cut, edit_gzip_bomb, edit_identity, edit_wrong_encoding,
     edit_type_html, edit_utf16, edit_reset, edit_stall_late, edit_junk_before, edit_truncate_row,
     edit_twice, edit_nul, edit_weak, edit_bad_footer;

@@ -363,6 +363,7 @@ const struct kind kinds[] = {
     BODY("chunk-long", edit_chunk_long),
     BODY("cut-chunk-header", edit_chunk_cut),
     BODY("cut-chunked", edit_chunk_no_end),
+    BODY("half-chunked", edit_chunk_half),
     BODY("chunked-and-length", edit_chunked_and_length),
     LINES("unknown-coding", "HTTP/1.1 200 OK\r\nTransfer-Encoding: rot13\r\n\r\nuryyb"),
     HAND("http-0.9", give_http_09),
@@ -382,6 +383,8 @@ const struct kind kinds[] = {
     BODY("206", edit_unasked_206),
     BODY("416", edit_416),
     BODY("416-stale", edit_416_stale),
+    BODY("416-there", edit_416_there),
+    BODY("range-any-total", edit_range_any_total),
     /* versions; "other" is the file with .b behind its name */
     BODY("half-weak", edit_half_weak),
     BODY("half-bare", edit_half_bare),
@@ -391,6 +394,9 @@ const struct kind kinds[] = {
     {"other-anyway", give_file, .edit = edit_nothing, .other_version = true,
      .ignore_if_range = true},
     {"other-fixed", give_file, .edit = edit_fixed, .other_version = true, .ignore_if_range = true},
+    BODY("half-dated", edit_half_dated),
+    {"other-dated", give_file, .edit = edit_dated_later, .other_version = true,
+     .ignore_if_range = true},
     {"other-weak", give_file, .edit = edit_weak, .other_version = true, .ignore_if_range = true},
     /* redirects */
     HAND("redirect", give_redirect),

@@ -86,7 +86,7 @@ static json_t *rows_fill(const struct rn_key *keys, size_t cfg_bytes, const json
     json_t *said = rn_filled_json(keys, cfg);
     *n_problems = rn_problems_count(&problems);
     if (*n_problems)
-        rn_problem_raise(problems.items[0], first);
+        rn_fail_as(first, problems.items[0]);
     rn_problems_release(&problems);
     rn_arena_release(&arena);
     free(cfg);

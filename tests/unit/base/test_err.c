@@ -65,6 +65,26 @@ Test(err, long_messages_are_cut_not_overrun)
     cr_assert_eq(strlen(err.hint), sizeof err.hint - 1);
 }
 
+Test(err, copy_stands_on_its_own)
+{
+    struct rn_err err = {0}, none = {0};
+    cr_assert_eq(rn_fail_as(&err, &none), RN_OK);
+    {
+        struct rn_err inner = {0};
+        rn_fail(&inner, RN_EIO, RN_LINE("a.yaml", 3), "no");
+        rn_hint(&inner, "try");
+        cr_assert_eq(rn_fail_as(&err, &inner), RN_EIO);
+        memset(&inner, 'x', sizeof inner);
+    }
+    cr_assert_str_eq(err.at.path, "a.yaml");
+    cr_assert_eq(err.at.line, 3);
+    cr_assert_str_eq(err.msg, "no");
+    cr_assert_str_eq(err.hint, "try");
+    rn_fail(&none, RN_ESTAGE, RN_NOWHERE, "later");
+    cr_assert_eq(rn_fail_as(&err, &none), RN_ESTAGE);
+    cr_assert_str_eq(err.msg, "no", "the first failure wins");
+}
+
 Test(err, every_code_has_its_exit_status)
 {
     static const struct {

@@ -137,6 +137,35 @@ Test(file, short_writes_are_continued, .init = enter, .fini = leave)
     free(path);
 }
 
+static char synced[256]; /* names of the directories that were synced, in order */
+static int noted_fsync(int fd)
+{
+    char link[64], path[256];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, path, sizeof path - 1);
+    path[n > 0 ? n : 0] = '\0';
+    size_t at = strlen(synced);
+    snprintf(synced + at, sizeof synced - at, "%s ", rn_basename(path));
+    return fails_now() ? -1 : 0;
+}
+
+Test(file, lasting_directories_have_their_names_on_disk, .init = enter, .fini = leave)
+{
+    struct rn_err err = {0};
+    char expected[128];
+    cr_assert_eq(chdir(dir), 0);
+    rn_io.fsync = noted_fsync;
+    calls_left = -1;
+    cr_assert_eq(rn_mkdirs_lasting("a/b/c", &err), RN_OK);
+    snprintf(expected, sizeof expected, "%s a b ", rn_basename(dir));
+    cr_expect_str_eq(synced, expected);
+    cr_assert_eq(rn_mkdirs_lasting("a/b/c", &err), RN_OK);
+    cr_expect_str_eq(synced, expected, "what was there costs nothing");
+    calls_left = 1;
+    cr_assert_neq(rn_mkdirs_lasting("a/x/y", &err), RN_OK);
+    cr_expect(rn_exists("a/x") && !rn_exists("a/x/y"), "what may not last is made anew");
+}
+
 Test(file, reading_has_a_cap_and_wants_a_file, .init = enter, .fini = leave)
 {
     char *path = rn_join(dir, "f"), *text;

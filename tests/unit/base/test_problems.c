@@ -32,7 +32,7 @@ Test(problems, a_raised_problem_owns_its_path)
     char path[] = "t.yaml";
     rn_problem_add(&p, (struct rn_place){path, 3, 4}, "wrong");
     path[0] = 'X';
-    cr_assert_eq(rn_problem_raise(p.items[0], &err), RN_ECONFIG);
+    cr_assert_eq(rn_fail_as(&err, p.items[0]), RN_ECONFIG);
     rn_problems_release(&p);
     cr_assert_str_eq(err.at.path, "t.yaml");
     cr_assert_str_eq(err.msg, "wrong");

@@ -88,6 +88,22 @@ Test(upkeep, gc_keeps_what_is_named_or_young)
     free(text);
 }
 
+Test(upkeep, gc_keeps_what_an_output_is_linked_to)
+{
+    struct rn_digests none = {0};
+    struct rn_upkeep sums;
+    char *output = rn_join(rig.dir, "output");
+    cr_assert_eq(link(paths[0], output), 0);
+    cr_assert_eq(collect_garbage(&none, 0, false, &sums), RN_OK);
+    cr_expect_eq(sums.files[RN_KEPT_LINKED], 1);
+    cr_expect_eq(sums.files[RN_REMOVED], 1);
+    cr_expect(rn_exists(paths[0]) && !rn_exists(paths[1]));
+    unlink(output);
+    cr_assert_eq(collect_garbage(&none, 0, false, &sums), RN_OK);
+    cr_expect(!rn_exists(paths[0]), "the output is gone, so nobody needs it");
+    free(output);
+}
+
 Test(upkeep, a_lock_file_names_what_it_pins)
 {
     struct rn_digests named = {0};

@@ -279,6 +279,22 @@ Test(fetch, a_damaged_cache_entry_is_fetched_again)
     cr_assert_eq(rn_file_size(rig.got.path), (int64_t)strlen(good_jsonl));
 }
 
+Test(fetch, damage_in_the_way_of_a_new_download_does_not_stay_under_its_name)
+{
+    char hex[RN_HEX];
+    rig_source(&rig, "/a.jsonl");
+    cr_assert_eq(rig_fetch(&rig), RN_OK);
+    char *damaged = rn_xdup(good_jsonl); /* of the same size */
+    damaged[2] = '!';
+    cr_assert_eq(rn_remove_tree(rig.got.path, NULL), RN_OK);
+    cr_assert_eq(rn_file_write(rig.got.path, damaged, strlen(damaged), NULL), RN_OK);
+    free(damaged);
+    rig.file.id = "data.b/a.jsonl"; /* not pinned: nothing looks into the cache before */
+    cr_assert_eq(rig_fetch(&rig), RN_OK, "%s", rig.err.msg);
+    cr_assert_eq(rn_sha256_file(rig.got.path, hex, NULL, NULL), RN_OK);
+    cr_assert_str_eq(hex, rig.got.sha256);
+}
+
 Test(fetch, offline_without_a_cached_copy_names_the_file)
 {
     rig.fetcher.offline = true;
@@ -333,6 +349,22 @@ Test(fetch, local_files_are_copied_digested_and_not_pinned)
     rig.sources[0].url = "www";
     cr_assert_eq(rig_fetch(&rig), RN_EFETCH);
     cr_assert(strstr(rig.err.msg, "not a regular file"), "%s", rig.err.msg);
+}
+
+Test(fetch, a_local_file_of_any_name_may_be_rejected)
+{
+    char name[240], *path;
+    snprintf(name, sizeof name, "%s", "ab");
+    while (strlen(name) + 2 < 140)
+        strcat(name, "\xC3\xA4"); /* a cut between the two bytes would be no UTF-8 */
+    path = rn_join(rig.dir, name);
+    cr_assert_eq(rn_file_write(path, "no lines", 8, NULL), RN_OK);
+    rig_source(&rig, path);
+    rig.urls[0] = rn_xprintf("file://%s", path);
+    rig.sources[0].url = rig.urls[0];
+    cr_assert_eq(rig_fetch(&rig), RN_EFETCH);
+    cr_assert(rig_quarantined(&rig, "a.jsonl-malformed"));
+    free(path);
 }
 
 Test(fetch, plain_http_from_afar_needs_a_digest)

@@ -168,6 +168,27 @@ Test(pins, two_writers_keep_each_others_pins)
     rn_pins_release(&b);
 }
 
+Test(pins, two_writers_do_not_overwrite_what_they_disagree_on)
+{
+    struct rn_pins a, b;
+    struct rn_err err = {0};
+    struct rn_pin other = pin("d.a/x", "two");
+    cr_assert_eq(rn_pins_open(&a, path, run, &err), RN_OK);
+    cr_assert_eq(rn_pins_open(&b, path, run, &err), RN_OK);
+    add(&a, "d.a/x", "one");
+    cr_assert_eq(rn_pins_add(&b, &other, &err), RN_EFETCH);
+    cr_expect(strstr(err.msg, "d.a/x was pinned"), "%s", err.msg);
+    add(&b, "d.a/x", "one");
+    add(&b, "d.a/x", "two"); /* who has seen the pin may replace it */
+    add(&a, "d.b/x", "three");
+    other = pin("d.a/x", "four");
+    other.trust = RN_TRUST_YAML;
+    add(&b, "d.a/x", "five");
+    cr_expect_eq(rn_pins_add(&a, &other, &err), RN_OK, "the pipeline file decides");
+    rn_pins_release(&a);
+    rn_pins_release(&b);
+}
+
 Test(pins, an_unreadable_line_is_an_error_at_that_line)
 {
     static const char *const bad[] = {

@@ -113,6 +113,7 @@ Test(sources, gzip_in_gzip_is_not_the_file)
     put_gzip("twice", bytes, n);
     rig_source(&rig, "/twice")->pack = RN_PACK_GZIP;
     is_rejected("malformed", "not an object");
+    cr_expect_eq(rig_count(&rig, "cache/partial"), 0);
     free(bytes);
     free(path);
 }

@@ -295,6 +295,24 @@ Test(packed, a_zip_that_is_a_page_or_cut_or_lacks_the_member)
     cr_assert_eq(rig_count(&rig, "cache/sha256"), 0);
 }
 
+Test(packed, an_url_is_no_second_opinion_on_itself)
+{
+    static const char page[] = "<html><title>Other</title></html>";
+    char hex[RN_HEX];
+    zip_t *z = begin();
+    add(z, "good", good_jsonl, strlen(good_jsonl));
+    add(z, "page", page, strlen(page));
+    finish(z);
+    serve_zip("a.zip");
+    rig_source(&rig, "/a.zip")->member = "good";
+    rig_source(&rig, "/a.zip")->member = "page";
+    cr_assert_eq(rig_fetch(&rig), RN_OK, "%s", rig.err.msg);
+    cr_expect_eq(rig.got.trust, RN_TRUST_FIRST_USE);
+    cr_expect_eq(server_requests(rig.server), 1);
+    cr_assert_eq(rn_sha256_file(rig.got.path, hex, NULL, NULL), RN_OK);
+    cr_assert_str_eq(hex, rig.got.sha256, "what was proven is what has the name");
+}
+
 Test(packed, an_archive_without_what_is_required_goes_to_the_next_source)
 {
     static const char *const require[] = {"core.yaml", NULL};

@@ -9,6 +9,7 @@
 #include "ca.h"
 #include "conn.h"
 #include "formats.h"
+#include "pack.h"
 #include "parquet_write.h"
 #include "who.h"
 #include "zip_write.h"
@@ -66,6 +67,24 @@ static void put_zip(struct rig *r, const char *name)
     free(path);
 }
 
+/* Of a tar archive, or of lines. */
+static void put_gzip(struct rig *r, const char *name, bool tar)
+{
+    struct rn_str s = {0};
+    char text[4000];
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = (char)('a' + i * i % 23);
+    if (tar) {
+        tar_pack_add(&s, &(struct tar_entry){.name = "a", .bytes = text, .n = sizeof text});
+        tar_pack_end(&s);
+    } else {
+        rn_str_add(&s, text, sizeof text);
+    }
+    pack_gzip(&s);
+    rig_put(r, name, s.p, s.n);
+    rn_str_release(&s);
+}
+
 /* --- one scenario --- */
 
 struct stage {
@@ -93,8 +112,10 @@ static void stage_up(struct stage *s, const char *format, const struct scenario 
         put_jsonl(r, "good", ROWS, "row");
     } else if (strcmp(format, "parquet") == 0) {
         put_parquet(r, "file");
-    } else {
+    } else if (strcmp(format, "zip") == 0) {
         put_zip(r, "file");
+    } else {
+        put_gzip(r, "file", strcmp(format, "tar") == 0);
     }
     digest_of(r, "file", s->digest[0]);
     digest_of(r, "file.b", s->digest[1]);
@@ -104,7 +125,8 @@ static void stage_up(struct stage *s, const char *format, const struct scenario 
     r->fetcher.retries = 0;
     r->fetcher.stall_s = what->declares & IMPATIENT ? 0.3 : 10;
     r->file.expect.format = format;
-    r->file.expect.rows = (what->declares & UNCOUNTED) || strcmp(format, "zip") == 0 ? -1 : ROWS;
+    bool rows = strcmp(format, "jsonl") == 0 || strcmp(format, "parquet") == 0;
+    r->file.expect.rows = rows && !(what->declares & UNCOUNTED) ? ROWS : -1;
     char *path = rn_join(r->www, "file");
     r->file.sha256 = what->declares & PINNED ? s->digest[0] : NULL;
     r->file.size_bytes = what->declares & SIZED ? rn_file_size(path) : -1;
@@ -366,6 +388,8 @@ static const struct scenario ranges[] = {
     {"206", RN_TRUNCATED, OK}, /* resumed, it was asked for */
     {"416", RN_REFUSED, RN_REFUSED},
     {"416-stale", OK, OK},
+    {"416-there", OK, OK, NULL, UNCOUNTED}, /* half of the rows look like a file, too */
+    {"range-any-total", OK, OK},
     {"ok", OK, OK, "cut-chunked"}, /* all is here; the honest answer is 416 */
     {"ok", OK, OK, "cut-last"},
     {"ok", OK, OK, "cut-to-one"},
@@ -388,6 +412,7 @@ static const struct scenario versions[] = {
     {"other-anyway", OK, OK, NULL, UNCOUNTED},
     {"other-weak", OK, OK, NULL, UNCOUNTED},
     {"other-weak", OK, OK, "half-weak", UNCOUNTED},
+    {"other-dated", OK, OK, "half-dated", UNCOUNTED},
     {"other-fixed", RN_MALFORMED, RN_MALFORMED, "half-fixed"},
     {"other-fixed", RN_DIGEST, RN_DIGEST, "half-fixed", PINNED},
 };
@@ -431,6 +456,20 @@ Test(scenarios, slow_and_endless)
     PLAY(endless, "jsonl");
 }
 
+Test(scenarios, what_is_there_may_be_more_than_is_allowed_now)
+{
+    struct scenario what = {"range-any-total", OK, RN_OVERSIZE};
+    struct stage s;
+    stage_up(&s, "jsonl", &what);
+    cr_assert_eq(server_fault(s.rig.server, "/file", "half-chunked"), 0);
+    cr_expect_neq(rig_fetch(&s.rig), RN_OK);
+    s.rig.file.expect.max_size = 100;
+    server_heal(s.rig.server);
+    server_fault(s.rig.server, "/file", what.kind);
+    judge(&s, &what, "resumed", rig_fetch(&s.rig), what.resume);
+    stage_down(&s);
+}
+
 static const struct scenario archives[] = {
     {"ok", OK, OK},
     {"html", RN_ERROR_PAGE, RN_ERROR_PAGE},
@@ -446,6 +485,22 @@ static const struct scenario archives[] = {
 Test(scenarios, zips)
 {
     PLAY(archives, "zip");
+}
+
+static const struct scenario streams[] = {
+    {"ok", OK, OK},
+    {"cut", RN_TRUNCATED, RN_TRUNCATED},
+    {"cut-close", RN_TRUNCATED, RN_TRUNCATED, "half-bare"}, /* a whole answer; the stream is cut */
+    {"one-less", RN_TRUNCATED, RN_TRUNCATED, "half-bare"},
+    {"cut-close", RN_TRUNCATED, RN_TRUNCATED, "half-bare", PINNED},
+    {"flip", RN_MALFORMED, RN_MALFORMED, "half-bare"},
+    {"html", RN_ERROR_PAGE, RN_ERROR_PAGE},
+};
+
+Test(scenarios, gzip_and_packed_tar)
+{
+    PLAY(streams, "gzip");
+    PLAY(streams, "tar");
 }
 
 static const struct scenario parquets[] = {
@@ -470,38 +525,50 @@ static const struct tls_scenario {
     enum ca_fault fault;
     bool tls_1_0, unknown_ca;
     const char *kind;
-    enum rn_verdict verdict;
+    enum rn_verdict fresh, resume;
 } handshakes[] = {
-    {"good", CA_GOOD, false, false, "ok", OK},
-    {"another name", CA_OTHER_NAME, false, false, "ok", RN_INTERCEPTED},
-    {"expired", CA_EXPIRED, false, false, "ok", RN_INTERCEPTED},
-    {"not yet valid", CA_NOT_YET, false, false, "ok", RN_INTERCEPTED},
-    {"self-signed", CA_SELF_SIGNED, false, false, "ok", RN_INTERCEPTED},
-    {"unknown authority", CA_GOOD, false, true, "ok", RN_INTERCEPTED},
-    {"TLS 1.0", CA_GOOD, true, false, "ok", RN_TRANSIENT},
-    {"403 through TLS", CA_GOOD, false, false, "403-xml", RN_REFUSED},
-    {"no length, no close_notify", CA_GOOD, false, false, "cut-close", RN_MALFORMED},
-    {"reset midway", CA_GOOD, false, false, "reset-midway", RN_TRANSIENT},
-    {"redirect", CA_GOOD, false, false, "redirect", OK},
-    {"redirect to plain http on loopback", CA_GOOD, false, false, "redirect-other", OK},
-    {"redirect to plain http elsewhere", CA_GOOD, false, false, "redirect-http", RN_INTERCEPTED},
+    {"good", CA_GOOD, false, false, "ok", OK, OK},
+    {"another name", CA_OTHER_NAME, false, false, "ok", RN_INTERCEPTED, RN_INTERCEPTED},
+    {"expired", CA_EXPIRED, false, false, "ok", RN_INTERCEPTED, RN_INTERCEPTED},
+    {"not yet valid", CA_NOT_YET, false, false, "ok", RN_INTERCEPTED, RN_INTERCEPTED},
+    {"self-signed", CA_SELF_SIGNED, false, false, "ok", RN_INTERCEPTED, RN_INTERCEPTED},
+    {"unknown authority", CA_GOOD, false, true, "ok", RN_INTERCEPTED, RN_INTERCEPTED},
+    {"TLS 1.0", CA_GOOD, true, false, "ok", RN_TRANSIENT, RN_TRANSIENT},
+    {"403 through TLS", CA_GOOD, false, false, "403-xml", RN_REFUSED, RN_REFUSED},
+    {"no length, no close_notify", CA_GOOD, false, false, "cut-close", RN_MALFORMED, RN_TRUNCATED},
+    {"reset midway", CA_GOOD, false, false, "reset-midway", RN_TRANSIENT, RN_TRANSIENT},
+    {"redirect", CA_GOOD, false, false, "redirect", OK, OK},
+    {"redirect to plain http on loopback", CA_GOOD, false, false, "redirect-other", OK, OK},
+    {"redirect to plain http elsewhere", CA_GOOD, false, false, "redirect-http", RN_INTERCEPTED,
+     RN_INTERCEPTED},
 };
 
-static void play_tls(const struct tls_scenario *t, struct ca *ca, struct ca *stranger)
+/* Half of the file, over plain http: a pin lets another url go on with it. */
+static void take_half(struct stage *s)
 {
-    struct scenario what = {t->what, t->verdict, t->verdict};
+    s->rig.file.sha256 = s->digest[0];
+    server_fault(s->rig.server, "/file", "cut");
+    cr_expect_neq(rig_fetch(&s->rig), RN_OK);
+}
+
+static void play_tls(const struct tls_scenario *t, const struct ca_leaf *leaf, bool resume)
+{
+    enum rn_verdict wanted = resume ? t->resume : t->fresh;
+    struct scenario what = {t->what, t->fresh, t->resume};
     struct stage s;
-    struct ca_leaf leaf = ca_leaf(t->unknown_ca ? stranger : ca, t->fault);
     stage_up(&s, "jsonl", &what);
-    struct server *tls = server_start_tls(s.rig.www, 0, &leaf, t->tls_1_0);
+    if (resume)
+        take_half(&s);
+    struct server *tls = server_start_tls(s.rig.www, 0, leaf, t->tls_1_0);
     char *url = rn_xprintf("%s/file", server_url(tls));
     server_set_other(tls, server_url(s.other));
     s.rig.sources[0].url = url;
     cr_assert_eq(server_fault(tls, "/file", t->kind), 0);
-    judge(&s, &what, "over TLS", rig_fetch(&s.rig), t->verdict);
+    judge(&s, &what, resume ? "resumed over TLS" : "over TLS", rig_fetch(&s.rig), wanted);
+    if (resume && wanted == OK)
+        cr_expect_gt(server_ranged(tls), 0, "%s: the half was not gone on with", t->what);
     server_stop(tls);
     free(url);
-    ca_leaf_release(&leaf);
     stage_down(&s);
 }
 
@@ -513,8 +580,13 @@ Test(scenarios, tls)
     struct ca *ca = ca_new(pem), *stranger = ca_new(other);
     setenv("SSL_CERT_FILE", pem, 1);
     unsetenv("CURL_CA_BUNDLE");
-    for (size_t i = 0; i < RN_COUNT(handshakes); i++)
-        play_tls(&handshakes[i], ca, stranger);
+    for (size_t i = 0; i < RN_COUNT(handshakes); i++) {
+        const struct tls_scenario *t = &handshakes[i];
+        struct ca_leaf leaf = ca_leaf(t->unknown_ca ? stranger : ca, t->fault);
+        play_tls(t, &leaf, false);
+        play_tls(t, &leaf, true);
+        ca_leaf_release(&leaf);
+    }
     ca_free(ca);
     ca_free(stranger);
     rn_remove_tree(dir, NULL);

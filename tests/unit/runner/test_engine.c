@@ -10,6 +10,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -119,6 +120,24 @@ Test(engine, extend_continues_from_the_last_checkpoint)
     rn_plan_release(&plan);
     runs_ok();
     ran(1, 1, 2);
+}
+
+/* Hours of work are not done again because the machine was out of descriptors for a moment. */
+Test(engine, entry_that_cannot_be_read_is_not_called_damaged)
+{
+    struct rn_plan plan;
+    struct rlimit limit, none;
+    runs_ok();
+    cr_assert_eq(rn_plan_init(&plan, &f.p, &f.how, &f.err), RN_OK);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    none = (struct rlimit){.rlim_cur = 3, .rlim_max = limit.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &none);
+    int rc = rn_plan_decide(&plan, DATA, &f.err);
+    setrlimit(RLIMIT_NOFILE, &limit);
+    cr_expect_eq(rc, RN_EIO);
+    cr_expect(strstr(f.err.msg, "Too many open files"), "%s", f.err.msg);
+    cr_expect_eq(f.err.at.path, f.err.path);
+    rn_plan_release(&plan);
 }
 
 Test(engine, two_runs_in_different_folders_give_equal_stores)

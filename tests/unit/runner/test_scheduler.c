@@ -135,6 +135,29 @@ Test(scheduler, first_signal_lets_the_stage_end_well_second_ends_everything)
     runs_ok();
 }
 
+/* SIGTERM in the moment in which the runner writes down that base starts: before the fork. */
+static pid_t signalled;
+static int signal_at_start_of_base(int fd)
+{
+    static bool sent;
+    (void)fd;
+    if (!sent && getpid() == signalled && *last_word("base", "started", "stage")) {
+        sent = true;
+        raise(SIGTERM);
+    }
+    return 0;
+}
+
+Test(scheduler, signal_while_a_stage_is_being_started_reaches_the_stage)
+{
+    f.cfg[BASE].trouble = FAKE_HANGS_WELL;
+    *fake_patience = 1;
+    signalled = getpid();
+    rn_io.fsync = signal_at_start_of_base;
+    cr_expect_eq(fake_run(&f), RN_ESTOPPED, "%s", f.err.msg);
+    cr_expect(*last_word("base", "interrupted", "message"));
+}
+
 /* --- side by side --- */
 
 Test(scheduler, independent_stages_run_side_by_side_with_the_same_result)

@@ -5,6 +5,7 @@
 #include "adopt.h"
 #include "file.h"
 #include "journal.h"
+#include "locks.h"
 #include "str.h"
 
 #include <criterion/criterion.h>
@@ -462,6 +463,27 @@ Test(stale, nothing_damaged_and_nothing_missing_is_adopted)
     cr_expect_eq(adopt("words", &a), RN_ECORRUPT);
     cr_expect_eq(adopt("wrods", &a), RN_EUSAGE);
     cr_expect_str_eq(w.err.hint, "did you mean 'words'?");
+}
+
+/* Runs of other tags may be making the very outputs: their attempt is theirs. */
+Test(stale, nothing_is_adopted_while_another_run_makes_it)
+{
+    struct rn_adopted a;
+    struct rn_lock lock;
+    struct rn_plan plan;
+    runs_ok();
+    world_set_version("words", 2);
+    struct rn_pipeline *p = world_load(&w);
+    struct rn_run_how how = world_how(&w);
+    cr_assert_eq(rn_plan_init(&plan, p, &how, &w.err), RN_OK);
+    cr_assert_eq(rn_plan_decide(&plan, 0, &w.err), RN_OK);
+    cr_assert_eq(rn_plan_decide(&plan, 1, &w.err), RN_OK);
+    cr_assert_eq(rn_lock_take_stage(&lock, &plan, 1, &w.err), RN_OK);
+    cr_expect_eq(adopt("words", &a), RN_ELOCKED);
+    rn_lock_release(&lock);
+    cr_expect_eq(adopt("words", &a), RN_OK);
+    rn_plan_release(&plan);
+    rn_pipeline_free(p);
 }
 
 Test(stale, plan_writes_nothing)

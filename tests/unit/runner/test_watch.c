@@ -9,8 +9,11 @@
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static struct fake f;
 
@@ -119,10 +122,37 @@ Test(watch, number_that_is_none_every_time_fails_the_run_with_11)
 {
     struct rn_watch *w = watch_base(FAKE_NAN, 1000);
     w->nan = true;
-    w->max = 2;
+    w->max = 1;
+    f.cfg[BASE].every = 100; /* no checkpoint: from the start again */
     cr_expect_eq(fake_run(&f), RN_EDEVICE);
     cr_expect_eq(rn_code_exit(RN_EDEVICE), 11);
-    cr_expect_eq(fake_runs[BASE], 3);
+    cr_expect_eq(fake_runs[BASE], 2);
+}
+
+Test(watch, derailing_again_at_the_same_step_is_not_tried_a_third_time)
+{
+    watch_base(FAKE_NAN, 1000)->nan = true;
+    cr_expect_eq(fake_run(&f), RN_EDEVICE);
+    cr_expect_eq(fake_runs[BASE], 2, "base ran %ld times", (long)fake_runs[BASE]);
+    cr_expect(strstr(f.err.msg, "step 6, again where it was before"), "%s", f.err.msg);
+}
+
+/* Ctrl-C, and then the watch loses its patience: nobody is told of missing memory. */
+Test(watch, stage_that_hangs_when_it_is_asked_to_stop_counts_as_stopped)
+{
+    struct rn_watch *w = watch_base(FAKE_HANGS, 1);
+    w->no_step_s = 0.3;
+    pid_t killer = fork();
+    if (killer == 0) {
+        while (*fake_patience > 0)
+            usleep(1000);
+        usleep(50000);
+        kill(getppid(), SIGTERM);
+        _exit(0);
+    }
+    cr_expect_eq(fake_run(&f), RN_ESTOPPED, "%s", f.err.msg);
+    cr_expect(strstr(f.err.msg, "no step for"), "%s", f.err.msg);
+    waitpid(killer, NULL, 0);
 }
 
 Test(watch, spike_sends_back_to_the_last_checkpoint)
