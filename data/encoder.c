@@ -22,6 +22,9 @@ enum {
     IDS_MAX = 5,  /* ids of a piece that is kept */
     ID_BITS = 21,
     LINE_BITS = 17,
+    LONG_BITS = 15, /* 2^LONG_BITS longer pieces are kept */
+    LONG_MAX = 126, /* bytes of one */
+    LONG_IDS = 96,
     BATCH = 256,
     HUGE_PAGE = 1 << 21,
 };
@@ -36,6 +39,11 @@ struct entry {
 struct line {
     struct entry entry[2];
 };
+struct longer { /* a piece of more bytes or ids: words of other scripts */
+    int32_t ids[LONG_IDS];
+    uint8_t n, size; /* size 0: free */
+    char bytes[LONG_MAX];
+};
 _Static_assert(RN_VOCAB_MAX_TOKENS >> ID_BITS == 0, "");
 _Static_assert(sizeof(struct line) == 64, "a line of the processor's cache");
 
@@ -43,6 +51,7 @@ struct rn_encoder {
     const struct rn_split *split;
     const struct rn_vocab *vocab;
     struct line *lines;
+    struct longer *longer; /* one place for each hash */
     void *mapped;
     size_t mapped_bytes;
     size_t ends[BATCH];
@@ -57,7 +66,8 @@ struct rn_encoder {
 /* Zeroed, on huge pages if the system has some to give: each look-up is at another place. */
 static int map_lines(struct rn_encoder *e, struct rn_err *err)
 {
-    size_t bytes = sizeof(struct line) << LINE_BITS;
+    size_t lines_bytes = sizeof(struct line) << LINE_BITS;
+    size_t bytes = lines_bytes + (sizeof(struct longer) << LONG_BITS);
     e->mapped_bytes = bytes + HUGE_PAGE;
     e->mapped =
         mmap(NULL, e->mapped_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -66,6 +76,7 @@ static int map_lines(struct rn_encoder *e, struct rn_err *err)
                        e->mapped_bytes);
     uintptr_t start = ((uintptr_t)e->mapped + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1);
     e->lines = (struct line *)start;
+    e->longer = (struct longer *)(start + lines_bytes);
     madvise(e->lines, bytes, MADV_HUGEPAGE); /* before the first touch; may be refused */
     return RN_OK;
 }
@@ -181,10 +192,47 @@ static void reserve(struct rn_ids *ids, size_t more)
     ids->p = rn_xrealloc(ids->p, ids->cap, sizeof *ids->p);
 }
 
+static struct longer *place_of(const struct rn_encoder *e, const char *p, size_t n)
+{
+    uint64_t h = n;
+    for (size_t size; n > 0; p += size, n -= size) {
+        uint64_t word = 0;
+        size = n < sizeof word ? n : sizeof word;
+        memcpy(&word, p, size);
+        h = (h ^ word) * UINT64_C(0x9E3779B97F4A7C15);
+        h ^= h >> 32;
+    }
+    return &e->longer[h >> 7 & ((1 << LONG_BITS) - 1)];
+}
+
+/* A piece of many bytes, and perhaps of many ids. */
+static void encode_long(struct rn_encoder *e, const char *p, size_t n, struct rn_ids *out)
+{
+    struct longer *kept = n <= LONG_MAX ? place_of(e, p, n) : NULL;
+    if (kept && kept->size == n && memcmp(kept->bytes, p, n) == 0) {
+        reserve(out, kept->n);
+        memcpy(out->p + out->n, kept->ids, kept->n * sizeof *out->p);
+        out->n += kept->n;
+        return;
+    }
+    size_t before = out->n;
+    rn_bpe_encode(e->vocab, (const unsigned char *)p, n, out);
+    size_t made = out->n - before;
+    if (!kept || made > LONG_IDS || (n <= KEY_MAX && made <= IDS_MAX))
+        return;
+    kept->size = (uint8_t)n;
+    kept->n = (uint8_t)made;
+    memcpy(kept->bytes, p, n);
+    memcpy(kept->ids, out->p + before, made * sizeof *out->p);
+}
+
 static void encode_new(struct rn_encoder *e, size_t i, const char *p, size_t n, struct rn_ids *out)
 {
     size_t before = out->n;
-    rn_bpe_encode(e->vocab, (const unsigned char *)p, n, out);
+    if (n > IDS_MAX)
+        encode_long(e, p, n, out);
+    else
+        rn_bpe_encode(e->vocab, (const unsigned char *)p, n, out);
     if (n <= KEY_MAX)
         keep(&e->lines[e->piece[i].line], e->piece[i].key, out->p + before, out->n - before);
 }
