@@ -21,7 +21,7 @@ struct rn_claims {
     char etag[132];           /* of the last hop, printable, quotes and W/ included; "" if none */
     char commit[72];          /* X-Repo-Commit: the hub answered; "" if not */
     char linked[80];          /* X-Linked-Etag without its quotes */
-    int64_t linked_bytes;     /* X-Linked-Size; -1 */
+    int64_t linked_bytes;     /* X-Linked-Size; 0: none */
     char repr_sha256[RN_HEX]; /* Repr-Digest or x-amz-checksum-sha256, as hex; "" if none */
 };
 

@@ -9,7 +9,7 @@
 
 /* --- urls --- */
 
-static bool is_loopback(const char *host)
+bool rn_host_is_loopback(const char *host)
 {
     struct in_addr v4;
     if (strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0)
@@ -39,7 +39,7 @@ struct rn_url rn_url_parse(const char *text)
     if (code == CURLUE_OK) {
         u.https = strcmp(scheme, "https") == 0;
         u.http = strcmp(scheme, "http") == 0;
-        u.loopback = is_loopback(host);
+        u.loopback = rn_host_is_loopback(host);
         bool has_port = curl_url_get(handle, CURLUPART_PORT, &port, 0) == CURLUE_OK;
         char whole[sizeof u.host];
         snprintf(whole, sizeof whole, "%s%s%s", host, has_port ? ":" : "", has_port ? port : "");

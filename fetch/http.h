@@ -52,6 +52,7 @@ struct rn_url {
     char host[128]; /* with port when given */
 };
 struct rn_url rn_url_parse(const char *text);
+bool rn_host_is_loopback(const char *host); /* "localhost", 127.x.y.z, "[::1]" */
 /* True if the rules above let this url be asked, or be redirected to. */
 bool rn_url_allowed(const char *url, bool pinned);
 bool rn_redirect_allowed(const struct rn_url *from, const struct rn_url *to);

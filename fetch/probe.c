@@ -62,6 +62,8 @@ static void set_options(struct asking *a)
         ca = getenv("SSL_CERT_FILE");
     curl_easy_setopt(a->curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(a->curl, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(a->curl, CURLOPT_SUPPRESS_CONNECT_HEADERS,
+                     1L); /* a proxy vouches for nothing */
     curl_easy_setopt(a->curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(a->curl, CURLOPT_USERAGENT, "runnel/" RUNNEL_VERSION);
     curl_easy_setopt(a->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)(connect_s * 1000));

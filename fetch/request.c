@@ -1,9 +1,9 @@
 #include "request.h"
 
+#include "http.h"
 #include "netrc.h"
 #include "sigv4.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <curl/curl.h>
 #include <openssl/evp.h>
@@ -57,17 +57,9 @@ static bool same_origin(const char *a, const char *b)
            strcasecmp(x.host, y.host) == 0 && strcmp(x.port, y.port) == 0;
 }
 
-static bool is_loopback(const char *host)
-{
-    struct in_addr v4;
-    if (strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0)
-        return true;
-    return inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127;
-}
-
 static bool may_carry_secrets(const struct origin *o)
 {
-    return strcmp(o->scheme, "https") == 0 || is_loopback(o->host);
+    return strcmp(o->scheme, "https") == 0 || rn_host_is_loopback(o->host);
 }
 
 bool rn_request_trusts(const struct rn_request *q, const char *url)
