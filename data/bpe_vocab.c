@@ -133,9 +133,14 @@ static inline uint64_t pair_key(int32_t left, int32_t right)
     return (uint64_t)left << ID_BITS | (uint32_t)right;
 }
 
+static inline size_t pair_place(const struct rn_pairs *p, uint64_t pair)
+{
+    return pair * BASE >> (64 - p->bits);
+}
+
 static inline size_t pair_slot(const struct rn_pairs *p, uint64_t pair)
 {
-    size_t mask = ((size_t)1 << p->bits) - 1, i = pair * BASE >> (64 - p->bits);
+    size_t mask = ((size_t)1 << p->bits) - 1, i = pair_place(p, pair);
     while (p->slots[i] != FREE_PAIR && p->slots[i] >> ID_BITS != pair)
         i = (i + 1) & mask;
     return i;
@@ -143,8 +148,12 @@ static inline size_t pair_slot(const struct rn_pairs *p, uint64_t pair)
 
 int32_t rn_vocab_join(const struct rn_vocab *v, int32_t left, int32_t right)
 {
-    uint64_t found = v->pairs.slots[pair_slot(&v->pairs, pair_key(left, right))];
-    return found == FREE_PAIR ? RN_NO_RANK : (int32_t)(found & ((1 << ID_BITS) - 1));
+    uint64_t pair = pair_key(left, right);
+    uint64_t found = v->pairs.slots[pair_place(&v->pairs, pair)];
+    /* Mostly the first slot decides, one way or the other, which no processor can foresee. */
+    if ((found != FREE_PAIR) & (found >> ID_BITS != pair))
+        found = v->pairs.slots[pair_slot(&v->pairs, pair)];
+    return found >> ID_BITS == pair ? (int32_t)(found & ((1 << ID_BITS) - 1)) : RN_NO_RANK;
 }
 
 static int pairs_room(struct rn_pairs *p, struct rn_err *err)

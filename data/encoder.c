@@ -94,23 +94,25 @@ void rn_encoder_free(struct rn_encoder *e)
 
 static inline uint32_t line_of(struct key k)
 {
-    uint64_t b = k.hi * UINT64_C(0xC2B2AE3D27D4EB4F);
-    uint64_t h = k.lo * UINT64_C(0x9E3779B97F4A7C15) ^ (b << 32 | b >> 32);
-    h = (h ^ h >> 32) * UINT64_C(0xD6E8FEB86659FD93);
-    return (uint32_t)(h >> (64 - LINE_BITS));
+    __extension__ unsigned __int128 product = k.lo ^ UINT64_C(0x9E3779B97F4A7C15);
+    product *= k.hi ^ UINT64_C(0xD6E8FEB86659FD93);
+    return (uint32_t)((uint64_t)product ^ (uint64_t)(product >> 64)) >> (32 - LINE_BITS);
 }
 
 /* The piece of size n at p, of which `readable` bytes may be read; 0 < n <= KEY_MAX. */
 static inline struct key key_of(const char *p, size_t n, size_t readable)
 {
-    uint64_t word[2] = {0};
+    static const unsigned char ones_then_zeros[2 * 16] = {
+        0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
+        0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
+    };
+    uint64_t word[2] = {0}, mask[2];
     if (readable >= sizeof word)
         memcpy(word, p, sizeof word);
     else
         memcpy(word, p, n);
-    uint64_t lo_mask = ~UINT64_C(0) >> (n < 8 ? 64 - 8 * n : 0);
-    uint64_t hi_mask = n > 8 ? ~UINT64_C(0) >> (128 - 8 * n) : 0;
-    return (struct key){word[0] & lo_mask, (word[1] & hi_mask) | (uint64_t)n << 56};
+    memcpy(mask, ones_then_zeros + 16 - n, sizeof mask);
+    return (struct key){word[0] & mask[0], (word[1] & mask[1]) | (uint64_t)n << 56};
 }
 
 static inline bool holds(const struct entry *e, struct key k)

@@ -1,6 +1,7 @@
 #include "formats.h"
 #include "file.h"
 #include "formats_binary.h"
+#include "formats_tokens.h"
 #include "jsonl.h"
 #include "mem.h"
 #include "parquet.h"
@@ -28,22 +29,22 @@ static int decode_column(struct rn_parquet *p, int column, struct rn_err *err)
     return RN_OK;
 }
 
-static int decode_named(struct rn_parquet *p, const char *const *columns, struct rn_err *err)
+/* The column of that path, or all below it. */
+static int decode_named(struct rn_parquet *p, const char *name, struct rn_err *err)
 {
-    for (; *columns; columns++) {
-        int column = rn_parquet_column(p, *columns, err);
-        if (column < 0)
-            return RN_ECORRUPT;
-        RN_TRY(decode_column(p, column, err));
-    }
-    return RN_OK;
+    bool found = false;
+    for (int c = 0; c < rn_parquet_columns(p); c++)
+        if (rn_parquet_column_within(p, c, name)) {
+            found = true;
+            RN_TRY(decode_column(p, c, err));
+        }
+    return found || rn_parquet_column(p, name, err) >= 0 ? RN_OK : RN_ECORRUPT;
 }
 
-static int decode_flat(struct rn_parquet *p, struct rn_err *err)
+static int decode_all(struct rn_parquet *p, struct rn_err *err)
 {
     for (int c = 0; c < rn_parquet_columns(p); c++)
-        if (!rn_parquet_column_nested(p, c))
-            RN_TRY(decode_column(p, c, err));
+        RN_TRY(decode_column(p, c, err));
     return RN_OK;
 }
 
@@ -52,10 +53,11 @@ static int check_parquet(const char *path, const struct rn_expect *want, struct 
     struct rn_parquet *p;
     RN_TRY(rn_parquet_open(&p, path, err));
     int rc = check_rows(path, want, rn_parquet_rows(p), err);
-    if (rc == RN_OK && want->columns && want->columns[0])
-        rc = decode_named(p, want->columns, err);
-    else if (rc == RN_OK)
-        rc = decode_flat(p, err);
+    bool named = want->columns && want->columns[0];
+    for (size_t i = 0; rc == RN_OK && named && want->columns[i]; i++)
+        rc = decode_named(p, want->columns[i], err);
+    if (rc == RN_OK && !named)
+        rc = decode_all(p, err);
     rn_parquet_free(p);
     return rc;
 }
@@ -166,4 +168,8 @@ const struct rn_format rn_data_formats[] = {
     {"gzip", "one gzip stream, to its CRC", rn_check_gzip},
     {"tiktoken", "ranks of byte pairs, a line each", rn_check_tiktoken},
     {"safetensors", "tensors that fill the file", rn_check_safetensors},
+    {"runnel", "a token shard of this program, with its checksums", rn_check_runnel},
+    {"llmc", "token shard of llm.c", rn_check_llmc},
+    {"npy", "NumPy array of one dimension: uint16, uint32, int32 tokens", rn_check_npy},
+    {"megatron", "tokens of Megatron, .bin or .idx", rn_check_megatron},
     {NULL, NULL, NULL}};

@@ -1,7 +1,7 @@
 #include "parquet.h"
+#include "codec.h"
 #include "mem.h"
-#include "parquet_meta.h"
-#include "parquet_page.h"
+#include "parquet_file.h"
 #include "str.h"
 
 #include <errno.h>
@@ -18,8 +18,8 @@ struct rn_parquet {
     int fd;
     int64_t size_bytes;
     struct rn_pq_meta meta;
-    struct rn_pq_buffer chunk; /* compressed bytes of the chunk being read */
-    struct rn_pq_decoder decoder;
+    struct rn_pq_buffer chunk;  /* compressed bytes of the chunk being read */
+    struct rn_pq_column column; /* what rn_parquet_read gave out last */
 };
 
 static int corrupt(const struct rn_parquet *p, struct rn_err *err, const char *why)
@@ -104,7 +104,7 @@ void rn_parquet_free(struct rn_parquet *p)
     if (p->fd >= 0)
         close(p->fd);
     rn_pq_meta_release(&p->meta);
-    rn_pq_decoder_release(&p->decoder);
+    rn_pq_column_release(&p->column);
     free(p->chunk.p);
     free(p->path);
     free(p);
@@ -128,56 +128,116 @@ int64_t rn_parquet_group_rows(const struct rn_parquet *p, size_t group)
 
 int rn_parquet_columns(const struct rn_parquet *p)
 {
-    return (int)p->meta.n_leaves;
+    return (int)p->meta.schema.n_leaves;
 }
 
-bool rn_parquet_column_nested(const struct rn_parquet *p, int column)
+/* "zstd", or "snappy, gzip" where row groups differ. */
+static void name_codecs(const struct rn_parquet *p, int column, char *out, size_t size)
 {
-    RN_ASSERT(column >= 0 && (size_t)column < p->meta.n_leaves);
-    return p->meta.leaves[column].max_rep > 0;
+    unsigned seen = 0;
+    *out = 0;
+    for (size_t g = 0; g < p->meta.n_groups; g++) {
+        int number = p->meta.groups[g].chunks[column].codec;
+        const struct rn_codec *codec = rn_codec_parquet(number);
+        if (codec && !(seen >> number & 1)) {
+            size_t n = strlen(out);
+            snprintf(out + n, size - n, "%s%s", n ? ", " : "", codec->name);
+            seen |= 1U << number;
+        }
+    }
+}
+
+void rn_parquet_describe(const struct rn_parquet *p, int column, struct rn_parquet_facts *out)
+{
+    RN_ASSERT(column >= 0 && (size_t)column < p->meta.schema.n_leaves);
+    const struct rn_pq_leaf *leaf = &p->meta.schema.leaves[column];
+    *out = (struct rn_parquet_facts){.path = leaf->path,
+                                     .type = leaf->type,
+                                     .text = leaf->text,
+                                     .optional = leaf->max_def > leaf->max_rep,
+                                     .nested = leaf->max_rep > 0};
+    for (size_t g = 0; g < p->meta.n_groups; g++) {
+        out->values += p->meta.groups[g].chunks[column].values;
+        out->size_bytes += p->meta.groups[g].chunks[column].size_bytes;
+    }
+    name_codecs(p, column, out->codecs, sizeof out->codecs);
+}
+
+const char *rn_parquet_type_name(const struct rn_parquet_facts *c)
+{
+    static const char *const names[] = {"boolean", "int32",  "int64", "int96",
+                                        "float",   "double", "bytes", "fixed bytes"};
+    return c->text ? "text" : names[c->type];
 }
 
 static int no_column(const struct rn_parquet *p, const char *name, struct rn_err *err)
 {
     struct rn_str all = {0};
-    for (size_t i = 0; i < p->meta.n_leaves && all.n < 200; i++)
-        rn_str_printf(&all, "%s%s", i ? ", " : "", p->meta.leaves[i].path);
+    for (size_t i = 0; i < p->meta.schema.n_leaves && all.n < 200; i++)
+        rn_str_printf(&all, "%s%s", i ? ", " : "", p->meta.schema.leaves[i].path);
     rn_fail(err, RN_ECORRUPT, RN_PATH(p->path), "no parquet column '%s'; it has: %.300s", name,
             all.p ? all.p : "none");
     rn_str_release(&all);
     return -1;
 }
 
+bool rn_parquet_column_within(const struct rn_parquet *p, int column, const char *path)
+{
+    size_t n = strlen(path);
+    const char *own = p->meta.schema.leaves[column].path;
+    return !strncmp(own, path, n) && (own[n] == 0 || own[n] == '.');
+}
+
 int rn_parquet_column(const struct rn_parquet *p, const char *name, struct rn_err *err)
 {
-    size_t n = strlen(name);
-    for (size_t i = 0; i < p->meta.n_leaves; i++) {
-        const struct rn_pq_leaf *leaf = &p->meta.leaves[i];
-        bool below = !strncmp(leaf->path, name, n) && leaf->path[n] == '.';
+    for (size_t i = 0; i < p->meta.schema.n_leaves; i++) {
+        const struct rn_pq_leaf *leaf = &p->meta.schema.leaves[i];
         if (!strcmp(leaf->path, name) && leaf->max_rep == 0)
             return (int)i;
-        if (below || !strcmp(leaf->path, name)) {
+        if (rn_parquet_column_within(p, (int)i, name)) {
             rn_fail(err, RN_ECORRUPT, RN_PATH(p->path),
-                    "parquet column '%s' is nested (%s), which is not read", name, leaf->path);
+                    "parquet column '%s' is nested (%s), so its values are not rows", name,
+                    leaf->path);
             return -1;
         }
     }
     return no_column(p, name, err);
 }
 
+/* --- values --- */
+
+const char *rn_pq_file_path(const struct rn_parquet *p)
+{
+    return p->path;
+}
+
+const struct rn_pq_meta *rn_pq_file_meta(const struct rn_parquet *p)
+{
+    return &p->meta;
+}
+
+int rn_pq_file_read(struct rn_parquet *p, size_t group, int column, struct rn_pq_column *to,
+                    struct rn_parquet_values *out, struct rn_err *err)
+{
+    RN_ASSERT(group < p->meta.n_groups && column >= 0);
+    RN_ASSERT((size_t)column < p->meta.schema.n_leaves);
+    const struct rn_pq_chunk *c = &p->meta.groups[group].chunks[column];
+    struct rn_pq_chunk_bytes in = {.path = p->path,
+                                   .leaf = &p->meta.schema.leaves[column],
+                                   .chunk = c,
+                                   .rows = p->meta.groups[group].rows};
+    if (c->external || c->encrypted)
+        return rn_fail(err, RN_ECORRUPT, RN_PATH(p->path),
+                       "parquet column '%s' is %s, which is not read", in.leaf->path,
+                       c->encrypted ? "encrypted" : "kept in another file");
+    RN_TRY(rn_pq_reserve(&p->chunk, (size_t)c->size_bytes + 1, 1, err));
+    RN_TRY(read_at(p, p->chunk.p, (size_t)c->size_bytes, c->start, err));
+    in.p = p->chunk.p;
+    return rn_pq_column_decode(to, &in, out, err);
+}
+
 int rn_parquet_read(struct rn_parquet *p, size_t group, int column, struct rn_parquet_values *out,
                     struct rn_err *err)
 {
-    RN_ASSERT(group < p->meta.n_groups && column >= 0 && (size_t)column < p->meta.n_leaves);
-    const struct rn_pq_chunk *c = &p->meta.groups[group].chunks[column];
-    const struct rn_pq_leaf *leaf = &p->meta.leaves[column];
-    if (c->external || c->encrypted)
-        return rn_fail(err, RN_ECORRUPT, RN_PATH(p->path),
-                       "parquet column '%s' is %s, which is not read", leaf->path,
-                       c->encrypted ? "encrypted" : "kept in another file");
-    size_t n = (size_t)c->size_bytes;
-    RN_TRY(rn_pq_reserve(&p->chunk, n ? n : 1, 1, err));
-    RN_TRY(read_at(p, p->chunk.p, n, c->start, err));
-    return rn_pq_decode(&p->decoder, leaf, c->codec, p->chunk.p, n, p->meta.groups[group].rows,
-                        p->path, out, err);
+    return rn_pq_file_read(p, group, column, &p->column, out, err);
 }

@@ -2,7 +2,7 @@
  *
  *     struct rn_pq_meta meta;
  *     RN_TRY(rn_pq_meta_parse(&meta, footer, n, path, file_size, err));
- *     use(meta.leaves[c].path, meta.groups[g].chunks[c].start);
+ *     use(meta.schema.leaves[c].path, meta.groups[g].chunks[c].start);
  *     rn_pq_meta_release(&meta);
  *
  * Inside of data/parquet.c; others include parquet.h. After a successful parse every chunk lies
@@ -11,20 +11,13 @@
 #define RN_PARQUET_META_H
 
 #include "err.h"
-#include "parquet.h"
+#include "parquet_schema.h"
 
 enum { RN_PQ_GROUP_ROWS_MAX = 1 << 24 };
 
-struct rn_pq_leaf {
-    char *path; /* names from the root, joined by dots; owned */
-    enum rn_parquet_type type;
-    int type_length;      /* of RN_PQ_FIXED */
-    int max_def, max_rep; /* max_rep > 0: repeated, i.e. nested */
-    bool text;            /* annotated as UTF-8 */
-};
 struct rn_pq_chunk {
     int64_t start, size_bytes; /* pages, the dictionary's included */
-    int64_t values;
+    int64_t values;            /* with their nulls; a row each unless the column is repeated */
     int codec;
     bool external, encrypted;
 };
@@ -33,8 +26,7 @@ struct rn_pq_group {
     int64_t rows;
 };
 struct rn_pq_meta {
-    struct rn_pq_leaf *leaves;
-    size_t n_leaves, cap_leaves;
+    struct rn_pq_schema schema;
     struct rn_pq_group *groups;
     size_t n_groups, cap_groups;
     int64_t rows;

@@ -78,3 +78,20 @@ const char *rn_rle_take(struct rn_rle *r, uint32_t *out, size_t count)
     }
     return NULL;
 }
+
+const char *rn_bits_take(struct rn_rle *r, uint32_t *out, size_t count)
+{
+    uint64_t size = ((uint64_t)count * (uint64_t)r->width + 7) / 8, window = 0;
+    int have = 0;
+    if (size > (uint64_t)(r->end - r->p))
+        return "ends before its last value";
+    const unsigned char *p = r->p;
+    for (size_t i = 0; i < count; i++) {
+        for (; have < r->width; have += 8)
+            window = window << 8 | *p++;
+        have -= r->width;
+        out[i] = (uint32_t)(window >> have & (((uint64_t)1 << r->width) - 1));
+    }
+    r->p += size;
+    return NULL;
+}

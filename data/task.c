@@ -1,7 +1,7 @@
 #include "task.h"
 
 #include "jsonl.h"
-#include "parquet.h"
+#include "parquet_rows.h"
 #include "pcg64.h"
 
 #include <stdlib.h>
@@ -10,18 +10,17 @@
 enum { CHOICES_MAX = 26 };
 
 struct row {
-    size_t at, n; /* its bytes in text */
-    size_t split; /* gsm8k: where the answer begins */
+    size_t at, n; /* its JSON in text */
     const char *path;
-    int line; /* 0: a row of a parquet file */
+    int line;      /* 0: a row of a parquet file */
+    size_t number; /* of that row, from 1 on */
 };
 
 struct task_kind {
     const char *name;
     bool permuted; /* rows in the order of numpy's default_rng(42) */
-    int (*load)(struct rn_task *, const char *path, struct rn_err *);
-    int (*get)(const struct rn_task *, const struct row *, struct rn_conversation *,
-               struct rn_err *);
+    int (*say)(struct rn_conversation *, const json_t *row, struct rn_place, struct rn_err *);
+    const char *columns[4]; /* what is read of a parquet file */
 };
 
 struct rn_task {
@@ -39,135 +38,164 @@ static struct rn_place place_of(const struct row *r)
     return RN_LINE(r->path, r->line);
 }
 
-/* --- JSONL --- */
+/* --- rows: JSON, of either kind of file --- */
+
+static void add_row(struct rn_task *t, const char *json, size_t n, struct row row)
+{
+    row.at = t->text.n;
+    row.n = n;
+    rn_str_add(&t->text, json, n);
+    RN_PUSH(t->rows, t->n, t->cap, row);
+}
 
 static int load_jsonl(struct rn_task *t, const char *path, struct rn_err *err)
 {
     struct rn_jsonl *lines;
-    const char *name = rn_arena_dup(&t->names, path), *line;
+    const char *line;
     size_t n;
     RN_TRY(rn_jsonl_open(&lines, path, err));
     int rc;
-    while ((rc = rn_jsonl_next_line(lines, &line, &n, err)) == RN_OK && line) {
-        struct row row = {t->text.n, n, 0, name, rn_jsonl_place(lines).line};
-        rn_str_add(&t->text, line, n);
-        RN_PUSH(t->rows, t->n, t->cap, row);
-    }
+    while ((rc = rn_jsonl_next_line(lines, &line, &n, err)) == RN_OK && line)
+        add_row(t, line, n, (struct row){.path = path, .line = rn_jsonl_place(lines).line});
     rn_jsonl_free(lines);
     return rc;
 }
 
-static int parse_row(const struct rn_task *t, const struct row *r, json_t **doc, struct rn_err *err)
+static int load_parquet(struct rn_task *t, const char *path, struct rn_err *err)
 {
-    return rn_json_parse(t->text.p + r->at, r->n, place_of(r), doc, err);
-}
-
-static int get_conversation(const struct rn_task *t, const struct row *r, struct rn_conversation *c,
-                            struct rn_err *err)
-{
+    struct rn_parquet_rows *rows;
     json_t *doc;
-    *c = (struct rn_conversation){0};
-    RN_TRY(parse_row(t, r, &doc, err));
-    int rc = rn_conversation_parse(c, doc, place_of(r), err);
-    json_decref(doc);
+    size_t number = 0;
+    RN_TRY(rn_parquet_rows_open(&rows, path, t->kind->columns, err));
+    int rc;
+    while ((rc = rn_parquet_rows_next(rows, &doc, err)) == RN_OK && doc) {
+        char *json = json_dumps(doc, JSON_COMPACT);
+        add_row(t, json, strlen(json), (struct row){.path = path, .number = ++number});
+        free(json);
+        json_decref(doc);
+    }
+    rn_parquet_rows_free(rows);
     return rc;
 }
 
-/* --- multiple choice: {query, choices, gold}, answered by letter --- */
+static int load_file(struct rn_task *t, const char *path, struct rn_err *err)
+{
+    const char *name = rn_arena_dup(&t->names, path);
+    return rn_ends_with(path, ".parquet") ? load_parquet(t, name, err) : load_jsonl(t, name, err);
+}
 
-void rn_task_choice_question(const char *query, const char *const *choices, size_t n,
-                             struct rn_str *out)
+static int say_row(const struct rn_task *t, const struct row *r, struct rn_conversation *c,
+                   struct rn_err *err)
+{
+    json_t *doc;
+    *c = (struct rn_conversation){0};
+    RN_TRY(rn_json_parse(t->text.p + r->at, r->n, place_of(r), &doc, err));
+    int rc = t->kind->say(c, doc, place_of(r), err);
+    json_decref(doc);
+    return rc == RN_OK || r->line ? rc : rn_while(err, "reading row %zu", r->number);
+}
+
+/* --- multiple choice, answered by letter --- */
+
+static const char letters[CHOICES_MAX][2] = {"A", "B", "C", "D", "E", "F", "G", "H", "I",
+                                             "J", "K", "L", "M", "N", "O", "P", "Q", "R",
+                                             "S", "T", "U", "V", "W", "X", "Y", "Z"};
+
+struct choices {
+    size_t n;
+    const char *text[CHOICES_MAX], *letter[CHOICES_MAX];
+};
+
+static void put_question(struct rn_str *out, const char *query, const struct choices *c)
 {
     rn_str_printf(out, "Multiple Choice question: %s\n", query);
-    for (size_t i = 0; i < n; i++) /* the letter last, without a blank: the token of the answer */
-        rn_str_printf(out, "- %s=%c\n", choices[i], (char)('A' + i));
+    for (size_t i = 0; i < c->n; i++) /* the letter last, without a blank: the answer's token */
+        rn_str_printf(out, "- %s=%s\n", c->text[i], c->letter[i]);
     rn_str_puts(out, "\nRespond only with the letter of the correct answer.");
 }
 
-static int say_choice(struct rn_conversation *c, const json_t *doc, struct rn_place at,
-                      struct rn_err *err)
+void rn_task_choice_question(const char *query, const char *const *text, size_t n,
+                             struct rn_str *out)
 {
-    const char *choices[CHOICES_MAX], *query = rn_json_str(doc, "query", NULL);
-    const json_t *list = json_object_get(doc, "choices");
-    size_t n = json_array_size(list);
-    int64_t gold = rn_json_int(doc, "gold", -1);
-    if (!query || n < 2 || n > CHOICES_MAX || gold < 0 || gold >= (int64_t)n)
-        return rn_fail(err, RN_ECORRUPT, at,
-                       "no choice row: expected {query, choices (2 to %d), gold (an index)}",
-                       CHOICES_MAX);
-    for (size_t i = 0; i < n; i++)
-        if (!(choices[i] = json_string_value(json_array_get(list, i))))
+    struct choices c = {.n = n};
+    RN_ASSERT(n <= CHOICES_MAX);
+    for (size_t i = 0; i < n; i++) {
+        c.text[i] = text[i];
+        c.letter[i] = letters[i];
+    }
+    put_question(out, query, &c);
+}
+
+/* `labels` NULL: A, B, C, ... */
+static int read_choices(struct choices *c, const json_t *texts, const json_t *labels,
+                        struct rn_place at, struct rn_err *err)
+{
+    c->n = json_array_size(texts);
+    if (c->n < 2 || c->n > CHOICES_MAX)
+        return rn_fail(err, RN_ECORRUPT, at, "no choice row: expected 2 to %d choices, found %zu",
+                       CHOICES_MAX, c->n);
+    for (size_t i = 0; i < c->n; i++) {
+        c->text[i] = json_string_value(json_array_get(texts, i));
+        c->letter[i] = labels ? json_string_value(json_array_get(labels, i)) : letters[i];
+        if (!c->text[i] || !c->letter[i])
             return rn_fail(err, RN_ECORRUPT, at, "choice %zu is not a string", i + 1);
-    struct rn_str s = {0};
-    rn_task_choice_question(query, choices, n, &s);
-    rn_conversation_say(c, s.p, s.n);
-    rn_conversation_say(c, (char[]){(char)('A' + gold)}, 1);
-    rn_str_release(&s);
-    return RN_OK;
-}
-
-static int get_choice(const struct rn_task *t, const struct row *r, struct rn_conversation *c,
-                      struct rn_err *err)
-{
-    json_t *doc;
-    *c = (struct rn_conversation){0};
-    RN_TRY(parse_row(t, r, &doc, err));
-    int rc = say_choice(c, doc, place_of(r), err);
-    json_decref(doc);
-    return rc;
-}
-
-/* --- GSM8K: question and answer, with <<expression=result>> where a calculator was used --- */
-
-static int add_pair(struct rn_task *t, const char *path, const struct rn_parquet_values v[2],
-                    size_t i, struct rn_err *err)
-{
-    for (int k = 0; k < 2; k++)
-        if (!v[k].present[i])
-            return rn_fail(err, RN_ECORRUPT, RN_PATH(path), "row %zu has a null value", t->n);
-    const struct rn_parquet_string q = v[0].strings[i], a = v[1].strings[i];
-    struct row row = {t->text.n, q.n + a.n, q.n, path, 0};
-    rn_str_add(&t->text, q.p, q.n);
-    rn_str_add(&t->text, a.p, a.n);
-    RN_PUSH(t->rows, t->n, t->cap, row);
-    return RN_OK;
-}
-
-/* A reader's buffers are reused from read to read, so each column has a reader of its own. */
-static int load_pairs(struct rn_task *t, const char *name, struct rn_parquet *const p[2],
-                      struct rn_err *err)
-{
-    static const char *const columns[] = {"question", "answer"};
-    int col[2];
-    for (int k = 0; k < 2; k++)
-        if ((col[k] = rn_parquet_column(p[k], columns[k], err)) < 0)
-            return RN_ECORRUPT;
-    for (size_t g = 0; g < rn_parquet_groups(p[0]); g++) {
-        struct rn_parquet_values v[2];
-        for (int k = 0; k < 2; k++) {
-            RN_TRY(rn_parquet_read(p[k], g, col[k], &v[k], err));
-            if (!v[k].strings)
-                return rn_fail(err, RN_ECORRUPT, RN_PATH(name), "column %s holds no text",
-                               columns[k]);
-        }
-        for (size_t i = 0; i < v[0].n && i < v[1].n; i++)
-            RN_TRY(add_pair(t, name, v, i, err));
     }
     return RN_OK;
 }
 
-static int load_gsm8k(struct rn_task *t, const char *path, struct rn_err *err)
+static int say_choices(struct rn_conversation *to, const char *query, const struct choices *c,
+                       int64_t gold, struct rn_place at, struct rn_err *err)
 {
-    struct rn_parquet *p[2] = {0};
-    int rc;
-    RN_CHECK(rc = rn_parquet_open(&p[0], path, err));
-    RN_CHECK(rc = rn_parquet_open(&p[1], path, err));
-    rc = load_pairs(t, rn_arena_dup(&t->names, path), p, err);
-done:
-    rn_parquet_free(p[0]);
-    rn_parquet_free(p[1]);
-    return rc;
+    if (!query || gold < 0 || gold >= (int64_t)c->n)
+        return rn_fail(err, RN_ECORRUPT, at,
+                       "no choice row: expected a question, and an answer that is one of %zu",
+                       c->n);
+    struct rn_str s = {0};
+    put_question(&s, query, c);
+    rn_conversation_say(to, s.p, s.n);
+    rn_conversation_say(to, c->letter[gold], strlen(c->letter[gold]));
+    rn_str_release(&s);
+    return RN_OK;
 }
+
+/* {query, choices, gold} */
+static int say_choice(struct rn_conversation *to, const json_t *row, struct rn_place at,
+                      struct rn_err *err)
+{
+    struct choices c;
+    RN_TRY(read_choices(&c, json_object_get(row, "choices"), NULL, at, err));
+    return say_choices(to, rn_json_str(row, "query", NULL), &c, rn_json_int(row, "gold", -1), at,
+                       err);
+}
+
+/* {question, choices, answer}; its auxiliary split keeps that in a struct named train. */
+static int say_mmlu(struct rn_conversation *to, const json_t *row, struct rn_place at,
+                    struct rn_err *err)
+{
+    struct choices c;
+    const json_t *inner = json_object_get(row, "train");
+    row = inner ? inner : row;
+    RN_TRY(read_choices(&c, json_object_get(row, "choices"), NULL, at, err));
+    return say_choices(to, rn_json_str(row, "question", NULL), &c, rn_json_int(row, "answer", -1),
+                       at, err);
+}
+
+/* {question, choices: {text, label}, answerKey} */
+static int say_arc(struct rn_conversation *to, const json_t *row, struct rn_place at,
+                   struct rn_err *err)
+{
+    struct choices c;
+    const json_t *choices = json_object_get(row, "choices");
+    const json_t *labels = json_object_get(choices, "label");
+    const char *key = rn_json_str(row, "answerKey", "");
+    RN_TRY(read_choices(&c, json_object_get(choices, "text"), labels, at, err));
+    int64_t gold = (int64_t)c.n - 1;
+    while (gold >= 0 && strcmp(c.letter[gold], key) != 0)
+        gold--;
+    return say_choices(to, rn_json_str(row, "question", NULL), &c, gold, at, err);
+}
+
+/* --- GSM8K: question and answer, with <<expression=result>> where a calculator was used --- */
 
 /* Length of a tool call "<<...>>" at p (no '>' inside, not empty), 0 if there is none. */
 static size_t tool_call(const char *p, const char *end)
@@ -189,14 +217,9 @@ static void say_call(struct rn_conversation *c, const char *p, size_t n)
     rn_conversation_part(c, RN_PART_OUTPUT, p + result, n - result);
 }
 
-static int get_gsm8k(const struct rn_task *t, const struct row *r, struct rn_conversation *c,
-                     struct rn_err *err)
+static void say_worked_answer(struct rn_conversation *c, const char *p, const char *end)
 {
-    (void)err;
-    const char *p = t->text.p + r->at + r->split, *end = t->text.p + r->at + r->n, *text = p;
-    *c = (struct rn_conversation){0};
-    rn_conversation_say(c, t->text.p + r->at, r->split);
-    rn_conversation_turn(c);
+    const char *text = p;
     while (p < end) {
         size_t n = tool_call(p, end);
         if (n == 0) {
@@ -210,18 +233,36 @@ static int get_gsm8k(const struct rn_task *t, const struct row *r, struct rn_con
     }
     if (end > text)
         rn_conversation_part(c, RN_PART_TEXT, text, (size_t)(end - text));
+}
+
+static int say_gsm8k(struct rn_conversation *c, const json_t *row, struct rn_place at,
+                     struct rn_err *err)
+{
+    const json_t *question = json_object_get(row, "question");
+    const json_t *answer = json_object_get(row, "answer");
+    if (!json_is_string(question) || !json_is_string(answer))
+        return rn_fail(err, RN_ECORRUPT, at, "expected texts as question and answer");
+    const char *p = json_string_value(answer);
+    rn_conversation_say(c, json_string_value(question), json_string_length(question));
+    rn_conversation_turn(c);
+    say_worked_answer(c, p, p + json_string_length(answer));
     return RN_OK;
 }
 
 /* --- the table --- */
 
+/* What the hub's data sets hold is permuted, as nanochat shuffles them; other files are not. */
 static const struct task_kind kinds[] = {
-    {"conversations", false, load_jsonl, get_conversation},
-    {"gsm8k", true, load_gsm8k, get_gsm8k},
-    {"tiny-world", false, load_jsonl, get_conversation},
-    {"choices", false, load_jsonl, get_choice},
+    {"conversations", false, rn_conversation_parse, {"messages"}},
+    {"gsm8k", true, say_gsm8k, {"question", "answer"}},
+    {"tiny-world", false, rn_conversation_parse, {"messages"}},
+    {"choices", false, say_choice, {"query", "choices", "gold"}},
+    {"smoltalk", true, rn_conversation_parse, {"messages"}},
+    {"mmlu", true, say_mmlu},
+    {"arc", true, say_arc, {"question", "choices", "answerKey"}},
 };
-const char *const rn_task_names[] = {"conversations", "gsm8k", "tiny-world", "choices", NULL};
+const char *const rn_task_names[] = {"conversations", "gsm8k", "tiny-world", "choices",
+                                     "smoltalk",      "mmlu",  "arc",        NULL};
 _Static_assert(RN_COUNT(rn_task_names) == RN_COUNT(kinds) + 1, "a name for each kind of task");
 
 static void take_digest(struct rn_task *t)
@@ -230,8 +271,8 @@ static void take_digest(struct rn_task *t)
     rn_sha256_init(&h);
     rn_sha256_add(&h, t->kind->name, strlen(t->kind->name) + 1);
     for (size_t i = 0; i < t->n; i++) {
-        uint64_t bounds[2] = {t->rows[i].n, t->rows[i].split};
-        rn_sha256_add(&h, bounds, sizeof bounds);
+        uint64_t n = t->rows[i].n;
+        rn_sha256_add(&h, &n, sizeof n);
     }
     rn_sha256_add(&h, t->text.p, t->text.n);
     rn_sha256_done(&h, t->digest);
@@ -242,7 +283,7 @@ static int check_rows(const struct rn_task *t, struct rn_err *err)
 {
     for (size_t i = 0; i < t->n; i++) {
         struct rn_conversation c;
-        int rc = t->kind->get(t, &t->rows[i], &c, err);
+        int rc = say_row(t, &t->rows[i], &c, err);
         rn_conversation_release(&c);
         RN_TRY(rc);
     }
@@ -252,7 +293,7 @@ static int check_rows(const struct rn_task *t, struct rn_err *err)
 static int load(struct rn_task *t, const char *const *paths, size_t n_paths, struct rn_err *err)
 {
     for (size_t i = 0; i < n_paths; i++)
-        RN_TRY(t->kind->load(t, paths[i], err));
+        RN_TRY(load_file(t, paths[i], err));
     if (t->n == 0)
         return rn_fail(err, RN_ECORRUPT, RN_PATH(n_paths ? paths[0] : NULL),
                        "no rows for the task '%s'", t->kind->name);
@@ -315,5 +356,5 @@ const char *rn_task_digest(const struct rn_task *t)
 int rn_task_get(const struct rn_task *t, int64_t row, struct rn_conversation *c, struct rn_err *err)
 {
     RN_ASSERT(row >= 0 && row < (int64_t)t->n);
-    return t->kind->get(t, &t->rows[t->order ? t->order[row] : row], c, err);
+    return say_row(t, &t->rows[t->order ? t->order[row] : row], c, err);
 }

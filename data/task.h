@@ -10,6 +10,14 @@
  *     }
  *     rn_task_free(t);
  *
+ * Files are JSONL or parquet (.parquet), as the hub keeps them:
+ *
+ *     conversations, smoltalk   {messages: [{role, content}, ...]}; JSONL also the bare list
+ *     gsm8k                     {question, answer}
+ *     mmlu                      {question, choices, answer: index}
+ *     arc                       {question, choices: {text, label}, answerKey: label}
+ *     choices                   {query, choices, gold: index}
+ *
  * Rows are read whole when the task is opened (their text stays in memory) and parsed when asked
  * for. Row i is the i-th in nanochat's order: hub data sets are permuted by numpy's
  * default_rng(42), conversation files are as written. */

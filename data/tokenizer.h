@@ -47,7 +47,22 @@ int rn_tokenizer_load_tiktoken(struct rn_tokenizer **, const char *path, const c
  * <|endoftext|> becomes the special and bos. */
 int rn_tokenizer_load_gpt2(struct rn_tokenizer **, const char *vocab_bpe, const char *encoder_json,
                            struct rn_err *);
+/* Hugging Face's tokenizer.json: byte-level BPE, cut by a pattern that we have, with merges that
+ * its ids imply. What would give other ids than theirs is RN_ECORRUPT by its name. */
+int rn_tokenizer_load_hf(struct rn_tokenizer **, const char *path, struct rn_err *);
+/* Whatever `path` is: our directory; a directory with one of the following; a .tiktoken file (that
+ * takes `pattern` and `specials`, as above), vocab.bpe with encoder.json beside it, tokenizer.json.
+ * Who gives a pattern for files that say theirs is not contradicted: compare afterwards. */
+int rn_tokenizer_open(struct rn_tokenizer **, const char *path, const char *pattern,
+                      const char *const *specials, struct rn_err *);
 int rn_tokenizer_save(const struct rn_tokenizer *, const char *dir, struct rn_err *);
+/* The same the other way: tokenizer.json, vocab.bpe (and encoder.json beside it), .tiktoken, by the
+ * ending; any other path is a directory as rn_tokenizer_save makes it. RN_ECORRUPT if the format
+ * cannot hold the tokenizer. */
+int rn_tokenizer_write(const struct rn_tokenizer *, const char *path, struct rn_err *);
+int rn_tokenizer_save_hf(const struct rn_tokenizer *, const char *path, struct rn_err *);
+int rn_tokenizer_save_gpt2(const struct rn_tokenizer *, const char *vocab_bpe, struct rn_err *);
+int rn_tokenizer_save_tiktoken(const struct rn_tokenizer *, const char *path, struct rn_err *);
 void rn_tokenizer_free(struct rn_tokenizer *); /* takes NULL */
 
 /* Appends the ids of text[0..n), n < 2^32, to out. Invalid UTF-8 is encoded as U+FFFD, like

@@ -2,6 +2,7 @@
 #include "file.h"
 #include "mem.h"
 #include "str.h"
+#include "token_file.h"
 #include "tokens_layout.h"
 
 #include <fcntl.h>
@@ -19,6 +20,10 @@ struct shard {
     size_t map_bytes;
     struct rn_tokens_header header; /* a copy, aligned */
     const unsigned char *tokens, *ends, *crcs;
+    struct rn_token_file foreign; /* instead of map; then crcs is NULL */
+    uint64_t *own_ends;           /* behind `ends` then */
+    int64_t n_tokens, n_docs;
+    int width;
     atomic_uchar *checked;          /* per block: its checksum was right */
     int64_t first_token, first_doc; /* over all shards */
 };
@@ -27,6 +32,7 @@ struct rn_tokens {
     struct shard *shards;
     size_t n, cap;
     int64_t n_tokens, n_docs;
+    int32_t vocab_size;
     char digest[RN_HEX];
 };
 
@@ -111,10 +117,13 @@ static int open_shard(struct shard *s, struct rn_err *err)
     RN_TRY(map_file(s, err));
     memcpy(&s->header, s->map, sizeof s->header);
     RN_TRY(check_header(s, err));
-    int64_t token_bytes = (int64_t)s->header.n_tokens * s->header.width;
+    s->n_tokens = s->header.n_tokens;
+    s->n_docs = s->header.n_docs;
+    s->width = s->header.width;
+    int64_t token_bytes = s->n_tokens * s->width;
     s->tokens = s->map + TOKENS_HEADER_BYTES;
     s->ends = s->tokens + rn_tokens_padded(token_bytes);
-    s->crcs = s->ends + (int64_t)s->header.n_docs * 8;
+    s->crcs = s->ends + s->n_docs * 8;
     s->checked = rn_xalloc((size_t)rn_tokens_blocks(token_bytes) + 1);
     return check_tables(s, err);
 }
@@ -165,6 +174,16 @@ static int check_set(const struct rn_tokens *t, const char *split, const char *d
     return RN_OK;
 }
 
+/* Of a file without checksums: its size and what stands at both ends. */
+static void add_ends(struct rn_sha256 *sha, const struct shard *s)
+{
+    enum { END_BYTES = 1 << 16 };
+    int64_t bytes = s->n_tokens * s->width, n = bytes < END_BYTES ? bytes : END_BYTES;
+    rn_sha256_add(sha, &bytes, sizeof bytes);
+    rn_sha256_add(sha, s->tokens, (size_t)n);
+    rn_sha256_add(sha, s->tokens + bytes - n, (size_t)n);
+}
+
 static void number_all(struct rn_tokens *t)
 {
     struct rn_sha256 sha;
@@ -173,9 +192,12 @@ static void number_all(struct rn_tokens *t)
         struct shard *s = &t->shards[i];
         s->first_token = t->n_tokens;
         s->first_doc = t->n_docs;
-        t->n_tokens += s->header.n_tokens;
-        t->n_docs += s->header.n_docs;
-        rn_sha256_add(&sha, s->map, sizeof s->header); /* holds the CRCs' CRC, so covers all */
+        t->n_tokens += s->n_tokens;
+        t->n_docs += s->n_docs;
+        if (s->map)
+            rn_sha256_add(&sha, s->map, sizeof s->header); /* holds the CRCs' CRC, so covers all */
+        else
+            add_ends(&sha, s);
     }
     rn_sha256_done(&sha, t->digest);
 }
@@ -194,6 +216,7 @@ static int open_all(struct rn_tokens *t, const char *const *paths, size_t n_path
                        split, n_paths);
     qsort(t->shards, t->n, sizeof *t->shards, by_number);
     RN_TRY(check_set(t, split, digest, err));
+    t->vocab_size = t->shards[0].header.vocab_size;
     number_all(t);
     return RN_OK;
 }
@@ -211,6 +234,89 @@ int rn_tokens_open(struct rn_tokens **out, const char *const *paths, size_t n_pa
     return rc;
 }
 
+/* --- files of other programs --- */
+
+static int add_end(struct shard *s, size_t *cap, int64_t end, struct rn_err *err)
+{
+    RN_TRY(rn_try_grow(&s->own_ends, cap, (size_t)s->n_docs + 1, sizeof *s->own_ends,
+                       "ends of documents", err));
+    s->own_ends[s->n_docs++] = (uint64_t)end;
+    return RN_OK;
+}
+
+static int ends_by_length(struct shard *s, size_t *cap, struct rn_err *err)
+{
+    int64_t end = 0;
+    for (int64_t i = 0; i < s->foreign.n_sequences; i++) {
+        end += rn_token_file_length(&s->foreign, i);
+        RN_TRY(add_end(s, cap, end, err));
+    }
+    return RN_OK;
+}
+
+/* A document ends before each bos and at the end of the file. */
+static int ends_by_bos(struct shard *s, int32_t bos, size_t *cap, struct rn_err *err)
+{
+    enum { AT_ONCE = 4096 };
+    int32_t ids[AT_ONCE];
+    for (int64_t at = 0; bos >= 0 && at < s->n_tokens; at += AT_ONCE) {
+        int64_t n = s->n_tokens - at < AT_ONCE ? s->n_tokens - at : AT_ONCE;
+        rn_token_file_get(&s->foreign, at, n, ids);
+        for (int64_t i = at == 0; i < n; i++)
+            if (ids[i] == bos)
+                RN_TRY(add_end(s, cap, at + i, err));
+    }
+    return s->n_tokens ? add_end(s, cap, s->n_tokens, err) : RN_OK;
+}
+
+static int open_foreign(struct rn_tokens *t, struct shard *s, int32_t bos, struct rn_err *err)
+{
+    size_t cap = 0;
+    RN_TRY(rn_token_file_open(&s->foreign, s->path, NULL, err));
+    s->n_tokens = s->foreign.n;
+    s->width = s->foreign.width;
+    s->tokens = s->foreign.tokens;
+    uint32_t largest = rn_token_file_largest(&s->foreign);
+    if (largest >= (uint32_t)t->vocab_size)
+        return rn_fail(err, RN_ECORRUPT, RN_PATH(s->path),
+                       "its largest token is %u, but the tokenizer has %d tokens", largest,
+                       t->vocab_size);
+    RN_TRY(s->foreign.lengths ? ends_by_length(s, &cap, err) : ends_by_bos(s, bos, &cap, err));
+    if (s->n_docs)
+        s->own_ends[s->n_docs - 1] |= TOKENS_GROUP_END;
+    s->ends = (const unsigned char *)s->own_ends;
+    return RN_OK;
+}
+
+static int open_all_foreign(struct rn_tokens *t, const char *const *paths, size_t n_paths,
+                            int32_t bos, struct rn_err *err)
+{
+    for (size_t i = 0; i < n_paths; i++) {
+        if (rn_token_file_is_index(paths[i]))
+            continue;
+        RN_PUSH(t->shards, t->n, t->cap, (struct shard){.path = rn_xdup(paths[i])});
+        RN_TRY(open_foreign(t, &t->shards[t->n - 1], bos, err));
+    }
+    if (t->n == 0)
+        return rn_fail(err, RN_ECORRUPT, RN_NOWHERE, "no file of tokens among %zu", n_paths);
+    number_all(t);
+    return RN_OK;
+}
+
+int rn_tokens_open_foreign(struct rn_tokens **out, const char *const *paths, size_t n_paths,
+                           int32_t vocab_size, int32_t bos, struct rn_err *err)
+{
+    struct rn_tokens *t = rn_new(struct rn_tokens);
+    t->vocab_size = vocab_size;
+    int rc = open_all_foreign(t, paths, n_paths, bos, err);
+    if (rc != RN_OK) {
+        rn_tokens_free(t);
+        t = NULL;
+    }
+    *out = t;
+    return rc;
+}
+
 void rn_tokens_free(struct rn_tokens *t)
 {
     if (!t)
@@ -219,6 +325,8 @@ void rn_tokens_free(struct rn_tokens *t)
         struct shard *s = &t->shards[i];
         if (s->map)
             munmap((void *)s->map, s->map_bytes);
+        rn_token_file_close(&s->foreign);
+        free(s->own_ends);
         free((void *)s->checked);
         free(s->path);
     }
@@ -240,7 +348,7 @@ int64_t rn_tokens_docs(const struct rn_tokens *t)
 
 int32_t rn_tokens_vocab_size(const struct rn_tokens *t)
 {
-    return t->shards[0].header.vocab_size;
+    return t->vocab_size;
 }
 
 const char *rn_tokens_digest(const struct rn_tokens *t)
@@ -276,9 +384,10 @@ struct rn_tokens_doc rn_tokens_doc(const struct rn_tokens *t, int64_t id)
 
 static int check_block(struct shard *s, int64_t block, struct rn_err *err)
 {
-    int64_t token_bytes = (int64_t)s->header.n_tokens * s->header.width;
-    int64_t at = block * TOKENS_BLOCK_BYTES, n = token_bytes - at;
+    int64_t at = block * TOKENS_BLOCK_BYTES, n = s->n_tokens * s->width - at;
     uint32_t crc;
+    if (!s->crcs)
+        return RN_OK;
     if (atomic_load_explicit(&s->checked[block], memory_order_relaxed))
         return RN_OK;
     memcpy(&crc, s->crcs + 4 * block, 4);
@@ -296,25 +405,28 @@ static int check_block(struct shard *s, int64_t block, struct rn_err *err)
 static void widen(const struct shard *s, int64_t local, int64_t n, int32_t *ids)
 {
     const uint16_t *narrow = (const uint16_t *)s->tokens + local;
-    if (s->header.width == 4)
+    if (!s->map)
+        rn_token_file_get(&s->foreign, local, n, ids);
+    else if (s->width == 4)
         memcpy(ids, s->tokens + 4 * local, (size_t)n * 4);
     else
         for (int64_t i = 0; i < n; i++)
             ids[i] = narrow[i];
 }
 
-static int get_local(struct shard *s, int64_t local, int64_t n, int32_t *ids, struct rn_err *err)
+static int get_local(const struct rn_tokens *t, struct shard *s, int64_t local, int64_t n,
+                     int32_t *ids, struct rn_err *err)
 {
-    int64_t first = local * s->header.width / TOKENS_BLOCK_BYTES;
-    int64_t last = ((local + n) * s->header.width - 1) / TOKENS_BLOCK_BYTES;
+    int64_t first = local * s->width / TOKENS_BLOCK_BYTES;
+    int64_t last = ((local + n) * s->width - 1) / TOKENS_BLOCK_BYTES;
     for (int64_t b = first; b <= last; b++)
         RN_TRY(check_block(s, b, err));
     widen(s, local, n, ids);
     for (int64_t i = 0; i < n; i++)
-        if ((uint32_t)ids[i] >= (uint32_t)s->header.vocab_size)
+        if ((uint32_t)ids[i] >= (uint32_t)t->vocab_size)
             return rn_fail(err, RN_ECORRUPT, RN_PATH(s->path),
                            "damaged token shard: token %d at %lld, vocabulary of %d", ids[i],
-                           (long long)(local + i), s->header.vocab_size);
+                           (long long)(local + i), t->vocab_size);
     return RN_OK;
 }
 
@@ -323,13 +435,56 @@ int rn_tokens_get(struct rn_tokens *t, int64_t start, int64_t n, int32_t *ids, s
     RN_ASSERT(start >= 0 && n >= 0 && start <= t->n_tokens - n);
     while (n > 0) {
         struct shard *s = find_shard(t, start, false);
-        int64_t local = start - s->first_token, take = s->header.n_tokens - local;
+        int64_t local = start - s->first_token, take = s->n_tokens - local;
         if (take > n)
             take = n;
-        RN_TRY(get_local(s, local, take, ids, err));
+        RN_TRY(get_local(t, s, local, take, ids, err));
         start += take;
         ids += take;
         n -= take;
     }
     return RN_OK;
+}
+
+/* --- one shard --- */
+
+static int check_blocks(struct shard *s, struct rn_err *err)
+{
+    int64_t n = rn_tokens_blocks(s->n_tokens * s->width);
+    for (int64_t block = 0; block < n; block++)
+        RN_TRY(check_block(s, block, err));
+    return RN_OK;
+}
+
+int rn_tokens_open_one(struct rn_tokens **out, const char *path, struct rn_err *err)
+{
+    struct rn_tokens *t = rn_new(struct rn_tokens);
+    RN_PUSH(t->shards, t->n, t->cap, (struct shard){.path = rn_xdup(path)});
+    int rc = open_shard(t->shards, err);
+    if (rc == RN_OK) {
+        t->vocab_size = t->shards[0].header.vocab_size;
+        number_all(t);
+    } else {
+        rn_tokens_free(t);
+        t = NULL;
+    }
+    *out = t;
+    return rc;
+}
+
+int rn_tokens_check(const char *path, int64_t *tokens, struct rn_err *err)
+{
+    struct rn_tokens *t;
+    RN_TRY(rn_tokens_open_one(&t, path, err));
+    int rc = check_blocks(t->shards, err);
+    *tokens = rn_tokens_count(t);
+    rn_tokens_free(t);
+    return rc;
+}
+
+bool rn_tokens_is_ours(const char *path)
+{
+    char head[24];
+    return rn_file_head(path, head, sizeof head) == sizeof head &&
+           memcmp(head + 16, TOKENS_MAGIC_OWN, 8) == 0;
 }

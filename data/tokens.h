@@ -76,6 +76,18 @@ struct rn_tokens_doc {
  * any is). */
 int rn_tokens_open(struct rn_tokens **, const char *const *paths, size_t n_paths, const char *split,
                    const char *tokenizer_digest, struct rn_err *);
+/* Files of other programs (token_file.h), in this order; an .idx is passed over, its .bin finds it.
+ * Every id is looked at: one outside the vocabulary is RN_ECORRUPT. Documents begin at each token
+ * `bos` (-1: a file is one document), with megatron they are its sequences; the last one of a file
+ * ends a group. rn_tokens_digest covers sizes and the ends of each file. */
+int rn_tokens_open_foreign(struct rn_tokens **, const char *const *paths, size_t n_paths,
+                           int32_t vocab_size, int32_t bos, struct rn_err *);
+/* One shard of ours alone, whatever its split and number. */
+int rn_tokens_open_one(struct rn_tokens **, const char *path, struct rn_err *);
+/* One shard with all its checksums, whatever its split. */
+int rn_tokens_check(const char *path, int64_t *tokens, struct rn_err *);
+/* True if the file begins as a shard of ours does. */
+bool rn_tokens_is_ours(const char *path);
 int64_t rn_tokens_count(const struct rn_tokens *);
 int64_t rn_tokens_docs(const struct rn_tokens *);
 int32_t rn_tokens_vocab_size(const struct rn_tokens *);

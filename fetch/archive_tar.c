@@ -3,6 +3,7 @@
  * gzip. */
 #include "archive_kind.h"
 
+#include "file.h"
 #include "mem.h"
 
 #include <archive.h>
@@ -12,12 +13,14 @@
 #include <string.h>
 #include <zlib.h>
 
-enum { BLOCK = 1 << 16, MAX_PADDING = 1 << 20 };
+enum { BLOCK = 1 << 16, MAX_PADDING = 1 << 20, MAX_RATIO = 200 };
+#define MAX_HEADER_BYTES ((int64_t)64 << 20) /* of entries, however well they are packed */
 
 struct tar_reader {
     const char *path; /* borrowed */
     struct archive *a;
     gzFile file;
+    int64_t max_bytes; /* of the archive, unpacked: headers are nobody's content, but take time */
     char block[BLOCK];
 };
 
@@ -62,8 +65,12 @@ static int tar_open(const char *path, void **self, struct rn_err *err)
     if (!file)
         return rn_fail_errno(err, RN_PATH(path), "cannot open");
     struct tar_reader *t = rn_xalloc(sizeof *t);
+    int64_t size_bytes = rn_file_size(path);
     t->path = path;
     t->file = file;
+    t->max_bytes = size_bytes < INT64_MAX / (2 * MAX_RATIO)
+                       ? size_bytes * MAX_RATIO + MAX_HEADER_BYTES
+                       : INT64_MAX;
     t->a = archive_read_new();
     RN_ASSERT(t->a);
     archive_read_support_filter_zstd(t->a);
@@ -116,6 +123,9 @@ static int tar_next(void *self, struct rn_entry *out, struct rn_err *err)
         return read_padding(t, err);
     if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN) /* a name outside the locale is a warning */
         return BAD(t, "not a whole tar archive: %s", why(t->a));
+    if (archive_filter_bytes(t->a, 0) > t->max_bytes)
+        return BAD(t, "its headers bring the archive above %lld bytes unpacked",
+                   (long long)t->max_bytes);
     out->name = archive_entry_pathname_utf8(e);
     if (!out->name)
         out->name = archive_entry_pathname(e);

@@ -339,7 +339,8 @@ static int seal_payload(struct job *j)
 {
     enum { LARGE = 1 << 20 };
     const char *path = j->proof.payload;
-    bool whole_body = strcmp(path, j->partial.path) == 0 && j->partial.fd >= 0;
+    bool whole_body = strcmp(path, j->partial.path) == 0 && j->partial.fd >= 0 &&
+                      rn_source_kind(j->proof.source->url)->remote; /* a copy is a new file */
     int fd = whole_body ? j->partial.fd : open(path, O_RDONLY | O_CLOEXEC);
     int rc = RN_OK;
     j->synced = j->proof.got_bytes >= LARGE;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -107,6 +108,7 @@ struct unpacking {
     int64_t left_bytes; /* that may still be produced */
     size_t members;     /* complete so far */
     bool complete;      /* nothing of a further member was read */
+    bool writes;
     struct rn_writer w;
     unsigned char *in, *out;
 };
@@ -133,7 +135,8 @@ static bool decode(struct unpacking *u, size_t n, struct rn_finding *found)
         int64_t made = (int64_t)(CHUNK - s.n_out);
         if ((u->left_bytes -= made) < 0)
             return rn_find(found, RN_OVERSIZE, "more bytes inside the %s than allowed", u->word);
-        rn_writer_add(&u->w, u->out, (size_t)made);
+        if (u->writes)
+            rn_writer_add(&u->w, u->out, (size_t)made);
         if (step == STEP_BAD)
             return rn_find(found, RN_MALFORMED,
                            u->members ? "the %s is followed by something else, or damaged"
@@ -159,39 +162,63 @@ static int decode_all(struct unpacking *u, int fd, const char *body, struct rn_f
     return RN_OK;
 }
 
-static int unpack(struct unpacking *u, int fd, const char *body, struct rn_packed *got,
-                  struct rn_finding *found, struct rn_err *err)
+static int decode_file(struct unpacking *u, const char *body, struct rn_finding *found,
+                       struct rn_err *err)
 {
+    int fd = open(body, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return rn_fail_errno(err, RN_PATH(body), "cannot open");
+    u->in = rn_xalloc(CHUNK);
+    u->out = rn_xalloc(CHUNK);
+    u->state = u->decoder->open();
     int rc = decode_all(u, fd, body, found, err);
-    if (rc != RN_OK || found->verdict != RN_ACCEPTED) {
-        rn_writer_abort(&u->w);
-        return rc;
-    }
-    got->size_bytes = (int64_t)u->w.size_bytes;
-    return rn_writer_commit(&u->w, got->sha256, err);
+    u->decoder->close(u->state);
+    free(u->in);
+    free(u->out);
+    close(fd);
+    return rc;
+}
+
+static struct unpacking begin(enum rn_pack pack, const char *body, int64_t cap_bytes)
+{
+    return (struct unpacking){.word = rn_pack_words[pack],
+                              .decoder = &decoders[pack],
+                              .left_bytes = most_bytes(rn_file_size(body), cap_bytes)};
 }
 
 int rn_unpack_stream(enum rn_pack pack, const char *body, const char *path, int64_t cap_bytes,
                      struct rn_packed *got, struct rn_finding *found, struct rn_err *err)
 {
     RN_ASSERT(pack != RN_PACK_NONE);
-    struct unpacking u = {.word = rn_pack_words[pack],
-                          .decoder = &decoders[pack],
-                          .left_bytes = most_bytes(rn_file_size(body), cap_bytes)};
+    struct unpacking u = begin(pack, body, cap_bytes);
+    u.writes = true;
     rn_find(found, RN_ACCEPTED, "%s", "");
-    int fd = open(body, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return rn_fail_errno(err, RN_PATH(body), "cannot open");
-    int rc = rn_writer_open(&u.w, path, err);
-    if (rc == RN_OK) {
-        u.in = rn_xalloc(CHUNK);
-        u.out = rn_xalloc(CHUNK);
-        u.state = u.decoder->open();
-        rc = unpack(&u, fd, body, got, found, err);
-        u.decoder->close(u.state);
-        free(u.in);
-        free(u.out);
+    RN_TRY(rn_writer_open(&u.w, path, err));
+    int rc = decode_file(&u, body, found, err);
+    if (rc != RN_OK || found->verdict != RN_ACCEPTED) {
+        rn_writer_abort(&u.w);
+        return rc;
     }
-    close(fd);
-    return rc;
+    got->size_bytes = (int64_t)u.w.size_bytes;
+    return rn_writer_commit(&u.w, got->sha256, err);
+}
+
+static enum rn_pack pack_of(const char *path)
+{
+    unsigned char head[4] = {0};
+    rn_file_head(path, head, sizeof head);
+    if (memcmp(head, "\x1F\x8B", 2) == 0)
+        return RN_PACK_GZIP;
+    return memcmp(head, "\x28\xB5\x2F\xFD", 4) == 0 ? RN_PACK_ZSTD : RN_PACK_NONE;
+}
+
+bool rn_stream_is_cut(const char *path)
+{
+    struct rn_finding found;
+    enum rn_pack pack = pack_of(path);
+    if (pack == RN_PACK_NONE)
+        return false;
+    struct unpacking u = begin(pack, path, -1);
+    rn_find(&found, RN_ACCEPTED, "%s", "");
+    return decode_file(&u, path, &found, NULL) == RN_OK && found.verdict == RN_TRUNCATED;
 }

@@ -33,4 +33,8 @@ struct rn_packed {
 int rn_unpack_stream(enum rn_pack, const char *body, const char *path, int64_t cap_bytes,
                      struct rn_packed *, struct rn_finding *, struct rn_err *);
 
+/* True if the file begins as gzip or zstd does, and all that is wrong with it is that it ends too
+ * early: it was cut on its way. Reads it to the end, or to the first damage. */
+bool rn_stream_is_cut(const char *path);
+
 #endif

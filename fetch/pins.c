@@ -301,13 +301,13 @@ int rn_pins_add_all(struct rn_pins *l, const struct rn_pin *pins, size_t n, stru
     char(*was)[RN_HEX] = rn_xalloc((n + 1) * sizeof *was);
     for (size_t i = 0; i < n; i++)
         recall(l, pins[i].id, was[i]);
-    int fd = lock_folder(l->path);
-    int rc = read_file(l, l->path, err);
+    int fd = l->path ? lock_folder(l->path) : -1;
+    int rc = l->path ? read_file(l, l->path, err) : RN_OK;
     for (size_t i = 0; i < n && rc == RN_OK; i++)
         rc = check_undisputed(l, &pins[i], was[i], err);
     for (size_t i = 0; i < n && rc == RN_OK; i++)
         set_dated(l, &pins[i], date);
-    if (rc == RN_OK)
+    if (rc == RN_OK && l->path)
         rc = write_file(l, err);
     if (fd >= 0)
         close(fd);

@@ -51,7 +51,7 @@ struct rn_pin {
 };
 
 struct rn_pins {
-    char *path;          /* that is written */
+    char *path;          /* that is written; NULL, as of zeroes: none, they are of this process */
     struct rn_pin *pins; /* sorted by id; strings owned */
     size_t n, cap;
 };

@@ -195,6 +195,16 @@ static bool judge_size(const struct rn_fetch_file *file, long long got, struct r
     return true;
 }
 
+/* Of what has no mark at its end by which rn_judge_ending could tell; for files that are bad. */
+static bool judge_stream_end(const struct rn_fetch_file *file, const char *path,
+                             struct rn_finding *found)
+{
+    const char *name = file->expect.format;
+    bool stream = file->unpack || (name && (rn_archive_known(name) || strcmp(name, "gzip") == 0));
+    return !stream || !rn_stream_is_cut(path) ||
+           rn_find(found, RN_TRUNCATED, "it ends before its end");
+}
+
 /* The declared format, and the archive's rules. */
 static int judge_format(const struct rn_format *formats, const struct rn_fetch_file *file,
                         const char *path, struct rn_finding *found, struct rn_err *err)
@@ -211,35 +221,34 @@ static int judge_format(const struct rn_format *formats, const struct rn_fetch_f
         rc = rn_archive_check(path, name, NULL, &why);
     if (rc == RN_OK && file->unpack)
         rc = rn_archive_check(path, name, file->unpack, &why);
+    if (rc == RN_ECORRUPT && !judge_stream_end(file, path, found))
+        return RN_OK;
     return as_finding(rc, &why, found, err);
 }
 
-static bool accepted(const struct rn_proof *p)
+/* Without a pin that is met, everything else has to speak for it. */
+static bool judge_unproven(struct rn_proof *p)
 {
-    return p->r->finding.verdict == RN_ACCEPTED;
+    const char *format = p->file->unpack ? "zip" : p->file->expect.format;
+    const char *encoding = p->r->content_encoding;
+    struct rn_finding *found = &p->r->finding;
+    if (!judge_looks(p->payload, p->got_bytes, format, p->r->status, found) ||
+        !judge_size(p->file, p->got_bytes, found) || !rn_judge_ending(p->payload, format, found))
+        return false;
+    if (p->pin)
+        return judge_stream_end(p->file, p->payload, found) &&
+               digest_differs(p->payload, p->pin, p->sha256, p->got_bytes, found);
+    if (*encoding && strcmp(encoding, "identity") != 0)
+        return rn_find(found, RN_MALFORMED, "sent as %.20s, which was not asked for", encoding);
+    return judge_sums_of_payload(p);
 }
 
 static int judge_payload(struct rn_proof *p, struct rn_err *err)
 {
     struct rn_finding *found = &p->r->finding;
     bool proven = p->pin && strcmp(p->pin, p->sha256) == 0;
-    const char *format = p->file->unpack ? "zip" : p->file->expect.format;
-    if (!proven) {
-        if (!judge_looks(p->payload, p->got_bytes, format, p->r->status, found) ||
-            !judge_size(p->file, p->got_bytes, found) ||
-            !rn_judge_ending(p->payload, format, found))
-            return RN_OK;
-        if (p->pin)
-            digest_differs(p->payload, p->pin, p->sha256, p->got_bytes, found);
-        else if (p->r->content_encoding[0] && strcmp(p->r->content_encoding, "identity") != 0)
-            rn_find(found, RN_MALFORMED, "sent as %.20s, which was not asked for",
-                    p->r->content_encoding);
-        if (!accepted(p) || (!p->pin && !judge_sums_of_payload(p)))
-            return RN_OK;
-    } else if (!judge_size(p->file, p->got_bytes, found)) {
-        return RN_OK;
-    }
-    return judge_format(p->formats, p->file, p->payload, found, err);
+    bool good = proven ? judge_size(p->file, p->got_bytes, found) : judge_unproven(p);
+    return good ? judge_format(p->formats, p->file, p->payload, found, err) : RN_OK;
 }
 
 int rn_prove(struct rn_proof *p, struct rn_err *err)
@@ -247,7 +256,7 @@ int rn_prove(struct rn_proof *p, struct rn_err *err)
     if (!judge_body(p) || !judge_claims(p))
         return RN_OK;
     RN_TRY(take_payload(p, err));
-    return accepted(p) ? judge_payload(p, err) : RN_OK;
+    return p->r->finding.verdict == RN_ACCEPTED ? judge_payload(p, err) : RN_OK;
 }
 
 void rn_proof_release(struct rn_proof *p)

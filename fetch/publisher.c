@@ -43,6 +43,20 @@ static int fetch_list(const struct rn_fetcher *f, const char *url, struct rn_sum
     return rc;
 }
 
+/* The list of that url, fetched if it is the first time that somebody asks. */
+static const struct rn_published *published(struct rn_publisher *all, const struct rn_fetcher *f,
+                                            const char *url)
+{
+    for (size_t i = 0; i < all->n; i++)
+        if (strcmp(all->lists[i]->url, url) == 0)
+            return all->lists[i];
+    struct rn_published *list = rn_new(struct rn_published);
+    list->url = rn_xdup(url);
+    list->rc = fetch_list(f, url, &list->sums, &list->err);
+    RN_PUSH(all->lists, all->n, all->cap, list);
+    return list;
+}
+
 int rn_publisher_sums(struct rn_publisher *all, const struct rn_fetcher *f,
                       const struct rn_fetch_file *file, const struct rn_sums **sums,
                       struct rn_err *err)
@@ -51,21 +65,12 @@ int rn_publisher_sums(struct rn_publisher *all, const struct rn_fetcher *f,
     *sums = NULL;
     if (!file->sums || f->offline || f->locked || rn_fetch_pin(f->lock, file, &trust))
         return RN_OK;
-    for (size_t i = 0; i < all->n && !*sums; i++)
-        if (strcmp(all->lists[i]->url, file->sums) == 0)
-            *sums = &all->lists[i]->sums;
-    if (*sums)
-        return RN_OK;
-    struct rn_published *list = rn_new(struct rn_published);
-    int rc = fetch_list(f, file->sums, &list->sums, err);
-    if (rc != RN_OK) {
-        free(list);
-        return rc;
-    }
-    list->url = rn_xdup(file->sums);
-    RN_PUSH(all->lists, all->n, all->cap, list);
-    *sums = &list->sums;
-    return RN_OK;
+    const struct rn_published *list = published(all, f, file->sums);
+    if (list->rc == RN_OK)
+        *sums = &list->sums;
+    else if (err)
+        *err = list->err;
+    return list->rc;
 }
 
 void rn_publisher_release(struct rn_publisher *all)

@@ -4,7 +4,8 @@
  *     RN_TRY(rn_publisher_sums(&publisher, &fetcher, &file, &sums, err));   NULL: file has none
  *     rn_publisher_release(&publisher);
  *
- * A list is asked for only where it counts: the file is not pinned, and may be fetched. */
+ * A list is asked for only where it counts: the file is not pinned, and may be fetched. One that
+ * cannot be had is not asked for again by the next file. */
 #ifndef RN_PUBLISHER_H
 #define RN_PUBLISHER_H
 
@@ -14,6 +15,8 @@ struct rn_publisher {
     struct rn_published {
         char *url;
         struct rn_sums sums;
+        int rc; /* not RN_OK: it could not be had, for the reason in err */
+        struct rn_err err;
     } * *lists; /* all owned; they stay where they are */
     size_t n, cap;
 };

@@ -23,6 +23,7 @@ struct walk {
     void *self;
     const char *path;
     const struct rn_unpack *u;
+    bool reads;         /* also what is not wanted, to its end: a bomb may lie there */
     int64_t left_bytes; /* that may still be produced */
     int64_t max_bytes;  /* the limit it started from, for the message */
     struct rn_names names;
@@ -106,23 +107,6 @@ static int check_entry(const struct walk *w, const struct rn_entry *e, struct rn
     return RN_OK;
 }
 
-/* The next entry that is a file after strip; *name NULL: there is none. */
-static int next_file(struct walk *w, size_t *seen, const char **name, struct rn_err *err)
-{
-    struct rn_entry e;
-    do {
-        RN_TRY(w->kind->next(w->self, &e, err));
-        *name = NULL;
-        if (!e.name)
-            return RN_OK;
-        if (++*seen > RN_ARCHIVE_MAX_ENTRIES)
-            return BAD(w, "more than %d entries", RN_ARCHIVE_MAX_ENTRIES);
-        RN_TRY(check_entry(w, &e, err));
-        *name = e.kind == RN_ENTRY_FILE ? rn_entry_name_strip(e.name, w->u->strip) : NULL;
-    } while (!*name);
-    return RN_OK;
-}
-
 /* Takes n bytes off the limits, or says which one they break. */
 static int charge(struct walk *w, const char *name, int64_t total, size_t n, struct rn_err *err)
 {
@@ -187,6 +171,27 @@ static int add_to_fd(struct sink *s, const void *bytes, size_t n, struct rn_err 
 
 /* --- the whole archive --- */
 
+/* The next entry that is a file after strip; *name NULL: there is none. */
+static int next_file(struct walk *w, size_t *seen, const char **name, struct rn_err *err)
+{
+    struct sink nothing = {.add = add_to_nothing};
+    struct rn_entry e;
+    int64_t size_bytes;
+    do {
+        RN_TRY(w->kind->next(w->self, &e, err));
+        *name = NULL;
+        if (!e.name)
+            return RN_OK;
+        if (++*seen > RN_ARCHIVE_MAX_ENTRIES)
+            return BAD(w, "more than %d entries", RN_ARCHIVE_MAX_ENTRIES);
+        RN_TRY(check_entry(w, &e, err));
+        *name = e.kind == RN_ENTRY_FILE ? rn_entry_name_strip(e.name, w->u->strip) : NULL;
+        if (!*name && w->reads)
+            RN_TRY(pump(w, e.name, &nothing, &size_bytes, err));
+    } while (!*name);
+    return RN_OK;
+}
+
 static int check_required(struct walk *w, struct rn_err *err)
 {
     for (const char *const *r = w->u->require; r && *r; r++)
@@ -205,6 +210,7 @@ static int survey(const char *path, const char *format, const struct rn_unpack *
     size_t seen = 0;
     int64_t size_bytes;
     int rc = walk_open(&w, path, format, u, err);
+    w.reads = content;
     while (rc == RN_OK && (rc = next_file(&w, &seen, &name, err)) == RN_OK && name) {
         rn_names_add(&w.names, name);
         if (content)

@@ -94,6 +94,7 @@ static int open_run(struct rn_running *r, struct rn_err *err)
     RN_TRY(make_dirs(r, err));
     RN_TRY(take_run_lock(r, err));
     rn_sweep_tmp(r->plan.run_dir);
+    rn_sweep_tmp(r->plan.how->runs); /* of the memo; who loses one at work only hashes again */
     RN_TRY(keep_text(r, "pipeline.yaml", p->text, err));
     RN_TRY(keep_text(r, "resolved.yaml", r->plan.how->resolved_yaml, err));
     char *path = rn_run_path(r, "", "journal.jsonl", "");

@@ -1,6 +1,6 @@
 /* base-train: a new model from token shards. */
 #include "str.h"
-#include "tokens.h"
+#include "tokens_in.h"
 #include "training.h"
 
 #include <math.h>
@@ -10,12 +10,14 @@
 #define CFG struct rn_training_cfg
 
 static const char *const tokenizer_kinds[] = {"tokenizer", NULL};
-static const char *const tokens_kinds[] = {"tokens", NULL};
+static const char *const files_kinds[] = {"files", NULL};
 
 static const struct rn_key in_keys[] = {
     RN_KEY_REF(CFG, in_tokenizer, "tokenizer", tokenizer_kinds, RN_REQUIRED,
                "the one the tokens were made with"),
-    RN_KEY_REF(CFG, in_tokens, "tokens", tokens_kinds, RN_REQUIRED, "train and val tokens"),
+    RN_KEY_REF(CFG, in_tokens, "tokens", rn_tokens_in_kinds, RN_REQUIRED,
+               "train and val tokens, or fetched token shards to train on"),
+    RN_KEY_REF(CFG, in_val, "val", files_kinds, "~", "fetched token shards to validate on"),
     RN_KEYS_END};
 
 static const struct rn_key keys[] = {
@@ -28,15 +30,6 @@ static bool wants_bestfit(const CFG *c, const struct rn_model_cfg *mc)
     if (c->loader != RN_LOADER_AUTO)
         return c->loader == RN_LOADER_BESTFIT;
     return strcmp(mc->arch, "nanochat-2026") == 0;
-}
-
-/* The tokenize stage writes val_*.bin only where the pipeline gives it documents for it. */
-static bool has_val(const struct rn_artifact *a)
-{
-    for (size_t i = 0; i < a->n_files; i++)
-        if (rn_starts_with(a->files[i].name, "val"))
-            return true;
-    return false;
 }
 
 struct data {
@@ -54,19 +47,24 @@ static void close_data(void *data)
     free(d);
 }
 
+/* The tokenize stage writes val_*.bin only where the pipeline gives it documents for it. */
+static const struct rn_artifact *val_of(const struct rn_job *job, const CFG *c)
+{
+    const struct rn_artifact *a = rn_job_artifact(job, &c->in_tokens);
+    return c->in_val.text ? rn_job_artifact(job, &c->in_val)
+           : rn_tokens_in_has(a, "val") && strcmp(a->kind, "tokens") == 0 ? a
+                                                                          : NULL;
+}
+
 static int open_data(struct rn_job *job, const CFG *c, const struct rn_tokenizer *tokenizer,
                      const struct rn_model_cfg *mc, void **out, struct rn_err *err)
 {
-    const struct rn_artifact *a = rn_job_artifact(job, &c->in_tokens);
-    const char **paths = rn_artifact_paths(a), *digest = rn_tokenizer_digest(tokenizer);
+    const struct rn_artifact *train = rn_job_artifact(job, &c->in_tokens), *val = val_of(job, c);
     struct data *d = rn_new(struct data);
     *out = d;
     d->bestfit = wants_bestfit(c, mc);
-    int rc = rn_tokens_open(&d->train, paths, a->n_files, "train", digest, err);
-    if (rc == RN_OK && has_val(a))
-        rc = rn_tokens_open(&d->val, paths, a->n_files, "val", digest, err);
-    free(paths);
-    return rc;
+    RN_TRY(rn_tokens_in_open(&d->train, train, "train", tokenizer, job->log, err));
+    return val ? rn_tokens_in_open(&d->val, val, "val", tokenizer, job->log, err) : RN_OK;
 }
 
 static int loader(const struct data *d, struct rn_tokens *tokens, int64_t B, int64_t T,

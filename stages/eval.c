@@ -8,7 +8,7 @@
 #include "generate.h"
 #include "model_in.h"
 #include "stage.h"
-#include "tokens.h"
+#include "tokens_in.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,14 +28,13 @@ struct cfg {
 
 static const char *const model_kinds[] = {"model", NULL};
 static const char *const tokenizer_kinds[] = {"tokenizer", NULL};
-static const char *const token_kinds[] = {"tokens", NULL};
 static const char *const file_kinds[] = {"files", NULL};
 static const char *const protocols[] = {"nanochat", NULL};
 
 static const struct rn_key in_keys[] = {
     RN_KEY_REFS(struct cfg, models, "models", model_kinds, RN_REQUIRED, "what is measured"),
     RN_KEY_REF(struct cfg, tokenizer, "tokenizer", tokenizer_kinds, RN_REQUIRED, "of all models"),
-    RN_KEY_REF(struct cfg, tokens, "tokens", token_kinds, "~", "its val split is for bpb"),
+    RN_KEY_REF(struct cfg, tokens, "tokens", rn_tokens_in_kinds, "~", "its val split is for bpb"),
     RN_KEY_REF(struct cfg, core, "core", file_kinds, "~", "CORE's unpacked bundle"),
     RN_KEY_REF(struct cfg, tiny_world, "tiny_world", file_kinds, "~", "questions for tiny-world"),
     RN_KEY_REF(struct cfg, choices, "choices", file_kinds, "~",
@@ -102,10 +101,7 @@ static void record(struct eval *e, const char *metric, double value)
 static int open_val(struct eval *e, struct rn_tokens **out, struct rn_err *err)
 {
     const struct rn_artifact *a = rn_job_artifact(e->job, &e->cfg->tokens);
-    const char **paths = rn_artifact_paths(a);
-    int rc = rn_tokens_open(out, paths, a->n_files, "val", rn_tokenizer_digest(e->tokenizer), err);
-    free(paths);
-    return rc;
+    return rn_tokens_in_open(out, a, "val", e->tokenizer, e->job->log, err);
 }
 
 /* Numbers of other packers or counts of bytes are not comparable: both are noted beside it. */

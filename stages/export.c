@@ -188,6 +188,15 @@ static int write_config(const char *dir, const struct rn_model_cfg *model,
     return rc;
 }
 
+static int write_tokenizer(const char *dir, const struct rn_tokenizer *tokenizer,
+                           struct rn_err *err)
+{
+    char *path = rn_join(dir, "tokenizer.json");
+    int rc = rn_tokenizer_save_hf(tokenizer, path, err);
+    free(path);
+    return rc;
+}
+
 static int export_model(const char *from_dir, const char *out_dir,
                         const struct rn_tokenizer *tokenizer, struct rn_err *err)
 {
@@ -210,6 +219,8 @@ static int export_model(const char *from_dir, const char *out_dir,
         rc = write_weights(weights, dir, &model, layout, err);
     if (rc == RN_OK)
         rc = write_config(dir, &model, layout, tokenizer, err);
+    if (rc == RN_OK)
+        rc = write_tokenizer(dir, tokenizer, err);
     json_decref(config);
     free(dir);
     free(weights);
@@ -232,7 +243,7 @@ static int run(struct rn_job *job, const void *cfg, struct rn_err *err)
 
 const struct rn_stage rn_stage_export = {.kind = "export",
                                          .doc = "write a model as other programs read it",
-                                         .version = 1,
+                                         .version = 2,
                                          .keys = keys,
                                          .cfg_bytes = sizeof(struct cfg),
                                          .outputs = outputs,

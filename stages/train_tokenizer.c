@@ -1,5 +1,6 @@
 /* train-tokenizer: byte-level BPE learned from documents, or taken over from known files. */
 #include "file.h"
+#include "mem.h"
 #include "split.h"
 #include "stage.h"
 #include "str.h"
@@ -32,7 +33,8 @@ static const struct rn_key keys[] = {
     RN_KEY_LIST_OF(struct cfg, special, "special", RN_IDENTITY, "~", RN_T_STR,
                    "special tokens in id order; default: nanochat's nine"),
     RN_KEY_REF(struct cfg, import, "import", import_kinds, "~",
-               "instead of training: a .tiktoken file, vocab.bpe (with encoder.json), a tokenizer"),
+               "instead of training: tokenizer.json, .tiktoken, vocab.bpe (with encoder.json), a "
+               "tokenizer"),
     RN_KEYS_END};
 static const struct rn_output outputs[] = {{"tokenizer", "tokenizer"}, {NULL, NULL}};
 static const struct rn_metric metrics[] = {
@@ -143,19 +145,22 @@ static const char *file_named(const struct rn_artifact *a, const char *ending)
     return NULL;
 }
 
+/* The file that speaks for the others. */
 static int import_files(struct rn_tokenizer **t, const struct rn_artifact *a, const struct cfg *c,
                         const char **given, struct rn_err *err)
 {
-    const char *merges = file_named(a, "vocab.bpe"), *ranks = file_named(a, ".tiktoken");
+    static const char *const endings[] = {"tokenizer.json", ".tiktoken"};
+    const char *merges = file_named(a, "vocab.bpe"), *pattern = rn_split_names[c->pattern];
     if (strcmp(a->kind, "tokenizer") == 0)
         return rn_tokenizer_load(t, a->dir, err);
     if (merges)
         return rn_tokenizer_load_gpt2(t, merges, file_named(a, "encoder.json"), err);
-    if (ranks)
-        return rn_tokenizer_load_tiktoken(t, ranks, rn_split_names[c->pattern], specials_of(given),
-                                          err);
+    for (size_t i = 0; i < RN_COUNT(endings); i++)
+        if (file_named(a, endings[i]))
+            return rn_tokenizer_open(t, file_named(a, endings[i]), pattern, specials_of(given),
+                                     err);
     return rn_fail(err, RN_ECONFIG, c->import.at,
-                   "'import' %s has no vocab.bpe and no .tiktoken file", a->name);
+                   "'import' %s has no tokenizer.json, vocab.bpe or .tiktoken file", a->name);
 }
 
 static int import_tokenizer(struct rn_tokenizer **t, struct rn_job *job, const struct cfg *c,

@@ -4,9 +4,10 @@
 #include "probe.h"
 #include "progress.h"
 #include "signals.h"
-#include "str.h"
+#include "table.h"
 #include "target.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,22 +22,14 @@ static const struct rn_opt opts[] = {
     RN_OPT_LOCKED,
     {0}};
 
-/* One line of the answer. Strings are owned. */
-struct row {
-    char *id, *where; /* where: host, or what is wrong */
-    const char *state, *trust;
-    char sha256[RN_HEX];
-    int64_t size_bytes; /* -1: not known */
-};
-
 struct fetching {
     const struct rn_cli *cli;
     const char *name; /* STAGE, STAGE.ENTRY or STAGE.ENTRY/FILE; NULL: all */
     struct rn_ui ui;
     const char *stage;
     struct rn_log log;
-    struct row *rows;
-    size_t n_rows, cap_rows, first_row; /* first_row: of the stage at hand */
+    json_t *rows;     /* of the answer */
+    size_t first_row; /* of the stage at hand */
     size_t next, total, matched;
     struct rn_fetch_file *files; /* of the stage at hand */
     const struct rn_pins *lock;
@@ -44,50 +37,32 @@ struct fetching {
 
 /* --- rows --- */
 
-static void add_row(struct fetching *w, const struct row *row, const char *id, const char *where)
+static const struct rn_column columns[] = {{"state", "state", rn_cell_text},
+                                           {"file", "file", rn_cell_text},
+                                           {"size", "size_bytes", rn_cell_bytes},
+                                           {"sha256", "sha256", rn_cell_digest},
+                                           {"trust", "trust", rn_cell_text},
+                                           {"where", "where", rn_cell_text},
+                                           {0}};
+
+static void set_text(json_t *row, const char *key, const char *text)
 {
-    struct row own = *row;
-    own.id = rn_xdup(id);
-    own.where = rn_xdup(where ? where : "");
-    rn_ui_clean(own.where);
-    RN_PUSH(w->rows, w->n_rows, w->cap_rows, own);
+    json_object_set_new(row, key, json_string(text));
 }
 
-static void print_row_json(const struct row *r)
+static void set_size(json_t *row, int64_t size_bytes)
 {
-    json_t *doc = json_pack("{s:s, s:s, s:s, s:I, s:s, s:s}", "file", r->id, "state", r->state,
-                            "sha256", r->sha256, "size_bytes", (json_int_t)r->size_bytes, "trust",
-                            r->trust, "where", r->where);
-    char *line = rn_json_canonical(doc);
-    printf("%s\n", line);
-    free(line);
-    json_decref(doc);
+    json_object_set_new(row, "size_bytes", json_integer(size_bytes));
 }
 
-static void print_rows(const struct fetching *w)
+/* A row of which only this is known; borrowed. */
+static json_t *add_row(struct fetching *w, const char *id, const char *state)
 {
-    char size[32];
-    int width = 4;
-    for (size_t i = 0; i < w->n_rows; i++)
-        width = (int)strlen(w->rows[i].id) > width ? (int)strlen(w->rows[i].id) : width;
-    for (size_t i = 0; i < w->n_rows; i++) {
-        const struct row *r = &w->rows[i];
-        if (rn_cli_json(w->cli))
-            print_row_json(r);
-        else
-            printf("%-8s  %-*s  %10s  %12.12s  %-9s  %s\n", r->state, width, r->id,
-                   r->size_bytes < 0 ? "-" : rn_show_bytes(size, (double)r->size_bytes),
-                   *r->sha256 ? r->sha256 : "-", r->trust, r->where);
-    }
-}
-
-static void release_rows(struct fetching *w)
-{
-    for (size_t i = 0; i < w->n_rows; i++) {
-        free(w->rows[i].id);
-        free(w->rows[i].where);
-    }
-    free(w->rows);
+    json_t *row = json_pack("{s:s, s:s, s:s, s:i, s:s, s:s}", "file", id, "state", state, "sha256",
+                            "", "size_bytes", -1, "trust", "-", "where", "");
+    RN_ASSERT(row); /* ids are made of names */
+    json_array_append_new(w->rows, row);
+    return row;
 }
 
 /* --- fetching --- */
@@ -119,30 +94,25 @@ static int note_file(void *ctx, struct rn_fetch_file *file, struct rn_fetched *g
                      struct rn_err *err)
 {
     struct fetching *w = ctx;
-    struct row *row = &w->rows[w->first_row + (size_t)(file - w->files)];
+    json_t *row = json_array_get(w->rows, w->first_row + (size_t)(file - w->files));
     (void)err;
     if (!got)
         return RN_OK;
     const struct rn_pin *pin = rn_pins_find(w->lock, file->id);
-    row->state = got->from_cache ? "cached" : "fetched";
-    row->trust = rn_trust_word(got->trust == RN_TRUST_LOCK ? pin->trust : got->trust);
-    if (pin) {
-        free(row->where);
-        row->where = rn_xdup(pin->host);
-    }
-    row->size_bytes = got->size_bytes;
-    memcpy(row->sha256, got->sha256, RN_HEX);
+    set_text(row, "state", got->from_cache ? "cached" : "fetched");
+    set_text(row, "trust", rn_trust_word(got->trust == RN_TRUST_LOCK ? pin->trust : got->trust));
+    set_text(row, "where", pin ? pin->host : "");
+    set_text(row, "sha256", got->sha256);
+    set_size(row, got->size_bytes);
     return RN_OK;
 }
 
 static int get_files(struct fetching *w, struct rn_fetcher *f, struct rn_err *err)
 {
     struct rn_fetch_list list = {.next = next_file, .done = note_file, .ctx = w};
-    w->first_row = w->n_rows;
-    for (size_t i = 0; i < w->total; i++) {
-        struct row row = {.state = "failed", .trust = "-", .size_bytes = -1};
-        add_row(w, &row, w->files[i].id, "");
-    }
+    w->first_row = json_array_size(w->rows);
+    for (size_t i = 0; i < w->total; i++)
+        add_row(w, w->files[i].id, "failed");
     return rn_fetch_all(f, &list, err);
 }
 
@@ -167,19 +137,19 @@ static size_t compare_pins(struct fetching *w, const struct rn_pins *old,
     for (size_t i = 0; i < w->total; i++) {
         const struct rn_pin *was = rn_pins_find(old, w->files[i].id),
                             *is = rn_pins_find(fresh, w->files[i].id);
-        struct row row = {.state = "as-was", .trust = "-", .size_bytes = -1};
-        char from[64] = "";
-        if (is) {
-            row.trust = rn_trust_word(is->trust);
-            row.size_bytes = is->size_bytes;
-            memcpy(row.sha256, is->sha256, RN_HEX);
-        }
-        if (is && !(was && strcmp(was->sha256, is->sha256) == 0)) {
-            row.state = was ? "changed" : "new";
-            snprintf(from, sizeof from, "was %.12s", was ? was->sha256 : "not pinned");
-            changes[n++] = *is;
-        }
-        add_row(w, &row, w->files[i].id, from);
+        json_t *row = add_row(w, w->files[i].id, "as-was");
+        char from[64];
+        if (!is)
+            continue;
+        set_text(row, "trust", rn_trust_word(is->trust));
+        set_text(row, "sha256", is->sha256);
+        set_size(row, is->size_bytes);
+        if (was && strcmp(was->sha256, is->sha256) == 0)
+            continue;
+        snprintf(from, sizeof from, "was %.12s", was ? was->sha256 : "not pinned");
+        set_text(row, "state", was ? "changed" : "new");
+        set_text(row, "where", from);
+        changes[n++] = *is;
     }
     return n;
 }
@@ -208,15 +178,13 @@ static int forget_file(void *ctx, struct rn_fetch_file *file, struct rn_fetched 
     return RN_OK;
 }
 
-/* Fetches as if nothing were pinned, into a lock of its own: the real one is touched only when all
- * is there and somebody agreed. */
-static int fetch_anew(struct fetching *w, const struct rn_fetcher *f, const char *scratch,
-                      struct rn_err *err)
+/* Fetches as if nothing were pinned: the real lock is touched only when all is there and somebody
+ * agreed. */
+static int update_files(struct fetching *w, struct rn_fetcher *f, struct rn_err *err)
 {
-    struct rn_pins fresh;
+    struct rn_pins fresh = {0};
     struct rn_fetcher anew = *f;
     struct rn_fetch_list list = {.next = next_file, .done = forget_file, .ctx = w};
-    RN_TRY(rn_pins_open(&fresh, scratch, rn_cache_home(f->cache), err));
     anew.lock = &fresh;
     int rc = rn_fetch_all(&anew, &list, err);
     if (rc == RN_OK)
@@ -225,69 +193,70 @@ static int fetch_anew(struct fetching *w, const struct rn_fetcher *f, const char
     return rc;
 }
 
-static int update_files(struct fetching *w, struct rn_fetcher *f, struct rn_err *err)
-{
-    const char *home = rn_cache_home(f->cache);
-    RN_TRY(rn_mkdirs(home, err));
-    char *scratch = rn_xprintf("%s/update.%ld.lock", home, (long)getpid());
-    unlink(scratch);
-    int rc = fetch_anew(w, f, scratch, err);
-    unlink(scratch);
-    free(scratch);
-    return rc;
-}
-
 /* --- verifying --- */
 
-static void describe_pin(const struct rn_pins *lock, const struct rn_fetch_file *file,
-                         struct row *row, char *where, size_t cap)
+/* What is known of the file; its digest, or NULL. */
+static const char *describe_pin(const struct rn_pins *lock, const struct rn_fetch_file *file,
+                                json_t *row)
 {
     enum rn_trust trust;
+    char where[192];
     const char *digest = rn_fetch_pin(lock, file, &trust);
     const struct rn_pin *pin = rn_pins_find(lock, file->id);
-    *row = (struct row){.state = "unpinned", .trust = "-", .size_bytes = -1};
     if (!digest)
-        return;
-    row->trust = rn_trust_word(file->sha256 ? RN_TRUST_YAML : pin->trust);
-    row->size_bytes = pin ? pin->size_bytes : file->size_bytes;
-    snprintf(row->sha256, sizeof row->sha256, "%s", digest);
-    if (pin)
-        snprintf(where, cap, "%s %s", pin->host, strcmp(pin->date, "-") ? pin->date : "");
+        return NULL;
+    set_text(row, "trust", rn_trust_word(file->sha256 ? RN_TRUST_YAML : pin->trust));
+    set_text(row, "sha256", digest);
+    set_size(row, pin ? pin->size_bytes : file->size_bytes);
+    snprintf(where, sizeof where, "%s %s", pin ? pin->host : "",
+             pin && strcmp(pin->date, "-") ? pin->date : "");
+    set_text(row, "where", where);
+    return digest;
+}
+
+RN_PRINTF(2, 3)
+static int call_damaged(json_t *row, const char *fmt, ...)
+{
+    char where[192];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(where, sizeof where, fmt, ap);
+    va_end(ap);
+    set_text(row, "state", "damaged");
+    set_text(row, "where", where);
+    return RN_OK;
 }
 
 /* Looks at the file itself, whatever is remembered of it. */
 static int hash_file(const struct rn_fetcher *f, const struct rn_fetch_file *file, const char *path,
-                     struct row *row, char *where, size_t cap, struct rn_err *err)
+                     const char *digest, json_t *row, struct rn_err *err)
 {
     char hex[RN_HEX];
     size_t size_bytes;
     struct rn_finding found;
     RN_TRY(rn_sha256_file(path, hex, &size_bytes, err));
-    row->size_bytes = (int64_t)size_bytes;
-    row->state = strcmp(hex, row->sha256) == 0 ? "good" : "damaged";
-    if (strcmp(hex, row->sha256) != 0) {
+    set_size(row, (int64_t)size_bytes);
+    if (strcmp(hex, digest) != 0) {
         unlink(path);
-        snprintf(where, cap, "holds %.12s; removed from the cache", hex);
-        return RN_OK;
+        return call_damaged(row, "holds %.12s; removed from the cache", hex);
     }
     RN_TRY(rn_prove_check(f->formats, file, path, (int64_t)size_bytes, &found, err));
-    if (found.verdict != RN_ACCEPTED) {
-        row->state = "damaged";
-        snprintf(where, cap, "%s: %.120s", rn_verdict_id(found.verdict), found.detail);
-    }
+    if (found.verdict != RN_ACCEPTED)
+        return call_damaged(row, "%s: %.120s", rn_verdict_id(found.verdict), found.detail);
+    set_text(row, "state", "good");
     return RN_OK;
 }
 
-static int hash_again(const struct rn_fetcher *f, const struct rn_fetch_file *file, struct row *row,
-                      char *where, size_t cap, struct rn_err *err)
+static int hash_again(const struct rn_fetcher *f, const struct rn_fetch_file *file,
+                      const char *digest, json_t *row, struct rn_err *err)
 {
     char *path;
-    bool there = rn_cache_has(f->cache, row->sha256);
-    RN_TRY(rn_cache_find(f->cache, row->sha256, &path, err));
-    row->state = there ? "damaged" : "absent";
+    bool there = rn_cache_has(f->cache, digest);
+    RN_TRY(rn_cache_find(f->cache, digest, &path, err));
     if (!path && there)
-        snprintf(where, cap, "was changed; removed from the cache");
-    int rc = path ? hash_file(f, file, path, row, where, cap, err) : RN_OK;
+        return call_damaged(row, "was changed; removed from the cache");
+    set_text(row, "state", "absent");
+    int rc = path ? hash_file(f, file, path, digest, row, err) : RN_OK;
     free(path);
     return rc;
 }
@@ -296,13 +265,11 @@ static int verify_files(struct fetching *w, struct rn_fetcher *f, struct rn_err 
 {
     size_t damaged = 0;
     for (size_t i = 0; i < w->total && !rn_signals_stopping(); i++) {
-        struct row row;
-        char where[192] = "";
-        describe_pin(f->lock, &w->files[i], &row, where, sizeof where);
-        if (*row.sha256)
-            RN_TRY(hash_again(f, &w->files[i], &row, where, sizeof where, err));
-        damaged += strcmp(row.state, "damaged") == 0;
-        add_row(w, &row, w->files[i].id, where);
+        json_t *row = add_row(w, w->files[i].id, "unpinned");
+        const char *digest = describe_pin(f->lock, &w->files[i], row);
+        if (digest)
+            RN_TRY(hash_again(f, &w->files[i], digest, row, err));
+        damaged += strcmp(rn_json_str(row, "state", ""), "damaged") == 0;
         rn_ui_progress(&w->ui, w->stage, (double)i + 1, (double)w->total, "files", "");
     }
     if (damaged == 0)
@@ -318,11 +285,11 @@ static void add_probe_row(struct fetching *w, const struct rn_probe *probe)
 {
     char where[600];
     const struct rn_response *r = &probe->r;
-    struct row row = {
-        .state = rn_verdict_id(r->finding.verdict), .trust = "-", .size_bytes = r->declared_bytes};
+    json_t *row = add_row(w, probe->file->id, rn_verdict_id(r->finding.verdict));
     snprintf(where, sizeof where, "%s%s%s%s%s", r->host, *r->finding.detail ? ": " : "",
              r->finding.detail, *r->hint ? "; " : "", r->hint);
-    add_row(w, &row, probe->file->id, where);
+    set_text(row, "where", where);
+    set_size(row, r->declared_bytes);
 }
 
 /* Rows for all probes; how many of them are bad, and how many files have no good one. */
@@ -468,12 +435,13 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
     rn_signals_install();
     rn_ui_init(&w.ui, rn_cli_json(cli), 4);
     w.log = (struct rn_log){hear, &w};
+    w.rows = json_array();
     int rc = rn_plan_init(&plan, p, &how, err);
     if (rc == RN_OK)
         rc = fetch_stages(&w, &plan, err);
     rn_ui_release(&w.ui);
-    print_rows(&w);
-    release_rows(&w);
+    rn_table_print(columns, w.rows, rn_cli_json(cli));
+    json_decref(w.rows);
     rn_plan_release(&plan);
     rn_pipeline_free(p);
     return rc;

@@ -15,32 +15,16 @@ enum { LINE_MAX_BYTES = 1 << 28, VOCAB_MAX = 2000000 };
 
 /* --- opening --- */
 
-static int open_path(struct rn_tokenizer **t, const char *path, const char *pattern,
-                     struct rn_err *err)
-{
-    char *dir = rn_dirname(path), *encoder = rn_join(dir, "encoder.json");
-    int rc;
-    if (rn_ends_with(path, ".bpe"))
-        rc = rn_tokenizer_load_gpt2(t, path, rn_exists(encoder) ? encoder : NULL, err);
-    else if (rn_ends_with(path, ".tiktoken"))
-        rc = rn_tokenizer_load_tiktoken(t, path, pattern ? pattern : "nanochat",
-                                        rn_special_nanochat, err);
-    else
-        rc = rn_tokenizer_load(t, path, err);
-    free(encoder);
-    free(dir);
-    return rc;
-}
-
 static int open_tokenizer(struct rn_tokenizer **t, const struct rn_cli *cli, struct rn_err *err)
 {
     const char *path = rn_cli_opt(cli, "tokenizer"), *pattern = rn_cli_opt(cli, "pattern");
     *t = NULL;
-    if (!path && strcmp(rn_cli_arg(cli, 0), "info") == 0)
+    if (!path &&
+        (strcmp(rn_cli_arg(cli, 0), "info") == 0 || strcmp(rn_cli_arg(cli, 0), "convert") == 0))
         path = rn_cli_arg(cli, 1);
     if (!path)
         return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "--tokenizer is needed: a directory or a file");
-    RN_TRY(open_path(t, path, pattern, err));
+    RN_TRY(rn_tokenizer_open(t, path, pattern ? pattern : "nanochat", rn_special_nanochat, err));
     const char *own = rn_tokenizer_pattern(*t);
     if (!pattern || strcmp(pattern, own) == 0)
         return RN_OK;
@@ -267,6 +251,22 @@ static int info(const struct rn_cli *cli, struct rn_err *err)
     return RN_OK;
 }
 
+/* --- convert --- */
+
+static int convert(const struct rn_cli *cli, struct rn_err *err)
+{
+    const char *out = rn_cli_opt(cli, "out");
+    struct rn_tokenizer *t;
+    if (!out || rn_cli_n(cli) != 2)
+        return rn_fail(err, RN_EUSAGE, RN_NOWHERE,
+                       "convert needs a tokenizer and --out: tokenizer.json, vocab.bpe, .tiktoken "
+                       "or a directory");
+    RN_TRY(open_tokenizer(&t, cli, err));
+    int rc = rn_tokenizer_write(t, out, err);
+    rn_tokenizer_free(t);
+    return rc;
+}
+
 /* --- train --- */
 
 /* A number of an option, or the value it has when not given. */
@@ -375,7 +375,11 @@ static int run_decode(const struct rn_cli *cli, struct rn_err *err)
 static const struct {
     const char *name;
     int (*run)(const struct rn_cli *, struct rn_err *);
-} verbs[] = {{"train", train}, {"encode", run_encode}, {"decode", run_decode}, {"info", info}};
+} verbs[] = {{"train", train},
+             {"encode", run_encode},
+             {"decode", run_decode},
+             {"info", info},
+             {"convert", convert}};
 
 static int run(const struct rn_cli *cli, struct rn_err *err)
 {
@@ -383,14 +387,15 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
     for (size_t i = 0; verb && i < RN_COUNT(verbs); i++)
         if (strcmp(verbs[i].name, verb) == 0)
             return verbs[i].run(cli, err);
-    return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "tokenizer: expected train, encode, decode or info");
+    return rn_fail(err, RN_EUSAGE, RN_NOWHERE,
+                   "tokenizer: expected train, encode, decode, info or convert");
 }
 
 static const struct rn_opt opts[] = {
-    {"tokenizer", 0, "FILE", "tokenizer directory, .tiktoken file or vocab.bpe"},
+    {"tokenizer", 0, "FILE", "directory, .tiktoken, vocab.bpe or tokenizer.json"},
     {"pattern", 0, "NAME", "nanochat (default), gpt2 or cl100k"},
     {"json-lines", 0, NULL, "encode: a JSON string a line in; decode: a JSON string a line out"},
-    {"out", 0, "DIR", "train: where the tokenizer goes"},
+    {"out", 0, "DIR", "train, convert: where the tokenizer goes; convert: or a file by its ending"},
     {"vocab-size", 0, "N", "train: tokens, specials included (default 65536)"},
     {"max-chars", 0, "N", "train: stop after the document that passes it (default 2B)"},
     {"doc-chars", 0, "N", "train: characters taken of each document (default 10000)"},
@@ -400,9 +405,10 @@ static const struct rn_opt opts[] = {
 static const struct rn_example examples[] = {
     {"tokenizer train --out tok --vocab-size 4096 corpus.txt", "make one"},
     {"tokenizer encode --tokenizer tok text.txt", "ids, separated by blanks"},
+    {"tokenizer convert tok --out tokenizer.json", "for Hugging Face's tokenizers"},
     {0}};
 const struct rn_command rn_command_tokenizer = {"tokenizer",
-                                                "train|encode|decode|info [FILE ...]",
+                                                "train|encode|decode|info|convert [FILE ...]",
                                                 "train and use tokenizers",
                                                 opts,
                                                 run,

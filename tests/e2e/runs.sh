@@ -106,7 +106,7 @@ says "nothing to do"
 
 # A run at work: progress, sign of life, one that may not be pruned, a second writer refused; then
 # killed: interrupted, its checkpoints are kept.
-sed 's/horizon: {epochs: 2, steps_per_epoch: 3}/horizon: {steps: 200000}/; s/every: 2 steps/every: 200 steps/' tiny.yaml >long.yaml
+sed 's/horizon: {epochs: 2, .*}/horizon: {steps: 200000}/; s/every: 2 steps/every: 200 steps/' tiny.yaml >long.yaml
 "$RUNNEL" run long.yaml --threads 1 >background 2>&1 &
 pid=$!
 pids+=("$pid")

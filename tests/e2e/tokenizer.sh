@@ -34,6 +34,15 @@ same one-thread/tokenizer.json two-threads/tokenizer.json
 expect 0 "$RUNNEL" tokenizer info one-thread
 says '"<|bos|>":331'
 
+# Converted to tokenizer.json and back: the same digest; as a stage, too.
+mkdir hf
+expect 0 "$RUNNEL" tokenizer convert "$vocab" --out hf/tokenizer.json
+expect 0 "$RUNNEL" tokenizer info hf/tokenizer.json
+says "$("$RUNNEL" tokenizer info "$vocab" | grep digest)"
+expect 2 "$RUNNEL" tokenizer convert "$vocab"
+expect 5 "$RUNNEL" tokenizer convert "$vocab" --out hf/vocab.bpe
+says "GPT-2's pattern"
+
 # Refusals: one line, the right status, nothing left behind.
 expect 2 "$RUNNEL" tokenizer
 expect 2 "$RUNNEL" tokenizer encode
@@ -62,14 +71,17 @@ stages:
     files:
       docs: {urls: [docs.jsonl]}
       ranks: {urls: [ranks.tiktoken]}
+      hf: {urls: [hf/tokenizer.json]}
   trained: {kind: train-tokenizer, in: {text: data.docs}, vocab_size: 340}
   taken: {kind: train-tokenizer, import: data.ranks, vocab_size: 32768}
   copied: {kind: train-tokenizer, import: taken}
+  from_hf: {kind: train-tokenizer, import: data.hf}
 EOF
 expect 0 "$RUNNEL" run tok.yaml
 same runs/tok-*/stages/trained/tokenizer/tokenizer.tiktoken one-thread/tokenizer.tiktoken
 same runs/tok-*/stages/taken/tokenizer/tokenizer.tiktoken "$vocab"
 same runs/tok-*/stages/copied/tokenizer/tokenizer.json runs/tok-*/stages/taken/tokenizer/tokenizer.json
+same runs/tok-*/stages/from_hf/tokenizer/tokenizer.json runs/tok-*/stages/taken/tokenizer/tokenizer.json
 expect 0 "$RUNNEL" run tok.yaml
 says "nothing to do"
 expect 3 "$RUNNEL" check tok.yaml trained.vocab_size=260

@@ -83,7 +83,8 @@ says "no longer in the store"
 mv tokenize-* runs/.store/
 
 # Stopped and continued, the receipt is that of a training in one go.
-long=(tiny.yaml --until base base.horizon.steps=1500 base.eval.bpb.every=0 base.checkpoint.every=500)
+long=(tiny.yaml --until base '~base.horizon.epochs' '~base.horizon.steps_per_epoch'
+    +base.horizon.steps=1500 base.eval.bpb.every=0 base.checkpoint.every=500)
 RUNNEL_RUNS=one expect 0 "$RUNNEL" run "${long[@]}"
 RUNNEL_RUNS=two "$RUNNEL" run "${long[@]}" >out 2>&1 &
 pid=$!

@@ -241,6 +241,49 @@ Test(chat, gsm8k_rows_come_in_numpys_order_with_tool_parts)
     rn_task_free(t);
 }
 
+/* The hub's other sets, in the schemas of its parquet exports. */
+static const struct {
+    const char *task, *file, *begins;
+    int64_t rows;
+} hub[] = {
+    {"smoltalk", "data/tasks/smoltalk_like.parquet", "", 15028},
+    {"mmlu", "data/tasks/mmlu_validation.parquet", "Multiple Choice question: ", 1531},
+    {"arc", "data/tasks/arc_challenge_validation.parquet", "Multiple Choice question: ", 299},
+};
+
+Test(chat, sets_of_the_hub_are_read_from_parquet)
+{
+    for (size_t i = 0; i < RN_COUNT(hub); i++) {
+        const char *path = shared_file(hub[i].file);
+        struct rn_task *t;
+        struct rn_conversation c;
+        struct rn_err err = {0};
+        if (!path)
+            continue;
+        cr_assert_eq(rn_task_open(&t, hub[i].task, &path, 1, &err), RN_OK, "%s", err.msg);
+        cr_expect_eq(rn_task_rows(t), hub[i].rows, "%s", hub[i].task);
+        cr_assert_eq(rn_task_get(t, 7, &c, &err), RN_OK);
+        cr_expect_geq(c.n, 2);
+        cr_expect(!strncmp(c.turns[0].parts[0].text, hub[i].begins, strlen(hub[i].begins)));
+        cr_expect(!*hub[i].begins || c.turns[1].parts[0].n == 1); /* a letter */
+        rn_conversation_release(&c);
+        rn_task_free(t);
+    }
+}
+
+Test(chat, choices_of_arc_keep_their_own_letters)
+{
+    struct rn_task *t = open_text("arc", "{\"question\":\"Q\",\"choices\":{\"text\":[\"x\",\"y\"],"
+                                         "\"label\":[\"1\",\"2\"]},\"answerKey\":\"2\"}\n");
+    struct rn_conversation c;
+    struct rn_err err = {0};
+    cr_assert_eq(rn_task_get(t, 0, &c, &err), RN_OK);
+    cr_expect(strstr(c.turns[0].parts[0].text, "- x=1\n- y=2\n"));
+    cr_expect_str_eq(c.turns[1].parts[0].text, "2");
+    rn_conversation_release(&c);
+    rn_task_free(t);
+}
+
 /* --- batches --- */
 
 static struct rn_mixture *mixture_of(const char *text, int64_t epochs)

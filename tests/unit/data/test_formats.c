@@ -121,6 +121,5 @@ Test(formats, columns_must_be_there)
     cr_expect_eq(rn_data_formats[0].check(path, &want, &err), RN_ECORRUPT);
     err = (struct rn_err){0};
     want.columns = nested;
-    cr_expect_eq(rn_data_formats[0].check(path, &want, &err), RN_ECORRUPT);
-    cr_expect(strstr(err.msg, "nested"), "%s", err.msg);
+    cr_expect_eq(rn_data_formats[0].check(path, &want, &err), RN_OK, "%s", err.msg);
 }

@@ -25,8 +25,7 @@ static int read_all(const char *path, struct rn_err *err)
     int rc = rn_parquet_open(&p, path, err);
     for (int c = 0; rc == RN_OK && c < rn_parquet_columns(p); c++)
         for (size_t g = 0; rc == RN_OK && g < rn_parquet_groups(p); g++)
-            if (!rn_parquet_column_nested(p, c))
-                rc = rn_parquet_read(p, g, c, &v, err);
+            rc = rn_parquet_read(p, g, c, &v, err);
     rn_parquet_free(p);
     return rc;
 }
@@ -179,8 +178,8 @@ static const struct {
     {"zstd_smallpages_crc", NULL},
     {"zstd_v2pages", NULL},
     {"brotli", "codec brotli is not read"},
-    {"snappy_delta_ba", "encoding 7 is not read"},
-    {"snappy_delta_len", "encoding 6 is not read"},
+    {"snappy_delta_ba", NULL},
+    {"snappy_delta_len", NULL},
 };
 
 static void expect_equal_to_jsonl(const char *path, const char *jsonl)

@@ -192,8 +192,8 @@ Test(bpe, merges_lowest_rank_first_whatever_the_length_and_the_vocabulary)
         uint64_t stream = rn_stream(round, "bpe");
         struct rn_vocab v = {0};
         struct rn_ids fast = {0}, slow = {0};
-        unsigned char text[120];
-        size_t n = 7 + rn_rand_below(stream, 1 << 20, 113);
+        unsigned char text[400];
+        size_t n = 7 + rn_rand_below(stream, 1 << 20, 393);
         random_vocab(&v, stream);
         for (size_t i = 0; i < n; i++)
             text[i] = (unsigned char)('a' + rn_rand_below(stream, (2 << 20) + i, 3));

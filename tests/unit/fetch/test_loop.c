@@ -5,6 +5,7 @@
 #include "owner.h"
 
 #include <math.h>
+#include <sys/stat.h>
 
 static struct rig rig;
 
@@ -133,6 +134,19 @@ Test(loop, what_cannot_be_had_keeps_no_other_file_from_being_fetched)
     cr_assert_eq(m.lost, 2);
     bool third = strstr(rig.err.msg, "/f003: ") != NULL; /* one is returned, one logged */
     cr_assert(rig_said(&rig, third ? "/f040: " : "/f003: "), "%s", rig.err.msg);
+}
+
+Test(loop, a_list_of_sums_that_cannot_be_had_is_asked_for_once)
+{
+    struct many m = {0};
+    make_many(&m, 5);
+    char *url = rn_xprintf("%s/SHA256SUMS", server_url(rig.server));
+    for (size_t i = 0; i < m.n; i++)
+        m.files[i].sums = url;
+    cr_assert_eq(fetch_many(&m), RN_EFETCH);
+    cr_assert_eq(m.lost, 5);
+    cr_assert_eq(server_requests(rig.server), 1);
+    free(url);
 }
 
 Test(loop, a_host_that_gives_nothing_is_not_asked_for_everything)
@@ -278,6 +292,25 @@ Test(loop, a_second_source_goes_on_only_under_a_pinned_digest)
     cr_assert_eq(rig_fetch(&rig), RN_OK, "%s", rig.err.msg);
     cr_assert_eq(server_ranged(rig.server), 1);
     cr_assert_str_eq(rig.got.sha256, hex);
+}
+
+Test(loop, a_local_copy_in_place_of_a_cut_body_is_read_only_too)
+{
+    struct stat st;
+    char hex[RN_HEX], *path = rn_join(rig.www, "a.jsonl");
+    put_big("a.jsonl", 2 << 20, 0);
+    rn_sha256_file(path, hex, NULL, NULL);
+    rig.file.sha256 = hex;
+    rig.file.expect.format = NULL;
+    server_fault(rig.server, "/a.jsonl", "cut");
+    rig_source(&rig, "/a.jsonl");
+    char *local = rn_xprintf("file://%s", path);
+    rig_source(&rig, local);
+    cr_assert_eq(rig_fetch(&rig), RN_OK, "%s", rig.err.msg);
+    cr_assert_eq(stat(rig.got.path, &st), 0);
+    cr_assert_eq(st.st_mode & 0777, 0444, "mode %o", st.st_mode & 0777);
+    free(local);
+    free(path);
 }
 
 Test(loop, a_mixture_that_the_digest_refuses_is_asked_for_anew)

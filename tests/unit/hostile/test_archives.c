@@ -396,6 +396,21 @@ static void tar_huge_pax(struct rn_str *s, const struct bomb *b)
     free(value);
 }
 
+static void tar_many_pax(struct rn_str *s, const struct bomb *b)
+{
+    size_t n = 1000 * 1000;
+    char *value = malloc(n + 1);
+    memset(value, 'x', n);
+    value[n] = '\0';
+    for (long i = 0; i < b->number; i++) {
+        tar_pack_pax(s, "comment", value);
+        tar_pack_add(s, &(struct tar_entry){.name = i % 2 ? "a" : "b"});
+    }
+    tar_pack_end(s);
+    pack_gzip(s);
+    free(value);
+}
+
 static void tar_long_name(struct rn_str *s, const struct bomb *b)
 {
     size_t n = (size_t)b->number;
@@ -571,6 +586,7 @@ static const struct bomb bombs[] = {
     {"tar.gz: pax header of 80 MB", tar_huge_pax, "", NULL, 80 << 20},
     {"tar: long name climbs", tar_long_name, NAME, "../", 200},
     {"tar: name of 2 MB", tar_long_name, "", "a/", 2 << 20},
+    {"tar.gz: 100 pax headers of 1 MB", tar_many_pax, "bytes unpacked", NULL, 100},
     {"tar.gz: swells", tar_swollen, "above", NULL, 'g'},
     {"tar.zst: swells", tar_swollen, "above", NULL, 'z'},
     {"tar.zst: 110,000 empty files", tar_many_entries, "more than", NULL, 110000},
@@ -699,6 +715,21 @@ Test(archives, tar_in_all_its_dresses)
         expect_files("tar", &s, 2);
         rn_str_release(&s);
     }
+}
+
+Test(archives, what_strip_leaves_out_is_read_and_counted_too)
+{
+    static const struct rn_unpack deep = {.strip = 1, .max_bytes = -1};
+    struct rn_err err = {0};
+    struct rn_str s = {0};
+    tar_pack_add(&s, &(struct tar_entry){.name = "zeros", .bytes = zeros, .n = sizeof zeros});
+    tar_pack_add(&s, &(struct tar_entry){.name = "top/a", .bytes = "one", .n = 3});
+    tar_pack_end(&s);
+    pack_zstd(&s);
+    cr_assert_eq(rn_file_write(archive, s.p, s.n, NULL), RN_OK);
+    cr_assert_eq(rn_archive_check(archive, "tar", &deep, &err), RN_ECORRUPT);
+    cr_assert(strstr(err.msg, "above"), "%s", err.msg);
+    rn_str_release(&s);
 }
 
 Test(archives, strip_and_require_hold_for_tar_too)

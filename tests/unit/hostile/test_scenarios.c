@@ -9,6 +9,7 @@
 #include "ca.h"
 #include "conn.h"
 #include "formats.h"
+#include "pack.h"
 #include "parquet_write.h"
 #include "who.h"
 #include "zip_write.h"
@@ -66,6 +67,24 @@ static void put_zip(struct rig *r, const char *name)
     free(path);
 }
 
+/* Of a tar archive, or of lines. */
+static void put_gzip(struct rig *r, const char *name, bool tar)
+{
+    struct rn_str s = {0};
+    char text[4000];
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = (char)('a' + i * i % 23);
+    if (tar) {
+        tar_pack_add(&s, &(struct tar_entry){.name = "a", .bytes = text, .n = sizeof text});
+        tar_pack_end(&s);
+    } else {
+        rn_str_add(&s, text, sizeof text);
+    }
+    pack_gzip(&s);
+    rig_put(r, name, s.p, s.n);
+    rn_str_release(&s);
+}
+
 /* --- one scenario --- */
 
 struct stage {
@@ -93,8 +112,10 @@ static void stage_up(struct stage *s, const char *format, const struct scenario 
         put_jsonl(r, "good", ROWS, "row");
     } else if (strcmp(format, "parquet") == 0) {
         put_parquet(r, "file");
-    } else {
+    } else if (strcmp(format, "zip") == 0) {
         put_zip(r, "file");
+    } else {
+        put_gzip(r, "file", strcmp(format, "tar") == 0);
     }
     digest_of(r, "file", s->digest[0]);
     digest_of(r, "file.b", s->digest[1]);
@@ -104,7 +125,8 @@ static void stage_up(struct stage *s, const char *format, const struct scenario 
     r->fetcher.retries = 0;
     r->fetcher.stall_s = what->declares & IMPATIENT ? 0.3 : 10;
     r->file.expect.format = format;
-    r->file.expect.rows = (what->declares & UNCOUNTED) || strcmp(format, "zip") == 0 ? -1 : ROWS;
+    bool rows = strcmp(format, "jsonl") == 0 || strcmp(format, "parquet") == 0;
+    r->file.expect.rows = rows && !(what->declares & UNCOUNTED) ? ROWS : -1;
     char *path = rn_join(r->www, "file");
     r->file.sha256 = what->declares & PINNED ? s->digest[0] : NULL;
     r->file.size_bytes = what->declares & SIZED ? rn_file_size(path) : -1;
@@ -463,6 +485,22 @@ static const struct scenario archives[] = {
 Test(scenarios, zips)
 {
     PLAY(archives, "zip");
+}
+
+static const struct scenario streams[] = {
+    {"ok", OK, OK},
+    {"cut", RN_TRUNCATED, RN_TRUNCATED},
+    {"cut-close", RN_TRUNCATED, RN_TRUNCATED, "half-bare"}, /* a whole answer; the stream is cut */
+    {"one-less", RN_TRUNCATED, RN_TRUNCATED, "half-bare"},
+    {"cut-close", RN_TRUNCATED, RN_TRUNCATED, "half-bare", PINNED},
+    {"flip", RN_MALFORMED, RN_MALFORMED, "half-bare"},
+    {"html", RN_ERROR_PAGE, RN_ERROR_PAGE},
+};
+
+Test(scenarios, gzip_and_packed_tar)
+{
+    PLAY(streams, "gzip");
+    PLAY(streams, "tar");
 }
 
 static const struct scenario parquets[] = {

@@ -168,7 +168,7 @@ static void write_documents(struct rn_artifact *a, int i, const char *name, int 
     char *path = in_dir(name);
     cr_assert_eq(rn_file_write(path, text.p, text.n, &err), RN_OK);
     runner.files[i] = (struct rn_artifact_file){name, path, (int64_t)text.n, name};
-    *a = (struct rn_artifact){.files = &runner.files[i], .n_files = 1};
+    *a = (struct rn_artifact){.kind = "files", .files = &runner.files[i], .n_files = 1};
     rn_str_release(&text);
 }
 
@@ -188,7 +188,8 @@ static void enter(void)
     for (int i = 0; i < 2; i++)
         runner.files[2 + i] = (struct rn_artifact_file){
             names[i], rn_arena_printf(&arena, "%s/tokens.out/tokens/%s", dir, names[i]), 0, "c"};
-    runner.tokens = (struct rn_artifact){.files = &runner.files[2], .n_files = 2};
+    runner.tokens = (struct rn_artifact){
+        .kind = "tokens", .name = "tokens", .files = &runner.files[2], .n_files = 2};
     runner.n_lines = 0;
     said.n = 0;
 }

@@ -1,0 +1,25 @@
+/* data/look_kinds.h - the formats that look.c knows, one function pair each. Inside `data` only. */
+#ifndef RN_LOOK_KINDS_H
+#define RN_LOOK_KINDS_H
+
+#include "json.h"
+
+struct rn_look_out {
+    int64_t left; /* rows that may still be given */
+    void (*each)(void *ctx, const json_t *row);
+    void *ctx;
+};
+/* Hands on and releases `row`; false once enough were given. */
+bool rn_look_give(struct rn_look_out *, json_t *row);
+
+int rn_look_parquet(const char *path, json_t *info, struct rn_err *);
+int rn_look_parquet_head(const char *path, struct rn_look_out *, struct rn_err *);
+int rn_look_ours(const char *path, json_t *info, struct rn_err *);
+int rn_look_ours_head(const char *path, struct rn_look_out *, struct rn_err *);
+int rn_look_tokens(const char *path, json_t *info, struct rn_err *);
+int rn_look_tokens_head(const char *path, struct rn_look_out *, struct rn_err *);
+int rn_look_index(const char *path, json_t *info, struct rn_err *);
+int rn_look_tensors(const char *path, json_t *info, struct rn_err *);
+int rn_look_tensors_head(const char *path, struct rn_look_out *, struct rn_err *);
+
+#endif
