@@ -6,6 +6,7 @@
 #include "look_kinds.h"
 #include "mem.h"
 #include "parquet.h"
+#include "parquet_rows.h"
 #include "str.h"
 #include "token_file.h"
 #include "tokenizer.h"
@@ -42,21 +43,15 @@ int rn_look_parquet(const char *path, json_t *info, struct rn_err *err)
     return RN_OK;
 }
 
-/* The column `text`, of the first row group: other columns have no rows to show yet. */
 int rn_look_parquet_head(const char *path, struct rn_look_out *out, struct rn_err *err)
 {
-    struct rn_parquet *p;
-    struct rn_parquet_values v = {0};
-    RN_TRY(rn_parquet_open(&p, path, err));
-    int column = rn_parquet_column(p, "text", err);
-    int rc = column < 0 ? RN_ECORRUPT : RN_OK;
-    if (rc == RN_OK && rn_parquet_groups(p))
-        rc = rn_parquet_read(p, 0, column, &v, err);
-    for (size_t i = 0; rc == RN_OK && v.strings && i < v.n; i++)
-        if (!rn_look_give(out, json_pack("{s:s%}", "text", v.strings[i].p ? v.strings[i].p : "",
-                                         v.strings[i].n)))
-            break;
-    rn_parquet_free(p);
+    struct rn_parquet_rows *r;
+    json_t *row;
+    RN_TRY(rn_parquet_rows_open(&r, path, NULL, err));
+    int rc;
+    while ((rc = rn_parquet_rows_next(r, &row, err)) == RN_OK && row && rn_look_give(out, row))
+        ;
+    rn_parquet_rows_free(r);
     return rc;
 }
 
