@@ -51,7 +51,6 @@ int rn_look_parquet(const char *path, json_t *info, struct rn_err *err)
 
 int rn_look_parquet_head(const char *path, struct rn_look_out *out, struct rn_err *err)
 {
-<<<<<<< HEAD
     struct rn_parquet_rows *rows;
     json_t *row;
     RN_TRY(rn_parquet_rows_open(&rows, path, NULL, err));
@@ -59,15 +58,6 @@ int rn_look_parquet_head(const char *path, struct rn_look_out *out, struct rn_er
     while ((rc = rn_parquet_rows_next(rows, &row, err)) == RN_OK && row && rn_look_give(out, row))
         ;
     rn_parquet_rows_free(rows);
-=======
-    struct rn_parquet_rows *r;
-    json_t *row;
-    RN_TRY(rn_parquet_rows_open(&r, path, NULL, err));
-    int rc;
-    while ((rc = rn_parquet_rows_next(r, &row, err)) == RN_OK && row && rn_look_give(out, row))
-        ;
-    rn_parquet_rows_free(r);
->>>>>>> formats
     return rc;
 }
 
