@@ -108,6 +108,7 @@ measure() { # FOLDER COUNT LABEL
         for c in "${contenders[@]}"; do
             rm -rf out cache p.lock
             mkdir out
+            sync # what the one before left to write is not this one's work
             start=$(date +%s.%N)
             "run_$c" "$1" "$2" 2>logs/$c || { echo "$c failed"; tail -n 3 logs/$c; exit 1; }
             awk -v a="$start" -v b="$(date +%s.%N)" 'BEGIN {print b - a}' >>"times-$1-$c"
