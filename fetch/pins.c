@@ -182,7 +182,8 @@ static int parse(struct rn_pins *l, const char *path, char *text, struct rn_err 
         end = strchr(line, '\n');
         if (end)
             *end++ = '\0';
-        if (*line != '#' && line[strspn(line, " \t\r")] != '\0')
+        line += strspn(line, " \t\r");
+        if (*line != '#' && *line != '\0')
             RN_TRY(add_line(l, line, RN_LINE(path, number), err));
     }
     return RN_OK;

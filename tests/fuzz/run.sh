@@ -20,7 +20,8 @@ else
     trap 'rm -rf "$learned"' EXIT
 fi
 mkdir -p "$BUILD/fuzz/findings"
-options=(-max_total_time="$seconds" -rss_limit_mb=512 -timeout=5 -print_final_stats=1
+# The same walk every time, so that a change is judged by what it changed; a long run takes another.
+options=(-seed="${SEED:-1}" -max_total_time="$seconds" -rss_limit_mb=512 -timeout=5 -print_final_stats=1
          -artifact_prefix="$BUILD/fuzz/findings/$name-")
 [ -f "$SRC/tests/fuzz/$name.dict" ] && options+=(-dict="$SRC/tests/fuzz/$name.dict")
 [ "$(find "$seeds" -type f | wc -l)" -gt 0 ] || { echo "FAIL: no seeds in $seeds"; exit 1; }

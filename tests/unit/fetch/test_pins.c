@@ -66,6 +66,18 @@ Test(pins, what_is_added_is_read_again_sorted)
     rn_pins_release(&again);
 }
 
+Test(pins, a_comment_may_stand_after_blanks)
+{
+    struct rn_pins l;
+    struct rn_err err = {0};
+    char *text = rn_xprintf(" # once: d.a/x 3 %s first-use h\n\t#\n", pin("", "abc").sha256);
+    cr_assert_eq(rn_file_write(path, text, strlen(text), &err), RN_OK);
+    cr_assert_eq(rn_pins_open(&l, path, run, &err), RN_OK, "%s", err.msg);
+    cr_assert_eq(l.n, 0);
+    rn_pins_release(&l);
+    free(text);
+}
+
 #define ABC "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
 
 Test(pins, a_line_tells_trust_host_date_and_etag)
