@@ -1,10 +1,11 @@
 /* runner/report/chart.h - curves as an SVG picture that needs nothing else.
  *
  *     struct rn_line lines[] = {{.label = "base", .x = steps, .y = loss, .n = n}};
- *     rn_chart_draw(&s, &(struct rn_chart){.title = "Loss", .x_label = "step", .lines = lines, .n = 1});
+ *     struct rn_chart c = {.title = "Loss", .x_label = "step", .lines = lines, .n = 1};
+ *     rn_chart_draw(&s, &c);
  *
- * A line may have any number of points: at most RN_CHART_POINTS of them are drawn, the least and the
- * greatest of each stretch, so that no spike is lost. Points that are not finite leave a gap. */
+ * A line may have any number of points: at most RN_CHART_POINTS of them are drawn, the least and
+ * the greatest of each stretch, so that no spike is lost. What is not finite leaves a gap. */
 #ifndef RN_CHART_H
 #define RN_CHART_H
 

@@ -2,7 +2,7 @@
  *
  *     struct rn_numbers n;
  *     RN_TRY(rn_numbers_read(&n, "runs/smoke-1a2b3c4d", NULL, err));
- *     RN_TRY(rn_exporter_find("tensorboard")->write(&n, stdout, "runs/smoke-1a2b3c4d/tensorboard", err));
+ *     RN_TRY(rn_exporter_find("tensorboard")->write(&n, stdout, "events", err));
  *     rn_numbers_release(&n);
  *
  * Everything is derived from metrics/<stage>.jsonl, so it can be made again at any time. */

@@ -5,7 +5,7 @@
  *     rn_file_write("report.html", s.p, s.n, err);
  *
  * The page needs no network and says everything without JavaScript, which only adds the choice of
- * axes, smoothing and a reading line. What a run holds (names, samples, logs) is text, never markup.
+ * axes, smoothing and a reading line. What a run holds (names, samples, logs) is text, no markup.
  * Only reads; takes no lock. */
 #ifndef RN_PAGE_H
 #define RN_PAGE_H

@@ -8,8 +8,8 @@
  *
  * Every call appends one whole record, so a file may be written record by record and a torn tail is
  * passed over by readers. Names of metrics become tags in the groups that TensorBoard folds:
- * "loss" train/loss, "val_bpb" val/bpb, "sft.arc_easy" sft/arc_easy. Sources: tensorflow's event.proto
- * and summary.proto, TFRecord's framing, TensorBoard's plugin metadata. */
+ * "loss" train/loss, "val_bpb" val/bpb, "sft.arc_easy" sft/arc_easy. Sources: tensorflow's
+ * event.proto and summary.proto, TFRecord's framing, TensorBoard's plugin metadata. */
 #ifndef RN_TFEVENTS_H
 #define RN_TFEVENTS_H
 
