@@ -10,18 +10,15 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { METRICS_CAP = 1 << 30 };
+enum { METRICS_CAP = 1 << 30, NEWEST_BYTES = 1 << 20 };
 
 /* --- reading --- */
 
-/* Calls each(ctx, line) for every whole line that is an object, with the file's size to its end. */
-static void each_line(const char *path, void (*each)(void *, json_t *, int64_t), void *ctx)
+/* Calls each(ctx, line) for every whole line that is an object, with the bytes up to its end. */
+static void each_line_of(const char *text, size_t n, void (*each)(void *, json_t *, int64_t),
+                         void *ctx)
 {
-    char *text;
-    size_t n;
-    if (rn_file_read(path, METRICS_CAP, &text, &n, NULL) != RN_OK)
-        return;
-    for (char *line = text, *end; (end = memchr(line, '\n', n - (size_t)(line - text)));
+    for (const char *line = text, *end; (end = memchr(line, '\n', n - (size_t)(line - text)));
          line = end + 1) {
         json_t *doc = NULL;
         if (rn_json_parse(line, (size_t)(end - line), RN_NOWHERE, &doc, NULL) == RN_OK &&
@@ -29,6 +26,15 @@ static void each_line(const char *path, void (*each)(void *, json_t *, int64_t),
             each(ctx, doc, (int64_t)(end + 1 - text));
         json_decref(doc);
     }
+}
+
+static void each_line(const char *path, void (*each)(void *, json_t *, int64_t), void *ctx)
+{
+    char *text;
+    size_t n;
+    if (rn_file_read(path, METRICS_CAP, &text, &n, NULL) != RN_OK)
+        return;
+    each_line_of(text, n, each, ctx);
     free(text);
 }
 
@@ -42,6 +48,17 @@ json_t *rn_metrics_read(const char *path)
 {
     json_t *lines = json_array();
     each_line(path, append_line, lines);
+    return lines;
+}
+
+json_t *rn_metrics_newest(const char *path)
+{
+    json_t *lines = json_array();
+    char *text = rn_xalloc(NEWEST_BYTES);
+    size_t n = rn_file_tail(path, text, NEWEST_BYTES);
+    /* a line whose beginning is not there is no object, and passed over like any torn one */
+    each_line_of(text, n, append_line, lines);
+    free(text);
     return lines;
 }
 
