@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LINE_CAP = 1 << 20 };
+enum { LINE_CAP = 1 << 20, NEWEST_BYTES = 1 << 20 };
 
 /* --- reading --- */
 
@@ -25,8 +25,11 @@ static void take_line(char *line, size_t n, int64_t end_bytes,
     json_decref(doc);
 }
 
-int rn_metrics_each(const char *path, void (*each)(void *ctx, json_t *line, int64_t end_bytes),
-                    void *ctx, struct rn_err *err)
+/* From a byte on: a line whose beginning is not there is no object, and passed over like any torn
+ * one. */
+static int each_from(const char *path, int64_t from_bytes,
+                     void (*each)(void *ctx, json_t *line, int64_t end_bytes), void *ctx,
+                     struct rn_err *err)
 {
     FILE *file = fopen(path, "re");
     if (!file)
@@ -34,7 +37,9 @@ int rn_metrics_each(const char *path, void (*each)(void *ctx, json_t *line, int6
     char *line = NULL;
     size_t cap = 0;
     ssize_t n;
-    int64_t end_bytes = 0;
+    int64_t end_bytes = from_bytes;
+    if (from_bytes > 0 && fseeko(file, from_bytes, SEEK_SET) != 0)
+        end_bytes = 0;
     while ((n = getline(&line, &cap, file)) > 0 && line[n - 1] == '\n') {
         end_bytes += n;
         take_line(line, (size_t)n - 1, end_bytes, each, ctx);
@@ -43,6 +48,12 @@ int rn_metrics_each(const char *path, void (*each)(void *ctx, json_t *line, int6
     free(line);
     fclose(file);
     return rc;
+}
+
+int rn_metrics_each(const char *path, void (*each)(void *ctx, json_t *line, int64_t end_bytes),
+                    void *ctx, struct rn_err *err)
+{
+    return each_from(path, 0, each, ctx, err);
 }
 
 static void append_line(void *ctx, json_t *line, int64_t end_bytes)
@@ -55,6 +66,15 @@ json_t *rn_metrics_read(const char *path)
 {
     json_t *lines = json_array();
     rn_metrics_each(path, append_line, lines, NULL);
+    return lines;
+}
+
+json_t *rn_metrics_newest(const char *path)
+{
+    json_t *lines = json_array();
+    int64_t size_bytes = rn_file_size(path);
+    each_from(path, size_bytes > NEWEST_BYTES ? size_bytes - NEWEST_BYTES : 0, append_line, lines,
+              NULL);
     return lines;
 }
 
