@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 enum rn_dtype { RN_F32, RN_I32 };
-enum { RN_MAX_DIMS = 4, RN_MAX_IN = 6, RN_MAX_OUT = 3, RN_NONE = -1 };
+enum { RN_MAX_DIMS = 4, RN_MAX_IN = 6, RN_MAX_OUT = 4, RN_NONE = -1 };
 
 struct rn_shape { /* row-major, last dimension contiguous */
     int n;

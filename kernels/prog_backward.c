@@ -79,6 +79,17 @@ static void seed_loss(struct rn_prog *p, rn_val loss)
         rn_value_at(p, loss)->grad = g;
 }
 
+/* The op that ends the forward pass may do both ways at once: nobody reads its outputs between. */
+static void append(struct rn_prog *p, struct rn_op *op, int forward, int last)
+{
+    if (forward != last || !rn_opdefs[op->kind]->bwd_gives_y) {
+        rn_prog_push(p, op);
+        return;
+    }
+    op->reads_y = (1u << op->ny) - 1;
+    p->ops[forward] = *op;
+}
+
 void rn_prog_backward(struct rn_prog *p, rn_val loss)
 {
     if (p->err.code)
@@ -88,9 +99,10 @@ void rn_prog_backward(struct rn_prog *p, rn_val loss)
     bool *given = rn_arena_alloc(&p->arena, (size_t)p->n_values * sizeof *given);
     seed_loss(p, loss);
     given[loss] = true;
-    for (int i = p->n_ops - 1; i >= 0 && !p->err.code; i--) {
+    int last = p->n_ops - 1;
+    for (int i = last; i >= 0 && !p->err.code; i--) {
         struct rn_op op;
         if (backward_of(p, i, given, &op))
-            rn_prog_push(p, &op);
+            append(p, &op, i, last);
     }
 }

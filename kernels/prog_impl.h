@@ -49,7 +49,7 @@ struct rn_op { /* x, y: forward operands, in backward ops too */
     int kind, ny;
     bool bwd;
     unsigned acc;              /* bit i: dx[i] is added to */
-    unsigned reads_x, reads_y; /* backward: the kept ones */
+    unsigned reads_x, reads_y; /* backward: the kept ones, and what it gives */
     rn_val x[RN_MAX_IN], y[RN_MAX_OUT], dx[RN_MAX_IN], dy[RN_MAX_OUT];
     struct rn_attrs attrs;
 };

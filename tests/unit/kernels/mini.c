@@ -78,8 +78,8 @@ static rn_val attention(const struct mini *m, rn_val x, int layer, rn_val cossin
     struct rn_prog *p = m->prog;
     rn_val q = heads(m, project(p, x, layer, "q"), H), k = heads(m, project(p, x, layer, "k"), K);
     rn_val v = heads(m, project(p, x, layer, "v"), K);
-    q = norm(p, op(p, RN_OP_ROPE, q, cossin, m->pos, (struct rn_attrs){0}));
-    k = norm(p, op(p, RN_OP_ROPE, k, cossin, m->pos, (struct rn_attrs){0}));
+    q = op(p, RN_OP_ROPE_NORM, q, cossin, m->pos, (struct rn_attrs){.f = {1e-6f}});
+    k = op(p, RN_OP_ROPE_NORM, k, cossin, m->pos, (struct rn_attrs){.f = {1e-6f}});
     rn_val y =
         op(p, RN_OP_ATTENTION, q, k, v, (struct rn_attrs){.f = {0.3f}, .i = {layer == 0 ? 5 : -1}});
     y = op(p, RN_OP_VIEW, y, RN_NONE, RN_NONE, (struct rn_attrs){.i = {m->B, m->T, H * D}});
@@ -124,10 +124,9 @@ static void build_model(struct mini *m)
         x = block(m, x, x0, i, cossin);
     x = op(p, RN_OP_LAYERNORM, x, rn_prog_weight(p, "gain"), rn_prog_weight(p, "bias"),
            (struct rn_attrs){.f = {1e-5f}});
-    x = op(p, RN_OP_LINEAR, x, wte, RN_NONE, (struct rn_attrs){0});
-    m->logits = op(p, RN_OP_SOFTCAP, x, RN_NONE, RN_NONE, (struct rn_attrs){.f = {15}});
+    rn_val head[4] = {x, wte, m->targets, m->scale};
     m->loss =
-        op(p, RN_OP_CROSS_ENTROPY, m->logits, m->targets, m->scale, (struct rn_attrs){.i = {V}});
+        rn_prog_op(p, RN_OP_HEAD_LOSS, "loss", head, 4, (struct rn_attrs){.f = {15}, .i = {V}});
     rn_prog_pin(p, m->loss);
     rn_prog_backward(p, m->loss);
 }

@@ -9,7 +9,7 @@ struct mini {
     struct rn_device *dev;
     struct rn_params *params;
     struct rn_prog *prog, *opt; /* forward and backward; the optimizer's step */
-    rn_val ids, targets, pos, scale, loss, logits, hyper;
+    rn_val ids, targets, pos, scale, loss, hyper;
     int64_t B, T;
 };
 

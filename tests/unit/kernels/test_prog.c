@@ -286,6 +286,23 @@ Test(build, an_impossible_shape_is_refused_before_it_is_multiplied_out)
     expect_refused(&b, "value 'none' has the impossible shape (4,0)");
 }
 
+static int count_calls(const struct rn_prog *p, int kind, bool bwd)
+{
+    int n = 0;
+    for (int i = 0; i < p->n_ops; i++)
+        n += p->ops[i].kind == kind && p->ops[i].bwd == bwd;
+    return n;
+}
+
+Test(build, the_last_op_does_both_ways_in_one_call)
+{
+    struct mini m;
+    mini_init(&m, 1, 1, 6, true);
+    cr_expect_eq(count_calls(m.prog, RN_OP_HEAD_LOSS, false), 0);
+    cr_expect_eq(count_calls(m.prog, RN_OP_HEAD_LOSS, true), 1);
+    mini_release(&m);
+}
+
 /* --- values --- */
 
 Test(values, the_same_weight_twice_is_one_value)
