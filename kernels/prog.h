@@ -96,6 +96,10 @@ rn_val rn_prog_op(struct rn_prog *, int kind, const char *name, const rn_val *x,
 rn_val rn_prog_out(const struct rn_prog *, rn_val first, int i);
 void rn_prog_pin(struct rn_prog *, rn_val); /* ACT -> OUTPUT */
 
+/* Of the values that ops gave since the last such call only `kept` is kept for backward; the others
+ * are made again there, of the same bits: less memory, more time. */
+void rn_prog_forget(struct rn_prog *, rn_val kept);
+
 /* Appends the backward ops of `loss` (a one-element value whose gradient is 1). */
 void rn_prog_backward(struct rn_prog *, rn_val loss);
 /* Sets lifetimes and offsets, allocates, fills constants. rn_prog_plan_no_reuse gives every value

@@ -48,6 +48,7 @@ struct rn_op { /* x, y: forward operands, in backward ops too */
     const char *name;
     int kind, ny;
     bool bwd;
+    bool again;                /* forward: the outputs are not kept for backward */
     unsigned acc;              /* bit i: dx[i] is added to */
     unsigned reads_x, reads_y; /* backward: the kept ones, and what it gives */
     rn_val x[RN_MAX_IN], y[RN_MAX_OUT], dx[RN_MAX_IN], dy[RN_MAX_OUT];
@@ -64,6 +65,7 @@ struct rn_prog {
     struct rn_op *ops;
     int n_ops, cap_ops;
     rn_val *weights, *dweights; /* by parameter index; RN_NONE: not used yet */
+    int n_remembered;           /* ops that the last rn_prog_forget has seen */
     bool planned, reused;
     size_t held_bytes, act_bytes, scratch_bytes;
     char *held, *act;      /* device slabs: INPUT + CONST + STATE; ACT + GRAD + OUTPUT + scratch */

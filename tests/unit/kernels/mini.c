@@ -120,8 +120,11 @@ static void build_model(struct mini *m)
     m->scale = rn_prog_input(p, "scale", RN_F32, RN_SHAPE(1));
     rn_val cossin = rope_table(m), wte = rn_prog_weight(p, "wte");
     rn_val x0 = norm(p, op(p, RN_OP_EMBED, m->ids, wte, RN_NONE, (struct rn_attrs){0})), x = x0;
-    for (int i = 0; i < LAYERS; i++)
+    for (int i = 0; i < LAYERS; i++) {
         x = block(m, x, x0, i, cossin);
+        if (m->recompute)
+            rn_prog_forget(p, x);
+    }
     x = op(p, RN_OP_LAYERNORM, x, rn_prog_weight(p, "gain"), rn_prog_weight(p, "bias"),
            (struct rn_attrs){.f = {1e-5f}});
     rn_val head[4] = {x, wte, m->targets, m->scale};
@@ -201,10 +204,9 @@ static void put_inputs(struct mini *m)
     free(ids);
 }
 
-void mini_init(struct mini *m, int threads, int64_t B, int64_t T, bool reuse)
+static void init(struct mini *m, int threads, bool reuse)
 {
     struct rn_err err = {0};
-    *m = (struct mini){.B = B, .T = T};
     must(rn_device_open(&m->dev, "cpu", threads, NULL, &err), &err);
     must(rn_params_new(&m->params, m->dev, specs, RN_COUNT(specs), true, &err), &err);
     fill_weights(m->params);
@@ -213,6 +215,18 @@ void mini_init(struct mini *m, int threads, int64_t B, int64_t T, bool reuse)
     must((reuse ? rn_prog_plan : rn_prog_plan_no_reuse)(m->prog, &err), &err);
     must((reuse ? rn_prog_plan : rn_prog_plan_no_reuse)(m->opt, &err), &err);
     put_inputs(m);
+}
+
+void mini_init(struct mini *m, int threads, int64_t B, int64_t T, bool reuse)
+{
+    *m = (struct mini){.B = B, .T = T};
+    init(m, threads, reuse);
+}
+
+void mini_init_recompute(struct mini *m, int threads, int64_t B, int64_t T)
+{
+    *m = (struct mini){.B = B, .T = T, .recompute = true};
+    init(m, threads, true);
 }
 
 void mini_release(struct mini *m)
