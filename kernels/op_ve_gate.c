@@ -22,6 +22,7 @@ static const char *shape(const struct rn_shape *const *xs, const struct rn_attrs
 const struct rn_opdef rn_op_ve_gate = {.nx = 5,
                                        .ny = 2,
                                        .ints = 16,
+                                       .looks_up = 8,
                                        .keep_x = 30,
                                        .keep_y = 2,
                                        .over_x = true,

@@ -81,6 +81,7 @@ rn_val rn_prog_new_value(struct rn_prog *p, const char *name, enum rn_role role,
                          .dtype = dtype,
                          .shape = shape,
                          .root = p->n_values,
+                         .first = p->n_values,
                          .grad = RN_NONE,
                          .param = -1,
                          .out = -1};
@@ -169,6 +170,12 @@ rn_val rn_prog_weight_grad(struct rn_prog *p, const char *name)
 }
 
 /* --- ops --- */
+
+void rn_prog_compute_in(struct rn_prog *p, enum rn_dtype type)
+{
+    RN_ASSERT(p->n_ops == 0 && type != RN_I32);
+    p->compute = type;
+}
 
 void rn_prog_push(struct rn_prog *p, const struct rn_op *op)
 {

@@ -98,6 +98,9 @@ static void repeat(struct backward *b, int index)
         const struct rn_value *y = rn_value_at(p, op.y[i]);
         const char *name = rn_arena_printf(&p->arena, "again.%s", y->name);
         rn_val v = rn_prog_new_value(p, name, RN_ACT, y->dtype, y->shape);
+        if (v == RN_NONE)
+            return;
+        rn_value_at(p, v)->first = op.y[i];
         b->again[op.y[i]] = v;
         op.y[i] = v;
     }

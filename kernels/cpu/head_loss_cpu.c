@@ -1,14 +1,15 @@
 /* The last product of a model and its loss, a chunk of rows at a time. A row of logits is read
  * while it is warm: capped, its largest found, exponentials added, and turned into its gradient. */
-#include "cpu.h"
+#include "bf16.h"
+#include "gemm.h"
 #include "vmath.h"
 
 #include <string.h>
 
 struct head {
-    const float *x, *w;
+    const struct rn_args *a;
     const int32_t *targets;
-    float *losses, *logits, *dx, *dw;
+    float *losses, *logits;
     int32_t *argmax;
     int64_t R, C, V, Vp, chunk;
     float cap; /* 0: none */
@@ -19,14 +20,11 @@ struct head {
 static struct head head_of(const struct rn_args *a)
 {
     const float *scale = a->x[3], *dloss = a->dy[0];
-    return (struct head){.x = a->x[0],
-                         .w = a->x[1],
+    return (struct head){.a = a,
                          .targets = a->x[2],
                          .losses = a->y[1],
                          .argmax = a->y[2],
                          .logits = a->y[3],
-                         .dx = a->dx[0],
-                         .dw = a->dx[1],
                          .R = rn_rows(a->xs[0]),
                          .C = rn_cols(a->xs[0]),
                          .V = a->attrs.i[0],
@@ -36,6 +34,58 @@ static struct head head_of(const struct rn_args *a)
                          .k = dloss ? *scale * *dloss : 0,
                          .acc = a->acc};
 }
+
+/* --- the products of rows [r0, r0 + n) --- */
+
+static struct rn_matrix rows_of(void *x, uint8_t type, const struct head *h, int64_t r0)
+{
+    size_t at_bytes = (size_t)(r0 * h->C) * rn_dtype_bytes(type);
+    return (struct rn_matrix){x ? (char *)x + at_bytes : NULL, h->C, false, type};
+}
+
+static struct rn_matrix logits_of(const struct head *h)
+{
+    return (struct rn_matrix){h->logits, h->V, false, RN_F32};
+}
+
+/* logits(n,V) = x(n,C) w(V,C)^T */
+static struct rn_product logits_product(const struct head *h, int64_t r0, int64_t n)
+{
+    return (struct rn_product){.M = n,
+                               .N = h->V,
+                               .K = h->C,
+                               .a = rows_of(h->a->x[0], h->a->x_type[0], h, r0),
+                               .b = {h->a->x[1], h->C, true, h->a->x_type[1]},
+                               .c = logits_of(h)};
+}
+
+/* dx(n,C) = dlogits(n,V) w(V,C) */
+static struct rn_product dx_product(const struct head *h, int64_t r0, int64_t n)
+{
+    return (struct rn_product){.M = n,
+                               .N = h->C,
+                               .K = h->V,
+                               .a = logits_of(h),
+                               .b = {h->a->x[1], h->C, false, h->a->x_type[1]},
+                               .c = rows_of(h->a->dx[0], h->a->dx_type[0], h, r0),
+                               .add = h->acc & 1};
+}
+
+/* dw(V,C) = dlogits(n,V)^T x(n,C), added chunk by chunk */
+static struct rn_product dw_product(const struct head *h, int64_t r0, int64_t n)
+{
+    struct rn_matrix dlogits = logits_of(h);
+    dlogits.turned = true;
+    return (struct rn_product){.M = h->V,
+                               .N = h->C,
+                               .K = n,
+                               .a = dlogits,
+                               .b = rows_of(h->a->x[0], h->a->x_type[0], h, r0),
+                               .c = {h->a->dx[1], h->C, false, h->a->dx_type[1]},
+                               .add = r0 > 0 || (h->acc >> 1 & 1)};
+}
+
+/* --- a row --- */
 
 static void softcap(float *z, int64_t n, float cap)
 {
@@ -106,20 +156,38 @@ static void head_row(const struct head *h, int64_t r, float *z, bool gradient)
         memset(z, 0, (size_t)h->V * sizeof *z);
 }
 
-/* Rows [r0, r0 + n). */
+/* --- all of them --- */
+
 static void head_chunk(const struct head *h, int64_t r0, int64_t n, bool gradient)
 {
-    const float *x = h->x + r0 * h->C;
-    rn_gemm(false, true, n, h->V, h->C, 1, x, h->C, h->w, h->C, 0, h->logits, h->V);
+    const struct rn_args *a = h->a;
+    struct rn_product logits = logits_product(h, r0, n);
+    rn_product_run(&logits, a->compute, a->scratch);
 #pragma omp parallel for schedule(static) if (rn_worth(n * h->V))
     for (int64_t i = 0; i < n; i++)
         head_row(h, r0 + i, h->logits + i * h->V, gradient);
-    if (h->dx)
-        rn_gemm(false, false, n, h->C, h->V, 1, h->logits, h->V, h->w, h->C, h->acc & 1,
-                h->dx + r0 * h->C, h->C);
-    if (h->dw)
-        rn_gemm(true, false, h->V, h->C, n, 1, h->logits, h->V, x, h->C,
-                r0 > 0 || (h->acc >> 1 & 1), h->dw, h->C);
+    struct rn_product dx = dx_product(h, r0, n), dw = dw_product(h, r0, n);
+    if (a->dx[0])
+        rn_product_run(&dx, a->compute, a->scratch);
+    if (a->dx[1])
+        rn_product_run(&dw, a->compute, a->scratch);
+}
+
+/* One value for x and w: dw adds to rows that dx has yet to write. */
+static void clear_shared(struct head *h)
+{
+    float *dx = h->a->dx[0];
+    if (!dx || dx != h->a->dx[1] || (h->acc & 1))
+        return;
+    memset(dx, 0, (size_t)(h->R * h->C) * sizeof *dx);
+    h->acc |= 1;
+}
+
+static void clear_padding(const struct head *h)
+{
+    float *dw = h->a->dx[1];
+    if (dw && !(h->acc >> 1 & 1))
+        memset(dw + h->V * h->C, 0, (size_t)((h->Vp - h->V) * h->C) * sizeof *dw);
 }
 
 static void all_chunks(const struct rn_args *a, bool gradient)
@@ -127,15 +195,10 @@ static void all_chunks(const struct rn_args *a, bool gradient)
     struct head h = head_of(a);
     const float *scale = a->x[3];
     float *loss = a->y[0];
-    if (h.dx && h.dx == h.dw &&
-        !(h.acc & 1)) { /* one value: dw adds to rows that dx has yet to write */
-        memset(h.dx, 0, (size_t)(h.R * h.C) * sizeof *h.dx);
-        h.acc |= 1;
-    }
+    clear_shared(&h);
     for (int64_t r = 0; r < h.R; r += h.chunk)
         head_chunk(&h, r, rn_min(h.chunk, h.R - r), gradient);
-    if (h.dw && !(h.acc >> 1 & 1))
-        memset(h.dw + h.V * h.C, 0, (size_t)((h.Vp - h.V) * h.C) * sizeof *h.dw);
+    clear_padding(&h);
     if (!loss)
         return;
     double sum = 0;
@@ -154,4 +217,17 @@ static void bwd(const struct rn_args *a)
     all_chunks(a, true);
 }
 
-const struct rn_kernel RN_CPU(head_loss) = {fwd, bwd, NULL};
+static size_t scratch_bytes(const struct rn_args *a, int threads)
+{
+    struct head h = {.a = a, .C = rn_cols(a->xs[0]), .V = a->attrs.i[0], .chunk = a->ys[3].d[0]};
+    struct rn_product p[] = {logits_product(&h, 0, h.chunk), dx_product(&h, 0, h.chunk),
+                             dw_product(&h, 0, h.chunk)};
+    size_t most = 0;
+    for (int i = 0; i < (a->bwd ? 3 : 1); i++) {
+        size_t need = rn_product_scratch_bytes(&p[i], a->compute, threads);
+        most = need > most ? need : most;
+    }
+    return most;
+}
+
+const struct rn_kernel RN_CPU(head_loss) = {fwd, bwd, scratch_bytes};
