@@ -2,6 +2,7 @@
  * and its outputs into the store. What the runner does meanwhile is in attempt.c. */
 #include "running.h"
 
+#include "board.h"
 #include "file.h"
 #include "metrics.h"
 #include "synctime.h"
@@ -14,6 +15,7 @@ struct at_work {
     struct rn_work *work;
     struct rn_wire *wire;
     struct rn_metrics metrics;
+    struct rn_board board;
 };
 
 /* Final values that belong to the result, not to the machine. */
@@ -36,6 +38,10 @@ static int open_metrics(struct at_work *a, struct rn_err *err)
         rc = rn_metrics_open(&a->metrics, path, err);
     free(path);
     RN_TRY(rc);
+    path =
+        w->run->plan.p->tensorboard ? rn_run_path(w->run, "tensorboard", w->stage->name, "") : NULL;
+    rn_board_init(&a->board, path);
+    free(path);
     return w->node->action == RN_ACT_RESUME ? RN_OK : rn_metrics_cut(&a->metrics, 0, err);
 }
 
@@ -47,7 +53,7 @@ static void show_log(void *ctx, enum rn_level level, const char *text)
 static int call_stage(struct at_work *a, struct rn_err *err)
 {
     struct rn_work *w = a->work;
-    struct rn_runner runner = {&w->run->plan, w->index, &a->metrics, a->wire};
+    struct rn_runner runner = {&w->run->plan, w->index, &a->metrics, &a->board, a->wire};
     struct rn_job job = rn_plan_job(&w->run->plan, &runner);
     struct rn_log log = rn_stagelog_log(&w->log, show_log, a->wire);
     struct rn_earlier earlier;
@@ -68,6 +74,10 @@ static void tell_lost(struct at_work *a)
     if (a->metrics.lost)
         rn_log(&log, RN_WARN, "%lld times numbers could not be written, or not for certain",
                (long long)a->metrics.lost);
+    if (a->board.lost)
+        rn_log(&log, RN_WARN,
+               "TensorBoard's files lack some numbers: `runnel metrics RUN --to "
+               "tensorboard` makes them again");
 }
 
 /* Here and not in the runner: hashing and syncing gigabytes would make it deaf. */
@@ -103,7 +113,7 @@ static void keep_own_only(const struct rn_work *w)
 
 void rn_work_inside(void *ctx, struct rn_wire *wire)
 {
-    struct at_work a = {.work = ctx, .wire = wire, .metrics = {.fd = -1}};
+    struct at_work a = {.work = ctx, .wire = wire, .metrics = {.fd = -1}, .board = {.fd = -1}};
     struct rn_stage_end end = {0};
     keep_own_only(a.work);
     double start_s = rn_clock_s(), sync_s = rn_sync_time_s();
@@ -120,5 +130,6 @@ void rn_work_inside(void *ctx, struct rn_wire *wire)
     end.step = a.metrics.path ? a.metrics.step : -1;
     tell_lost(&a);
     rn_metrics_close(&a.metrics);
+    rn_board_release(&a.board);
     rn_wire_end(wire, &end);
 }

@@ -6,6 +6,7 @@
 #include "file.h"
 #include "journal.h"
 #include "locks.h"
+#include "prune.h"
 #include "str.h"
 
 #include <criterion/criterion.h>
@@ -451,6 +452,20 @@ Test(stale, adoption_is_in_the_journal)
     json_decref(records);
     rn_pipeline_free(p);
     free(path);
+}
+
+Test(stale, what_was_adopted_is_not_pruned)
+{
+    struct rn_adopted a;
+    struct rn_prune prune;
+    runs_ok();
+    world_set_version("words", 2);
+    cr_assert_eq(adopt("words", &a), RN_OK);
+    cr_assert_eq(rn_prune_find(&prune, w.runs, 0, &w.err), RN_OK);
+    for (size_t i = 0; i < prune.n; i++)
+        cr_expect_str_eq(prune.items[i].name, a.from, "the old entry alone may go");
+    cr_expect_eq(prune.n, 1);
+    rn_prune_release(&prune);
 }
 
 Test(stale, nothing_damaged_and_nothing_missing_is_adopted)
