@@ -1,5 +1,5 @@
-/* runner/inside.c - one attempt at a stage, in the stage's own process: its numbers, the work itself,
- * and its outputs into the store. What the runner does meanwhile is in attempt.c. */
+/* runner/inside.c - one attempt at a stage, in the stage's own process: its numbers, the work, and
+ * its outputs into the store. What the runner does meanwhile is in attempt.c. */
 #include "running.h"
 
 #include "board.h"

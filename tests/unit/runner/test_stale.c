@@ -5,8 +5,8 @@
 #include "adopt.h"
 #include "file.h"
 #include "journal.h"
+#include "links.h"
 #include "locks.h"
-#include "prune.h"
 #include "str.h"
 
 #include <criterion/criterion.h>
@@ -454,18 +454,21 @@ Test(stale, adoption_is_in_the_journal)
     free(path);
 }
 
-Test(stale, what_was_adopted_is_not_pruned)
+Test(stale, what_was_adopted_is_what_the_run_stands_for)
 {
     struct rn_adopted a;
-    struct rn_prune prune;
     runs_ok();
+    struct rn_pipeline *p = world_load(&w);
+    char *run_dir = rn_join(w.runs, p->tag), *old = rn_link_target(run_dir, "words", "");
     world_set_version("words", 2);
     cr_assert_eq(adopt("words", &a), RN_OK);
-    cr_assert_eq(rn_prune_find(&prune, w.runs, 0, &w.err), RN_OK);
-    for (size_t i = 0; i < prune.n; i++)
-        cr_expect_str_eq(prune.items[i].name, a.from, "the old entry alone may go");
-    cr_expect_eq(prune.n, 1);
-    rn_prune_release(&prune);
+    char *now = rn_link_target(run_dir, "words", "");
+    cr_expect_str_eq(rn_basename(old), a.from);
+    cr_expect_str_neq(rn_basename(now), a.from, "prune would take the adopted");
+    free(now);
+    free(old);
+    free(run_dir);
+    rn_pipeline_free(p);
 }
 
 Test(stale, nothing_damaged_and_nothing_missing_is_adopted)
