@@ -17,6 +17,7 @@ struct rn_model {
     struct rn_weight *weights; /* the table, in the order of params */
     size_t n;
     struct rn_params *params;
+    enum rn_dtype compute;
 };
 
 int rn_model_new(struct rn_model **out, const struct rn_model_cfg *cfg, struct rn_device *dev,
@@ -291,10 +292,21 @@ done:
 
 /* --- programs --- */
 
+void rn_model_compute_in(struct rn_model *m, enum rn_dtype type)
+{
+    m->compute = type;
+}
+
+enum rn_dtype rn_model_computes_in(const struct rn_model *m)
+{
+    return m->compute;
+}
+
 /* Inputs ids and pos (B,T), then the architecture's forward pass. */
 static rn_val forward(struct rn_model *m, struct rn_build *b)
 {
     b->p = rn_prog_new(m->params);
+    rn_prog_compute_in(b->p, b->decode ? RN_F32 : m->compute);
     b->cfg = &m->cfg;
     b->rope = RN_NONE;
     b->ids = rn_prog_input(b->p, "x", RN_I32, RN_SHAPE(b->B, b->T));
