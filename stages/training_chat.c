@@ -40,7 +40,7 @@ static int add_part(struct rn_job *job, struct rn_mixture *m, const struct rn_mi
                        name);
     const char **paths = rn_artifact_paths(a);
     struct rn_task *task;
-    int rc = rn_task_open(&task, name, paths, a->n_files, err);
+    int rc = rn_task_open(&task, name, part->split, paths, a->n_files, err);
     free(paths);
     RN_TRY(rc);
     rn_log(job->log, RN_INFO, "%s: %lld rows of %s, %lld of them used, %lld times", name,

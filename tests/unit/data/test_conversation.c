@@ -176,7 +176,7 @@ static struct rn_task *open_text(const char *task, const char *text)
     char *path = rn_join(dir, "rows.jsonl");
     cr_assert_eq(rn_file_write(path, text, strlen(text), &err), RN_OK);
     const char *const paths[] = {path};
-    cr_assert_eq(rn_task_open(&t, task, paths, 1, &err), RN_OK, "%s", err.msg);
+    cr_assert_eq(rn_task_open(&t, task, "train", paths, 1, &err), RN_OK, "%s", err.msg);
     free(path);
     return t;
 }
@@ -189,7 +189,7 @@ Test(chat, a_broken_row_is_named_by_its_line_before_training_begins)
     const char *text = "[{\"role\":\"user\",\"content\":\"a\"}]\n\n[{\"role\":\"cat\"}]\n";
     rn_file_write(path, text, strlen(text), &err);
     const char *const paths[] = {path};
-    cr_assert_eq(rn_task_open(&t, "conversations", paths, 1, &err), RN_ECORRUPT);
+    cr_assert_eq(rn_task_open(&t, "conversations", "train", paths, 1, &err), RN_ECORRUPT);
     cr_assert_eq(err.at.line, 3);
     cr_assert_null(t);
     free(path);
@@ -220,7 +220,7 @@ Test(chat, gsm8k_rows_come_in_numpys_order_with_tool_parts)
     struct rn_task *t;
     struct rn_conversation c;
     struct rn_err err = {0};
-    cr_assert_eq(rn_task_open(&t, "gsm8k", &path, 1, &err), RN_OK, "%s", err.msg);
+    cr_assert_eq(rn_task_open(&t, "gsm8k", "train", &path, 1, &err), RN_OK, "%s", err.msg);
     cr_assert_eq(rn_task_rows(t), 7473);
     size_t calls = 0;
     for (int64_t i = 0; i < 200; i++) {
@@ -260,7 +260,7 @@ Test(chat, sets_of_the_hub_are_read_from_parquet)
         struct rn_err err = {0};
         if (!path)
             continue;
-        cr_assert_eq(rn_task_open(&t, hub[i].task, &path, 1, &err), RN_OK, "%s", err.msg);
+        cr_assert_eq(rn_task_open(&t, hub[i].task, "train", &path, 1, &err), RN_OK, "%s", err.msg);
         cr_expect_eq(rn_task_rows(t), hub[i].rows, "%s", hub[i].task);
         cr_assert_eq(rn_task_get(t, 7, &c, &err), RN_OK);
         cr_expect_geq(c.n, 2);
