@@ -1,5 +1,5 @@
-/* data/corpus_text.c - parquet files as a corpus: a row group is decoded and a document encoded when
- * it is asked for, as nanochat does it. A null is an empty document. */
+/* data/corpus_text.c - parquet files as a corpus: a row group is decoded and a document encoded
+ * when it is asked for, as nanochat does it. A null is an empty document. */
 #include "corpus_kinds.h"
 #include "encoder.h"
 #include "map.h"

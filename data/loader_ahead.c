@@ -1,9 +1,9 @@
 /* data/loader_ahead.c - batches made ahead of time by a thread of their own.
  *
  * Two slots go round: the thread fills one while the other waits or is copied out. With each batch
- * comes the loader's state after it, so that the position that is saved is that of the batches given
- * out and not of those made. The thread begins with the first batch asked for, ends at an error, and
- * is joined before the inner loader is touched by anybody else. */
+ * comes the loader's state after it, so that the position that is saved is that of the batches
+ * given out and not of those made. The thread begins with the first batch asked for, ends at an
+ * error, and is joined before the inner loader is touched by anybody else. */
 #include "loader.h"
 #include "mem.h"
 

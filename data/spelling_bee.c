@@ -114,8 +114,8 @@ static void put_spelled(struct rn_str *out, const char *word, size_t n)
 
 /* --- SpellingBee --- */
 
-/* nanochat's questions in its order, which a row's number draws from; \1 is the letter, \2 the word.
- * They must be these: what a model learns and is tested on is compared across programs. */
+/* nanochat's questions in its order, which a row's number draws from; \1 is the letter, \2 the
+ * word. They must be these: what a model learns and is tested on is compared across programs. */
 static const char *const questions[] = {
     "How many \1 are in the word \2",
     "How many \1 are in \2",
