@@ -50,7 +50,8 @@ struct rn_training_cfg {
     int schedule;
     int64_t warmup;
     double warmdown, final_frac, max_lr, min_lr, lr_frac; /* < 0: by rule */
-    int loader, precision;
+    int loader, shuffle, precision;
+    int64_t streams;
     int64_t seed;
     int64_t checkpoint_every, checkpoint_keep;
     double checkpoint_every_s;
@@ -103,7 +104,8 @@ struct rn_training_kind {
     int (*train_loader)(void *data, int64_t B, int64_t T, struct rn_loader **, struct rn_err *);
     /* From the start each time it is called; *loader NULL: there is nothing to validate on. */
     int (*val_loader)(void *data, int64_t B, int64_t T, struct rn_loader **, struct rn_err *);
-    /* Steps of one pass over the data, rounded up: the horizon of a kind that continues. */
+    /* Steps of one pass over the data, rounded up: the horizon of a kind that continues. 0: not
+     * known. */
     int (*one_pass_steps)(void *data, int64_t batch_tokens, int64_t T, int64_t *steps,
                           struct rn_err *);
 };

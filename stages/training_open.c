@@ -84,7 +84,9 @@ static int open_loader(struct rn_training *t, struct rn_err *err)
     const struct rn_training_cfg *c = t->cfg;
     const struct rn_model_cfg *mc = rn_model_config(t->model);
     int64_t one_pass = 0;
-    RN_TRY(t->kind->train_loader(t->data, t->B * t->micro_steps, t->T, &t->loader, err));
+    struct rn_loader *loader;
+    RN_TRY(t->kind->train_loader(t->data, t->B * t->micro_steps, t->T, &loader, err));
+    RN_TRY(rn_loader_ahead(&t->loader, loader, t->batch_tokens, err));
     if (t->kind->one_pass_steps)
         RN_TRY(t->kind->one_pass_steps(t->data, t->batch_tokens, t->T, &one_pass, err));
     struct rn_horizon h = {.steps = c->horizon_steps,
@@ -92,8 +94,13 @@ static int open_loader(struct rn_training *t, struct rn_err *err)
                            .flops = c->horizon_flops,
                            .tokens_per_param = c->tokens_per_param};
     bool given = h.steps > 0 || h.tokens > 0 || h.flops > 0 || h.tokens_per_param > 0;
-    if (!given && (t->kind->continues || c->horizon_epochs > 0))
+    if (!given && (t->kind->continues || c->horizon_epochs > 0)) {
         h.steps = epochs_steps(c, one_pass);
+        if (h.steps == 0)
+            return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
+                           "'horizon.epochs': how long a pass is, is not known before the text is "
+                           "encoded; say it by 'horizon.steps_per_epoch'");
+    }
     return rn_scaling_steps(&t->steps, mc, t->T, t->batch_tokens, &h, err);
 }
 
