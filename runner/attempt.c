@@ -10,6 +10,7 @@
 #include "running.h"
 
 #include "arrivals.h"
+#include "board.h"
 #include "file.h"
 #include "locks.h"
 #include "metrics.h"
@@ -29,6 +30,7 @@ struct at_work {
     struct rn_work *work;
     struct rn_wire *wire;
     struct rn_metrics metrics;
+    struct rn_board board;
 };
 
 /* Final values that belong to the result, not to the machine. */
@@ -51,6 +53,10 @@ static int open_metrics(struct at_work *a, struct rn_err *err)
         rc = rn_metrics_open(&a->metrics, path, err);
     free(path);
     RN_TRY(rc);
+    path =
+        w->run->plan.p->tensorboard ? rn_run_path(w->run, "tensorboard", w->stage->name, "") : NULL;
+    rn_board_init(&a->board, path);
+    free(path);
     return w->node->action == RN_ACT_RESUME ? RN_OK : rn_metrics_cut(&a->metrics, 0, err);
 }
 
@@ -62,7 +68,7 @@ static void show_log(void *ctx, enum rn_level level, const char *text)
 static int call_stage(struct at_work *a, struct rn_err *err)
 {
     struct rn_work *w = a->work;
-    struct rn_runner runner = {&w->run->plan, w->index, &a->metrics, a->wire};
+    struct rn_runner runner = {&w->run->plan, w->index, &a->metrics, &a->board, a->wire};
     struct rn_job job = rn_plan_job(&w->run->plan, &runner);
     struct rn_log log = rn_stagelog_log(&w->log, show_log, a->wire);
     struct rn_earlier earlier;
@@ -83,6 +89,10 @@ static void tell_lost(struct at_work *a)
     if (a->metrics.lost)
         rn_log(&log, RN_WARN, "%lld times numbers could not be written, or not for certain",
                (long long)a->metrics.lost);
+    if (a->board.lost)
+        rn_log(&log, RN_WARN,
+               "TensorBoard's files lack some numbers: `runnel metrics RUN --to "
+               "tensorboard` makes them again");
 }
 
 /* Here and not in the runner: hashing and syncing gigabytes would make it deaf. */
@@ -118,7 +128,7 @@ static void keep_own_only(const struct rn_work *w)
 
 static void work(void *ctx, struct rn_wire *wire)
 {
-    struct at_work a = {.work = ctx, .wire = wire, .metrics = {.fd = -1}};
+    struct at_work a = {.work = ctx, .wire = wire, .metrics = {.fd = -1}, .board = {.fd = -1}};
     struct rn_stage_end end = {0};
     keep_own_only(a.work);
     double start_s = rn_clock_s(), sync_s = rn_sync_time_s();
@@ -135,6 +145,7 @@ static void work(void *ctx, struct rn_wire *wire)
     end.step = a.metrics.path ? a.metrics.step : -1;
     tell_lost(&a);
     rn_metrics_close(&a.metrics);
+    rn_board_release(&a.board);
     rn_wire_end(wire, &end);
 }
 

@@ -109,6 +109,7 @@ struct rn_runner {
     struct rn_plan *plan;
     size_t stage;
     struct rn_metrics *metrics; /* NULL while planning */
+    struct rn_board *board;     /* likewise */
     struct rn_wire *wire;       /* NULL while planning */
 };
 /* A job with everything but directories and log; strings live in the plan's arena. */

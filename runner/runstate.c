@@ -63,13 +63,21 @@ static double eta(const struct rn_stage_state *s, const json_t *lines)
     return made > 0 && left > 0 && took_s > 0 ? took_s / (double)made * (double)left : 0;
 }
 
+static void take_numbers(json_t *into, json_t *line)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach(line, name, value) if (!json_is_string(value))
+        json_object_set(into, name, value);
+}
+
 static void read_numbers(struct rn_stage_state *s, const char *dir)
 {
     char *path = rn_xprintf("%s/metrics/%s.jsonl", dir, s->name);
     json_t *lines = s->last ? rn_metrics_read(path) : json_array();
     size_t n = json_array_size(lines);
     for (size_t i = 0; i < n; i++)
-        json_object_update(s->numbers, json_array_get(lines, i));
+        take_numbers(s->numbers, json_array_get(lines, i));
     if (n) {
         const json_t *last = json_array_get(lines, n - 1);
         s->step = rn_json_int(last, "step", -1);

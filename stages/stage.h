@@ -67,6 +67,7 @@ struct rn_job_ops {
     const struct rn_artifact *(*watched)(struct rn_runner *, const char *name);
     const struct rn_estimate *(*expected)(struct rn_runner *, const struct rn_ref *);
     void (*metrics)(struct rn_runner *, int64_t step, const struct rn_metric_value *, size_t n);
+    void (*said)(struct rn_runner *, int64_t step, const char *name, const char *text);
     double (*last_metric)(struct rn_runner *, const char *name);
     int64_t (*metrics_offset)(struct rn_runner *);
     int (*metrics_cut)(struct rn_runner *, int64_t offset, struct rn_err *);
@@ -127,6 +128,13 @@ static inline void rn_job_metrics(const struct rn_job *j, int64_t step,
                                   const struct rn_metric_value *v, size_t n)
 {
     j->ops->metrics(j->runner, step, v, n);
+}
+/* A text beside the numbers of a step, "sample/0": what the model said. UTF-8. Optional. */
+static inline void rn_job_said(const struct rn_job *j, int64_t step, const char *name,
+                               const char *text)
+{
+    if (j->ops->said)
+        j->ops->said(j->runner, step, name, text);
 }
 /* The last value written under this name, also by the part of the run before a resume; NaN: none.
  * Times live here, and not in checkpoints, whose bytes must not depend on a clock. */

@@ -36,7 +36,7 @@ gives bash "runnel run tiny.yaml --only " data tokenizer
 gives bash "runnel run tiny.yaml -p " big smoke
 gives bash "runnel run tiny.yaml --profile=b" big
 gives bash "runnel plan tiny.yaml --exi" --exit-code
-gives bash "runnel metrics --to " csv json
+gives bash "runnel metrics --to " csv json prometheus tensorboard wandb-offline
 gives bash "runnel completion z" zsh
 gives bash "runnel check ti" tiny.yaml
 gives bash "runnel zzz " ""
