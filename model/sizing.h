@@ -5,7 +5,7 @@
  *     RN_TRY(rn_sizing_of(&s, &cfg, &ask, err));
  *     printf("%lld steps, %.0f bytes\n", (long long)s.steps, s.memory_bytes);
  *
- * Bytes are those of fp32 on one device. `plan` and `estimate` say the same because both ask here. */
+ * Bytes are those of fp32 on one device. `plan` and `estimate` agree because both ask here. */
 #ifndef RN_SIZING_H
 #define RN_SIZING_H
 
