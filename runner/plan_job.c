@@ -1,5 +1,6 @@
 #include "planning.h"
 
+#include "board.h"
 #include "metrics.h"
 #include "signals.h"
 #include "str.h"
@@ -28,6 +29,15 @@ static const struct rn_artifact *job_artifact(struct rn_runner *r, const struct 
     return NULL;
 }
 
+static const struct rn_estimate *job_expected(struct rn_runner *r, const struct rn_ref *ref)
+{
+    const struct rn_pstage *s = &r->plan->p->stages[r->stage];
+    for (size_t e = 0; e < s->n_edges; e++)
+        if (same_ref(s->edges[e].ref, ref))
+            return &r->plan->nodes[s->edges[e].producer].cost;
+    return NULL;
+}
+
 /* watch_in edges are told apart by their names, for no key of the stage holds them. */
 static const struct rn_artifact *job_watched(struct rn_runner *r, const char *name)
 {
@@ -45,7 +55,16 @@ static void job_metrics(struct rn_runner *r, int64_t step, const struct rn_metri
     if (!r->metrics)
         return;
     rn_metrics_add(r->metrics, step, v, n);
+    rn_board_add(r->board, step, v, n);
     rn_wire_numbers(r->wire, step, v, n);
+}
+
+static void job_said(struct rn_runner *r, int64_t step, const char *name, const char *text)
+{
+    if (!r->metrics)
+        return;
+    rn_metrics_say(r->metrics, step, name, text);
+    rn_board_say(r->board, step, name, text);
 }
 
 static double job_last_metric(struct rn_runner *r, const char *name)
@@ -80,7 +99,9 @@ static void job_arrived(struct rn_runner *r, const struct rn_arrival *a)
 static const struct rn_job_ops job_ops = {.stopping = job_stopping,
                                           .artifact = job_artifact,
                                           .watched = job_watched,
+                                          .expected = job_expected,
                                           .metrics = job_metrics,
+                                          .said = job_said,
                                           .last_metric = job_last_metric,
                                           .metrics_offset = job_metrics_offset,
                                           .metrics_cut = job_metrics_cut,
@@ -92,7 +113,8 @@ struct rn_job rn_plan_job(struct rn_plan *plan, struct rn_runner *r)
     const struct rn_planned *n = &plan->nodes[r->stage];
     const struct rn_pstage *s = &plan->p->stages[r->stage];
     char *work = rn_store_path(plan->store, s->stage->kind, n->keys.progress, ".work");
-    struct rn_job job = {.stage = s->name,
+    struct rn_job job = {.kind = s->stage,
+                         .stage = s->name,
                          .out_dir = "",
                          .work_dir = n->keyed ? rn_arena_dup(&plan->arena, work) : "",
                          .key = n->keys.progress,
