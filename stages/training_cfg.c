@@ -8,7 +8,6 @@
 
 #define CFG struct rn_training_cfg
 
-const char *const rn_precision_words[] = {"auto", "fp32", NULL};
 static const char *const loader_words[] = {"auto", "stream", "bestfit", NULL};
 static const char *const on_full_words[] = {"pause", "exit", NULL};
 
@@ -158,6 +157,13 @@ static int check_mixture(const struct rn_list *mixture, struct rn_err *err)
                            "'mixture': the rows of %s are made: say how many, by 'rows'",
                            rn_task_names[part[i].task]);
     return RN_OK;
+}
+
+void rn_training_settle(void *cfg)
+{
+    CFG *c = cfg;
+    if (c->precision == RN_PRECISION_AUTO)
+        c->precision = (int)rn_precision_best(NULL);
 }
 
 int rn_training_check(const void *cfg, struct rn_err *err)

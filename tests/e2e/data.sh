@@ -29,8 +29,8 @@ expect 5 "$RUNNEL" data head "$golden/parquet/dict-snappy-v1.parquet" --column n
 expect 2 "$RUNNEL" data head "$golden/tokens/u2.npy" --column text
 says "it has no columns"
 
-# Tokens for other programs: from every format to every format, byte for byte what NumPy, llm.c's
-# and Megatron's own writers wrote.
+# Tokens for other programs: from every format to every format, byte for byte what numpy.save and
+# Python's struct wrote.
 for from in u2.npy llmc-v1.bin megatron-u2.bin; do
     expect 0 "$RUNNEL" data convert "$golden/tokens/$from" to.npy
     same to.npy "$golden/tokens/u2.npy"
