@@ -22,7 +22,8 @@ enum { RN_ABI = 1, RN_ALIGN = 256 }; /* every value starts at a multiple of RN_A
  * backward op does not read are NULL; shapes are always filled.
  *
  *     forward     read x, write y (and the operands that the op's table says it writes)
- *     backward    read dy and the kept x and y, give every dx that is not NULL
+ *     backward    read dy and the kept x and y, give every dx that is not NULL (and, with
+ *                 bwd_gives_y, every y)
  *
  * Bit i of acc: add to dx[i]; clear: overwrite all of it. dy[j] is NULL where nobody used that
  * output: it counts as zero. One value may be two operands of one op. Then dx[i] == dx[j] for
@@ -32,8 +33,11 @@ struct rn_args {
     void *x[RN_MAX_IN], *y[RN_MAX_OUT], *dx[RN_MAX_IN], *dy[RN_MAX_OUT];
     void *scratch; /* at least what rn_backend.scratch_bytes asked for; contents undefined */
     struct rn_shape xs[RN_MAX_IN], ys[RN_MAX_OUT];
+    uint8_t x_type[RN_MAX_IN], y_type[RN_MAX_OUT]; /* enum rn_dtype; RN_F32 where absent */
+    uint8_t dx_type[RN_MAX_IN], dy_type[RN_MAX_OUT];
     struct rn_attrs attrs;
-    int kind; /* enum rn_op_kind */
+    int kind;              /* enum rn_op_kind */
+    enum rn_dtype compute; /* what matrix products round their operands to */
     bool bwd;
     unsigned acc;
 };

@@ -81,6 +81,7 @@ rn_val rn_prog_new_value(struct rn_prog *p, const char *name, enum rn_role role,
                          .dtype = dtype,
                          .shape = shape,
                          .root = p->n_values,
+                         .first = p->n_values,
                          .grad = RN_NONE,
                          .param = -1,
                          .out = -1};
@@ -170,6 +171,12 @@ rn_val rn_prog_weight_grad(struct rn_prog *p, const char *name)
 
 /* --- ops --- */
 
+void rn_prog_compute_in(struct rn_prog *p, enum rn_dtype type)
+{
+    RN_ASSERT(p->n_ops == 0 && type != RN_I32);
+    p->compute = type;
+}
+
 void rn_prog_push(struct rn_prog *p, const struct rn_op *op)
 {
     RN_PUSH(p->ops, p->n_ops, p->cap_ops, *op);
@@ -257,7 +264,10 @@ static rn_val all_grads(struct rn_prog *p)
 static struct rn_op make_op(struct rn_prog *p, int kind, const char *name, const rn_val *x, int nx,
                             struct rn_attrs attrs)
 {
-    struct rn_op op = {.name = rn_arena_dup(&p->arena, name), .kind = kind, .attrs = attrs};
+    struct rn_op op = {.name = rn_arena_dup(&p->arena, name),
+                       .kind = kind,
+                       .again = rn_opdefs[kind]->again,
+                       .attrs = attrs};
     for (int i = 0; i < RN_MAX_IN; i++) {
         op.x[i] = i < nx ? x[i] : RN_NONE;
         op.dx[i] = RN_NONE;

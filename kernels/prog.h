@@ -22,8 +22,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum rn_dtype { RN_F32, RN_I32 };
-enum { RN_MAX_DIMS = 4, RN_MAX_IN = 6, RN_MAX_OUT = 3, RN_NONE = -1 };
+enum rn_dtype { RN_F32, RN_I32, RN_BF16 };
+enum { RN_MAX_DIMS = 4, RN_MAX_IN = 6, RN_MAX_OUT = 4, RN_NONE = -1 };
 
 struct rn_shape { /* row-major, last dimension contiguous */
     int n;
@@ -35,6 +35,7 @@ struct rn_shape { /* row-major, last dimension contiguous */
 int64_t rn_elems(struct rn_shape);
 int64_t rn_cols(struct rn_shape); /* last dimension */
 int64_t rn_rows(struct rn_shape); /* elements / cols */
+size_t rn_dtype_bytes(enum rn_dtype);
 
 typedef int32_t rn_val; /* a value: index into the program, RN_NONE if absent */
 
@@ -88,6 +89,11 @@ rn_val rn_prog_weight(struct rn_prog *, const char *name);
 rn_val rn_prog_weight_grad(struct rn_prog *, const char *name);
 rn_val rn_prog_state(struct rn_prog *, const char *name, enum rn_dtype, struct rn_shape);
 
+/* Before the first op. What matrix products round their operands to: RN_F32 (default) or RN_BF16.
+ * Sums stay fp32, and so does every value, except those between ops that all can do with bf16
+ * (opdef.h): plan keeps them so, in half of the memory. */
+void rn_prog_compute_in(struct rn_prog *, enum rn_dtype);
+
 /* Appends an op of ops.def. x: nx operands, RN_NONE where optional. Returns its first output (or
  * RN_NONE: it has none); the others follow as rn_prog_out(p, first, 1), (.., 2). Bad shapes stick
  * and are reported by plan with the op's name and shapes. */
@@ -95,6 +101,10 @@ rn_val rn_prog_op(struct rn_prog *, int kind, const char *name, const rn_val *x,
                   struct rn_attrs);
 rn_val rn_prog_out(const struct rn_prog *, rn_val first, int i);
 void rn_prog_pin(struct rn_prog *, rn_val); /* ACT -> OUTPUT */
+
+/* Of the values that ops gave since the last such call only `kept` is kept for backward; the others
+ * are made again there, of the same bits: less memory, more time. */
+void rn_prog_forget(struct rn_prog *, rn_val kept);
 
 /* Appends the backward ops of `loss` (a one-element value whose gradient is 1). */
 void rn_prog_backward(struct rn_prog *, rn_val loss);
@@ -108,8 +118,8 @@ int rn_prog_plan_no_reuse(struct rn_prog *, struct rn_err *);
 int rn_prog_run(struct rn_prog *, struct rn_err *);
 rn_val rn_prog_find(const struct rn_prog *, const char *name); /* by name; RN_NONE */
 struct rn_shape rn_prog_shape(const struct rn_prog *, rn_val);
-/* Whole values to and from the host. What is got must be pinned (or input, constant, state): the
- * memory of others has been reused. */
+/* Whole values to and from the host, as fp32 or int32. What is got must be pinned (or input,
+ * constant, state): the memory of others has been reused. */
 int rn_prog_put(struct rn_prog *, rn_val, const void *host, struct rn_err *);
 int rn_prog_get(struct rn_prog *, rn_val, void *host, struct rn_err *);
 

@@ -252,6 +252,8 @@ static void fill_stage(struct rn_loading *l, struct rn_pstage *s, struct rn_draf
     struct rn_part parts[] = {{rn_common_keys, &draft->common}, {s->stage->keys, s->cfg}};
     rn_schema_fill(&fill, parts, RN_COUNT(parts), e->value, e->at);
     draft->bad = rn_problems_count(&l->problems) != before;
+    if (s->stage->settle && !draft->bad)
+        s->stage->settle(s->cfg);
     list_outputs(l, s, draft->bad);
 }
 

@@ -15,6 +15,7 @@
 #include "loader.h"
 #include "model.h"
 #include "optim.h"
+#include "precision.h"
 #include "scaling.h"
 #include "schedule.h"
 #include "stage.h"
@@ -49,7 +50,8 @@ struct rn_training_cfg {
     int schedule;
     int64_t warmup;
     double warmdown, final_frac, max_lr, min_lr, lr_frac; /* < 0: by rule */
-    int loader, precision;
+    int loader, shuffle, precision;
+    int64_t streams;
     int64_t seed;
     int64_t checkpoint_every, checkpoint_keep;
     double checkpoint_every_s;
@@ -65,7 +67,6 @@ extern const struct rn_key rn_training_model_keys[], rn_training_batch_keys[],
     rn_training_horizon_keys[], rn_training_optimizer_keys[], rn_training_schedule_keys[],
     rn_training_loader_keys[], rn_training_checkpoint_keys[], rn_training_eval_keys[],
     rn_training_mixture_keys[];
-extern const char *const rn_precision_words[];
 extern const struct rn_metric rn_training_metrics[];
 extern const struct rn_output rn_training_outputs[];
 
@@ -77,7 +78,7 @@ extern const struct rn_output rn_training_outputs[];
         RN_KEY_REAL(struct rn_training_cfg, lr_frac, "lr_frac", RN_IDENTITY, "-1", -1, 100, "",    \
                     "times every learning rate; -1: by rule"),                                     \
         RN_KEY_WORD(struct rn_training_cfg, precision, "precision", RN_IDENTITY, "auto",           \
-                    rn_precision_words, "arithmetic; auto: the best this machine has"),            \
+                    rn_precision_words, "of matrix products; auto: as this processor is best at"), \
         RN_KEY_INT(struct rn_training_cfg, seed, "seed", RN_IDENTITY, "42", 0, 9e15, "",           \
                    "of the initial weights and samples"),                                          \
         RN_KEY_TABLE("checkpoint", rn_training_checkpoint_keys, "what is saved, and when"),        \
@@ -104,12 +105,15 @@ struct rn_training_kind {
     int (*train_loader)(void *data, int64_t B, int64_t T, struct rn_loader **, struct rn_err *);
     /* From the start each time it is called; *loader NULL: there is nothing to validate on. */
     int (*val_loader)(void *data, int64_t B, int64_t T, struct rn_loader **, struct rn_err *);
-    /* Steps of one pass over the data, rounded up: the horizon of a kind that continues. */
+    /* Steps of one pass over the data, rounded up: the horizon of a kind that continues. 0: not
+     * known. */
     int (*one_pass_steps)(void *data, int64_t batch_tokens, int64_t T, int64_t *steps,
                           struct rn_err *);
 };
 
 /* The hooks that the three kinds share; the job says which of them it is. */
+/* `precision: auto` becomes what this machine is best at. */
+void rn_training_settle(void *cfg);
 int rn_training_check(const void *cfg, struct rn_err *);
 int rn_training_fingerprint(const struct rn_job *, const void *cfg, json_t *into, struct rn_err *);
 int rn_training_estimate(const struct rn_job *, const void *cfg, struct rn_estimate *,
@@ -117,9 +121,9 @@ int rn_training_estimate(const struct rn_job *, const void *cfg, struct rn_estim
 int rn_training_run(struct rn_job *, const void *cfg, struct rn_err *);
 #define RN_TRAINING_STAGE                                                                          \
     .version = 3, .trains = true, .cfg_bytes = sizeof(struct rn_training_cfg),                     \
-    .outputs = rn_training_outputs, .metrics = rn_training_metrics, .check = rn_training_check,    \
-    .fingerprint = rn_training_fingerprint, .estimate = rn_training_estimate,                      \
-    .run = rn_training_run
+    .outputs = rn_training_outputs, .metrics = rn_training_metrics, .settle = rn_training_settle,  \
+    .check = rn_training_check, .fingerprint = rn_training_fingerprint,                            \
+    .estimate = rn_training_estimate, .run = rn_training_run
 
 /* What the file says of the horizon. `one_pass`: steps of a pass over the data, 0: not known yet;
  * false if the horizon depends on it then (steps is 0). */

@@ -9,7 +9,6 @@
 
 #define CFG struct rn_training_cfg
 
-const char *const rn_precision_words[] = {"auto", "fp32", NULL};
 static const char *const loader_words[] = {"auto", "stream", "bestfit", NULL};
 static const char *const on_full_words[] = {"pause", "exit", NULL};
 
@@ -80,6 +79,10 @@ const struct rn_key rn_training_schedule_keys[] = {
 const struct rn_key rn_training_loader_keys[] = {
     RN_KEY_WORD(CFG, loader, "kind", RN_IDENTITY, "auto", loader_words,
                 "stream (2025, gpt2) or bestfit (2026); auto: by architecture"),
+    RN_KEY_WORD(CFG, shuffle, "shuffle", RN_IDENTITY, "none", rn_shuffle_words,
+                "anew in each pass, by `seed`: shards, or also the documents in each"),
+    RN_KEY_INT(CFG, streams, "streams", RN_IDENTITY, "1", 1, 4096, "",
+               "places of the data that a batch is read from: as many ranks of nanochat"),
     RN_KEYS_END};
 
 const struct rn_key rn_training_checkpoint_keys[] = {
@@ -116,9 +119,9 @@ const struct rn_key rn_training_mixture_keys[] = {
                 "what the rows are"),
     RN_KEY_REF(struct rn_mixture_part, in, "in", file_kinds, "~", "the file with the rows"),
     RN_KEY_STR(struct rn_mixture_part, split, "split", RN_IDENTITY, "train",
-               "where a task has several"),
+               "of tasks whose rows are made: train or test; files are a split each"),
     RN_KEY_INT(struct rn_mixture_part, rows, "rows", RN_IDENTITY, "-1", -1, 1e9, "rows",
-               "first rows only; -1: all"),
+               "first rows only; -1: all there are (tasks that are made have no end)"),
     RN_KEY_INT(struct rn_mixture_part, epochs, "epochs", RN_IDENTITY, "1", 1, 1000, "",
                "times each row is used"),
     RN_KEYS_END};
@@ -149,9 +152,29 @@ static int count_given(const CFG *c)
            (c->tokens_per_param > 0) + (c->horizon_epochs > 0);
 }
 
+void rn_training_settle(void *cfg)
+{
+    CFG *c = cfg;
+    if (c->precision == RN_PRECISION_AUTO)
+        c->precision = (int)rn_precision_best(NULL);
+}
+
+static int check_mixture(const struct rn_list *mixture, struct rn_err *err)
+{
+    const struct rn_mixture_part *part = mixture->items;
+    for (size_t i = 0; i < mixture->n; i++)
+        if (part[i].rows < 0 && rn_task_is_made(rn_task_names[part[i].task]))
+            return rn_fail(err, RN_ECONFIG, part[i].in.at,
+                           "'mixture': the rows of %s are made: say how many, by 'rows'",
+                           rn_task_names[part[i].task]);
+    return RN_OK;
+}
+
 int rn_training_check(const void *cfg, struct rn_err *err)
 {
     const struct rn_training_cfg *c = cfg;
+    RN_TRY(check_mixture(&c->mixture, err));
+    RN_TRY(check_mixture(&c->val_mixture, err));
     if (count_given(c) > 1)
         return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
                        "'horizon' is given in more than one way; keep one of steps, tokens, flops, "

@@ -38,13 +38,24 @@ static int new_model(struct rn_training *t, struct rn_err *err)
                              : rn_model_init_weights(t->model, (uint64_t)t->cfg->seed, err);
 }
 
-static int open_model(struct rn_training *t, struct rn_err *err)
+static int load_model(struct rn_training *t, struct rn_err *err)
 {
-    if (!t->kind->continues)
-        return new_model(t, err);
     const struct rn_artifact *a = rn_job_artifact(t->job, &t->cfg->in_model);
     RN_TRY(rn_model_in_check(a, t->tokenizer, err));
     return rn_model_load(&t->model, a->dir, t->device, true, err);
+}
+
+static int open_model(struct rn_training *t, struct rn_err *err)
+{
+    enum rn_precision precision = (enum rn_precision)t->cfg->precision;
+    const char *why;
+    if (precision != rn_precision_best(&why))
+        why = "as the file says";
+    RN_TRY(t->kind->continues ? load_model(t, err) : new_model(t, err));
+    rn_model_compute_in(t->model, rn_precision_dtype(precision));
+    rn_log(t->job->log, RN_INFO, "%s: products in %s, %s", t->job->kind->kind,
+           rn_precision_words[precision], why);
+    return RN_OK;
 }
 
 int64_t rn_training_micro_rows(const struct rn_training_cfg *c, int64_t rows)
@@ -75,11 +86,16 @@ static int choose_batch(struct rn_training *t, struct rn_err *err)
 static int open_loader(struct rn_training *t, struct rn_err *err)
 {
     struct rn_horizon h;
+    struct rn_loader *loader;
     int64_t one_pass;
-    RN_TRY(t->kind->train_loader(t->data, t->B * t->micro_steps, t->T, &t->loader, err));
+    RN_TRY(t->kind->train_loader(t->data, t->B * t->micro_steps, t->T, &loader, err));
+    RN_TRY(rn_loader_ahead(&t->loader, loader, t->batch_tokens, err));
     if (!rn_training_horizon(t->cfg, t->kind, 0, &h)) {
         RN_TRY(t->kind->one_pass_steps(t->data, t->batch_tokens, t->T, &one_pass, err));
-        rn_training_horizon(t->cfg, t->kind, one_pass, &h);
+        if (!rn_training_horizon(t->cfg, t->kind, one_pass, &h))
+            return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
+                           "'horizon.epochs': how long a pass is, is not known before the text is "
+                           "encoded; say it by 'horizon.steps_per_epoch'");
     }
     return rn_scaling_steps(&t->steps, rn_model_config(t->model), t->T, t->batch_tokens, &h, err);
 }

@@ -57,6 +57,11 @@ endif()
 add_executable(bench-encode EXCLUDE_FROM_ALL tests/bench/encode.c)
 target_link_libraries(bench-encode PRIVATE data)
 
+# A training step and its products alone, for tests/bench/train.sh.
+add_executable(bench-step EXCLUDE_FROM_ALL tests/bench/step.c)
+target_link_libraries(bench-step PRIVATE model)
+add_dependencies(bench-step runnel-cpu)
+
 # Plugins that the door must refuse.
 file(GLOB test_plugins CONFIGURE_DEPENDS tests/unit/kernels/plugins/*.c)
 if(TARGET test-kernels)

@@ -69,7 +69,7 @@ zpty -w -n shell "runnel run tiny.yaml --from to"$'\t'
 zpty -r shell out '*tokenizer*' && print -r -- "$out"
 zpty -d shell
 ZSH
-    timeout 20 zsh -f try.zsh >out 2>&1
+    timeout 120 zsh -f try.zsh >out 2>&1
     grep -q -- '--from tokenizer' out || fail "zsh does not complete a stage"
 else
     echo "SKIP: no zsh, its completion is not tried"
