@@ -5,10 +5,11 @@
 #include <math.h>
 #include <stdlib.h>
 
-int64_t rn_bpb_rows(int64_t T)
+int64_t rn_bpb_rows(int64_t T, int64_t tokens)
 {
     enum { BATCH_TOKENS = 4096 };
-    return BATCH_TOKENS > T ? BATCH_TOKENS / T : 1;
+    int64_t at_most = tokens < BATCH_TOKENS ? tokens : BATCH_TOKENS;
+    return at_most > T ? at_most / T : 1;
 }
 
 static int count(struct rn_bpb *b, const int32_t *y, const float *losses, int64_t n,

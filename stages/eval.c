@@ -125,7 +125,7 @@ static int measure_bpb(struct eval *e, const struct rn_corpus *val, struct bpb_r
                        struct rn_bpb *sum, struct rn_err *err)
 {
     int64_t T = rn_model_config(e->model)->sequence_len;
-    int64_t B = rn_bpb_rows(T);
+    int64_t B = rn_bpb_rows(T, e->cfg->bpb_tokens);
     int64_t batches = e->cfg->bpb_tokens / (B * T);
     int32_t vocab = rn_tokenizer_vocab_size(e->tokenizer);
     struct rn_loader *loader;
@@ -512,7 +512,7 @@ static int run(struct rn_job *job, const void *cfg, struct rn_err *err)
 
 const struct rn_stage rn_stage_eval = {.kind = "eval",
                                        .doc = "measure models",
-                                       .version = 1,
+                                       .version = 2,
                                        .keys = keys,
                                        .cfg_bytes = sizeof(struct cfg),
                                        .outputs = outputs,
