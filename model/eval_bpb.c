@@ -5,6 +5,12 @@
 #include <math.h>
 #include <stdlib.h>
 
+int64_t rn_bpb_rows(int64_t T)
+{
+    enum { BATCH_TOKENS = 4096 };
+    return BATCH_TOKENS > T ? BATCH_TOKENS / T : 1;
+}
+
 static int count(struct rn_bpb *b, const int32_t *y, const float *losses, int64_t n,
                  const int32_t *byte_counts, int32_t vocab, struct rn_err *err)
 {

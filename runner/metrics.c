@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LINE_CAP = 1 << 20 };
+enum { LINE_CAP = 1 << 20, NEWEST_BYTES = 1 << 20 };
 
 /* --- reading --- */
 
@@ -55,6 +55,18 @@ json_t *rn_metrics_read(const char *path)
 {
     json_t *lines = json_array();
     rn_metrics_each(path, append_line, lines, NULL);
+    return lines;
+}
+
+json_t *rn_metrics_newest(const char *path)
+{
+    json_t *lines = json_array();
+    char *text = rn_xalloc(NEWEST_BYTES), *line = text, *end;
+    size_t n = rn_file_tail(path, text, NEWEST_BYTES);
+    /* a line whose beginning is not there is no object, and passed over like any torn one */
+    for (; (end = memchr(line, '\n', n - (size_t)(line - text))); line = end + 1)
+        take_line(line, (size_t)(end - line), 0, append_line, lines);
+    free(text);
     return lines;
 }
 

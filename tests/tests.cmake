@@ -93,6 +93,8 @@ add_test(NAME tidy COMMAND bash ${CMAKE_SOURCE_DIR}/tests/tidy/tidy.sh)
 
 set(test_env "RUNNEL=${CMAKE_BINARY_DIR}/runnel;SRC=${CMAKE_SOURCE_DIR};BUILD=${CMAKE_BINARY_DIR}")
 set(fuzz_seconds_overrides 5) # others: 20
+set(fuzz_seconds_pickle 5)
+set(fuzz_seconds_tokenizer_json 5)
 add_test(NAME fuzz-build COMMAND bash ${CMAKE_SOURCE_DIR}/tests/fuzz/build.sh)
 set_tests_properties(fuzz-build PROPERTIES ENVIRONMENT "${test_env}" FIXTURES_SETUP fuzz
                      SKIP_RETURN_CODE 77 TIMEOUT 900)

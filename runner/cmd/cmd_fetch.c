@@ -1,4 +1,5 @@
 /* runnel fetch - the files of all fetch stages, without a run: into the cache, with their pins. */
+#include "consent.h"
 #include "fetcher.h"
 #include "file.h"
 #include "probe.h"
@@ -120,13 +121,10 @@ static int get_files(struct fetching *w, struct rn_fetcher *f, struct rn_err *er
 
 static bool agreed(const struct fetching *w, size_t changes)
 {
-    char answer[16] = "";
     if (rn_cli_opt(w->cli, "yes"))
         return true;
-    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO) || rn_cli_json(w->cli))
-        return false;
-    fprintf(stderr, "replace %zu pin%s? [y/N] ", changes, changes == 1 ? "" : "s");
-    return fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y');
+    return !rn_cli_json(w->cli) && rn_consent_possible() &&
+           rn_consent_ask("replace %zu pin%s?", changes, changes == 1 ? "" : "s");
 }
 
 /* What came differs from the pin, or there was none: into `changes`, with a row that shows both. */
@@ -149,7 +147,8 @@ static size_t compare_pins(struct fetching *w, const struct rn_pins *old,
         snprintf(from, sizeof from, "was %.12s", was ? was->sha256 : "not pinned");
         set_text(row, "state", was ? "changed" : "new");
         set_text(row, "where", from);
-        changes[n++] = *is;
+        changes[n] = *is;
+        snprintf(changes[n++].replaces, RN_HEX, "%s", was ? was->sha256 : "");
     }
     return n;
 }
@@ -161,7 +160,7 @@ static int replace_pins(struct fetching *w, struct rn_pins *lock, const struct r
     size_t n = compare_pins(w, lock, fresh, changes);
     int rc = RN_OK;
     if (n > 0 && agreed(w, n)) {
-        rc = rn_pins_add_all(lock, changes, n, err);
+        rc = rn_pins_add(lock, changes, n, err);
     } else if (n > 0) {
         rn_hint(err, "look at the table; if that is what the file should be now, add --yes");
         rc = rn_fail(err, RN_EUSAGE, RN_PATH(lock->path), "%zu pin%s would be replaced", n,

@@ -2,6 +2,7 @@
 
 #include "file.h"
 #include "journal.h"
+#include "links.h"
 #include "runstate.h"
 #include "yaml_tree.h"
 
@@ -66,14 +67,9 @@ static void read_outputs(struct rn_facts *f, const struct rn_runstate *r)
         const json_t *made = rn_journal_last(r->records, stage, "done|kept|adopted");
         json_object_foreach(json_object_get(made, "outputs"), name, value)
             put(f->data, stage, name, value);
-        char *path = rn_xprintf("%s/stages/%s/manifest.json", r->dir, stage);
-        json_t *manifest = NULL;
-        enum { MANIFEST_CAP = 64 << 20 };
-        if (rn_exists(path) && rn_json_read(path, MANIFEST_CAP, &manifest, NULL) == RN_OK)
-            json_object_foreach(json_object_get(manifest, "metrics"), name, value)
-                put(f->results, stage, name, value);
-        json_decref(manifest);
-        free(path);
+        json_t *metrics = rn_link_metrics(r->dir, stage);
+        json_object_foreach(metrics, name, value) put(f->results, stage, name, value);
+        json_decref(metrics);
     }
 }
 

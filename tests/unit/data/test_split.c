@@ -167,6 +167,16 @@ static void expect_patterns_equal(const char *text, size_t n)
         expect_ways_equal(rn_split_find(*name), text, n);
 }
 
+static size_t put_utf8(char *out, uint32_t cp)
+{
+    unsigned char bytes[4] = {(unsigned char)(cp >> 18), cp >> 12 & 63, cp >> 6 & 63, cp & 63};
+    size_t n = cp < 0x800 ? 2 : cp < 0x10000 ? 3 : 4;
+    for (size_t i = 0; i < n; i++)
+        out[i] = (char)(bytes[4 - n + i] | 0x80);
+    out[0] = (char)(out[0] | (char)(0xF0 << (4 - n)));
+    return n;
+}
+
 /* Runs of each piece of an alphabet: what rules look at, what ends them, what they do not know. */
 static size_t random_text(char *text, uint64_t stream)
 {
@@ -175,9 +185,13 @@ static size_t random_text(char *text, uint64_t stream)
         {"a", "B", "1", " ", "'", ".", "\r", "\n", "\t"},
         {"'", "s", "T", "l", "L", "v", "e", "re", " ", "x", ".", "\u017F"},
         {"1", "23", "456", " ", "a", ".", "\u00BD", "\u0663"},
-        {" ", "\t", "\n", "\r\n", "\v", "\f", "\x1C", "\x85", "\u00A0", "\u2003", "a", "!"},
+        {" ", "\t", "\n", "\r\n", "\v", "\f", "\x1C", "\xC2\x85", "\u00A0", "\u2003", "a", "!"},
         {"word", "the", "'s", " ", " ", ", ", ".\n", "\n\n    ", "2024", "(", "caf\u00E9"},
         {"\u6F22", "\u5B57", "\u0939\u093F", "\u3002", " ", "a", "1", "\n"},
+        {"\u3000", "\u00A0", "\u2014", "\u00E9", "\u6F22", "\U0001F600", "'", "\u017F", " ",
+         "\u0663", "\r", "s"},
+        {"\u0915", "\u094D", "\u0964", "\u1680", "\U00010400", "\U0001D7D8", " ", "'", "ll", ".",
+         "\n", "\u2028"},
     };
     uint64_t k = 0;
     const char *const *alphabet = alphabets[rn_rand_below(stream, k++, RN_COUNT(alphabets))];
@@ -204,7 +218,8 @@ Test(split, cuts_windows_as_it_cuts_one_by_one)
 /* Every border of a window: each pair of characters at each distance from the start. */
 Test(split, cuts_alike_wherever_the_window_ends)
 {
-    static const char *const kinds[] = {"a", "1", ".", " ", "\t", "\n", "'", "s", "\u00E9"};
+    static const char *const kinds[] = {"a", "1", ".",      " ",      "\t",     "\n",
+                                        "'", "s", "\u017F", "\u3000", "\u0663", "\U0001F600"};
     char text[TEXT_MAX];
     for (size_t a = 0; a < RN_COUNT(kinds); a++)
         for (size_t b = 0; b < RN_COUNT(kinds); b++)
@@ -216,6 +231,19 @@ Test(split, cuts_alike_wherever_the_window_ends)
                                  kinds[a], kinds[b], kinds[c], "x");
                     expect_patterns_equal(text, (size_t)n);
                 }
+}
+
+/* Each character of the first three planes, in a window and by itself. */
+Test(split, knows_every_character_in_a_window)
+{
+    char text[TEXT_MAX];
+    for (uint32_t first = 0x80; first < 0x30000; first += 64) {
+        size_t n = 0;
+        for (uint32_t cp = first; cp < first + 64; cp++)
+            if (cp < 0xD800 || cp > 0xDFFF)
+                n += put_utf8(text + n, cp);
+        expect_patterns_equal(text, n);
+    }
 }
 
 Test(split, knows_every_byte_in_a_window)
