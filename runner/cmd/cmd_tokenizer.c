@@ -282,6 +282,19 @@ static int number(const struct rn_cli *cli, const char *name, const char *absent
                     : rn_fail(err, RN_EUSAGE, RN_NOWHERE, "--%s: expected more than 0", name);
 }
 
+static int check_pattern(const char *pattern, struct rn_err *err)
+{
+    struct rn_split *split;
+    struct rn_err why = {0};
+    int rc = rn_split_open(&split, pattern, RN_NOWHERE, &why);
+    rn_split_free(split);
+    if (rc != RN_OK) {
+        rc = rn_fail(err, RN_EUSAGE, RN_NOWHERE, "--pattern: %s", why.msg);
+        rn_hint(err, "%s", why.hint);
+    }
+    return rc;
+}
+
 static int plan_of(const struct rn_cli *cli, struct rn_train_plan *plan, struct rn_err *err)
 {
     int64_t threads;
@@ -295,9 +308,7 @@ static int plan_of(const struct rn_cli *cli, struct rn_train_plan *plan, struct 
     RN_TRY(number(cli, "doc-chars", "10000", &plan->doc_chars, err));
     RN_TRY(number(cli, "threads", cores, &threads, err));
     plan->threads = (int)(threads > 256 ? 256 : threads);
-    if (!rn_split_find(plan->pattern))
-        return rn_fail(err, RN_EUSAGE, RN_NOWHERE,
-                       "--pattern: %s is none of nanochat, gpt2, cl100k", plan->pattern);
+    RN_TRY(check_pattern(plan->pattern, err));
     if (rn_train_merges(plan) < 0 || plan->vocab_size > VOCAB_MAX)
         return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "--vocab-size: expected 265 to %d", VOCAB_MAX);
     return RN_OK;
@@ -395,7 +406,7 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
 
 static const struct rn_opt opts[] = {
     {"tokenizer", 0, "FILE", "directory, .tiktoken, vocab.bpe, tokenizer.json, tokenizer.pkl"},
-    {"pattern", 0, "NAME", "nanochat (default), gpt2 or cl100k"},
+    {"pattern", 0, "NAME", "nanochat (default), gpt2, cl100k, or regex: and an expression"},
     {"json-lines", 0, NULL, "encode: a JSON string a line in; decode: a JSON string a line out"},
     {"out", 0, "DIR", "train, convert: where the tokenizer goes; convert: or a file by its ending"},
     {"vocab-size", 0, "N", "train: tokens, specials included (default 65536)"},
