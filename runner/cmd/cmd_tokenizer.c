@@ -4,6 +4,7 @@
 #include "machine.h"
 #include "mem.h"
 #include "split.h"
+#include "tokenizer_info.h"
 #include "tokenizer_train.h"
 #include "unicode.h"
 #include "units.h"
@@ -209,47 +210,13 @@ static int decode(const struct rn_cli *cli, const struct rn_tokenizer *t, FILE *
 
 /* --- info --- */
 
-static json_t *info_of(const struct rn_tokenizer *t)
-{
-    json_t *special = json_object();
-    size_t longest = 0, total = 0;
-    for (int32_t id = 0; id < rn_tokenizer_vocab_size(t); id++) {
-        size_t n;
-        struct rn_str name = {0};
-        rn_tokenizer_bytes(t, id, &n);
-        longest = n > longest ? n : longest;
-        total += n;
-        if (n == 0 && rn_tokenizer_decode(t, &id, 1, &name, NULL) == RN_OK)
-            json_object_set_new(special, name.p, json_integer(id));
-        rn_str_release(&name);
-    }
-    return json_pack("{s:i, s:s, s:i, s:I, s:I, s:s, s:o}", "vocab_size",
-                     (int)rn_tokenizer_vocab_size(t), "pattern", rn_tokenizer_pattern(t), "bos",
-                     (int)rn_tokenizer_bos(t), "longest_bytes", (json_int_t)longest, "total_bytes",
-                     (json_int_t)total, "digest", rn_tokenizer_digest(t), "special", special);
-}
-
 static int info(const struct rn_cli *cli, struct rn_err *err)
 {
     struct rn_tokenizer *t;
     RN_TRY(open_tokenizer(&t, cli, err));
-    json_t *doc = info_of(t), *value;
-    const char *key;
-    char *line = rn_json_canonical(doc);
-    if (rn_cli_json(cli)) {
-        puts(line);
-    } else {
-        json_object_foreach(doc, key, value)
-        {
-            char *shown = rn_json_canonical(value);
-            printf("%-14s %s\n", key, shown);
-            free(shown);
-        }
-    }
-    free(line);
-    json_decref(doc);
+    int rc = rn_tokenizer_info(t, cli, err);
     rn_tokenizer_free(t);
-    return RN_OK;
+    return rc;
 }
 
 /* --- convert --- */
@@ -414,10 +381,12 @@ static const struct rn_opt opts[] = {
     {"doc-chars", 0, "N", "train: characters taken of each document (default 10000)"},
     {"column", 0, "NAME", "train: text column of parquet and JSONL (default text)"},
     {"threads", 0, "N", "train: threads (default: all cores)"},
+    {"against", 0, "FILE", "info: a tokenizer to compare with; gpt2 and cl100k if they are cached"},
     {0}};
 static const struct rn_example examples[] = {
     {"tokenizer train --out tok --vocab-size 4096 corpus.txt", "make one"},
     {"tokenizer encode --tokenizer tok text.txt", "ids, separated by blanks"},
+    {"tokenizer info tok --against vocab.bpe", "what it is, and bytes per token beside GPT-2's"},
     {"tokenizer convert tok --out tokenizer.json", "for Hugging Face's tokenizers"},
     {0}};
 const struct rn_command rn_command_tokenizer = {"tokenizer",

@@ -55,6 +55,17 @@ expect 2 "$RUNNEL" tokenizer convert "$vocab"
 expect 5 "$RUNNEL" tokenizer convert "$vocab" --out hf/vocab.bpe
 says "GPT-2's pattern"
 
+# How it packs text: built-in samples and given files, beside other tokenizers.
+expect 0 "$RUNNEL" tokenizer info one-thread plain --against "$vocab" --json
+count() { "$RUNNEL" tokenizer encode --tokenizer "$1" plain | tr -cd , | wc -c; }
+ours=$(($(count one-thread) + 1)) theirs=$(($(count "$vocab") + 1))
+says "\"text\":\"plain\",\"tokenizer\":\"this\",\"tokens\":$ours}"
+says "\"text\":\"plain\",\"tokenizer\":\"$vocab\",\"tokens\":$theirs}"
+for kind in news korean code math science; do
+    says "\"text\":\"$kind\""
+done
+expect 1 "$RUNNEL" tokenizer info one-thread no-such-file
+
 # Refusals: one line, the right status, nothing left behind.
 expect 2 "$RUNNEL" tokenizer
 expect 2 "$RUNNEL" tokenizer encode
