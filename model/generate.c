@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 struct rn_generator {
-    struct rn_decode_prog d;
+    struct rn_logits_prog d;
     int64_t Tmax, V;
     float *logits; /* one padded row */
 };

@@ -129,8 +129,7 @@ static rn_val forward(struct rn_build *b)
         x = rn_build_add(b, x, attention(b, i, block_layernorm(b, i, x, "ln_1")), "x_attn");
         x = rn_build_add(b, x, mlp(b, i, block_layernorm(b, i, x, "ln_2")), "x_mlp");
     }
-    x = layernorm(b, x, "ln_f");
-    return rn_build_op(b, RN_OP_LINEAR, RN_NO_ATTRS, RN_IN(x, wte, RN_NONE), "logits");
+    return layernorm(b, x, "ln_f");
 }
 
 /* The tied embedding does multiply, as the head; positions are only looked up. */
@@ -150,5 +149,6 @@ const struct rn_arch rn_arch_gpt2 = {
     .check = check,
     .weights = weights,
     .forward = forward,
+    .head = "transformer.wte.weight",
     .not_matmul = not_matmul,
 };

@@ -14,7 +14,6 @@
 #include <string.h>
 
 enum {
-    BPB_BATCH_TOKENS = 4096, /* windows of the stream loader are this long: part of the number */
     SAMPLE_TOKENS = 64,
     SAMPLES = 3,
 };
@@ -98,7 +97,7 @@ static void record(struct eval *e, const char *metric, double value)
 
 /* --- bits per byte --- */
 
-static int open_val(struct eval *e, struct rn_tokens **out, struct rn_err *err)
+static int open_val(struct eval *e, struct rn_corpus **out, struct rn_err *err)
 {
     const struct rn_artifact *a = rn_job_artifact(e->job, &e->cfg->tokens);
     return rn_tokens_in_open(out, a, "val", e->tokenizer, e->job->log, err);
@@ -122,16 +121,17 @@ static void note_rules(struct eval *e, struct bpb_rules rules)
     json_object_set_new(e->own, "bpb_loader", json_string(rules.bestfit ? "bestfit" : "stream"));
 }
 
-static int measure_bpb(struct eval *e, struct rn_tokens *val, struct bpb_rules rules,
+static int measure_bpb(struct eval *e, const struct rn_corpus *val, struct bpb_rules rules,
                        struct rn_bpb *sum, struct rn_err *err)
 {
     int64_t T = rn_model_config(e->model)->sequence_len;
-    int64_t B = BPB_BATCH_TOKENS > T ? BPB_BATCH_TOKENS / T : 1;
+    int64_t B = rn_bpb_rows(T, e->cfg->bpb_tokens);
     int64_t batches = e->cfg->bpb_tokens / (B * T);
     int32_t vocab = rn_tokenizer_vocab_size(e->tokenizer);
     struct rn_loader *loader;
-    RN_TRY(rules.bestfit ? rn_loader_bestfit(&loader, val, B, T, err)
-                         : rn_loader_stream(&loader, val, B, T, err));
+    struct rn_loader_cfg cfg = {
+        .rows = rules.bestfit ? RN_ROWS_BESTFIT : RN_ROWS_STREAM, .B = B, .T = T, .streams = 1};
+    RN_TRY(rn_loader_open(&loader, val, &cfg, err));
     int32_t *bytes = rn_xalloc((size_t)vocab * sizeof *bytes);
     rn_tokenizer_byte_counts(e->tokenizer, rules.decoded, bytes);
     batches = batches > 0 ? batches : 1;
@@ -144,11 +144,11 @@ static int measure_bpb(struct eval *e, struct rn_tokens *val, struct bpb_rules r
 static int run_bpb(struct eval *e, struct rn_err *err)
 {
     struct bpb_rules rules = rules_of(rn_model_config(e->model));
-    struct rn_tokens *val;
+    struct rn_corpus *val;
     struct rn_bpb sum;
     RN_TRY(open_val(e, &val, err));
     int rc = measure_bpb(e, val, rules, &sum, err);
-    rn_tokens_free(val);
+    rn_corpus_free(val);
     if (rc != RN_OK)
         return rc;
     record(e, "bpb", rn_bpb_value(&sum));
@@ -512,7 +512,7 @@ static int run(struct rn_job *job, const void *cfg, struct rn_err *err)
 
 const struct rn_stage rn_stage_eval = {.kind = "eval",
                                        .doc = "measure models",
-                                       .version = 1,
+                                       .version = 2,
                                        .keys = keys,
                                        .cfg_bytes = sizeof(struct cfg),
                                        .outputs = outputs,

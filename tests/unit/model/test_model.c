@@ -201,7 +201,7 @@ Test(model, gradients_agree_with_differences_for_every_switch, .timeout = 120)
 
 /* --- one token at a time --- */
 
-static void decode_row(const struct rn_decode_prog *d, const int32_t *x, int64_t B, int64_t T,
+static void decode_row(const struct rn_logits_prog *d, const int32_t *x, int64_t B, int64_t T,
                        int64_t t, float *logits)
 {
     int32_t ids[8], pos[8];
@@ -225,16 +225,14 @@ static double worse(double a, double b)
 static double decode_gap(const struct rn_model_cfg *c, int64_t B, int64_t T)
 {
     struct fixture f = fixture_new(c, 1, false);
-    struct rn_score_prog s;
-    struct rn_decode_prog d;
+    struct rn_logits_prog s, d;
     int64_t V = c->vocab_padded;
-    MUST(rn_model_score_prog(f.model, B, T, &s, e));
+    MUST(rn_model_logits_prog(f.model, B, T, &s, e));
     MUST(rn_model_decode_prog(f.model, B, T, &d, e));
     int32_t *x = random_ids(B * T, c->vocab_size, 6);
     float *whole = rn_xalloc((size_t)(B * T * V) * sizeof *whole);
     float *row = rn_xalloc((size_t)(B * V) * sizeof *row);
     MUST(rn_prog_put(s.prog, s.x, x, e));
-    MUST(rn_prog_put(s.prog, s.y, x, e));
     MUST(rn_prog_put_positions(s.prog, s.pos, e));
     MUST(rn_prog_run(s.prog, e));
     MUST(rn_prog_get(s.prog, s.logits, whole, e));
@@ -376,7 +374,7 @@ Test(model, gpt2_refuses_rows_longer_than_its_positions)
 {
     struct rn_model_cfg c = small("gpt2");
     struct fixture f = fixture_new(&c, 1, false);
-    struct rn_decode_prog d;
+    struct rn_logits_prog d;
     struct rn_err err = {0};
     cr_expect_eq(rn_model_decode_prog(f.model, 1, 25, &d, &err), RN_ECONFIG);
     cr_expect(strstr(err.msg, "25 positions"), "%s", err.msg);
