@@ -87,6 +87,9 @@ rn_val rn_prog_const(struct rn_prog *, const char *name, enum rn_dtype, struct r
 rn_val rn_prog_weight(struct rn_prog *, const char *name);
 rn_val rn_prog_weight_grad(struct rn_prog *, const char *name);
 rn_val rn_prog_state(struct rn_prog *, const char *name, enum rn_dtype, struct rn_shape);
+/* Before plan: each state that `lender` (planned; must outlive p) has by the same name and size is
+ * that one, not p's own. So programs of several shapes go on from one KV cache. */
+void rn_prog_borrow_states(struct rn_prog *, const struct rn_prog *lender);
 
 /* Appends an op of ops.def. x: nx operands, RN_NONE where optional. Returns its first output (or
  * RN_NONE: it has none); the others follow as rn_prog_out(p, first, 1), (.., 2). Bad shapes stick

@@ -129,7 +129,12 @@ static rn_val forward(struct rn_build *b)
         x = rn_build_add(b, x, attention(b, i, block_layernorm(b, i, x, "ln_1")), "x_attn");
         x = rn_build_add(b, x, mlp(b, i, block_layernorm(b, i, x, "ln_2")), "x_mlp");
     }
-    x = layernorm(b, x, "ln_f");
+    return layernorm(b, x, "ln_f");
+}
+
+static rn_val head(struct rn_build *b, rn_val x)
+{
+    rn_val wte = rn_build_weight(b, "transformer.wte.weight");
     return rn_build_op(b, RN_OP_LINEAR, RN_NO_ATTRS, RN_IN(x, wte, RN_NONE), "logits");
 }
 
@@ -150,5 +155,6 @@ const struct rn_arch rn_arch_gpt2 = {
     .check = check,
     .weights = weights,
     .forward = forward,
+    .head = head,
     .not_matmul = not_matmul,
 };

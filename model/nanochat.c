@@ -253,10 +253,11 @@ static rn_val stem(struct rn_build *b)
         return x;
     rn_val gate = rn_build_weight(b, "smear_gate.weight");
     rn_val lambda = rn_build_weight(b, "smear_lambda");
-    if (!b->decode)
+    if (!b->slots)
         return rn_build_op(b, RN_OP_SMEAR, RN_NO_ATTRS, RN_IN(x, gate, lambda), "x0");
-    rn_val before = rn_prog_state(b->p, "smear.prev", RN_F32, RN_SHAPE(b->B, b->cfg->n_embd));
-    return rn_build_op(b, RN_OP_SMEAR_DECODE, RN_NO_ATTRS, RN_IN(x, gate, lambda, before, b->pos),
+    struct rn_shape all = RN_SHAPE(b->slots, b->Tmax, b->cfg->n_embd);
+    rn_val cache = rn_prog_state(b->p, "smear.cache", RN_F32, all);
+    return rn_build_op(b, RN_OP_SMEAR_DECODE, RN_NO_ATTRS, RN_IN(x, gate, lambda, cache, b->span),
                        "x0");
 }
 
@@ -292,7 +293,6 @@ static rn_val rope_table(struct rn_build *b)
 
 static rn_val head(struct rn_build *b, rn_val x)
 {
-    x = rn_build_op(b, RN_OP_RMSNORM, RN_ATTRS(.f = {FLT_EPSILON}), RN_IN(x), "x_norm");
     rn_val w = rn_build_weight(b, "lm_head.weight");
     x = rn_build_op(b, RN_OP_LINEAR, RN_NO_ATTRS, RN_IN(x, w, RN_NONE), "lm_head");
     return rn_build_op(b, RN_OP_SOFTCAP, RN_ATTRS(.f = {(float)b->cfg->sw.softcap}), RN_IN(x),
@@ -313,7 +313,7 @@ static rn_val forward(struct rn_build *b)
         x = rn_build_op(b, RN_OP_LINCOMB, RN_ATTRS(.f = {1, -1}),
                         RN_IN(x, middle, RN_NONE, rn_build_weight(b, "backout_lambda")),
                         "x_backout");
-    return head(b, x);
+    return rn_build_op(b, RN_OP_RMSNORM, RN_ATTRS(.f = {FLT_EPSILON}), RN_IN(x), "x_norm");
 }
 
 static const char *const not_matmul[] = {"transformer.wte.",
@@ -340,6 +340,7 @@ const struct rn_arch rn_arch_nanochat_2025 = {
     .check = check,
     .weights = weights,
     .forward = forward,
+    .head = head,
     .window = window,
     .not_matmul = not_matmul,
 };
@@ -368,6 +369,7 @@ const struct rn_arch rn_arch_nanochat_2026 = {
     .check = check,
     .weights = weights,
     .forward = forward,
+    .head = head,
     .window = window,
     .not_matmul = not_matmul,
 };

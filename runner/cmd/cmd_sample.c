@@ -102,8 +102,9 @@ static int generate(struct talk *t, struct rn_model *model, struct rn_err *err)
     RN_TRY(render_prompt(t, err));
     struct rn_generator *g;
     int64_t Tmax = (int64_t)t->prompt.n + t->how.max_tokens;
-    RN_TRY(rn_generator_new(&g, model, Tmax, err));
-    int rc = rn_generate(g, t->prompt.p, t->prompt.n, &t->how, add_token, t, err);
+    RN_TRY(rn_generator_new(&g, model, 1, Tmax, err));
+    struct rn_text text = {.prompt = t->prompt.p, .n = t->prompt.n, .each = add_token, .ctx = t};
+    int rc = rn_generate(g, &text, 1, &t->how, err);
     rn_generator_free(g);
     return rc;
 }
