@@ -307,6 +307,17 @@ size_t rn_file_head(const char *path, void *head, size_t cap)
     return n;
 }
 
+size_t rn_file_tail(const char *path, void *tail, size_t cap)
+{
+    FILE *f = fopen(path, "rb");
+    off_t size = f && fseeko(f, 0, SEEK_END) == 0 ? ftello(f) : 0;
+    off_t from = size > (off_t)cap ? size - (off_t)cap : 0;
+    size_t n = size > 0 && fseeko(f, from, SEEK_SET) == 0 ? fread(tail, 1, cap, f) : 0;
+    if (f)
+        fclose(f);
+    return n;
+}
+
 /* --- trees --- */
 
 static int by_name(const void *a, const void *b)

@@ -49,6 +49,8 @@ int rn_file_write(const char *path, const void *bytes, size_t n, struct rn_err *
 int rn_file_read(const char *path, size_t cap_bytes, char **out, size_t *n, struct rn_err *);
 /* The first bytes of a file, at most cap; returns how many, 0 if it cannot be read. */
 size_t rn_file_head(const char *path, void *head, size_t cap);
+/* The same of its last bytes. */
+size_t rn_file_tail(const char *path, void *tail, size_t cap);
 
 bool rn_exists(const char *path);
 int64_t rn_file_size(const char *path);           /* -1 if there is none */

@@ -11,6 +11,7 @@
 #ifndef RN_BPE_H
 #define RN_BPE_H
 
+#include "bpe_seams.h"
 #include "tokenizer.h"
 
 enum {
@@ -39,6 +40,7 @@ struct rn_vocab {
     size_t longest; /* bytes of the longest token */
     int32_t byte_rank[256];
     int32_t *byte_join; /* [left * 256 + right]: rank of the token of two bytes, or RN_NO_RANK */
+    struct rn_seams *seams;
 };
 
 /* Appends the token of the next rank. Empty, too long or already there: RN_ECORRUPT at `at`. */

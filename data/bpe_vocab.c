@@ -255,6 +255,19 @@ static int join_bytes(struct rn_vocab *v, struct rn_err *err)
     return RN_OK;
 }
 
+static int find_seams(struct rn_vocab *v, struct rn_err *err)
+{
+    void *seams;
+    RN_TRY(rn_try_alloc(&seams, 1, sizeof *v->seams, "vocabulary", err));
+    v->seams = seams;
+    for (size_t rank = 0; rank < v->n; rank++) {
+        size_t n;
+        const unsigned char *p = rn_vocab_bytes(v, rank, &n);
+        rn_seams_add(v->seams, p, n);
+    }
+    return RN_OK;
+}
+
 int rn_vocab_seal(struct rn_vocab *v, struct rn_place at, struct rn_err *err)
 {
     for (int b = 0; b < 256; b++) {
@@ -267,6 +280,7 @@ int rn_vocab_seal(struct rn_vocab *v, struct rn_place at, struct rn_err *err)
         RN_TRY(add_cuts(v, (int32_t)rank, err));
     RN_TRY(pairs_room(&v->pairs, err));
     RN_TRY(join_bytes(v, err));
+    RN_TRY(find_seams(v, err));
     return thin_pairs(v, err);
 }
 
@@ -277,5 +291,6 @@ void rn_vocab_release(struct rn_vocab *v)
     free(v->tokens);
     free(v->pairs.slots);
     free(v->byte_join);
+    free(v->seams);
     *v = (struct rn_vocab){0};
 }

@@ -184,7 +184,7 @@ static void find_lines(struct rn_encoder *e, const char *text, size_t n, size_t 
     }
 }
 
-static void reserve(struct rn_ids *ids, size_t more)
+static inline void reserve(struct rn_ids *ids, size_t more)
 {
     if (ids->cap - ids->n >= more)
         return;
@@ -205,7 +205,7 @@ static struct longer *place_of(const struct rn_encoder *e, const char *p, size_t
     return &e->longer[h >> 7 & ((1 << LONG_BITS) - 1)];
 }
 
-/* A piece of many bytes, and perhaps of many ids. */
+/* Merges, unless the same was merged a short time ago. */
 static void encode_long(struct rn_encoder *e, const char *p, size_t n, struct rn_ids *out)
 {
     struct longer *kept = n <= LONG_MAX ? place_of(e, p, n) : NULL;
@@ -226,31 +226,52 @@ static void encode_long(struct rn_encoder *e, const char *p, size_t n, struct rn
     memcpy(kept->ids, out->p + before, made * sizeof *out->p);
 }
 
-static void encode_new(struct rn_encoder *e, size_t i, const char *p, size_t n, struct rn_ids *out)
+static void encode_new(struct rn_encoder *e, struct line *line, struct key key, const char *p,
+                       size_t n, struct rn_ids *out)
 {
     size_t before = out->n;
     if (n > IDS_MAX)
         encode_long(e, p, n, out);
     else
         rn_bpe_encode(e->vocab, (const unsigned char *)p, n, out);
-    if (n <= KEY_MAX)
-        keep(&e->lines[e->piece[i].line], e->piece[i].key, out->p + before, out->n - before);
+    keep(line, key, out->p + before, out->n - before);
 }
 
-static void look_up(struct rn_encoder *e, const char *text, size_t at, size_t count,
+static void encode_short(struct rn_encoder *e, struct line *line, struct key key, const char *p,
+                         size_t n, struct rn_ids *out)
+{
+    const struct entry *kept = find(line, key);
+    reserve(out, IDS_MAX);
+    if (kept)
+        out->n += put_ids(kept, out->p + out->n);
+    else
+        encode_new(e, line, key, p, n, out);
+}
+
+/* A piece that is too long for a line: by the parts between its seams. */
+static void encode_parts(struct rn_encoder *e, const char *p, size_t n, size_t readable,
+                         struct rn_ids *out)
+{
+    for (size_t size; n > 0; p += size, n -= size, readable -= size) {
+        size = rn_seams_next(e->vocab->seams, (const unsigned char *)p, n);
+        if (size > KEY_MAX) {
+            encode_long(e, p, size, out);
+        } else {
+            struct key key = key_of(p, size, readable);
+            encode_short(e, &e->lines[line_of(key)], key, p, size, out);
+        }
+    }
+}
+
+static void look_up(struct rn_encoder *e, const char *text, size_t n, size_t at, size_t count,
                     struct rn_ids *out)
 {
-    reserve(out, IDS_MAX * count);
     for (size_t i = 0; i < count; i++) {
         size_t size = e->ends[i] - at;
-        const struct entry *kept =
-            size <= KEY_MAX ? find(&e->lines[e->piece[i].line], e->piece[i].key) : NULL;
-        if (kept) {
-            out->n += put_ids(kept, out->p + out->n);
-        } else {
-            encode_new(e, i, text + at, size, out);
-            reserve(out, IDS_MAX * (count - i));
-        }
+        if (size <= KEY_MAX)
+            encode_short(e, &e->lines[e->piece[i].line], e->piece[i].key, text + at, size, out);
+        else
+            encode_parts(e, text + at, size, n - at, out);
         at = e->ends[i];
     }
 }
@@ -260,7 +281,7 @@ static void encode_valid(struct rn_encoder *e, const char *text, size_t n, struc
     for (size_t at = 0; at < n;) {
         size_t count = rn_split_ends(e->split, text, n, at, e->ends, BATCH);
         find_lines(e, text, n, at, count);
-        look_up(e, text, at, count, out);
+        look_up(e, text, n, at, count, out);
         at = e->ends[count - 1];
     }
 }

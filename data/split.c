@@ -92,7 +92,7 @@ static inline struct glyph look(const unsigned char *p, const unsigned char *end
     if (*p < 128)
         return (struct glyph){p + 1, *p, ascii_class[*p]};
     int len;
-    uint32_t cp = rn_utf8_next(p, end, &len);
+    uint32_t cp = rn_utf8_char(p, &len);
     return (struct glyph){p + len, cp, (int)rn_unicode_class(cp)};
 }
 

@@ -1,6 +1,9 @@
-/* Classes of 64 characters by AVX-512 or AVX2: two table look-ups, one by the high and one by the
- * low half of each byte; their common bits are its classes. */
+/* Classes of 64 bytes by AVX-512 or AVX2: two table look-ups, one by the high and one by the low
+ * half of each byte; their common bits are its classes. Characters outside ASCII are looked up one
+ * by one, and then each takes one bit as if it were one byte. */
 #include "split_window.h"
+
+#include "unicode.h"
 
 static bool always(void)
 {
@@ -38,24 +41,52 @@ enum {
         ALNUM | CONTROL, A_TO_O | P_TO_Z | CONTROL | NEWLINE, A_TO_O | CONTROL, A_TO_O | CONTROL,  \
         A_TO_O | CONTROL | NEWLINE, A_TO_O, A_TO_O
 
-/* `high`: bytes from 0x80 on. The other masks have no bit there, but may have some behind. */
-static inline struct rn_window finish(struct rn_window w, uint64_t high)
+/* --- AVX2 --- */
+
+#define AVX2 __attribute__((target("avx2,bmi,bmi2,popcnt")))
+
+/* From masks of bytes to masks of characters, with the classes of those outside ASCII. `wide`:
+ * bytes from 0x80 on; `follow`: those of them that begin no character. */
+AVX2 static struct rn_window widen(struct rn_window w, const unsigned char *p, uint64_t wide,
+                                   uint64_t follow)
 {
-    w.known = high ? rn_lowest(high) : RN_WINDOW;
-    uint64_t known = rn_below(w.known);
-    w.letter &= known;
-    w.number &= known;
-    w.white &= known;
-    w.space &= known;
-    w.newline &= known;
-    w.apostrophe &= known;
-    w.other = known & ~(w.letter | w.number | w.white);
+    int len, last = 63 - __builtin_clzll(~follow);
+    rn_utf8_char(p + last, &len);
+    w.known_bytes = last + len > RN_WINDOW ? last : RN_WINDOW;
+    w.begins = ~follow & rn_below(w.known_bytes);
+    uint64_t low_bit = 0, high_bit = 0; /* of each character's class */
+    for (uint64_t left = wide & w.begins; left; left &= left - 1) {
+        uint64_t class = rn_unicode_class(rn_utf8_char(p + rn_lowest(left), &len));
+        low_bit |= left & -left & -(class & 1);
+        high_bit |= left & -left & -(class >> 1);
+    }
+    w.known = __builtin_popcountll(w.begins);
+    w.letter = _pext_u64(w.letter | (low_bit & ~high_bit), w.begins);
+    w.number = _pext_u64(w.number | (high_bit & ~low_bit), w.begins);
+    w.white = _pext_u64(w.white | (high_bit & low_bit), w.begins);
+    w.space = _pext_u64(w.space, w.begins);
+    w.newline = _pext_u64(w.newline, w.begins);
+    w.apostrophe &= w.begins;
+    w.other = rn_below(w.known) & ~(w.letter | w.number | w.white);
+    return w;
+}
+_Static_assert(RN_LETTER == 1 && RN_NUMBER == 2 && RN_SPACE == 3, "bits of a class in widen()");
+
+AVX2 static inline struct rn_window finish(struct rn_window w, const unsigned char *p,
+                                           uint64_t wide, uint64_t follow)
+{
+    if (wide)
+        return widen(w, p, wide, follow);
+    w.known = w.known_bytes = RN_WINDOW;
+    w.begins = ~UINT64_C(0);
+    w.other = ~(w.letter | w.number | w.white);
     return w;
 }
 
-/* --- AVX2 --- */
-
-#define AVX2 __attribute__((target("avx2,bmi,bmi2")))
+AVX2 static inline uint64_t spread(uint64_t chars, uint64_t begins)
+{
+    return _pdep_u64(chars, begins);
+}
 
 AVX2 static inline __m256i classes_avx2(__m256i text)
 {
@@ -85,24 +116,26 @@ AVX2 static inline struct rn_window classify_avx2(const unsigned char *p)
                           .newline = bits_avx2(lo, hi, 5),
                           .apostrophe = bits_avx2(lo, hi, 6)};
     w.white |= w.space;
-    return finish(w, bits_avx2(text_lo, text_hi, 7));
+    uint64_t wide = bits_avx2(text_lo, text_hi, 7);
+    return finish(w, p, wide, wide & ~bits_avx2(text_lo, text_hi, 6));
 }
 
 AVX2 static size_t ends_avx2(const struct rn_split *s, const char *text, size_t n, size_t at,
                              size_t *ends, size_t max)
 {
-    return rn_window_ends(s, text, n, at, ends, max, classify_avx2);
+    return rn_window_ends(s, text, n, at, ends, max,
+                          (struct rn_window_arms){classify_avx2, spread});
 }
 
 static bool has_avx2(void)
 {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
-           __builtin_cpu_supports("bmi2");
+           __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt");
 }
 
 /* --- AVX-512 --- */
 
-#define AVX512 __attribute__((target("avx512f,avx512bw,avx2,bmi,bmi2")))
+#define AVX512 __attribute__((target("avx512f,avx512bw,avx2,bmi,bmi2,popcnt")))
 
 AVX512 static inline uint64_t bits_avx512(__m512i classes, int any)
 {
@@ -123,13 +156,15 @@ AVX512 static inline struct rn_window classify_avx512(const unsigned char *p)
                           .space = bits_avx512(classes, SPACE),
                           .newline = bits_avx512(classes, NEWLINE),
                           .apostrophe = bits_avx512(classes, APOSTROPHE)};
-    return finish(w, _mm512_movepi8_mask(text));
+    uint64_t wide = _mm512_movepi8_mask(text);
+    return finish(w, p, wide, wide & ~bits_avx512(text, 0x40));
 }
 
 AVX512 static size_t ends_avx512(const struct rn_split *s, const char *text, size_t n, size_t at,
                                  size_t *ends, size_t max)
 {
-    return rn_window_ends(s, text, n, at, ends, max, classify_avx512);
+    return rn_window_ends(s, text, n, at, ends, max,
+                          (struct rn_window_arms){classify_avx512, spread});
 }
 
 static bool has_avx512(void)

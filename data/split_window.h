@@ -23,12 +23,14 @@ struct rn_split {
     int digits_max;     /* longest run of numbers; 0: any */
 };
 
-/* The first `known` characters, all ASCII; no mask has a bit beyond them. */
+/* The first `known` characters; no mask has a bit beyond them. A bit is a character in all masks
+ * but the last two, where it is a byte. */
 struct rn_window {
     uint64_t letter, number, other;
     uint64_t white, space, newline; /* space: U+0020; newline: \r and \n; both are white */
-    uint64_t apostrophe;            /* is other, too */
-    int known;
+    int known, known_bytes;
+    uint64_t apostrophe; /* is other, too */
+    uint64_t begins;     /* the bytes that characters begin with */
 };
 
 static inline int rn_lowest(uint64_t mask)
@@ -47,24 +49,27 @@ static inline uint64_t rn_run_starts(uint64_t mask)
     return mask & ~(mask << 1);
 }
 
-/* Characters of 's 't 'll and so on behind the apostrophe at p, 0 if none; `left` are known. */
+/* Bytes of 's 't 'll and so on behind the apostrophe at p, 0 if none; `left` are known. Long s
+ * (U+017F) is one of them where case folds. */
 static inline int rn_contraction(const unsigned char *p, int left, bool fold_case)
 {
     unsigned char fold = fold_case ? 0x20 : 0;
     unsigned char a = left > 1 ? p[1] | fold : 0, b = left > 2 ? p[2] | fold : 0;
     if (a == 's' || a == 'd' || a == 'm' || a == 't')
         return 1;
+    if (fold_case && left > 2 && p[1] == 0xC5 && p[2] == 0xBF)
+        return 2;
     return (a == 'l' && b == 'l') || ((a == 'v' || a == 'r') && b == 'e') ? 2 : 0;
 }
 
 /* Contractions at the apostrophes that start a piece: their letters start none, what follows does.
- */
-static inline uint64_t rn_contract(uint64_t starts, uint64_t apostrophes, const unsigned char *p,
+ * All masks are of bytes here. */
+static inline uint64_t rn_contract(uint64_t starts, const unsigned char *p,
                                    const struct rn_window *w, bool fold_case)
 {
-    for (uint64_t left = starts & apostrophes; left; left &= left - 1) {
+    for (uint64_t left = starts & w->apostrophe; left; left &= left - 1) {
         int at = rn_lowest(left);
-        int n = rn_contraction(p + at, w->known - at, fold_case);
+        int n = rn_contraction(p + at, w->known_bytes - at, fold_case);
         if (n == 0)
             continue;
         starts &= ~(UINT64_C(2) << at);
@@ -73,12 +78,11 @@ static inline uint64_t rn_contract(uint64_t starts, uint64_t apostrophes, const 
     return starts;
 }
 
-static inline uint64_t rn_gpt2_starts(const struct rn_window *w, const unsigned char *p)
+static inline uint64_t rn_gpt2_starts(const struct rn_window *w)
 {
     uint64_t runs = rn_run_starts(w->letter) | rn_run_starts(w->number) | rn_run_starts(w->other);
     uint64_t last_white = w->white & ~(w->white >> 1);
-    uint64_t starts = (runs & ~(w->space << 1)) | rn_run_starts(w->white) | last_white;
-    return rn_contract(starts, w->apostrophe, p, w, false);
+    return (runs & ~(w->space << 1)) | rn_run_starts(w->white) | last_white;
 }
 
 /* Every digits_max-th character of a run of numbers. */
@@ -110,7 +114,7 @@ static inline uint64_t rn_indent_starts(uint64_t white, uint64_t newline, int *c
 }
 
 static inline uint64_t rn_modern_starts(const struct rn_split *s, const struct rn_window *w,
-                                        const unsigned char *p, int *certain)
+                                        int *certain)
 {
     uint64_t others = rn_run_starts(w->other) & ~(w->space << 1);
     /* Newlines behind others belong to them: the sum carries through each such run. */
@@ -122,35 +126,47 @@ static inline uint64_t rn_modern_starts(const struct rn_split *s, const struct r
     uint64_t starts = others | rn_run_starts(white) | (blank & ~(w->white >> 1));
     starts |= rn_run_starts(w->letter) & ~leads;
     starts |= rn_number_starts(w->number, s->digits_max);
-    starts |= rn_indent_starts(white, w->newline, certain);
-    return rn_contract(starts, w->apostrophe, p, w, true);
+    return starts | rn_indent_starts(white, w->newline, certain);
 }
 
-/* Starts of the pieces from p, a start itself, as far as they are certain. The last character that
- * is known tells nothing: what follows it decides. */
-static inline uint64_t rn_window_starts(const struct rn_split *s, const unsigned char *p,
-                                        const struct rn_window *w)
+/* How a machine fills a window, and puts the lowest bits of `chars` where `begins` has bits. */
+struct rn_window_arms {
+    struct rn_window (*classify)(const unsigned char *);
+    uint64_t (*spread)(uint64_t chars, uint64_t begins);
+};
+
+/* First bytes of the pieces from p, a start itself, as far as they are certain. The last character
+ * that is known tells nothing: what follows it decides. */
+static inline __attribute__((always_inline)) uint64_t rn_window_starts(const struct rn_split *s,
+                                                                       const unsigned char *p,
+                                                                       const struct rn_window *w,
+                                                                       struct rn_window_arms arms)
 {
     int certain = w->known - 1;
-    uint64_t starts = s->gpt2_runs ? rn_gpt2_starts(w, p) : rn_modern_starts(s, w, p, &certain);
-    return certain > 0 ? starts & rn_below(certain) : 0;
+    uint64_t starts = s->gpt2_runs ? rn_gpt2_starts(w) : rn_modern_starts(s, w, &certain);
+    uint64_t all = rn_below(certain);
+    if (~w->begins) {
+        starts = arms.spread(starts, w->begins);
+        all = arms.spread(all, w->begins);
+    }
+    return rn_contract(starts, p, w, s->fold_case) & all;
 }
 
 enum { RN_WINDOW = 64 };
 
-/* rn_split_ends by windows; what does not fit in one, or holds other than ASCII, goes to
- * rn_split_next a piece at a time. `classify` is a constant, so that the compiler inlines it. */
+/* rn_split_ends by windows; a piece that does not fit in one goes to rn_split_next. `arms` are
+ * constants, so that the compiler inlines them. */
 static inline __attribute__((always_inline)) size_t
 rn_window_ends(const struct rn_split *s, const char *text, size_t n, size_t at, size_t *ends,
-               size_t max, struct rn_window (*classify)(const unsigned char *))
+               size_t max, struct rn_window_arms arms)
 {
     const unsigned char *base = (const unsigned char *)text;
     size_t count = 0;
     while (at < n && count + RN_WINDOW <= max) {
         uint64_t starts = 0;
-        if (n - at >= RN_WINDOW && (base[at] | base[at + 1]) < 0x80) {
-            struct rn_window w = classify(base + at);
-            starts = rn_window_starts(s, base + at, &w) & ~UINT64_C(1);
+        if (n - at >= RN_WINDOW) {
+            struct rn_window w = arms.classify(base + at);
+            starts = rn_window_starts(s, base + at, &w, arms) & ~UINT64_C(1);
         }
         if (!starts)
             ends[count++] = rn_split_next(s, text, n, at);

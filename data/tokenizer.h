@@ -90,13 +90,18 @@ const char *rn_tokenizer_digest(const struct rn_tokenizer *);
 struct rn_bpe_trainer; /* collects word counts, then merges */
 /* NULL: unknown pattern. The result is the same for any number of threads. */
 struct rn_bpe_trainer *rn_bpe_trainer_new(const char *pattern, int threads);
-/* Counts one document (already cropped). Not thread-safe. */
-void rn_bpe_trainer_add(struct rn_bpe_trainer *, const char *text, size_t n);
+/* Memory that counting and merging may take; without this, any. What takes more is refused by
+ * rn_bpe_trainer_finish (RN_ENOMEM) with how much it would take. */
+void rn_bpe_trainer_limit(struct rn_bpe_trainer *, size_t memory_bytes);
+/* Counts one document (already cropped). Not thread-safe. Other than RN_OK: it failed, now or
+ * before; rn_bpe_trainer_finish says why. */
+int rn_bpe_trainer_add(struct rn_bpe_trainer *, const char *text, size_t n);
 /* Learns n_merges merges (fewer if the text has no more pairs); at most once per trainer. progress
  * may be NULL; it is asked after each merge and returns false to stop (RN_ESTOPPED). RN_ENOMEM. */
 int rn_bpe_trainer_finish(struct rn_bpe_trainer *, int32_t n_merges, const char *const *specials,
                           bool (*progress)(void *ctx, int64_t done, int64_t total), void *ctx,
                           struct rn_tokenizer **out, struct rn_err *);
+int64_t rn_bpe_trainer_words(const struct rn_bpe_trainer *); /* distinct ones, after finish */
 void rn_bpe_trainer_free(struct rn_bpe_trainer *);
 
 #endif

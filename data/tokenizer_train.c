@@ -1,6 +1,7 @@
 #include "tokenizer_train.h"
 
 #include "file.h"
+#include "machine.h"
 #include "unicode.h"
 
 enum { BYTE_TOKENS = 256, ASK_EVERY = 64 };
@@ -33,7 +34,8 @@ static int collect(struct rn_bpe_trainer *t, struct rn_docs *docs, const struct 
             break;
         int64_t chars;
         size_t n = rn_utf8_crop(doc.text, doc.n, p->doc_chars, &chars);
-        rn_bpe_trainer_add(t, doc.text, n);
+        if (rn_bpe_trainer_add(t, doc.text, n) != RN_OK)
+            break;
         seen->docs++;
         seen->chars += chars;
         if (seen->docs % ASK_EVERY == 0 && stopped(w, seen->docs, rn_docs_rows(docs), "documents"))
@@ -57,6 +59,7 @@ int rn_tokenizer_train(struct rn_tokenizer **out, struct rn_docs *docs,
     struct rn_bpe_trainer *t = rn_bpe_trainer_new(p->pattern, p->threads);
     RN_ASSERT(t);
     double start = rn_clock_s();
+    rn_bpe_trainer_limit(t, p->memory_bytes ? p->memory_bytes : rn_memory_left());
     *out = NULL;
     *seen = (struct rn_train_seen){0};
     int rc = collect(t, docs, p, &watch, seen, err);
@@ -64,6 +67,7 @@ int rn_tokenizer_train(struct rn_tokenizer **out, struct rn_docs *docs,
         rc = rn_bpe_trainer_finish(t, (int32_t)merges, p->specials, merges_go_on, &watch, out, err);
     if (rc == RN_OK)
         seen->merges = rn_tokenizer_vocab_size(*out) - BYTE_TOKENS - (int32_t)specials_n(p);
+    seen->words = rn_bpe_trainer_words(t);
     seen->seconds = rn_clock_s() - start;
     rn_bpe_trainer_free(t);
     return rc;

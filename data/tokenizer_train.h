@@ -20,9 +20,11 @@ struct rn_train_plan {
     const char *const *specials;  /* NULL-ended */
     int64_t max_chars, doc_chars; /* code points */
     int threads;
+    size_t memory_bytes; /* that may be used; 0: what the machine has left */
 };
 struct rn_train_seen {
     int64_t docs, chars; /* taken */
+    int64_t words;       /* distinct pieces among them */
     int32_t merges;      /* learned: fewer than planned if the text has no more pairs */
     double seconds;
 };

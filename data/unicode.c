@@ -2,14 +2,6 @@
 
 #include "unicode_table.inc"
 
-enum rn_class rn_unicode_class(uint32_t cp)
-{
-    if (cp >= 0x110000)
-        return RN_OTHER;
-    uint8_t four = classes[block_of[cp >> 8]][(cp & 255) >> 2];
-    return (enum rn_class)(four >> 2 * (cp & 3) & 3);
-}
-
 /* What the byte after `lead` may be (Unicode 16, table 3-7); false for bytes that lead nothing. */
 static bool second_byte(unsigned char lead, unsigned char *lo, unsigned char *hi)
 {

@@ -1,6 +1,7 @@
 #include "words.h"
 
 #include "mem.h"
+#include "parallel.h"
 #include "unicode.h"
 
 #include <stdlib.h>
@@ -108,15 +109,76 @@ void rn_words_count(struct rn_words *w, const struct rn_split *split, const char
     rn_str_release(&clean);
 }
 
-void rn_words_absorb(struct rn_words *w, struct rn_words *from)
+/* --- many counts as one --- */
+
+struct gathering {
+    const struct rn_words *parts;
+    struct rn_words *shares; /* of the words by their hash; as many as parts */
+    int n;
+};
+
+static void gather_shares(void *ctx, int64_t first, int64_t end, int worker)
 {
-    if (from->err.code != RN_OK)
-        rn_fail(&w->err, from->err.code, RN_NOWHERE, "%s", from->err.msg);
-    for (size_t i = 0; i < from->n && w->err.code == RN_OK; i++) {
-        const struct rn_word *word = &from->items[i];
-        count_word(w, from->text + word->start, word->size_bytes, word->hash, word->count);
+    const struct gathering *g = ctx;
+    (void)worker;
+    for (int64_t share = first; share < end; share++) {
+        struct rn_words *to = &g->shares[share];
+        for (int k = 0; k < g->n; k++) {
+            const struct rn_words *from = &g->parts[k];
+            for (size_t i = 0; i < from->n && to->err.code == RN_OK; i++) {
+                const struct rn_word *w = &from->items[i];
+                if ((int64_t)((uint64_t)w->hash * (uint64_t)g->n >> 32) == share)
+                    count_word(to, from->text + w->start, w->size_bytes, w->hash, w->count);
+            }
+        }
+    }
+}
+
+/* No word of `from` is in `to`. */
+static void append(struct rn_words *to, struct rn_words *from)
+{
+    struct rn_err *err = &to->err;
+    size_t text_n = to->text_n + from->text_n, n = to->n + from->n;
+    rn_fail_as(err, &from->err);
+    if (err->code == RN_OK)
+        rn_try_grow(&to->text, &to->text_cap, text_n, 1, "words", err);
+    if (err->code == RN_OK)
+        rn_try_grow(&to->items, &to->cap, n, sizeof *to->items, "words", err);
+    if (err->code == RN_OK && from->n > 0) {
+        memcpy(to->text + to->text_n, from->text, from->text_n);
+        memcpy(to->items + to->n, from->items, from->n * sizeof *to->items);
+        for (size_t i = to->n; i < n; i++)
+            to->items[i].start += to->text_n;
+        to->text_n = text_n;
+        to->n = n;
     }
     rn_words_release(from);
+}
+
+void rn_words_gather(struct rn_words *parts, int n, struct rn_words *out)
+{
+    if (n == 1) {
+        *out = parts[0];
+        parts[0] = (struct rn_words){0};
+        return;
+    }
+    struct gathering g = {parts, rn_xalloc((size_t)n * sizeof *g.shares), n};
+    *out = (struct rn_words){0};
+    for (int i = 0; i < n; i++)
+        rn_fail_as(&out->err, &parts[i].err);
+    if (out->err.code == RN_OK)
+        rn_parallel(n, n, 1, gather_shares, &g);
+    for (int i = 0; i < n; i++)
+        rn_words_release(&parts[i]);
+    for (int i = 0; i < n; i++)
+        append(out, &g.shares[i]);
+    free(g.shares);
+}
+
+size_t rn_words_bytes(const struct rn_words *w)
+{
+    return w->text_cap + w->cap * sizeof *w->items +
+           (w->slots ? (w->mask + 1) * sizeof *w->slots : 0);
 }
 
 void rn_words_release(struct rn_words *w)

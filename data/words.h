@@ -2,8 +2,8 @@
  *
  *     struct rn_words w = {0};
  *     rn_words_count(&w, split, text, n);        again and again; failures stick in w.err
- *     rn_words_absorb(&w, &other);               another thread's count
- *     rn_words_release(&w);
+ *     rn_words_gather(counts, n, &all);          those of several threads as one
+ *     rn_words_release(&all);
  *
  * One writer at a time. Which words there are and their counts depend on the texts alone, not on
  * the order they come in. Inside `data` only. */
@@ -30,8 +30,11 @@ struct rn_words {
 
 /* Counts the pieces of one document. Invalid UTF-8 is counted as U+FFFD. */
 void rn_words_count(struct rn_words *, const struct rn_split *, const char *text, size_t n);
-/* Adds the counts, or the failure, of `from`, which is released. */
-void rn_words_absorb(struct rn_words *, struct rn_words *from);
+/* What n tables have counted, or the first failure of one; nothing may be counted into it any more.
+ * The tables are released. Each of n threads takes the words of a share of all
+ * hashes, so that none waits for another. */
+void rn_words_gather(struct rn_words *, int n, struct rn_words *out);
+size_t rn_words_bytes(const struct rn_words *); /* of memory */
 void rn_words_release(struct rn_words *);
 
 #endif

@@ -70,7 +70,7 @@ struct loop {
     int rc;       /* the first failure */
     struct rn_err *err;
     int64_t done_bytes, counted_bytes;
-    double counted_s, bytes_s;
+    double counted_s, bytes_s, sent_s;
 };
 
 static double now_s(const struct loop *l)
@@ -622,6 +622,16 @@ static void end_batch(struct loop *l)
     rn_batch_end(&l->batch);
 }
 
+/* A full batch, or one that has gathered for a while, or all there will be. */
+static bool batch_is_due(struct loop *l)
+{
+    const double gather_s = 0.25;
+    if (!rn_batch_ready(&l->batch))
+        return false;
+    return l->batch.n_waiting >= RN_BATCH_MAX || now_s(l) - l->sent_s >= gather_s ||
+           (rn_transfers_running(l->wire) == 0 && rn_pool_under_way(l->pool) == 0);
+}
+
 static void take_finished(struct loop *l)
 {
     for (struct rn_ended e; rn_transfers_next(l->wire, &e);)
@@ -632,8 +642,10 @@ static void take_finished(struct loop *l)
         else
             ((struct job *)t)->then((struct job *)t);
     }
-    if (rn_batch_ready(&l->batch))
+    if (batch_is_due(l)) {
         rn_batch_send(&l->batch, l->pool);
+        l->sent_s = now_s(l);
+    }
 }
 
 static void tell_progress(struct loop *l)

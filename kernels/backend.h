@@ -32,8 +32,11 @@ struct rn_args {
     void *x[RN_MAX_IN], *y[RN_MAX_OUT], *dx[RN_MAX_IN], *dy[RN_MAX_OUT];
     void *scratch; /* at least what rn_backend.scratch_bytes asked for; contents undefined */
     struct rn_shape xs[RN_MAX_IN], ys[RN_MAX_OUT];
+    uint8_t x_type[RN_MAX_IN], y_type[RN_MAX_OUT]; /* enum rn_dtype; RN_F32 where absent */
+    uint8_t dx_type[RN_MAX_IN], dy_type[RN_MAX_OUT];
     struct rn_attrs attrs;
-    int kind; /* enum rn_op_kind */
+    int kind;              /* enum rn_op_kind */
+    enum rn_dtype compute; /* what matrix products round their operands to */
     bool bwd;
     unsigned acc;
 };

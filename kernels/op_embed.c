@@ -14,4 +14,5 @@ static const char *shape(const struct rn_shape *const *xs, const struct rn_attrs
     return NULL;
 }
 
-const struct rn_opdef rn_op_embed = {.nx = 2, .ny = 1, .ints = 1, .keep_x = 1, .shape = shape};
+const struct rn_opdef rn_op_embed = {
+    .nx = 2, .ny = 1, .ints = 1, .looks_up = 2, .keep_x = 1, .shape = shape};

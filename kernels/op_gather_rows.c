@@ -9,4 +9,4 @@ static const char *shape(const struct rn_shape *const *xs, const struct rn_attrs
 }
 
 const struct rn_opdef rn_op_gather_rows = {
-    .nx = 2, .ny = 1, .ints = 2, .forward_only = true, .shape = shape};
+    .nx = 2, .ny = 1, .ints = 2, .looks_up = 1, .forward_only = true, .shape = shape};

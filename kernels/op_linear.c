@@ -31,5 +31,11 @@ static double flops(const struct rn_shape *xs, const struct rn_shape *ys,
     return want ? one * ((want & 1) + (want >> 1 & 1)) : one;
 }
 
-const struct rn_opdef rn_op_linear = {
-    .nx = 3, .ny = 1, .optional = 4, .keep = keep, .shape = shape, .flops = flops};
+const struct rn_opdef rn_op_linear = {.nx = 3,
+                                      .ny = 1,
+                                      .optional = 4,
+                                      .narrow_x = 1,
+                                      .narrow_y = 1,
+                                      .keep = keep,
+                                      .shape = shape,
+                                      .flops = flops};

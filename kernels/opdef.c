@@ -39,6 +39,11 @@ const char *rn_shape_like_first(const struct rn_shape *const *xs, const struct r
     return NULL;
 }
 
+size_t rn_dtype_bytes(enum rn_dtype t)
+{
+    return t == RN_BF16 ? 2 : 4;
+}
+
 int64_t rn_elems(struct rn_shape s)
 {
     int64_t n = 1;

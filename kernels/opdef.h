@@ -15,8 +15,11 @@ struct rn_opdef {
     uint8_t optional;       /* operands that may be absent */
     uint8_t ints;           /* int32 operands; never differentiated */
     uint8_t fixed;          /* float operands that are never differentiated (tables, scales) */
+    uint8_t looks_up;       /* operands of which single rows are read */
     uint8_t writes;         /* operands changed in place: weights, state, gradients */
     uint8_t y_ints;         /* int32 outputs */
+    uint8_t narrow_x;       /* operands that the kernels take as bf16, too, and their gradients */
+    uint8_t narrow_y;       /* outputs likewise */
     bool forward_only;      /* no backward kernel exists */
     bool over_x;            /* forward may write y[0] over x[0] */
     bool over_dy;           /* backward may write dx[0] over dy[0] */

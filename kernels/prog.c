@@ -176,6 +176,12 @@ rn_val rn_prog_weight_grad(struct rn_prog *p, const char *name)
 
 /* --- ops --- */
 
+void rn_prog_compute_in(struct rn_prog *p, enum rn_dtype type)
+{
+    RN_ASSERT(p->n_ops == 0 && type != RN_I32);
+    p->compute = type;
+}
+
 void rn_prog_push(struct rn_prog *p, const struct rn_op *op)
 {
     RN_PUSH(p->ops, p->n_ops, p->cap_ops, *op);

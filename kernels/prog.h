@@ -22,7 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum rn_dtype { RN_F32, RN_I32 };
+enum rn_dtype { RN_F32, RN_I32, RN_BF16 };
 enum { RN_MAX_DIMS = 4, RN_MAX_IN = 6, RN_MAX_OUT = 3, RN_NONE = -1 };
 
 struct rn_shape { /* row-major, last dimension contiguous */
@@ -35,6 +35,7 @@ struct rn_shape { /* row-major, last dimension contiguous */
 int64_t rn_elems(struct rn_shape);
 int64_t rn_cols(struct rn_shape); /* last dimension */
 int64_t rn_rows(struct rn_shape); /* elements / cols */
+size_t rn_dtype_bytes(enum rn_dtype);
 
 typedef int32_t rn_val; /* a value: index into the program, RN_NONE if absent */
 
@@ -91,6 +92,11 @@ rn_val rn_prog_state(struct rn_prog *, const char *name, enum rn_dtype, struct r
  * that one, not p's own. So programs of several shapes go on from one KV cache. */
 void rn_prog_borrow_states(struct rn_prog *, const struct rn_prog *lender);
 
+/* Before the first op. What matrix products round their operands to: RN_F32 (default) or RN_BF16.
+ * Sums stay fp32, and so does every value, except those between ops that all can do with bf16
+ * (opdef.h): plan keeps them so, in half of the memory. */
+void rn_prog_compute_in(struct rn_prog *, enum rn_dtype);
+
 /* Appends an op of ops.def. x: nx operands, RN_NONE where optional. Returns its first output (or
  * RN_NONE: it has none); the others follow as rn_prog_out(p, first, 1), (.., 2). Bad shapes stick
  * and are reported by plan with the op's name and shapes. */
@@ -111,8 +117,8 @@ int rn_prog_plan_no_reuse(struct rn_prog *, struct rn_err *);
 int rn_prog_run(struct rn_prog *, struct rn_err *);
 rn_val rn_prog_find(const struct rn_prog *, const char *name); /* by name; RN_NONE */
 struct rn_shape rn_prog_shape(const struct rn_prog *, rn_val);
-/* Whole values to and from the host. What is got must be pinned (or input, constant, state): the
- * memory of others has been reused. */
+/* Whole values to and from the host, as fp32 or int32. What is got must be pinned (or input,
+ * constant, state): the memory of others has been reused. */
 int rn_prog_put(struct rn_prog *, rn_val, const void *host, struct rn_err *);
 int rn_prog_get(struct rn_prog *, rn_val, void *host, struct rn_err *);
 

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-static double op_flops(const struct rn_prog *p, const struct rn_op *op)
+double rn_op_flops(const struct rn_prog *p, const struct rn_op *op)
 {
     const struct rn_opdef *def = rn_opdefs[op->kind];
     if (!def->flops)
@@ -22,7 +22,7 @@ double rn_prog_flops(const struct rn_prog *p)
 {
     double sum = 0;
     for (int i = 0; i < p->n_ops; i++)
-        sum += op_flops(p, &p->ops[i]);
+        sum += rn_op_flops(p, &p->ops[i]);
     return sum;
 }
 
@@ -35,7 +35,8 @@ static void show_values(const struct rn_prog *p, struct rn_str *s, const rn_val 
         const struct rn_value *value = rn_value_at(p, v[i]);
         if (s->n)
             rn_str_putc(s, ' ');
-        rn_str_printf(s, "%d%s", (int)v[i], rn_shape_show(buf, &value->shape));
+        rn_str_printf(s, "%d%s%s", (int)v[i], rn_shape_show(buf, &value->shape),
+                      value->dtype == RN_BF16 ? "bf16" : "");
     }
 }
 
@@ -63,7 +64,7 @@ static void explain_op(const struct rn_prog *p, int i, FILE *out)
             op->name, in.p ? in.p : "", made.p ? made.p : "");
     if (op->acc)
         fprintf(out, "  acc %x", op->acc);
-    fprintf(out, "  %.3g Mflop  at %lld\n", op_flops(p, op) / 1e6, first_offset(p, op));
+    fprintf(out, "  %.3g Mflop  at %lld\n", rn_op_flops(p, op) / 1e6, first_offset(p, op));
     rn_str_release(&in);
     rn_str_release(&made);
 }

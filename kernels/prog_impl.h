@@ -7,6 +7,7 @@
 
 #include "backend.h"
 #include "mem.h"
+#include "op_times.h"
 #include "opdef.h"
 
 struct rn_device {
@@ -65,11 +66,13 @@ struct rn_prog {
     struct rn_op *ops;
     int n_ops, cap_ops;
     rn_val *weights, *dweights; /* by parameter index; RN_NONE: not used yet */
+    enum rn_dtype compute;
     bool planned, reused;
     size_t held_bytes, act_bytes, scratch_bytes;
     char *held, *act;      /* device slabs: INPUT + CONST + STATE; ACT + GRAD + OUTPUT + scratch */
     struct rn_args *calls; /* one per op */
     void *plan;            /* the backend's */
+    struct rn_op_times *times; /* borrowed; NULL: runs are not timed */
 };
 
 static inline struct rn_value *rn_value_at(const struct rn_prog *p, rn_val v)
@@ -83,7 +86,7 @@ static inline size_t rn_align_up(size_t size_bytes)
 }
 static inline size_t rn_value_bytes(const struct rn_value *v)
 {
-    return (size_t)rn_elems(v->shape) * 4; /* both dtypes have four bytes */
+    return (size_t)rn_elems(v->shape) * rn_dtype_bytes(v->dtype);
 }
 static inline bool rn_role_is_planned(enum rn_role role)
 {
@@ -97,6 +100,10 @@ rn_val rn_prog_new_value(struct rn_prog *, const char *name, enum rn_role, enum 
 rn_val rn_prog_new_view(struct rn_prog *, const char *name, rn_val v, struct rn_shape);
 rn_val rn_prog_dparam(struct rn_prog *, int param);
 void rn_prog_push(struct rn_prog *, const struct rn_op *);
+/* Gives values between ops the dtype `compute` where all that touch them can do with it. */
+void rn_prog_narrow(struct rn_prog *);
+double rn_op_flops(const struct rn_prog *, const struct rn_op *);
+int rn_prog_run_timed(struct rn_prog *, struct rn_err *); /* p->times is not NULL */
 /* "(16,256,768)" into buf, which is returned. */
 const char *rn_shape_show(char buf[64], const struct rn_shape *);
 /* Which forward operands and outputs of `op` are present. */

@@ -116,7 +116,8 @@ static bool may_take(const struct rn_prog *p, rn_val from, rn_val to, int i)
     const struct rn_value *f = rn_value_at(p, rn_value_at(p, from)->root);
     const struct rn_value *t = rn_value_at(p, rn_value_at(p, to)->root);
     return (f->role == RN_ACT || f->role == RN_GRAD) && rn_role_is_planned(t->role) &&
-           f->dies == i && t->born == i && rn_value_bytes(f) == rn_value_bytes(t);
+           f->dies == i && t->born == i && f->dtype == t->dtype &&
+           rn_value_bytes(f) == rn_value_bytes(t);
 }
 
 /* x[0] must not be read through another operand while y[0] is being written. */
@@ -216,6 +217,11 @@ static void set_addresses(struct rn_prog *p)
         p->values[v].data = address(p, rn_value_at(p, p->values[v].root));
 }
 
+static uint8_t type_of(const struct rn_prog *p, rn_val v)
+{
+    return v == RN_NONE ? RN_F32 : rn_value_at(p, v)->dtype;
+}
+
 static void fill_shapes(const struct rn_prog *p, const struct rn_op *op, struct rn_args *a)
 {
     for (int i = 0; i < RN_MAX_IN; i++)
@@ -223,8 +229,17 @@ static void fill_shapes(const struct rn_prog *p, const struct rn_op *op, struct 
             a->xs[i] = rn_value_at(p, op->x[i])->shape;
     for (int i = 0; i < op->ny; i++)
         a->ys[i] = rn_value_at(p, op->y[i])->shape;
+    for (int i = 0; i < RN_MAX_IN; i++) {
+        a->x_type[i] = type_of(p, op->x[i]);
+        a->dx_type[i] = type_of(p, op->dx[i]);
+    }
+    for (int i = 0; i < RN_MAX_OUT; i++) {
+        a->y_type[i] = type_of(p, op->y[i]);
+        a->dy_type[i] = type_of(p, op->dy[i]);
+    }
     a->attrs = op->attrs;
     a->kind = op->kind;
+    a->compute = p->compute;
     a->bwd = op->bwd;
     a->acc = op->acc;
 }
@@ -287,6 +302,7 @@ static int plan(struct rn_prog *p, bool reuse, struct rn_err *err)
         return rn_fail_as(err, &p->err);
     RN_ASSERT(!p->planned);
     p->calls = rn_xalloc((size_t)(p->n_ops + 1) * sizeof *p->calls);
+    rn_prog_narrow(p);
     find_lifetimes(p);
     place_held(p);
     place_planned(p, reuse);

@@ -43,6 +43,7 @@ struct rn_build { /* one program under construction */
     const struct rn_model_cfg *cfg;
     int64_t B, T, Tmax; /* Tmax: positions of a row; T unless slots */
     int64_t slots;      /* rows of a cache that holds earlier positions; 0: rows are whole */
+    bool exact;         /* fp32, whatever the model computes in */
     rn_val ids, pos;    /* int32 (B,T) */
     rn_val span;        /* int32 (B,2), with slots: see ops.def, attention_decode */
     rn_val rope;        /* (Tmax, head_dim) constant, for those who rotate */

@@ -17,6 +17,7 @@ struct rn_model {
     struct rn_weight *weights; /* the table, in the order of params */
     size_t n;
     struct rn_params *params;
+    enum rn_dtype compute;
 };
 
 int rn_model_new(struct rn_model **out, const struct rn_model_cfg *cfg, struct rn_device *dev,
@@ -296,10 +297,21 @@ done:
 
 /* --- programs --- */
 
+void rn_model_compute_in(struct rn_model *m, enum rn_dtype type)
+{
+    m->compute = type;
+}
+
+enum rn_dtype rn_model_computes_in(const struct rn_model *m)
+{
+    return m->compute;
+}
+
 /* Inputs ids and pos (B,T), then the architecture's forward pass up to its head. */
 static rn_val forward(struct rn_model *m, struct rn_build *b)
 {
     b->p = rn_prog_new(m->params);
+    rn_prog_compute_in(b->p, b->exact ? RN_F32 : m->compute);
     b->cfg = &m->cfg;
     b->rope = RN_NONE;
     b->ids = rn_prog_input(b->p, "x", RN_I32, RN_SHAPE(b->B, b->T));
@@ -422,7 +434,11 @@ int rn_model_cached_prog(struct rn_model *m, const struct rn_cached_shape *s,
 {
     RN_ASSERT(s->slots > 0 && s->B % s->slots == 0);
     RN_TRY(check_length(m, s->B, s->Tmax, err));
-    struct rn_build b = {.B = s->B, .T = s->T, .Tmax = s->Tmax, .slots = s->slots};
+    struct rn_build b = {.B = s->B,
+                         .T = s->T,
+                         .Tmax = s->Tmax,
+                         .slots = s->slots,
+                         .exact = s->want == RN_WANT_LOGITS};
     *out = (struct rn_cached_prog){.last_pos = (int32_t)s->Tmax - 1,
                                    .rows = RN_NONE,
                                    .y = RN_NONE,

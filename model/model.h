@@ -97,6 +97,11 @@ int rn_model_load_weights(struct rn_model *, const char *path, struct rn_err *);
 
 /* --- programs: one builder, three uses --- */
 
+/* What the products of training and scoring programs built from now on round their operands to;
+ * fp32 at first. Decoding stays fp32: one row is bound by the memory that weights lie in. */
+void rn_model_compute_in(struct rn_model *, enum rn_dtype);
+enum rn_dtype rn_model_computes_in(const struct rn_model *);
+
 struct rn_train_prog { /* forward + backward of one micro-batch; adds to the gradients */
     struct rn_prog *prog;
     rn_val x, y, pos, scale; /* inputs: ids (B,T), targets (B,T), positions (B,T), loss scale (1) */

@@ -2,6 +2,7 @@
 
 #include "file.h"
 #include "journal.h"
+#include "links.h"
 #include "locks.h"
 #include "str.h"
 
@@ -75,6 +76,20 @@ static int copy_and_publish(struct adoption *a, struct rn_err *err)
     return rc;
 }
 
+/* From now on the run stands for it, and `runs prune` keeps it. */
+static int link_adopted(const struct adoption *a, struct rn_err *err)
+{
+    const struct rn_pstage *s = &a->plan.p->stages[a->stage];
+    char *entry = rn_store_name(s->stage->kind, a->plan.nodes[a->stage].keys.out);
+    char *links = rn_join(a->plan.run_dir, "stages");
+    int rc = rn_mkdirs_lasting(links, err);
+    if (rc == RN_OK)
+        rc = rn_link_set(a->plan.run_dir, s->name, entry, err);
+    free(links);
+    free(entry);
+    return rc;
+}
+
 static int record(const struct adoption *a, struct rn_err *err)
 {
     const struct rn_planned *n = &a->plan.nodes[a->stage];
@@ -107,6 +122,7 @@ static int adopt(struct adoption *a, struct rn_adopted *adopted, struct rn_err *
     snprintf(adopted->from, sizeof adopted->from, "%s", a->old->name);
     RN_TRY(rn_lock_take_stage(&a->stage_lock, &a->plan, a->stage, err));
     RN_TRY(copy_and_publish(a, err));
+    RN_TRY(link_adopted(a, err));
     RN_TRY(record(a, err));
     rn_memo_save(a->plan.memo);
     return RN_OK;

@@ -1,6 +1,6 @@
-/* runner/attempt.c - one attempt at a stage, from both sides of the fork.
+/* runner/attempt.c - one attempt at a stage, as the runner sees it.
  *
- *     runner                          the stage's process
+ *     runner                          the stage's process (inside.c)
  *     journal `started`
  *     lock, empty attempt
  *     fork                            numbers, stage->run, digests, rename to the store
@@ -11,132 +11,14 @@
 
 #include "arrivals.h"
 #include "file.h"
+#include "links.h"
 #include "locks.h"
-#include "metrics.h"
 #include "receipt.h"
 #include "snapshot.h"
-#include "synctime.h"
 
-#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-/* --- in the stage's process --- */
-
-struct at_work {
-    struct rn_work *work;
-    struct rn_wire *wire;
-    struct rn_metrics metrics;
-};
-
-/* Final values that belong to the result, not to the machine. */
-static json_t *final_metrics(const struct at_work *a)
-{
-    const struct rn_metric *table = a->work->stage->stage->metrics;
-    json_t *final = json_object(), *value;
-    const char *name;
-    json_object_foreach(a->metrics.last, name, value) if (!rn_metric_of_machine(table, name))
-        json_object_set(final, name, value);
-    return final;
-}
-
-static int open_metrics(struct at_work *a, struct rn_err *err)
-{
-    struct rn_work *w = a->work;
-    char *path = rn_run_path(w->run, "metrics", w->stage->name, ".jsonl");
-    int rc = rn_run_fetch_metrics(w->run, w->index, err);
-    if (rc == RN_OK)
-        rc = rn_metrics_open(&a->metrics, path, err);
-    free(path);
-    RN_TRY(rc);
-    return w->node->action == RN_ACT_RESUME ? RN_OK : rn_metrics_cut(&a->metrics, 0, err);
-}
-
-static void show_log(void *ctx, enum rn_level level, const char *text)
-{
-    rn_wire_log(ctx, level, text);
-}
-
-static int call_stage(struct at_work *a, struct rn_err *err)
-{
-    struct rn_work *w = a->work;
-    struct rn_runner runner = {&w->run->plan, w->index, &a->metrics, a->wire};
-    struct rn_job job = rn_plan_job(&w->run->plan, &runner);
-    struct rn_log log = rn_stagelog_log(&w->log, show_log, a->wire);
-    struct rn_earlier earlier;
-    job.n_earlier = rn_plan_earlier(&w->run->plan, w->index, &earlier);
-    job.earlier = &earlier;
-    job.out_dir = w->attempt;
-    job.log = &log;
-    job.threads = w->threads;
-    int rc = w->stage->stage->run(&job, w->stage->cfg, err);
-    if (rc != RN_OK && err->code == RN_OK)
-        rc = rn_fail(err, (enum rn_code)rc, RN_NOWHERE, "%s", rn_code_word((enum rn_code)rc));
-    return rc;
-}
-
-static void tell_lost(struct at_work *a)
-{
-    struct rn_log log = rn_stagelog_log(&a->work->log, show_log, a->wire);
-    if (a->metrics.lost)
-        rn_log(&log, RN_WARN, "%lld times numbers could not be written, or not for certain",
-               (long long)a->metrics.lost);
-}
-
-/* Here and not in the runner: hashing and syncing gigabytes would make it deaf. */
-static int publish(struct at_work *a, struct rn_err *err)
-{
-    struct rn_work *w = a->work;
-    RN_TRY(rn_plan_rekey(&w->run->plan, w->index, err));
-    rn_metrics_offset(&a->metrics); /* the numbers are on disk before the outputs are */
-    json_t *final = final_metrics(a);
-    struct rn_plan *plan = &w->run->plan;
-    struct rn_publication what = {.metrics = final, .memo = plan->memo};
-    int rc = rn_store_publish(plan->store, w->attempt, w->stage, &w->node->keys, &what, err);
-    json_decref(final);
-    rn_memo_save(plan->memo);
-    return rc;
-}
-
-/* Other stages' locks and pipes are not ours to keep open. Whatever the stage starts holds its lock
- * for as long as it lives. */
-static void keep_own_only(const struct rn_work *w)
-{
-    const struct rn_running *r = w->run;
-    for (size_t i = 0; i < r->plan.p->n_stages; i++) {
-        const struct rn_work *other = r->works[i];
-        if (!other || other == w)
-            continue;
-        close(other->lock.fd);
-        if (other->child.fd >= 0)
-            close(other->child.fd);
-    }
-    fcntl(w->lock.fd, F_SETFD, 0);
-}
-
-static void work(void *ctx, struct rn_wire *wire)
-{
-    struct at_work a = {.work = ctx, .wire = wire, .metrics = {.fd = -1}};
-    struct rn_stage_end end = {0};
-    keep_own_only(a.work);
-    double start_s = rn_clock_s(), sync_s = rn_sync_time_s();
-    end.rc = open_metrics(&a, &end.err);
-    if (end.rc == RN_OK) {
-        start_s = rn_clock_s();
-        end.rc = call_stage(&a, &end.err);
-        end.stage_s = rn_clock_s() - start_s;
-        sync_s = rn_sync_time_s();
-    }
-    if (end.rc == RN_OK)
-        end.rc = publish(&a, &end.err);
-    end.sync_s = rn_sync_time_s() - sync_s;
-    end.step = a.metrics.path ? a.metrics.step : -1;
-    tell_lost(&a);
-    rn_metrics_close(&a.metrics);
-    rn_wire_end(wire, &end);
-}
 
 /* --- before it --- */
 
@@ -196,7 +78,7 @@ static int start(struct rn_work *w, struct rn_err *err)
     json_object_set_new(record, "reason", json_string(w->node->reason));
     RN_TRY(rn_journal_add(&w->run->journal, record, err));
     RN_TRY(open_work(w, err));
-    return rn_child_start(&w->child, work, w, w->log.fd, err);
+    return rn_child_start(&w->child, rn_work_inside, w, w->log.fd, err);
 }
 
 static struct rn_work *make_work(struct rn_running *r, size_t i, int threads)
@@ -356,7 +238,7 @@ static int settle(struct rn_work *w, struct rn_err *err)
     if (!w->node->entry)
         return rn_fail(err, RN_ESTAGE, RN_NOWHERE,
                        "what the stage was made from changed meanwhile");
-    RN_TRY(rn_run_link(w->run, w->index, err));
+    RN_TRY(rn_link_set(plan->run_dir, w->stage->name, w->node->entry->name, err));
     RN_TRY(rn_receipt_add(plan, w->index, w->threads, err));
     return record_done(w, rn_clock_s() - w->start_s, err);
 }

@@ -1,8 +1,8 @@
-#define _GNU_SOURCE /* realpath */
 #include "history.h"
 
 #include "file.h"
 #include "keydiff.h"
+#include "links.h"
 #include "mem.h"
 #include "runs.h"
 #include "store.h"
@@ -202,12 +202,12 @@ bool rn_history_of_stage(struct rn_history *h, const char *but_tag, const char *
     for (size_t i = 0; i < h->n_runs && !found; i++) {
         if (strcmp(h->run[i].tag, but_tag) == 0 || strcmp(pipeline_of(h, i), pipeline) != 0)
             continue;
-        char *link = rn_xprintf("%s/%s/stages/%s", h->runs, h->run[i].tag, stage);
-        char *target = realpath(link, NULL);
+        char *run_dir = rn_join(h->runs, h->run[i].tag);
+        char *target = rn_link_target(run_dir, stage, "");
         if (target && is_of_kind(rn_basename(target), kind))
             found = find_entry(h, rn_basename(target));
         free(target);
-        free(link);
+        free(run_dir);
     }
     if (!found || !doc_of_entry(h, found))
         return false;

@@ -89,22 +89,14 @@ json_t *rn_journal_read(const char *path)
 
 /* --- making it short --- */
 
-static bool same_text(const json_t *a, const json_t *b, const char *key)
+/* What a record is about, as a key: its values of these fields. Caller frees. */
+static char *subject(const json_t *r, const char *field, const char *second, const char *third)
 {
-    return strcmp(rn_json_str(a, key, ""), rn_json_str(b, key, "")) == 0;
-}
-
-/* No later record says the same of the same. */
-static bool is_newest(const json_t *records, size_t i)
-{
-    const json_t *r = json_array_get(records, i);
-    for (size_t j = i + 1; j < json_array_size(records); j++) {
-        const json_t *newer = json_array_get(records, j);
-        if (same_text(r, newer, "event") && same_text(r, newer, "stage") &&
-            same_text(r, newer, "out"))
-            return false;
-    }
-    return true;
+    json_t *values = json_pack("[s, s, s]", rn_json_str(r, field, ""), rn_json_str(r, second, ""),
+                               third ? rn_json_str(r, third, "") : "");
+    char *key = rn_json_canonical(values);
+    json_decref(values);
+    return key;
 }
 
 /* Work of a record that goes is added to the `spent` record of its stage and key. */
@@ -114,34 +106,51 @@ static void keep_work(json_t *spent, const json_t *r)
     const char *progress = rn_json_str(r, "progress", "");
     if (wall_s <= 0 || !*progress)
         return;
-    for (size_t i = 0; i < json_array_size(spent); i++) {
-        json_t *s = json_array_get(spent, i);
-        if (!same_text(s, r, "progress") || !same_text(s, r, "stage"))
-            continue;
-        json_object_set_new(s, "wall_s", json_real(rn_json_real(s, "wall_s", 0) + wall_s));
-        json_object_set_new(s, "time", json_real(rn_json_real(r, "time", 0)));
-        return;
+    char *key = subject(r, "stage", "progress", NULL);
+    json_t *sum = json_object_get(spent, key);
+    json_object_set_new(spent, key,
+                        json_pack("{s:s, s:s, s:s, s:f, s:f}", "event", "spent", "stage",
+                                  rn_json_str(r, "stage", ""), "progress", progress, "wall_s",
+                                  wall_s + rn_json_real(sum, "wall_s", 0), "time",
+                                  rn_json_real(r, "time", 0)));
+    free(key);
+}
+
+/* A flag for each record: true where no later one says the same of the same. */
+static bool *find_newest(const json_t *records)
+{
+    size_t n = json_array_size(records);
+    bool *newest = rn_xalloc((n + 1) * sizeof *newest);
+    json_t *seen = json_object();
+    for (size_t i = n; i-- > 0;) {
+        char *key = subject(json_array_get(records, i), "event", "stage", "out");
+        newest[i] = !json_object_get(seen, key);
+        json_object_set_new(seen, key, json_true());
+        free(key);
     }
-    json_array_append_new(spent, json_pack("{s:s, s:s, s:s, s:f, s:f}", "event", "spent", "stage",
-                                           rn_json_str(r, "stage", ""), "progress", progress,
-                                           "wall_s", wall_s, "time", rn_json_real(r, "time", 0)));
+    json_decref(seen);
+    return newest;
 }
 
 /* The records that stay, `spent` behind the first: a new array. */
 static json_t *shortened(const json_t *records)
 {
-    json_t *kept = json_array(), *spent = json_array();
+    json_t *kept = json_array(), *rest = json_array(), *spent = json_object(), *sum;
+    bool *newest = find_newest(records);
+    const char *key;
     for (size_t i = 0; i < json_array_size(records); i++) {
         json_t *r = json_array_get(records, i);
         bool is_spent = strcmp(rn_json_str(r, "event", ""), "spent") == 0;
-        if (!is_spent && (i == 0 || is_newest(records, i)))
-            json_array_append(kept, r);
+        if (!is_spent && (i == 0 || newest[i]))
+            json_array_append(json_array_size(kept) ? rest : kept, r);
         else
             keep_work(spent, r);
     }
-    for (size_t i = json_array_size(spent); i-- > 0;)
-        json_array_insert(kept, json_array_size(kept) ? 1 : 0, json_array_get(spent, i));
+    json_object_foreach(spent, key, sum) json_array_append(kept, sum);
+    json_array_extend(kept, rest);
+    free(newest);
     json_decref(spent);
+    json_decref(rest);
     return kept;
 }
 

@@ -104,6 +104,10 @@ void rn_keypage_write(FILE *f)
           "nothing after it |\n"
           "| neutral | is recorded and changes nothing |\n",
           f);
+    put_table(f, "the whole file",
+              "beside `runnel`, `name`, `tag`, `vars`, `stages`, `profiles`, "
+              "`include` and `matrix`",
+              rn_whole_keys);
     put_table(f, "every kind", "beside those of its kind", rn_common_keys);
     for (const struct rn_stage *const *s = rn_stages; *s; s++)
         put_table(f, (*s)->kind, (*s)->doc, (*s)->keys);

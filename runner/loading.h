@@ -25,6 +25,8 @@ struct rn_common {
     bool background;
 };
 extern const struct rn_key rn_common_keys[];
+/* Keys of the whole file that are settings of the run, filled into struct rn_pipeline. */
+extern const struct rn_key rn_whole_keys[];
 
 struct rn_draft { /* a stage on its way to an rn_pstage */
     const struct rn_entry *entry;

@@ -6,30 +6,54 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { METRICS_CAP = 1 << 30 };
+enum { LINE_CAP = 1 << 20, NEWEST_BYTES = 1 << 20 };
 
 /* --- reading --- */
 
-/* Calls each(ctx, line) for every whole line that is an object, with the file's size to its end. */
-static void each_line(const char *path, void (*each)(void *, json_t *, int64_t), void *ctx)
+static void take_line(char *line, size_t n, int64_t end_bytes,
+                      void (*each)(void *, json_t *, int64_t), void *ctx)
 {
-    char *text;
-    size_t n;
-    if (rn_file_read(path, METRICS_CAP, &text, &n, NULL) != RN_OK)
-        return;
-    for (char *line = text, *end; (end = memchr(line, '\n', n - (size_t)(line - text)));
-         line = end + 1) {
-        json_t *doc = NULL;
-        if (rn_json_parse(line, (size_t)(end - line), RN_NOWHERE, &doc, NULL) == RN_OK &&
-            json_is_object(doc))
-            each(ctx, doc, (int64_t)(end + 1 - text));
-        json_decref(doc);
+    json_t *doc = NULL;
+    if (n <= LINE_CAP && rn_json_parse(line, n, RN_NOWHERE, &doc, NULL) == RN_OK &&
+        json_is_object(doc))
+        each(ctx, doc, end_bytes);
+    json_decref(doc);
+}
+
+/* From a byte on: a line whose beginning is not there is no object, and passed over like any torn
+ * one. */
+static int each_from(const char *path, int64_t from_bytes,
+                     void (*each)(void *ctx, json_t *line, int64_t end_bytes), void *ctx,
+                     struct rn_err *err)
+{
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return errno == ENOENT ? RN_OK : rn_fail_errno(err, RN_PATH(path), "cannot open");
+    char *line = NULL;
+    size_t cap = 0;
+    ssize_t n;
+    int64_t end_bytes = from_bytes;
+    if (from_bytes > 0 && fseeko(file, from_bytes, SEEK_SET) != 0)
+        end_bytes = 0;
+    while ((n = getline(&line, &cap, file)) > 0 && line[n - 1] == '\n') {
+        end_bytes += n;
+        take_line(line, (size_t)n - 1, end_bytes, each, ctx);
     }
-    free(text);
+    int rc = ferror(file) ? rn_fail_errno(err, RN_PATH(path), "cannot read") : RN_OK;
+    free(line);
+    fclose(file);
+    return rc;
+}
+
+int rn_metrics_each(const char *path, void (*each)(void *ctx, json_t *line, int64_t end_bytes),
+                    void *ctx, struct rn_err *err)
+{
+    return each_from(path, 0, each, ctx, err);
 }
 
 static void append_line(void *ctx, json_t *line, int64_t end_bytes)
@@ -41,7 +65,16 @@ static void append_line(void *ctx, json_t *line, int64_t end_bytes)
 json_t *rn_metrics_read(const char *path)
 {
     json_t *lines = json_array();
-    each_line(path, append_line, lines);
+    rn_metrics_each(path, append_line, lines, NULL);
+    return lines;
+}
+
+json_t *rn_metrics_newest(const char *path)
+{
+    json_t *lines = json_array();
+    int64_t size_bytes = rn_file_size(path);
+    each_from(path, size_bytes > NEWEST_BYTES ? size_bytes - NEWEST_BYTES : 0, append_line, lines,
+              NULL);
     return lines;
 }
 
@@ -58,7 +91,8 @@ static void take(struct rn_metrics *m, const json_t *line)
     const char *name;
     json_t *value;
     json_object_foreach((json_t *)line, name,
-                        value) if (strcmp(name, "step") != 0 && strcmp(name, "time") != 0)
+                        value) if (strcmp(name, "step") != 0 &&
+                                   strcmp(name, "time") != 0) if (!json_is_string(value))
         json_object_set_new(m->last, name, as_real(value));
     m->step = rn_json_int(line, "step", m->step);
     m->lines++;
@@ -85,7 +119,7 @@ static int restart(struct rn_metrics *m, int64_t lines_max, struct rn_err *err)
     m->lines = m->size_bytes = 0;
     m->step = -1;
     json_object_clear(m->last);
-    each_line(m->path, recount_line, &r);
+    RN_TRY(rn_metrics_each(m->path, recount_line, &r, err));
     if (m->fd >= 0 && rn_file_size(m->path) != m->size_bytes &&
         ftruncate(m->fd, (off_t)m->size_bytes) != 0)
         return rn_fail_errno(err, RN_PATH(m->path), "cannot cut");
@@ -131,33 +165,40 @@ static json_t *finite_or_null(double v)
     return isfinite(v) ? json_real(v) : json_null();
 }
 
-static json_t *make_line(int64_t step, double time_s, const struct rn_metric_value *v, size_t n)
+static json_t *line_of(int64_t step)
 {
     json_t *line = json_object();
     json_object_set_new(line, "step", json_integer(step));
-    json_object_set_new(line, "time", json_real(time_s));
-    for (size_t i = 0; i < n; i++)
-        json_object_set_new(line, v[i].name, finite_or_null(v[i].value));
+    json_object_set_new(line, "time", json_real(rn_time_s()));
     return line;
 }
 
 /* By hand: times to the millisecond, numbers as short as they can be without losing a bit. */
+static void print_value(struct rn_str *s, const char *name, const json_t *value)
+{
+    char number[32];
+    if (json_is_integer(value))
+        rn_str_printf(s, "%lld", (long long)json_integer_value(value));
+    else if (json_is_string(value)) {
+        char *text = json_dumps(value, JSON_ENCODE_ANY);
+        rn_str_puts(s, text);
+        free(text);
+    } else if (!json_is_real(value))
+        rn_str_puts(s, "null");
+    else if (strcmp(name, "time") == 0)
+        rn_str_printf(s, "%.3f", json_real_value(value));
+    else
+        rn_str_puts(s, rn_show_real(number, json_real_value(value)));
+}
+
 static void print_line(struct rn_str *s, const json_t *line)
 {
     const char *name;
     json_t *value;
-    char number[32];
     json_object_foreach((json_t *)line, name, value)
     {
         rn_str_printf(s, "%c\"%s\":", s->n ? ',' : '{', name);
-        if (json_is_integer(value))
-            rn_str_printf(s, "%lld", (long long)json_integer_value(value));
-        else if (!json_is_real(value))
-            rn_str_puts(s, "null");
-        else if (strcmp(name, "time") == 0)
-            rn_str_printf(s, "%.3f", json_real_value(value));
-        else
-            rn_str_puts(s, rn_show_real(number, json_real_value(value)));
+        print_value(s, name, value);
     }
     rn_str_puts(s, "}\n");
 }
@@ -177,10 +218,10 @@ static bool put(struct rn_metrics *m, const char *text, size_t n)
     return true;
 }
 
-void rn_metrics_add(struct rn_metrics *m, int64_t step, const struct rn_metric_value *v, size_t n)
+/* Takes over line. */
+static void add_line(struct rn_metrics *m, json_t *line)
 {
     struct rn_str text = {0};
-    json_t *line = make_line(step, rn_time_s(), v, n);
     print_line(&text, line);
     bool written = put(m, text.p, text.n);
     take(m, line);
@@ -190,6 +231,35 @@ void rn_metrics_add(struct rn_metrics *m, int64_t step, const struct rn_metric_v
     }
     rn_str_release(&text);
     json_decref(line);
+}
+
+void rn_metrics_add(struct rn_metrics *m, int64_t step, const struct rn_metric_value *v, size_t n)
+{
+    json_t *line = line_of(step);
+    for (size_t i = 0; i < n; i++)
+        json_object_set_new(line, v[i].name, finite_or_null(v[i].value));
+    add_line(m, line);
+}
+
+/* What a model says may be cut in the middle of a character. */
+static json_t *valid_text(const char *text)
+{
+    const unsigned char *p = (const unsigned char *)text, *end = p + strlen(text);
+    struct rn_str s = {0};
+    for (int n; p < end; p += n) {
+        bool bad = rn_utf8_next(p, end, &n) == 0xFFFD && n == 1;
+        rn_str_add(&s, bad ? "\xEF\xBF\xBD" : (const char *)p, bad ? 3 : (size_t)n);
+    }
+    json_t *value = json_string(s.p ? s.p : "");
+    rn_str_release(&s);
+    return value;
+}
+
+void rn_metrics_say(struct rn_metrics *m, int64_t step, const char *name, const char *text)
+{
+    json_t *line = line_of(step);
+    json_object_set_new(line, name, valid_text(text));
+    add_line(m, line);
 }
 
 int64_t rn_metrics_offset(struct rn_metrics *m)

@@ -26,6 +26,8 @@ struct rn_metrics {
 
 int rn_metrics_open(struct rn_metrics *, const char *path, struct rn_err *);
 void rn_metrics_add(struct rn_metrics *, int64_t step, const struct rn_metric_value *, size_t n);
+/* A line with a text in place of a number; as UTF-8, what is none is replaced. */
+void rn_metrics_say(struct rn_metrics *, int64_t step, const char *name, const char *text);
 int64_t rn_metrics_offset(struct rn_metrics *); /* synced up to here */
 /* Keeps the first `offset` lines; fewer lines than that are all kept. */
 int rn_metrics_cut(struct rn_metrics *, int64_t offset, struct rn_err *);
@@ -37,5 +39,12 @@ bool rn_metric_of_machine(const struct rn_metric *table, const char *name);
 
 /* All whole lines of a metrics file as a new array; empty if there is none. */
 json_t *rn_metrics_read(const char *path);
+/* The newest of them: as many as lie within its last MiB, which is thousands. For a look at how far
+ * a run is, which must not cost more the longer the run is. */
+json_t *rn_metrics_newest(const char *path);
+/* Calls each(ctx, line, size of the file up to its end) for every whole line that is an object, in
+ * order; the memory is that of one line. A file that is not there has none. RN_EIO. */
+int rn_metrics_each(const char *path, void (*each)(void *ctx, json_t *line, int64_t end_bytes),
+                    void *ctx, struct rn_err *);
 
 #endif

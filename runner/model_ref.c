@@ -3,6 +3,7 @@
 #include "checkpoint.h"
 #include "file.h"
 #include "journal.h"
+#include "links.h"
 #include "runs.h"
 #include "store.h"
 #include "str.h"
@@ -21,15 +22,6 @@ static bool holds(const char *dir, const char *name)
 
 /* --- the model --- */
 
-/* A stage's outputs as the run links them; caller frees. */
-static char *stage_dir(const char *run_dir, const char *stage, const char *below)
-{
-    char *path = rn_xprintf("%s/stages/%s/%s", run_dir, stage, below);
-    char *real = realpath(path, NULL);
-    free(path);
-    return real;
-}
-
 /* The stage of the newest `done` or `kept` record whose outputs hold a model; caller frees. */
 static char *last_trained(const char *run_dir)
 {
@@ -39,7 +31,7 @@ static char *last_trained(const char *run_dir)
         const json_t *r = json_array_get(records, i);
         const char *event = rn_json_str(r, "event", ""), *stage = rn_json_str(r, "stage", "");
         char *dir = strcmp(event, "done") == 0 || strcmp(event, "kept") == 0
-                        ? stage_dir(run_dir, stage, "model")
+                        ? rn_link_target(run_dir, stage, "model")
                         : NULL;
         if (dir)
             found = rn_xdup(stage);
@@ -54,7 +46,7 @@ static char *last_trained(const char *run_dir)
 static char *checkpoint_dir(const char *run_dir, const char *stage, const char *name,
                             struct rn_err *err)
 {
-    char *entry = stage_dir(run_dir, stage, ""), *found = NULL;
+    char *entry = rn_link_target(run_dir, stage, ""), *found = NULL;
     struct rn_stored *stored = NULL;
     if (entry && rn_store_load_dir(&stored, entry, RN_VERIFY_SIZE, err) == RN_OK) {
         char *store = rn_dirname(entry);
@@ -81,7 +73,7 @@ static int find_in_run(struct rn_model_ref *m, const char *run_dir, const char *
     if (name && checkpoint && strcmp(checkpoint, "best") != 0)
         m->model_dir = checkpoint_dir(run_dir, name, checkpoint, err);
     else if (name)
-        m->model_dir = stage_dir(run_dir, name, checkpoint ? "best" : "model");
+        m->model_dir = rn_link_target(run_dir, name, checkpoint ? "best" : "model");
     int rc = m->model_dir
                  ? RN_OK
                  : rn_fail(err, RN_EUSAGE, RN_PATH(run_dir), "no finished model of %s%s%s%s",

@@ -53,15 +53,29 @@ static const char *read_name(struct key *k, const char *p, struct rn_arena *aren
     return n && push(k, rn_arena_printf(arena, "%.*s", (int)n, p), ITEM_NONE) ? p + n : NULL;
 }
 
+static bool begins_with(const char *p, const char *name)
+{
+    size_t n = strlen(name);
+    return strncmp(p, name, n) == 0 && strchr(".[", p[n]);
+}
+
+static bool is_top(const char *p)
+{
+    static const char *const top[] = {"vars", "stages", "name", "tag"};
+    for (size_t i = 0; i < RN_COUNT(top); i++)
+        if (begins_with(p, top[i]))
+            return true;
+    for (const struct rn_key *key = rn_whole_keys; key->name; key++)
+        if (begins_with(p, key->name))
+            return true;
+    return false;
+}
+
 /* Short forms are written out: everything that is not top level belongs to a stage. */
 static bool read_key(struct key *k, const char *p, struct rn_arena *arena)
 {
-    static const char *const top[] = {"vars", "stages", "name", "tag"};
     k->n = 0;
-    bool is_top = false;
-    for (size_t i = 0; i < RN_COUNT(top); i++)
-        is_top |= strncmp(p, top[i], strlen(top[i])) == 0 && strchr(".[", p[strlen(top[i])]);
-    if (!is_top)
+    if (!is_top(p))
         push(k, "stages", ITEM_NONE);
     p = read_name(k, p, arena);
     while (p && *p)
@@ -210,8 +224,8 @@ static void apply(struct override *o)
             return;
     if (!fits(o, node, last))
         return;
-    if (last == 0 && strcmp(o->key.steps[0].key, "name") != 0 &&
-        strcmp(o->key.steps[0].key, "tag") != 0) {
+    if (last == 0 &&
+        (strcmp(o->key.steps[0].key, "vars") == 0 || strcmp(o->key.steps[0].key, "stages") == 0)) {
         rn_hint(
             rn_problem_add(&o->l->problems, o->at, "'%s' is no single value", o->key.steps[0].key),
             "write the path of a key, such as STAGE.KEY or vars.NAME");

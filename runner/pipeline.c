@@ -58,12 +58,17 @@ const struct rn_key rn_common_keys[] = {
 
 /* --- the top level --- */
 
+const struct rn_key rn_whole_keys[] = {
+    RN_KEY_BOOL(struct rn_pipeline, tensorboard, "tensorboard", RN_NEUTRAL, "true",
+                "write event files of the numbers while stages run, in RUN/tensorboard"),
+    RN_KEYS_END};
+
 static const struct top_key {
     const char *name;
     bool later; /* named in the plan, not built yet: refused rather than ignored */
-} top_keys[] = {{"runnel"},      {"name"},    {"tag"},    {"vars"},          {"stages"},
-                {"profiles"},    {"include"}, {"matrix"}, {"monitor", true}, {"tensorboard", true},
-                {"alerts", true}};
+} top_keys[] = {{"runnel"},        {"name"},        {"tag"},         {"vars"},
+                {"stages"},        {"profiles"},    {"include"},     {"matrix"},
+                {"monitor", true}, {"tensorboard"}, {"alerts", true}};
 
 static void check_top_key(struct rn_loading *l, const struct rn_entry *e)
 {
@@ -90,6 +95,28 @@ static void check_is_map(struct rn_loading *l, const char *key)
     if (node && node->kind != RN_NODE_MAP && node->kind != RN_NODE_NULL)
         rn_problem_add(&l->problems, node->at, "'%s' takes a mapping, found %s", key,
                        rn_node_show(node, shown));
+}
+
+static bool is_whole_key(const char *name)
+{
+    for (const struct rn_key *k = rn_whole_keys; k->name; k++)
+        if (strcmp(k->name, name) == 0)
+            return true;
+    return false;
+}
+
+static void fill_whole(struct rn_loading *l)
+{
+    struct rn_node *some = rn_arena_alloc(&l->p->arena, sizeof *some);
+    *some = *l->root;
+    some->n = 0;
+    some->entries = rn_arena_alloc(&l->p->arena, (l->root->n + 1) * sizeof *some->entries);
+    for (size_t i = 0; i < l->root->n; i++)
+        if (is_whole_key(l->root->entries[i].key))
+            some->entries[some->n++] = l->root->entries[i];
+    struct rn_fill fill = {.arena = &l->p->arena, .problems = &l->problems, .what = "the file"};
+    struct rn_part part = {rn_whole_keys, l->p};
+    rn_schema_fill(&fill, &part, 1, some, l->root->at);
 }
 
 static void list_profiles(struct rn_loading *l)
@@ -179,10 +206,12 @@ static const struct rn_stage *find_kind(struct rn_loading *l, const struct rn_en
 
 static void check_stage_name(struct rn_loading *l, const struct rn_entry *e)
 {
-    static const char *const reserved[] = {"vars", "name", "tag", "stages", NULL};
-    for (size_t i = 0; reserved[i]; i++)
-        if (strcmp(e->key, reserved[i]) == 0)
-            rn_problem_add(&l->problems, e->at, "a stage cannot be called '%s'", e->key);
+    static const char *const reserved[] = {"vars", "name", "tag", "stages"};
+    bool taken = is_whole_key(e->key);
+    for (size_t i = 0; i < RN_COUNT(reserved); i++)
+        taken |= strcmp(e->key, reserved[i]) == 0;
+    if (taken)
+        rn_problem_add(&l->problems, e->at, "a stage cannot be called '%s'", e->key);
     if (!rn_is_name(e->key))
         rn_problem_add(&l->problems, e->at,
                        "'%.64s' is not a name: letters, digits, '_' and '-', 64 at most", e->key);
@@ -223,6 +252,8 @@ static void fill_stage(struct rn_loading *l, struct rn_pstage *s, struct rn_draf
     struct rn_part parts[] = {{rn_common_keys, &draft->common}, {s->stage->keys, s->cfg}};
     rn_schema_fill(&fill, parts, RN_COUNT(parts), e->value, e->at);
     draft->bad = rn_problems_count(&l->problems) != before;
+    if (s->stage->settle && !draft->bad)
+        s->stage->settle(s->cfg);
     list_outputs(l, s, draft->bad);
 }
 
@@ -347,6 +378,7 @@ static void build(struct rn_loading *l, const struct rn_pipeline_how *how)
     list_profiles(l);
     struct rn_vars vars = {.l = l};
     rn_vars_apply(&vars);
+    fill_whole(l);
     read_name(l);
     fill_stages(l);
     rn_graph_resolve(l);

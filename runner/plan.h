@@ -27,7 +27,7 @@ struct rn_run_how {
     const char *from, *until, *only, *resume_from, *device;
     const char *const *force, *const *yes; /* stages */
     bool accept_stale, offline, locked;
-    bool ask;        /* a person at a terminal can be asked for consent */
+    bool ask;        /* a person at the terminal may be asked for consent */
     int threads;     /* all stages that run side by side share them */
     int jobs;        /* stages at the same time; 0 is 1; `background` ones come on top */
     bool allow_exec; /* commands of the pipeline file may run */
@@ -109,6 +109,7 @@ struct rn_runner {
     struct rn_plan *plan;
     size_t stage;
     struct rn_metrics *metrics; /* NULL while planning */
+    struct rn_board *board;     /* likewise */
     struct rn_wire *wire;       /* NULL while planning */
 };
 /* A job with everything but directories and log; strings live in the plan's arena. */

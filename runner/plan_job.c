@@ -1,5 +1,6 @@
 #include "planning.h"
 
+#include "board.h"
 #include "metrics.h"
 #include "signals.h"
 #include "str.h"
@@ -45,7 +46,16 @@ static void job_metrics(struct rn_runner *r, int64_t step, const struct rn_metri
     if (!r->metrics)
         return;
     rn_metrics_add(r->metrics, step, v, n);
+    rn_board_add(r->board, step, v, n);
     rn_wire_numbers(r->wire, step, v, n);
+}
+
+static void job_said(struct rn_runner *r, int64_t step, const char *name, const char *text)
+{
+    if (!r->metrics)
+        return;
+    rn_metrics_say(r->metrics, step, name, text);
+    rn_board_say(r->board, step, name, text);
 }
 
 static double job_last_metric(struct rn_runner *r, const char *name)
@@ -81,6 +91,7 @@ static const struct rn_job_ops job_ops = {.stopping = job_stopping,
                                           .artifact = job_artifact,
                                           .watched = job_watched,
                                           .metrics = job_metrics,
+                                          .said = job_said,
                                           .last_metric = job_last_metric,
                                           .metrics_offset = job_metrics_offset,
                                           .metrics_cut = job_metrics_cut,

@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 char *rn_run_path(const struct rn_running *r, const char *folder, const char *name,
                   const char *suffix)
@@ -50,25 +49,6 @@ json_t *rn_run_costs(const struct rn_running *r)
     if (r->most_working <= 1)
         json_object_set_new(costs, "overhead_s", json_real(wall_s - r->stage_s - sync_s));
     return costs;
-}
-
-/* Relative, so that runs/ can be moved. */
-int rn_run_link(struct rn_running *r, size_t i, struct rn_err *err)
-{
-    char old[512], *path = rn_run_path(r, "stages", r->plan.p->stages[i].name, "");
-    char *target = rn_xprintf("../../.store/%s", r->plan.nodes[i].entry->name);
-    char *tmp = rn_run_path(r, "stages", ".link", ".tmp");
-    ssize_t n = readlink(path, old, sizeof old);
-    int rc = RN_OK;
-    if (n != (ssize_t)strlen(target) || memcmp(old, target, (size_t)n) != 0) {
-        unlink(tmp);
-        rc = symlink(target, tmp) == 0 ? rn_rename(tmp, path, err)
-                                       : rn_fail_errno(err, RN_PATH(path), "cannot link");
-    }
-    free(tmp);
-    free(target);
-    free(path);
-    return rc;
 }
 
 int rn_run_fetch_metrics(struct rn_running *r, size_t i, struct rn_err *err)

@@ -3,6 +3,7 @@
  *     engine.c      opens and closes the run
  *     scheduler.c   which stage when, and what follows when one fails
  *     attempt.c     one attempt at a stage: directories, process, outcome
+ *     inside.c      the same in the stage's own process: the work, and its outputs into the store
  *     running.c     names and records of the run
  *     tell.c        what a person sees
  *
@@ -20,6 +21,7 @@
 
 enum rn_progress_of {
     RN_WAITS,   /* for its inputs, or for its turn */
+    RN_ASKS,    /* for a person's consent: one at a time, and nothing new is started meanwhile */
     RN_WORKS,   /* in a process of its own */
     RN_SETTLED, /* kept, made, or not asked for */
     RN_LOST,    /* failed, or what it needs did */
@@ -36,6 +38,7 @@ struct rn_running {
     size_t n_working;            /* `background` stages included */
     size_t n_slots_taken;        /* without them */
     size_t n_kept, n_made;
+    bool asking;         /* a stage ASKS */
     bool closing;        /* nothing new is started; all at work were asked to stop */
     int rc;              /* of the first failure */
     struct rn_err first; /* its words */
@@ -95,6 +98,11 @@ int rn_work_finish(struct rn_work *, int status, bool *again, struct rn_err *);
 /* Kills it; no record. */
 void rn_work_free(struct rn_work *);
 
+/* --- inside.c --- */
+
+/* The body of the stage's process; ctx is its struct rn_work. */
+void rn_work_inside(void *ctx, struct rn_wire *);
+
 /* --- running.c --- */
 
 char *rn_run_path(const struct rn_running *, const char *folder, const char *name,
@@ -105,8 +113,6 @@ json_t *rn_run_digests(const struct rn_stored *);                               
 /* {wall_s, stage_s, sync_s} and, where no two stages ran side by side, overhead_s: what the runner
  * took beside stages and disk. New. */
 json_t *rn_run_costs(const struct rn_running *);
-/* runs/<tag>/stages/<stage> -> the store. */
-int rn_run_link(struct rn_running *, size_t stage, struct rn_err *);
 /* Numbers of earlier steps may lie with another tag that worked on the same key. */
 int rn_run_fetch_metrics(struct rn_running *, size_t stage, struct rn_err *);
 

@@ -3,6 +3,7 @@
 
 #include "file.h"
 #include "journal.h"
+#include "links.h"
 #include "mem.h"
 #include "metrics.h"
 #include "str.h"
@@ -94,7 +95,7 @@ double rn_runs_killed_after(const char *run_dir, const json_t *records, const ch
     if (strcmp(rn_json_str(last, "event", ""), "started") != 0)
         return -1;
     char *path = rn_xprintf("%s/metrics/%s.jsonl", run_dir, stage);
-    json_t *lines = rn_metrics_read(path);
+    json_t *lines = rn_metrics_newest(path);
     size_t n = json_array_size(lines);
     double start_s = rn_json_real(last, "time", 0);
     double end_s = n ? rn_json_real(json_array_get(lines, n - 1), "time", 0) : 0;
@@ -177,9 +178,8 @@ char *rn_runs_metrics_of(const char *runs, const char *progress, const char *but
 
 static char *link_target(const char *runs, const char *tag, const char *stage)
 {
-    char *path = rn_xprintf("%s/%s/stages/%s", runs, tag, stage);
-    char *target = realpath(path, NULL);
-    free(path);
+    char *dir = rn_join(runs, tag), *target = rn_link_target(dir, stage, "");
+    free(dir);
     return target;
 }
 

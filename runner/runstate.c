@@ -1,34 +1,40 @@
-#define _GNU_SOURCE
 #include "runstate.h"
 
 #include "file.h"
 #include "journal.h"
+#include "links.h"
 #include "locks.h"
 #include "mem.h"
 #include "metrics.h"
 #include "runs.h"
 #include "str.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+/* A stage's newest record of these says how it is; the words of others are the events' own. */
+static const char events[] = "done|kept|adopted|failed|interrupted|gate|started";
 static const struct {
     const char *event, *word;
+} words[] = {{"adopted", "kept"}, {"started", "interrupted"}};
+static const struct {
+    const char *word;
     char symbol;
-} words[] = {{"done", "done", '='},
-             {"kept", "kept", '='},
-             {"adopted", "kept", '='},
-             {"failed", "failed", '-'},
-             {"interrupted", "interrupted", '!'},
-             {"gate", "gate", '-'},
-             {"started", "interrupted", '!'}};
-static const char ends[] = "done|kept|adopted|failed|interrupted|gate|started";
+} symbols[] = {{"done", '='},   {"kept", '='}, {"running", '>'}, {"interrupted", '!'},
+               {"failed", '-'}, {"gate", '-'}, {"lost", '!'},    {"stale", '+'}};
 
 static bool is(const char *a, const char *b)
 {
     return strcmp(a, b) == 0;
+}
+
+char rn_runstate_symbol(const char *word)
+{
+    for (size_t i = 0; i < RN_COUNT(symbols); i++)
+        if (is(symbols[i].word, word))
+            return symbols[i].symbol;
+    return ' ';
 }
 
 static double changed_s(const char *dir, const char *folder, const char *name, const char *suffix)
@@ -63,13 +69,21 @@ static double eta(const struct rn_stage_state *s, const json_t *lines)
     return made > 0 && left > 0 && took_s > 0 ? took_s / (double)made * (double)left : 0;
 }
 
+static void take_numbers(json_t *into, json_t *line)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach(line, name, value) if (!json_is_string(value))
+        json_object_set(into, name, value);
+}
+
 static void read_numbers(struct rn_stage_state *s, const char *dir)
 {
     char *path = rn_xprintf("%s/metrics/%s.jsonl", dir, s->name);
-    json_t *lines = s->last ? rn_metrics_read(path) : json_array();
+    json_t *lines = s->last ? rn_metrics_newest(path) : json_array();
     size_t n = json_array_size(lines);
     for (size_t i = 0; i < n; i++)
-        json_object_update(s->numbers, json_array_get(lines, i));
+        take_numbers(s->numbers, json_array_get(lines, i));
     if (n) {
         const json_t *last = json_array_get(lines, n - 1);
         s->step = rn_json_int(last, "step", -1);
@@ -108,10 +122,7 @@ static void read_said(struct rn_stage_state *s, const char *dir)
 {
     enum { TAIL = 4096, STAMP = 29 };
     char tail[TAIL + 1], *path = rn_xprintf("%s/log/%s.log", dir, s->name);
-    FILE *f = fopen(path, "rb");
-    int64_t size = f ? rn_file_size(path) : 0;
-    size_t n =
-        f && fseek(f, size > TAIL ? size - TAIL : 0, SEEK_SET) == 0 ? fread(tail, 1, TAIL, f) : 0;
+    size_t n = rn_file_tail(path, tail, TAIL);
     while (n > 0 && tail[n - 1] != '\n')
         n--;
     tail[n > 0 ? n - 1 : 0] = '\0';
@@ -119,8 +130,6 @@ static void read_said(struct rn_stage_state *s, const char *dir)
     line = line ? line + 1 : tail;
     if (strlen(line) > STAMP)
         snprintf(s->said, sizeof s->said, "%s", line + STAMP);
-    if (f)
-        fclose(f);
     free(path);
 }
 
@@ -143,36 +152,34 @@ static int add_size(void *ctx, const char *relative, struct rn_err *err)
 /* What stages/<stage> points to; a stage that is done without it has lost its outputs. */
 static void look_at_outputs(struct rn_stage_state *s, const char *dir)
 {
-    char *path = rn_xprintf("%s/stages/%s", dir, s->name), *target = realpath(path, NULL);
+    char *target = rn_link_target(dir, s->name, "");
     struct {
         const char *dir;
         double *size_bytes;
     } c = {target, &s->size_bytes};
     if (target)
         rn_walk(target, add_size, &c, NULL);
-    else if (s->symbol == '=') {
+    else if (rn_runstate_symbol(s->word) == '=')
         s->word = "lost";
-        s->symbol = '!';
-    }
     free(target);
-    free(path);
+}
+
+static const char *word_of_event(const char *event)
+{
+    for (size_t i = 0; i < RN_COUNT(words); i++)
+        if (is(words[i].event, event))
+            return words[i].word;
+    return event;
 }
 
 static struct rn_stage_state stage_state(const struct rn_runstate *r, const char *name)
 {
     struct rn_stage_state s = {
-        .name = name, .word = "never run", .symbol = ' ', .step = -1, .numbers = json_object()};
-    s.last = rn_journal_last(r->records, name, ends);
+        .name = name, .word = "never run", .step = -1, .numbers = json_object()};
+    s.last = rn_journal_last(r->records, name, events);
     const char *event = rn_json_str(s.last, "event", "");
-    for (size_t i = 0; i < RN_COUNT(words); i++)
-        if (is(words[i].event, event)) {
-            s.word = words[i].word;
-            s.symbol = words[i].symbol;
-        }
-    if (r->running && is(event, "started")) {
-        s.word = "running";
-        s.symbol = '>';
-    }
+    if (s.last)
+        s.word = r->running && is(event, "started") ? "running" : word_of_event(event);
     s.steps = rn_json_int(s.last, "steps", 0);
     s.seen_s = newest_of(rn_json_real(s.last, "time", 0), changed_s(r->dir, "log/", name, ".log"));
     read_numbers(&s, r->dir);
@@ -199,7 +206,7 @@ static const char *word_of(const struct rn_runstate *r)
 {
     size_t failed = 0, interrupted = 0, lost = 0;
     for (size_t i = 0; i < r->n_stages; i++) {
-        failed += r->stages[i].symbol == '-';
+        failed += rn_runstate_symbol(r->stages[i].word) == '-';
         interrupted += is(r->stages[i].word, "interrupted");
         lost += is(r->stages[i].word, "lost");
     }
@@ -226,7 +233,7 @@ void rn_runstate_init(struct rn_runstate *r, const char *dir)
     for (size_t i = 0; i < json_array_size(names); i++) {
         char *name = rn_xdup(json_string_value(json_array_get(names, i)));
         struct rn_stage_state s = stage_state(r, name);
-        r->n_done += s.symbol == '=';
+        r->n_done += rn_runstate_symbol(s.word) == '=';
         r->seen_s = newest_of(r->seen_s, s.seen_s);
         r->size_bytes += s.size_bytes;
         r->stages[r->n_stages++] = s;

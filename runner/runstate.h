@@ -19,7 +19,6 @@ struct rn_stage_state {
     const char *name;
     const char *word;   /* "done", "kept", "running", "interrupted", "failed", "gate", "lost" (done,
                          * and its outputs are gone), "never run" */
-    char symbol;        /* = > ! - or ' ' */
     const json_t *last; /* its newest record, or NULL */
     json_t *numbers;    /* newest value of each of its metrics, owned; {} without */
     int64_t step;       /* of the newest number, -1: none */
@@ -47,6 +46,8 @@ struct rn_runstate {
 void rn_runstate_init(struct rn_runstate *, const char *dir);
 void rn_runstate_release(struct rn_runstate *);
 
+/* In front of a stage's word, or of "stale": = > ! - + or ' '. */
+char rn_runstate_symbol(const char *word);
 /* A stage as an object for programs: {"tag", "stage", "state", "step", ...}. A new reference. */
 json_t *rn_runstate_stage_json(const struct rn_runstate *, const struct rn_stage_state *);
 /* The final numbers of a stage that are worth a glance: "val_bpb 1.02"; to s. */

@@ -6,8 +6,10 @@
 #include "running.h"
 
 #include "arrivals.h"
+#include "consent.h"
 #include "file.h"
 #include "gate_check.h"
+#include "links.h"
 #include "locks.h"
 #include "metrics.h"
 #include "receipt.h"
@@ -18,31 +20,9 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-/* --- consent --- */
-
-static bool asked_and_agreed(const struct rn_running *r, size_t i)
-{
-    char answer[16] = "";
-    if (!r->plan.how->ask)
-        return false;
-    rn_ui_say(r->ui, "stage '%s' runs from the start (%s) and %s. Go on? [y/N]",
-              r->plan.p->stages[i].name, r->plan.nodes[i].reason, r->plan.nodes[i].consent_for);
-    return fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y');
-}
-
-static int need_consent(struct rn_running *r, size_t i, struct rn_err *err)
-{
-    const struct rn_planned *n = &r->plan.nodes[i];
-    const char *stage = r->plan.p->stages[i].name;
-    if (!n->consent || asked_and_agreed(r, i))
-        return RN_OK;
-    int rc = rn_fail(err, RN_EUSAGE, r->plan.p->stages[i].at,
-                     "stage '%s' would run from the start (%s); it %s", stage, n->reason,
-                     n->consent_for);
-    rn_hint(err, "if that is meant, add --yes=%s", stage);
-    return rc;
-}
+/* --- what somebody must agree to --- */
 
 int rn_schedule_permit(const struct rn_running *r, size_t i, struct rn_err *err)
 {
@@ -52,6 +32,30 @@ int rn_schedule_permit(const struct rn_running *r, size_t i, struct rn_err *err)
     rn_fail(err, RN_EUSAGE, s->at, "stage '%s' runs a command that the file names", s->name);
     rn_hint(err, "read what it does; if you trust it, add --allow-exec");
     return RN_EUSAGE;
+}
+
+static int refuse(struct rn_running *r, size_t i, struct rn_err *err)
+{
+    const struct rn_planned *n = &r->plan.nodes[i];
+    const char *stage = r->plan.p->stages[i].name;
+    int rc = rn_fail(err, RN_EUSAGE, r->plan.p->stages[i].at,
+                     "stage '%s' would run from the start (%s); it %s", stage, n->reason,
+                     n->consent_for);
+    rn_hint(err, "if that is meant, add --yes=%s", stage);
+    return rc;
+}
+
+/* The answer comes in its time: those at work are listened to meanwhile. */
+static int ask(struct rn_running *r, size_t i, struct rn_err *err)
+{
+    if (!r->plan.how->ask || !rn_consent_possible())
+        return refuse(r, i, err);
+    rn_consent_open();
+    rn_ui_say(r->ui, "stage '%s' runs from the start (%s) and %s. Go on? [y/N]",
+              r->plan.p->stages[i].name, r->plan.nodes[i].reason, r->plan.nodes[i].consent_for);
+    r->states[i] = RN_ASKS;
+    r->asking = true;
+    return RN_OK;
 }
 
 static int fail_blocked(struct rn_running *r, size_t i, struct rn_err *err)
@@ -105,11 +109,12 @@ static void sweep(const struct rn_running *r, size_t i)
 
 static int keep_stage(struct rn_running *r, size_t i, struct rn_err *err)
 {
+    const struct rn_planned *n = &r->plan.nodes[i];
     r->n_kept++;
-    RN_TRY(rn_run_link(r, i, err));
+    RN_TRY(rn_link_set(r->plan.run_dir, r->plan.p->stages[i].name, n->entry->name, err));
     RN_TRY(record_kept(r, i, err));
     RN_TRY(rn_run_fetch_metrics(r, i, err));
-    if (r->plan.nodes[i].keyed)
+    if (n->keyed)
         sweep(r, i);
     rn_tell_kept(r, i);
     return RN_OK;
@@ -211,6 +216,15 @@ static bool is_at_work(const struct rn_running *r, const char *progress)
     return false;
 }
 
+static int start_work(struct rn_running *r, size_t i, struct rn_err *err)
+{
+    RN_TRY(rn_work_start(r, i, share_of_threads(r), err));
+    r->states[i] = RN_WORKS;
+    r->n_working++;
+    r->n_slots_taken += !r->plan.p->stages[i].background;
+    return RN_OK;
+}
+
 /* Decides the stage; what must be made gets its process. */
 static int take_up(struct rn_running *r, size_t i, struct rn_err *err)
 {
@@ -228,12 +242,7 @@ static int take_up(struct rn_running *r, size_t i, struct rn_err *err)
         return RN_OK;
     }
     RN_TRY(rn_schedule_permit(r, i, err));
-    RN_TRY(need_consent(r, i, err));
-    RN_TRY(rn_work_start(r, i, share_of_threads(r), err));
-    r->states[i] = RN_WORKS;
-    r->n_working++;
-    r->n_slots_taken += !r->plan.p->stages[i].background;
-    return RN_OK;
+    return n->consent ? ask(r, i, err) : start_work(r, i, err);
 }
 
 /* A producer in the background may have given all that is asked of it, whatever becomes of it. */
@@ -282,7 +291,7 @@ static void consider(struct rn_running *r, size_t i)
 /* A signal that came just now is no `closing` yet: those at work have not been asked to stop. */
 static bool starts_more(const struct rn_running *r)
 {
-    return !r->closing && !rn_signals_stopping();
+    return !r->closing && !r->asking && !rn_signals_stopping();
 }
 
 static void start_ready(struct rn_running *r)
@@ -294,6 +303,33 @@ static void start_ready(struct rn_running *r)
 }
 
 /* --- listening --- */
+
+static size_t first_in(const struct rn_running *r, enum rn_progress_of state)
+{
+    size_t i = 0;
+    while (i < r->plan.p->n_stages && r->states[i] != state)
+        i++;
+    return i;
+}
+
+static void hear_answer(struct rn_running *r)
+{
+    struct rn_err err = {0};
+    size_t i = first_in(r, RN_ASKS);
+    bool agreed = rn_consent_read();
+    r->asking = false;
+    r->states[i] = RN_LOST; /* unless it starts */
+    int rc = agreed ? start_work(r, i, &err) : refuse(r, i, &err);
+    if (rc != RN_OK)
+        lose(r, i, rc, &err);
+}
+
+/* Nothing new is started any more: the answer does not matter. */
+static void withdraw_question(struct rn_running *r)
+{
+    r->states[first_in(r, RN_ASKS)] = RN_WAITS;
+    r->asking = false;
+}
 
 static void hear(struct rn_running *r, size_t i)
 {
@@ -328,19 +364,24 @@ static int sleep_ms(const struct rn_running *r)
     return ms > 0 ? (int)ms : 0;
 }
 
-/* Sleeps until a stage says something or ends, a signal comes, or it is time to look. */
-static void sleep_until_news(struct rn_running *r)
+/* Sleeps until a stage says something or ends, a signal or an answer comes, or it is time to look.
+ * True: the answer. */
+static bool sleep_until_news(struct rn_running *r)
 {
     size_t n = 0;
-    struct pollfd *fds = rn_xalloc((r->n_working + 1) * sizeof *fds);
+    struct pollfd *fds = rn_xalloc((r->n_working + 2) * sizeof *fds);
+    fds[n++] = (struct pollfd){.fd = r->asking ? STDIN_FILENO : -1, .events = POLLIN};
     fds[n++] = (struct pollfd){.fd = rn_signals_fd(), .events = POLLIN};
     for (size_t i = 0; i < r->plan.p->n_stages; i++)
         if (r->works[i])
             fds[n++] = (struct pollfd){.fd = r->works[i]->child.fd, .events = POLLIN};
-    if (poll(fds, (nfds_t)n, sleep_ms(r)) < 0)
+    int ready = poll(fds, (nfds_t)n, sleep_ms(r));
+    if (ready < 0)
         RN_ASSERT(errno == EINTR || errno == ENOMEM);
+    bool answered = ready > 0 && fds[0].revents;
     rn_signals_drain();
     free(fds);
+    return answered;
 }
 
 /* Others see that we live, also where only the records of locks can tell. */
@@ -354,10 +395,14 @@ static void beat(struct rn_running *r)
 
 static void listen_to_all(struct rn_running *r)
 {
-    sleep_until_news(r);
+    bool answered = sleep_until_news(r);
     beat(r);
     if (rn_signals_stopping() && !r->closing)
         ask_all_to_stop(r);
+    if (r->asking && r->closing)
+        withdraw_question(r);
+    else if (answered)
+        hear_answer(r);
     for (size_t i = 0; i < r->plan.p->n_stages; i++) {
         int status;
         if (!r->works[i])
@@ -371,22 +416,14 @@ static void listen_to_all(struct rn_running *r)
 
 /* --- the whole --- */
 
-static size_t first_waiting(const struct rn_running *r)
-{
-    size_t i = 0;
-    while (i < r->plan.p->n_stages && r->states[i] != RN_WAITS)
-        i++;
-    return i;
-}
-
 int rn_schedule(struct rn_running *r, struct rn_err *err)
 {
     start_ready(r);
-    while (r->n_working > 0) {
+    while (r->n_working > 0 || r->asking) {
         listen_to_all(r);
         start_ready(r);
     }
-    size_t left = first_waiting(r);
+    size_t left = first_in(r, RN_WAITS);
     if (r->rc == RN_OK && left < r->plan.p->n_stages) {
         rn_tell_how_to_continue(r);
         return rn_fail(err, RN_ESTOPPED, RN_NOWHERE, "stopped before stage '%s'",

@@ -7,13 +7,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stddef.h>
-#include <string.h>
+#include <stdatomic.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 /* Signals belong to the process, so these are what cannot be passed down. */
 static volatile sig_atomic_t stopping;
-static volatile sig_atomic_t groups[RN_SIGNALS_GROUPS]; /* 0: free */
+/* What the handler kills: the array it sees holds n_groups places, 0 is a free one. */
+static pid_t *volatile groups;
+static volatile sig_atomic_t n_groups;
 static int wake[2] = {-1, -1};
 
 static const int asking[] = {SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
@@ -30,9 +32,9 @@ static void wake_up(void)
 static void on_asked(int number)
 {
     (void)number;
-    for (size_t i = 0; stopping && i < RN_SIGNALS_GROUPS; i++)
+    for (int i = 0; stopping && i < n_groups; i++)
         if (groups[i] > 0)
-            kill(-(pid_t)groups[i], SIGKILL);
+            kill(-groups[i], SIGKILL);
     if (stopping)
         _exit(rn_code_exit(RN_EQUIT));
     stopping = 1;
@@ -74,7 +76,7 @@ void rn_signals_in_child(void)
     close(wake[1]);
     wake[0] = wake[1] = -1;
     stopping = 0;
-    memset((void *)groups, 0, sizeof groups);
+    n_groups = 0;
     for (size_t i = 0; i < RN_COUNT(asking); i++)
         handle(asking[i], on_asked_in_child);
     handle(SIGCHLD, SIG_DFL);
@@ -92,19 +94,32 @@ void rn_signals_drain(void)
         continue;
 }
 
+/* A handler between any two of these lines finds an array as long as n_groups says. */
+static void make_room(int places)
+{
+    pid_t *old = groups, *longer = rn_xalloc((size_t)places * sizeof *longer);
+    for (int i = 0; i < n_groups; i++)
+        longer[i] = old[i];
+    atomic_signal_fence(memory_order_seq_cst);
+    groups = longer;
+    n_groups = places;
+    free(old);
+}
+
 void rn_signals_guard(pid_t group)
 {
-    for (size_t i = 0; i < RN_SIGNALS_GROUPS; i++)
-        if (groups[i] == 0) {
-            groups[i] = (sig_atomic_t)group;
-            return;
-        }
+    int i = 0;
+    while (i < n_groups && groups[i] != 0)
+        i++;
+    if (i == n_groups)
+        make_room(2 * n_groups + 8);
+    groups[i] = group;
 }
 
 void rn_signals_unguard(pid_t group)
 {
-    for (size_t i = 0; i < RN_SIGNALS_GROUPS; i++)
-        if (groups[i] == (sig_atomic_t)group)
+    for (int i = 0; i < n_groups; i++)
+        if (groups[i] == group)
             groups[i] = 0;
 }
 

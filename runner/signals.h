@@ -22,8 +22,7 @@ void rn_signals_reset(void);
 int rn_signals_fd(void);
 void rn_signals_drain(void);
 
-/* Groups that the second signal takes along. RN_SIGNALS_GROUPS at most, one more is not guarded. */
-enum { RN_SIGNALS_GROUPS = 64 };
+/* Groups that the second signal takes along. Of the thread that gets the signals. */
 void rn_signals_guard(pid_t group);
 void rn_signals_unguard(pid_t group);
 

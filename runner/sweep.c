@@ -1,6 +1,7 @@
 #include "sweep.h"
 
 #include "file.h"
+#include "links.h"
 #include "runstate.h"
 #include "table.h"
 
@@ -19,19 +20,6 @@ static const struct rn_stage_state *state_of(const struct rn_runstate *r, const 
     return NULL;
 }
 
-/* Of a stage that another run made, the numbers are with its outputs. */
-static json_t *stored_numbers(const struct rn_runstate *r, const char *stage)
-{
-    char *path = rn_xprintf("%s/stages/%s/manifest.json", r->dir, stage);
-    json_t *manifest = NULL;
-    struct rn_err ignored = {0};
-    rn_json_read(path, 64 << 20, &manifest, &ignored);
-    json_t *numbers = json_incref(json_object_get(manifest, "metrics"));
-    json_decref(manifest);
-    free(path);
-    return numbers;
-}
-
 /* {"base.val_bpb": 1.02, ..}: what the gates of the pipeline look at. */
 static json_t *gate_numbers(const struct rn_pipeline *p, const struct rn_runstate *r)
 {
@@ -39,7 +27,8 @@ static json_t *gate_numbers(const struct rn_pipeline *p, const struct rn_runstat
     for (size_t i = 0; i < p->n_stages; i++) {
         const struct rn_pstage *s = &p->stages[i];
         const struct rn_stage_state *state = state_of(r, s->name);
-        json_t *stored = s->n_gates && state ? stored_numbers(r, s->name) : NULL;
+        /* of a stage that another run made, the numbers are with its outputs */
+        json_t *stored = s->n_gates && state ? rn_link_metrics(r->dir, s->name) : NULL;
         for (size_t k = 0; k < s->n_gates && state; k++) {
             const char *metric = s->gates[k].metric;
             json_t *value = json_object_get(state->numbers, metric);

@@ -115,17 +115,6 @@ int rn_target_run(char **dir, const struct rn_cli *cli, struct rn_err *err)
     return rc;
 }
 
-int rn_target_verify(enum rn_verify *out, const struct rn_cli *cli, struct rn_err *err)
-{
-    const char *word = rn_cli_opt(cli, "verify");
-    *out = RN_VERIFY_STAT;
-    if (word && strcmp(word, "hash") == 0)
-        *out = RN_VERIFY_HASH;
-    else if (word && strcmp(word, "stat") != 0)
-        return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "--verify is stat or hash, not '%s'", word);
-    return RN_OK;
-}
-
 static int machine_threads(void)
 {
     cpu_set_t set;
@@ -133,38 +122,25 @@ static int machine_threads(void)
     return n < 1 ? 1 : n > THREADS_MAX ? THREADS_MAX : n;
 }
 
-int rn_target_jobs(int *out, const struct rn_cli *cli, struct rn_err *err)
+/* What OMP_NUM_THREADS says, if that is a number that makes sense. */
+static int default_threads(void)
 {
-    enum { JOBS_MAX = 64 };
-    const char *given = rn_cli_opt(cli, "jobs");
+    const char *text = getenv("OMP_NUM_THREADS");
     char *end;
-    long n = given ? strtol(given, &end, 10) : 1;
-    *out = (int)n;
-    if (!given || (end != given && *end == '\0' && n >= 1 && n <= JOBS_MAX))
-        return RN_OK;
-    return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "--jobs is a number from 1 to %d, not '%s'",
-                   JOBS_MAX, given);
+    long n = text ? strtol(text, &end, 10) : 0;
+    return n >= 1 && n <= THREADS_MAX && *end == '\0' ? (int)n : machine_threads();
 }
 
 int rn_target_threads(int *out, const struct rn_cli *cli, struct rn_err *err)
 {
-    const char *given = rn_cli_opt(cli, "threads"), *text = given;
-    if (!text)
-        text = getenv("OMP_NUM_THREADS");
-    *out = machine_threads();
-    if (!text || !*text)
-        return RN_OK;
-    char *end;
-    long n = strtol(text, &end, 10);
-    if (end != text && *end == '\0' && n >= 1 && n <= THREADS_MAX)
-        *out = (int)n;
-    else if (given)
-        return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "--threads is a number from 1 to %d, not '%s'",
-                       THREADS_MAX, given);
-    return RN_OK;
+    int64_t n = 0;
+    int rc = rn_cli_int(cli, "threads", default_threads(), 1, THREADS_MAX, &n, err);
+    *out = (int)n;
+    return rc;
 }
 
-const char **rn_target_list(const struct rn_cli *cli, const char *option)
+/* Values of an option that may repeat: NULL-ended, caller frees the array. */
+static const char **list_of(const struct rn_cli *cli, const char *option)
 {
     const char **list = NULL, *value;
     size_t n = 0, cap = 0;
@@ -172,4 +148,37 @@ const char **rn_target_list(const struct rn_cli *cli, const char *option)
         RN_PUSH(list, n, cap, value);
     RN_PUSH(list, n, cap, NULL);
     return list;
+}
+
+int rn_target_how(struct rn_run_how *how, const struct rn_cli *cli, struct rn_err *err)
+{
+    enum { JOBS_MAX = 64 };
+    const char *device = rn_cli_opt(cli, "device"), *verify = rn_cli_opt(cli, "verify");
+    int64_t jobs;
+    *how = (struct rn_run_how){.runs = rn_cli_runs(cli),
+                               .from = rn_cli_opt(cli, "from"),
+                               .until = rn_cli_opt(cli, "until"),
+                               .only = rn_cli_opt(cli, "only"),
+                               .resume_from = rn_cli_opt(cli, "resume-from"),
+                               .device = device ? device : "cpu",
+                               .accept_stale = rn_cli_opt(cli, "accept-stale"),
+                               .offline = rn_cli_opt(cli, "offline"),
+                               .locked = rn_cli_opt(cli, "locked"),
+                               .allow_exec = rn_cli_opt(cli, "allow-exec"),
+                               .keep_going = rn_cli_opt(cli, "keep-going"),
+                               .verify = verify && strcmp(verify, "hash") == 0 ? RN_VERIFY_HASH
+                                                                               : RN_VERIFY_STAT};
+    RN_TRY(rn_cli_int(cli, "jobs", 1, 1, JOBS_MAX, &jobs, err));
+    RN_TRY(rn_target_threads(&how->threads, cli, err));
+    how->jobs = (int)jobs;
+    how->force = list_of(cli, "force");
+    how->yes = list_of(cli, "yes");
+    return RN_OK;
+}
+
+void rn_target_how_release(struct rn_run_how *how)
+{
+    free((void *)how->force);
+    free((void *)how->yes);
+    how->force = how->yes = NULL;
 }

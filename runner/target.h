@@ -4,7 +4,7 @@
  *     RN_TRY(rn_target_pipeline(&p, cli, err));     FILE [key=value ...] with -p NAME
  *     RN_TRY(rn_target_run(&dir, cli, err));        RUN: a tag, its folder, or a pipeline file
  *
- * Both only read. */
+ * They only read. */
 #ifndef RN_TARGET_H
 #define RN_TARGET_H
 
@@ -34,11 +34,11 @@ int rn_target_run(char **dir, const struct rn_cli *, struct rn_err *);
 
 bool rn_target_is_file(const struct rn_cli *); /* argument 0 names a pipeline file, not a run */
 
-int rn_target_verify(enum rn_verify *, const struct rn_cli *, struct rn_err *);
-int rn_target_jobs(int *, const struct rn_cli *, struct rn_err *); /* --jobs, 1 without it */
+/* What the command line says about planning and running: whichever of these options (options.h) the
+ * command has. RN_EUSAGE, with nothing to release. */
+int rn_target_how(struct rn_run_how *, const struct rn_cli *, struct rn_err *);
+void rn_target_how_release(struct rn_run_how *);
 /* --threads, or what the machine and OMP_NUM_THREADS give. */
 int rn_target_threads(int *, const struct rn_cli *, struct rn_err *);
-/* Values of an option that may repeat: NULL-ended, caller frees the array. */
-const char **rn_target_list(const struct rn_cli *, const char *option);
 
 #endif

@@ -64,6 +64,7 @@ struct rn_job_ops {
     const struct rn_artifact *(*artifact)(struct rn_runner *, const struct rn_ref *);
     const struct rn_artifact *(*watched)(struct rn_runner *, const char *name);
     void (*metrics)(struct rn_runner *, int64_t step, const struct rn_metric_value *, size_t n);
+    void (*said)(struct rn_runner *, int64_t step, const char *name, const char *text);
     double (*last_metric)(struct rn_runner *, const char *name);
     int64_t (*metrics_offset)(struct rn_runner *);
     int (*metrics_cut)(struct rn_runner *, int64_t offset, struct rn_err *);
@@ -116,6 +117,13 @@ static inline void rn_job_metrics(const struct rn_job *j, int64_t step,
                                   const struct rn_metric_value *v, size_t n)
 {
     j->ops->metrics(j->runner, step, v, n);
+}
+/* A text beside the numbers of a step, "sample/0": what the model said. UTF-8. Optional. */
+static inline void rn_job_said(const struct rn_job *j, int64_t step, const char *name,
+                               const char *text)
+{
+    if (j->ops->said)
+        j->ops->said(j->runner, step, name, text);
 }
 /* The last value written under this name, also by the part of the run before a resume; NaN: none.
  * Times live here, and not in checkpoints, whose bytes must not depend on a clock. */
@@ -182,6 +190,9 @@ struct rn_stage {
     const struct rn_metric *metrics; /* ends with name NULL; may be NULL */
     /* For kinds whose outputs depend on the config (fetch: one per entry). Items in the arena. */
     size_t (*list_outputs)(const void *cfg, struct rn_arena *, struct rn_output **out);
+    /* Replaces what the file leaves to the machine (`auto`) by what this machine makes of it, so
+     * that keys, tag and resolved.yaml say what is done. No files, no clock. May be NULL. */
+    void (*settle)(void *cfg);
     /* Rules that join keys. No files, no clock: `runnel check` calls it. The runner places the
      * error at the key that err->msg names first in quotes ('horizon.steps'), else at the stage.
      * May be NULL. */

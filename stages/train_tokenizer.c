@@ -1,5 +1,6 @@
 /* train-tokenizer: byte-level BPE learned from documents, or taken over from known files. */
 #include "file.h"
+#include "machine.h"
 #include "mem.h"
 #include "split.h"
 #include "stage.h"
@@ -107,8 +108,13 @@ static void report(struct rn_job *job, const struct rn_train_seen *seen, int32_t
                                        {"chars", (double)seen->chars},
                                        {"train_seconds", seen->seconds}};
     rn_job_metrics(job, 0, values, RN_COUNT(values));
-    rn_log(job->log, RN_INFO, "%d merges from %lld characters in %lld documents, %.1f s",
-           seen->merges, (long long)seen->chars, (long long)seen->docs, seen->seconds);
+    char peak[32];
+    rn_show_bytes(peak, (double)rn_memory_peak());
+    rn_log(job->log, RN_INFO,
+           "%d merges from %lld characters in %lld documents, %lld distinct words, %.1f s, peak "
+           "memory %s",
+           seen->merges, (long long)seen->chars, (long long)seen->docs, (long long)seen->words,
+           seen->seconds, peak);
 }
 
 static int train(struct rn_tokenizer **t, struct rn_job *job, const struct cfg *c,

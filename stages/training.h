@@ -16,6 +16,7 @@
 #include "loader.h"
 #include "model.h"
 #include "optim.h"
+#include "precision.h"
 #include "scaling.h"
 #include "schedule.h"
 #include "stage.h"
@@ -64,7 +65,6 @@ extern const struct rn_key rn_training_model_keys[], rn_training_batch_keys[],
     rn_training_horizon_keys[], rn_training_optimizer_keys[], rn_training_schedule_keys[],
     rn_training_loader_keys[], rn_training_checkpoint_keys[], rn_training_eval_keys[],
     rn_training_mixture_keys[];
-extern const char *const rn_precision_words[];
 extern const struct rn_metric rn_training_metrics[];
 extern const struct rn_output rn_training_outputs[];
 
@@ -76,7 +76,7 @@ extern const struct rn_output rn_training_outputs[];
         RN_KEY_REAL(struct rn_training_cfg, lr_frac, "lr_frac", RN_IDENTITY, "-1", -1, 100, "",    \
                     "times every learning rate; -1: by rule"),                                     \
         RN_KEY_WORD(struct rn_training_cfg, precision, "precision", RN_IDENTITY, "auto",           \
-                    rn_precision_words, "arithmetic; auto: the best this machine has"),            \
+                    rn_precision_words, "of matrix products; auto: as this processor is best at"), \
         RN_KEY_INT(struct rn_training_cfg, seed, "seed", RN_IDENTITY, "42", 0, 9e15, "",           \
                    "of the initial weights and samples"),                                          \
         RN_KEY_TABLE("checkpoint", rn_training_checkpoint_keys, "what is saved, and when"),        \
@@ -108,6 +108,8 @@ struct rn_training_kind {
                           struct rn_err *);
 };
 
+/* `settle` of the three kinds: `precision: auto` becomes what this machine is best at. */
+void rn_training_settle(void *cfg);
 /* `check` of the three kinds: rules that join keys. */
 int rn_training_check(const void *cfg, struct rn_err *);
 /* Rows of a micro-step: what the file asks for, cut to a divisor of the step's rows. */

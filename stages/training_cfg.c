@@ -8,7 +8,6 @@
 
 #define CFG struct rn_training_cfg
 
-const char *const rn_precision_words[] = {"auto", "fp32", NULL};
 static const char *const loader_words[] = {"auto", "stream", "bestfit", NULL};
 static const char *const on_full_words[] = {"pause", "exit", NULL};
 
@@ -143,6 +142,13 @@ static int count_given(const CFG *c)
 {
     return (c->horizon_steps > 0) + (c->horizon_tokens > 0) + (c->horizon_flops > 0) +
            (c->tokens_per_param > 0) + (c->horizon_epochs > 0);
+}
+
+void rn_training_settle(void *cfg)
+{
+    CFG *c = cfg;
+    if (c->precision == RN_PRECISION_AUTO)
+        c->precision = (int)rn_precision_best(NULL);
 }
 
 int rn_training_check(const void *cfg, struct rn_err *err)

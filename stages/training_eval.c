@@ -74,10 +74,21 @@ static int add_token(void *ctx, int32_t id)
     return rn_tokenizer_decode(s->e->s.tokenizer, &id, 1, &s->text, NULL);
 }
 
-static int sample_one(struct rn_training_eval *e, struct rn_generator *g, const char *prompt,
-                      struct rn_err *err)
+static void tell_sample(struct rn_training_eval *e, int64_t step, size_t index, const char *prompt,
+                        const char *said)
+{
+    char *name = rn_xprintf("sample/%zu", index), *text = rn_xprintf("%s%s", prompt, said);
+    rn_log(e->s.job->log, RN_INFO, "sample: %s|%s", prompt, said);
+    rn_job_said(e->s.job, step, name, text);
+    free(text);
+    free(name);
+}
+
+static int sample_one(struct rn_training_eval *e, struct rn_generator *g, int64_t step,
+                      size_t index, struct rn_err *err)
 {
     enum { SAMPLE_TOKENS = 16 };
+    const char *prompt = ((const char *const *)e->s.cfg->sample_prompts.items)[index];
     struct sample s = {.e = e};
     struct rn_ids ids = {0};
     int32_t bos = rn_tokenizer_bos(e->s.tokenizer);
@@ -87,20 +98,19 @@ static int sample_one(struct rn_training_eval *e, struct rn_generator *g, const 
     struct rn_text text = {.prompt = ids.p, .n = ids.n, .each = add_token, .ctx = &s};
     int rc = rn_generate(g, &text, 1, &how, err);
     if (rc == RN_OK)
-        rn_log(e->s.job->log, RN_INFO, "sample: %s|%s", prompt, s.text.p ? s.text.p : "");
+        tell_sample(e, step, index, prompt, s.text.p ? s.text.p : "");
     rn_str_release(&s.text);
     rn_ids_release(&ids);
     return rc;
 }
 
-static int evaluate_samples(struct rn_training_eval *e, struct rn_err *err)
+static int evaluate_samples(struct rn_training_eval *e, int64_t step, struct rn_err *err)
 {
-    const char *const *prompts = e->s.cfg->sample_prompts.items;
     struct rn_generator *g;
     RN_TRY(rn_generator_new(&g, e->s.model, 1, rn_model_config(e->s.model)->sequence_len, err));
     int rc = RN_OK;
     for (size_t i = 0; i < e->s.cfg->sample_prompts.n && rc == RN_OK; i++)
-        rc = sample_one(e, g, prompts[i], err);
+        rc = sample_one(e, g, step, i, err);
     rn_generator_free(g);
     return rc;
 }
@@ -173,6 +183,7 @@ double rn_training_evaluate(struct rn_training_eval *e, int64_t step, struct rn_
     if (due->core && !rn_job_stopping(e->s.job))
         settle(e, &due->core, "CORE", step, evaluate_core(e, step, &core_err), &core_err);
     if (due->sample && !rn_job_stopping(e->s.job))
-        settle(e, &due->sample, "sampling", step, evaluate_samples(e, &sample_err), &sample_err);
+        settle(e, &due->sample, "sampling", step, evaluate_samples(e, step, &sample_err),
+               &sample_err);
     return bpb;
 }

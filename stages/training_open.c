@@ -26,13 +26,24 @@ static int new_model(struct rn_training *t, struct rn_err *err)
     return rn_model_init_weights(t->model, (uint64_t)t->cfg->seed, err);
 }
 
-static int open_model(struct rn_training *t, struct rn_err *err)
+static int load_model(struct rn_training *t, struct rn_err *err)
 {
-    if (!t->kind->continues)
-        return new_model(t, err);
     const struct rn_artifact *a = rn_job_artifact(t->job, &t->cfg->in_model);
     RN_TRY(rn_model_in_check(a, t->tokenizer, err));
     return rn_model_load(&t->model, a->dir, t->device, true, err);
+}
+
+static int open_model(struct rn_training *t, struct rn_err *err)
+{
+    enum rn_precision precision = (enum rn_precision)t->cfg->precision;
+    const char *why;
+    if (precision != rn_precision_best(&why))
+        why = "as the file says";
+    RN_TRY(t->kind->continues ? load_model(t, err) : new_model(t, err));
+    rn_model_compute_in(t->model, rn_precision_dtype(precision));
+    rn_log(t->job->log, RN_INFO, "%s: products in %s, %s", t->kind->name,
+           rn_precision_words[precision], why);
+    return RN_OK;
 }
 
 int64_t rn_training_micro_rows(const struct rn_training_cfg *c, int64_t rows)

@@ -57,6 +57,11 @@ endif()
 add_executable(bench-encode EXCLUDE_FROM_ALL tests/bench/encode.c)
 target_link_libraries(bench-encode PRIVATE data)
 
+# A training step and its products alone, for tests/bench/train.sh.
+add_executable(bench-step EXCLUDE_FROM_ALL tests/bench/step.c)
+target_link_libraries(bench-step PRIVATE model)
+add_dependencies(bench-step runnel-cpu)
+
 # Plugins that the door must refuse.
 file(GLOB test_plugins CONFIGURE_DEPENDS tests/unit/kernels/plugins/*.c)
 if(TARGET test-kernels)
@@ -88,6 +93,8 @@ add_test(NAME tidy COMMAND bash ${CMAKE_SOURCE_DIR}/tests/tidy/tidy.sh)
 
 set(test_env "RUNNEL=${CMAKE_BINARY_DIR}/runnel;SRC=${CMAKE_SOURCE_DIR};BUILD=${CMAKE_BINARY_DIR}")
 set(fuzz_seconds_overrides 5) # others: 20
+set(fuzz_seconds_pickle 5)
+set(fuzz_seconds_tokenizer_json 5)
 add_test(NAME fuzz-build COMMAND bash ${CMAKE_SOURCE_DIR}/tests/fuzz/build.sh)
 set_tests_properties(fuzz-build PROPERTIES ENVIRONMENT "${test_env}" FIXTURES_SETUP fuzz
                      SKIP_RETURN_CODE 77 TIMEOUT 900)

@@ -39,9 +39,9 @@ def main():
         index.append(blocks.setdefault(block(first), len(blocks)))
     assert len(blocks) <= 256
     print("/* Unicode 16.0 classes; written by tools/unicode_table.py, do not edit. */")
-    print(f"static const uint8_t block_of[{len(index)}] = {{")
+    print(f"const uint8_t rn_unicode_block_of[{len(index)}] = {{")
     rows(index, 24)
-    print(f"}};\nstatic const uint8_t classes[{len(blocks)}][64] = {{")
+    print(f"}};\nconst uint8_t rn_unicode_classes[{len(blocks)}][64] = {{")
     for b in blocks:
         print("    {" + ", ".join(str(v) for v in b) + "},")
     print("};")

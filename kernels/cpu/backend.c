@@ -1,20 +1,15 @@
 /* The CPU as a device: memory is memory, a plan is the list of calls itself. */
 #include "cpu.h"
+#include "cpu_isa.h"
 #include "mem.h"
 
 #include <cblas.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct isa {
-    const char *name;
-    bool (*runs_here)(void);
-    const struct rn_kernel *const *kernels; /* by enum rn_op_kind */
-};
-
 struct cpu {
     const struct rn_host *host;
-    const struct isa *isa;
+    const struct rn_cpu_isa *isa;
     int threads;
     size_t bytes_now, bytes_max;
 };
@@ -24,49 +19,20 @@ struct plan {
     size_t n;
 };
 
-extern const struct rn_kernel *const rn_cpu_table_portable[];
-static bool always(void)
-{
-    return true;
-}
+#define ISA(name, bf16) extern const struct rn_kernel *const rn_cpu_table_##name[];
+#include "cpu_isa.def"
+#undef ISA
 
-#if defined(__x86_64__)
-extern const struct rn_kernel *const rn_cpu_table_v3[], *const rn_cpu_table_v4[];
-static bool has_v3(void)
-{
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-           __builtin_cpu_supports("bmi2");
-}
-static bool has_v4(void)
-{
-    return has_v3() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx512cd");
-}
-#endif
-
-static const struct isa isas[] = {
-#if defined(__x86_64__)
-    {"v4", has_v4, rn_cpu_table_v4},
-    {"v3", has_v3, rn_cpu_table_v3},
-#endif
-    {"portable", always, rn_cpu_table_portable},
+/* By instruction set; then by enum rn_op_kind. */
+static const struct rn_kernel *const *const tables[] = {
+#define ISA(name, bf16) rn_cpu_table_##name,
+#include "cpu_isa.def"
+#undef ISA
 };
-
-/* The best instruction set of this processor; RUNNEL_CPU_ISA names a lesser one, so that runs on
- * two machines can be compared bit by bit. */
-static const struct isa *choose_isa(void)
-{
-    const char *wish = getenv("RUNNEL_CPU_ISA");
-    for (size_t i = 0; i < RN_COUNT(isas); i++)
-        if (isas[i].runs_here() && (!wish || strcmp(wish, isas[i].name) == 0))
-            return &isas[i];
-    return NULL;
-}
 
 static int cpu_open(void **dev, const struct rn_host *host, int threads, struct rn_err *err)
 {
-    const struct isa *isa = choose_isa();
+    const struct rn_cpu_isa *isa = rn_cpu_isa_choose();
     if (!isa)
         return host->fail(err, RN_EDEVICE, RN_NOWHERE,
                           "RUNNEL_CPU_ISA names no instruction set of this processor");
@@ -149,7 +115,7 @@ static int cpu_sync(void *dev, struct rn_err *err)
 
 static const struct rn_kernel *kernel_of(const struct cpu *c, const struct rn_args *a)
 {
-    return c->isa->kernels[a->kind];
+    return tables[c->isa->id][a->kind];
 }
 
 static size_t cpu_scratch_bytes(void *dev, const struct rn_args *a)

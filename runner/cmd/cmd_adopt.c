@@ -31,10 +31,13 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
     struct rn_pipeline *p;
     const char *stage;
     struct rn_adopted adopted = {0};
-    struct rn_run_how how = {.runs = rn_cli_runs(cli), .device = "cpu", .threads = 1};
-    RN_TRY(rn_target_verify(&how.verify, cli, err));
+    struct rn_run_how how;
     RN_TRY(rn_target_stage(&p, &stage, cli, err));
-    int rc = rn_adopt(p, &how, stage, &adopted, err);
+    int rc = rn_target_how(&how, cli, err);
+    if (rc == RN_OK) {
+        rc = rn_adopt(p, &how, stage, &adopted, err);
+        rn_target_how_release(&how);
+    }
     if (rc == RN_OK)
         tell(cli, stage, &adopted);
     rn_pipeline_free(p);

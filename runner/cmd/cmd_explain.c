@@ -292,16 +292,18 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
 {
     struct rn_pipeline *p;
     struct rn_plan plan = {0};
-    const char *device = rn_cli_opt(cli, "device"), *stage;
-    struct rn_run_how how = {.runs = rn_cli_runs(cli), .device = device ? device : "cpu"};
-    RN_TRY(rn_target_verify(&how.verify, cli, err));
-    RN_TRY(rn_target_threads(&how.threads, cli, err));
+    struct rn_run_how how;
+    const char *stage;
     RN_TRY(rn_target_stage(&p, &stage, cli, err));
-    how.until = stage; /* also says so if there is no such stage */
-    int rc = rn_plan_init(&plan, p, &how, err);
-    if (rc == RN_OK)
-        rc = explain(cli, &plan, stage, err);
-    rn_plan_release(&plan);
+    int rc = rn_target_how(&how, cli, err);
+    if (rc == RN_OK) {
+        how.until = stage; /* also says so if there is no such stage */
+        rc = rn_plan_init(&plan, p, &how, err);
+        if (rc == RN_OK)
+            rc = explain(cli, &plan, stage, err);
+        rn_plan_release(&plan);
+        rn_target_how_release(&how);
+    }
     rn_pipeline_free(p);
     return rc;
 }

@@ -1,4 +1,5 @@
 /* runnel fetch - the files of all fetch stages, without a run: into the cache, with their pins. */
+#include "consent.h"
 #include "fetcher.h"
 #include "file.h"
 #include "probe.h"
@@ -120,13 +121,10 @@ static int get_files(struct fetching *w, struct rn_fetcher *f, struct rn_err *er
 
 static bool agreed(const struct fetching *w, size_t changes)
 {
-    char answer[16] = "";
     if (rn_cli_opt(w->cli, "yes"))
         return true;
-    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO) || rn_cli_json(w->cli))
-        return false;
-    fprintf(stderr, "replace %zu pin%s? [y/N] ", changes, changes == 1 ? "" : "s");
-    return fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y');
+    return !rn_cli_json(w->cli) && rn_consent_possible() &&
+           rn_consent_ask("replace %zu pin%s?", changes, changes == 1 ? "" : "s");
 }
 
 /* What came differs from the pin, or there was none: into `changes`, with a row that shows both. */

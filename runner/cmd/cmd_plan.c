@@ -151,30 +151,20 @@ static int plan_cells(const struct rn_cli *cli, const struct rn_cells *cells,
 
 static int run(const struct rn_cli *cli, struct rn_err *err)
 {
-    struct rn_run_how how = {.runs = rn_cli_runs(cli),
-                             .from = rn_cli_opt(cli, "from"),
-                             .until = rn_cli_opt(cli, "until"),
-                             .only = rn_cli_opt(cli, "only"),
-                             .device = rn_cli_opt(cli, "device"),
-                             .accept_stale = rn_cli_opt(cli, "accept-stale")};
-    if (!how.device)
-        how.device = "cpu";
-    RN_TRY(rn_target_words(cli, 0, err));
-    RN_TRY(rn_target_verify(&how.verify, cli, err));
-    RN_TRY(rn_target_threads(&how.threads, cli, err));
+    struct rn_run_how how;
     struct rn_cells *cells;
-    RN_TRY(rn_target_cells(&cells, cli, err));
-    const char **force = rn_target_list(cli, "force"), **yes = rn_target_list(cli, "yes");
-    how.force = force;
-    how.yes = yes;
-    how.memo = rn_plan_memo(&how);
-    how.history = rn_history_new(how.runs);
-    int rc = plan_cells(cli, cells, &how, err);
-    rn_history_free(how.history);
-    rn_memo_free(how.memo);
-    free(force);
-    free(yes);
-    rn_cells_free(cells);
+    RN_TRY(rn_target_words(cli, 0, err));
+    RN_TRY(rn_target_how(&how, cli, err));
+    int rc = rn_target_cells(&cells, cli, err);
+    if (rc == RN_OK) {
+        how.memo = rn_plan_memo(&how);
+        how.history = rn_history_new(how.runs);
+        rc = plan_cells(cli, cells, &how, err);
+        rn_history_free(how.history);
+        rn_memo_free(how.memo);
+        rn_cells_free(cells);
+    }
+    rn_target_how_release(&how);
     return rc;
 }
 

@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const struct rn_opt opts[] = {
     RN_OPTS_PIPELINE,
@@ -127,34 +126,17 @@ static int run_cells(const struct rn_cli *cli, const struct rn_cells *cells, str
 
 static int load_and_run(const struct rn_cli *cli, struct rn_ui *ui, struct rn_err *err)
 {
-    struct rn_run_how how = {.runs = rn_cli_runs(cli),
-                             .from = rn_cli_opt(cli, "from"),
-                             .until = rn_cli_opt(cli, "until"),
-                             .only = rn_cli_opt(cli, "only"),
-                             .resume_from = rn_cli_opt(cli, "resume-from"),
-                             .device = rn_cli_opt(cli, "device"),
-                             .accept_stale = rn_cli_opt(cli, "accept-stale"),
-                             .offline = rn_cli_opt(cli, "offline"),
-                             .locked = rn_cli_opt(cli, "locked"),
-                             .ask = isatty(STDIN_FILENO) && isatty(STDERR_FILENO) &&
-                                    ui->mode != RN_UI_SILENT};
-    if (!how.device)
-        how.device = "cpu";
-    RN_TRY(rn_target_words(cli, 0, err));
-    RN_TRY(rn_target_verify(&how.verify, cli, err));
-    how.allow_exec = rn_cli_opt(cli, "allow-exec");
-    how.keep_going = rn_cli_opt(cli, "keep-going");
-    RN_TRY(rn_target_jobs(&how.jobs, cli, err));
-    RN_TRY(rn_target_threads(&how.threads, cli, err));
+    struct rn_run_how how;
     struct rn_cells *cells;
-    RN_TRY(rn_target_cells(&cells, cli, err));
-    const char **force = rn_target_list(cli, "force"), **yes = rn_target_list(cli, "yes");
-    how.force = force;
-    how.yes = yes;
-    int rc = run_cells(cli, cells, &how, ui, err);
-    free(force);
-    free(yes);
-    rn_cells_free(cells);
+    RN_TRY(rn_target_words(cli, 0, err));
+    RN_TRY(rn_target_how(&how, cli, err));
+    how.ask = ui->mode != RN_UI_SILENT;
+    int rc = rn_target_cells(&cells, cli, err);
+    if (rc == RN_OK) {
+        rc = run_cells(cli, cells, &how, ui, err);
+        rn_cells_free(cells);
+    }
+    rn_target_how_release(&how);
     return rc;
 }
 

@@ -1,4 +1,5 @@
 /* runnel runs - all runs of the runs directory, and away with what none of them needs. */
+#include "consent.h"
 #include "file.h"
 #include "prune.h"
 #include "runs.h"
@@ -10,7 +11,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const struct rn_opt opts[] = {
     {"matrix", 0, "FILE", "the runs of this file's cells side by side, with what gates look at"},
@@ -134,15 +134,11 @@ static json_t *prune_rows(const struct rn_prune *p, double *total_bytes)
 static int need_consent(const struct rn_cli *cli, const struct rn_prune *p, double total_bytes,
                         struct rn_err *err)
 {
-    char size[32], answer[16] = "";
+    char size[32];
     rn_show_bytes(size, total_bytes);
-    if (rn_cli_opt(cli, "yes"))
+    if (rn_cli_opt(cli, "yes") ||
+        (rn_consent_possible() && rn_consent_ask("delete %zu of them, %s?", p->n, size)))
         return RN_OK;
-    if (isatty(STDIN_FILENO) && isatty(STDERR_FILENO)) {
-        fprintf(stderr, "delete %zu of them, %s? [y/N] ", p->n, size);
-        if (fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
-            return RN_OK;
-    }
     rn_fail(err, RN_EUSAGE, RN_NOWHERE, "nothing was deleted (%s)", size);
     rn_hint(err, "if that is meant, add --yes");
     return RN_EUSAGE;

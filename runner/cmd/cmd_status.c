@@ -19,13 +19,9 @@ static const struct rn_example examples[] = {
 
 static void cell_symbol(struct rn_str *s, const json_t *row, const char *key)
 {
-    static const struct {
-        const char *word, *symbol;
-    } symbols[] = {{"done", "="},   {"kept", "="}, {"running", ">"}, {"interrupted", "!"},
-                   {"failed", "-"}, {"gate", "-"}, {"lost", "!"},    {"stale", "+"}};
-    for (size_t i = 0; i < RN_COUNT(symbols); i++)
-        if (strcmp(symbols[i].word, rn_json_str(row, key, "")) == 0)
-            rn_str_puts(s, symbols[i].symbol);
+    char symbol = rn_runstate_symbol(rn_json_str(row, key, ""));
+    if (symbol != ' ')
+        rn_str_putc(s, symbol);
 }
 
 static void cell_step(struct rn_str *s, const json_t *row, const char *key)
@@ -58,9 +54,9 @@ static const struct rn_column columns[] = {
 static int mark_stale(json_t *rows, const struct rn_pipeline *p, const struct rn_cli *cli,
                       struct rn_err *err)
 {
-    struct rn_run_how how = {.runs = rn_cli_runs(cli), .device = "cpu"};
+    struct rn_run_how how;
     struct rn_plan plan;
-    RN_TRY(rn_target_threads(&how.threads, cli, err));
+    RN_TRY(rn_target_how(&how, cli, err));
     int rc = rn_plan_init(&plan, p, &how, err);
     for (size_t i = 0; i < p->n_stages && rc == RN_OK; i++) {
         json_t *row = json_array_get(rows, i);
@@ -73,6 +69,7 @@ static int mark_stale(json_t *rows, const struct rn_pipeline *p, const struct rn
         }
     }
     rn_plan_release(&plan);
+    rn_target_how_release(&how);
     return rc;
 }
 

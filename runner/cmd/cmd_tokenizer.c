@@ -1,6 +1,7 @@
 #include "command.h"
 #include "file.h"
 #include "json.h"
+#include "machine.h"
 #include "mem.h"
 #include "split.h"
 #include "tokenizer_train.h"
@@ -312,9 +313,10 @@ static int train_on(const struct rn_cli *cli, struct rn_docs *docs, const char *
     RN_TRY(rn_tokenizer_train(&t, docs, &plan, (struct rn_train_watch){NULL, NULL}, &seen, err));
     int rc = rn_tokenizer_save(t, dir, err);
     if (rc == RN_OK && rn_cli_json(cli))
-        printf("{\"chars\":%lld,\"documents\":%lld,\"seconds\":%.3f,\"vocab_size\":%d}\n",
-               (long long)seen.chars, (long long)seen.docs, seen.seconds,
-               rn_tokenizer_vocab_size(t));
+        printf("{\"chars\":%lld,\"documents\":%lld,\"peak_bytes\":%zu,\"seconds\":%.3f,"
+               "\"vocab_size\":%d,\"words\":%lld}\n",
+               (long long)seen.chars, (long long)seen.docs, rn_memory_peak(), seen.seconds,
+               rn_tokenizer_vocab_size(t), (long long)seen.words);
     else if (rc == RN_OK)
         printf("%s: %d tokens from %lld characters in %lld documents, %.1f s\n", dir,
                rn_tokenizer_vocab_size(t), (long long)seen.chars, (long long)seen.docs,

@@ -4,7 +4,7 @@
 mkdir served
 "$BUILD/test-server" --dir served --fault /shard_00001.parquet=hang >url &
 pids+=("$!")
-for _ in $(seq 100); do [ -s url ] && break; sleep 0.02; done
+eventually [ -s url ]
 slow="vars.slow=$(cat url)/{file}"
 cat >p.yaml <<'YAML'
 runnel: 1

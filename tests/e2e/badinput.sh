@@ -43,10 +43,14 @@ says "tokenizer"
 mini 's/x/x/'
 "$RUNNEL" run mini.yaml --until base >first.out 2>&1 &
 pids+=($!)
-for i in $(seq 200); do ls -d runs/.store/base-train-*.work >/dev/null 2>&1 && break; sleep 0.05; done
+at_base() { ls -d runs/.store/base-train-*.work && [ -n "$(stages_of "${pids[-1]}")" ]; }
+eventually at_base
+stage=$(stages_of "${pids[-1]}")
+kill -STOP $stage # or it could be done before we are
 expect 6 "$RUNNEL" run mini.yaml --until base
 says "pid"
 kill -TERM "${pids[-1]}"
+kill -CONT $stage
 wait "${pids[-1]}"
 [ $? -eq 75 ] || fail "a stopped run does not exit 75"
 expect 0 "$RUNNEL" run mini.yaml --until base

@@ -62,7 +62,7 @@ expect 0 "$RUNNEL" run p.yaml "vars.from=$url"
 unserve
 "$RUNNEL" cache serve --address 127.0.0.1:0 >url2 &
 pids+=($!)
-for _ in $(seq 100); do [ -s url2 ] && break; sleep 0.05; done
+eventually [ -s url2 ]
 grep -q '^http://127.0.0.1:[0-9]*/sha256/$' url2 || fail "no url: $(cat url2)"
 kill -TERM "${pids[-1]}"
 wait "${pids[-1]}" || fail "serve did not end well"

@@ -36,7 +36,7 @@ gives bash "runnel run tiny.yaml --only " data tokenizer
 gives bash "runnel run tiny.yaml -p " big smoke
 gives bash "runnel run tiny.yaml --profile=b" big
 gives bash "runnel plan tiny.yaml --exi" --exit-code
-gives bash "runnel metrics --to " csv json
+gives bash "runnel metrics --to " csv json prometheus tensorboard wandb-offline
 gives bash "runnel completion z" zsh
 gives bash "runnel check ti" tiny.yaml
 gives bash "runnel zzz " ""
@@ -69,7 +69,7 @@ zpty -w -n shell "runnel run tiny.yaml --from to"$'\t'
 zpty -r shell out '*tokenizer*' && print -r -- "$out"
 zpty -d shell
 ZSH
-    timeout 20 zsh -f try.zsh >out 2>&1
+    timeout 120 zsh -f try.zsh >out 2>&1
     grep -q -- '--from tokenizer' out || fail "zsh does not complete a stage"
 else
     echo "SKIP: no zsh, its completion is not tried"

@@ -76,12 +76,8 @@ sed 's/copy: files/copy: file/' p.yaml >bad.yaml
 expect 3 "$RUNNEL" check bad.yaml
 says "did you mean 'files'?"
 
-gone() { # PID: dead within two seconds
-    for _ in $(seq 100); do
-        grep -q "^State:.*[SRD] (" "/proc/$1/status" 2>/dev/null || return 0
-        sleep 0.02
-    done
-    fail "what the command started lives on"
+dead() { # PID
+    ! grep -q "^State:.*[SRD] (" "/proc/$1/status"
 }
 
 # The first signal is passed on; the second ends the command and what it started.
@@ -89,22 +85,21 @@ sed "s|\[cp, .*\], out|[sh, -c, \"trap '' TERM; sleep 1000 \& echo \$! > $work/s
 "$RUNNEL" run long.yaml --allow-exec >out 2>&1 &
 runner=$!
 pids+=("$runner")
-for _ in $(seq 200); do [ -s sleeper ] && break; sleep 0.02; done
-[ -s sleeper ] || fail "the command did not start"
+eventually [ -s sleeper ]
 kill -TERM "$runner"
 sleep 0.1
 kill -0 "$(cat sleeper)" || fail "the first signal killed"
 kill -TERM "$runner"
 wait "$runner"
 [ $? -eq 130 ] || fail "the second signal ends with 130"
-gone "$(cat sleeper)"
+eventually dead "$(cat sleeper)"
 sed "s|trap '' TERM; ||" long.yaml >polite.yaml
 rm sleeper
 "$RUNNEL" run polite.yaml --allow-exec >out 2>&1 &
 runner=$!
-for _ in $(seq 200); do [ -s sleeper ] && break; sleep 0.02; done
+eventually [ -s sleeper ]
 kill -TERM "$runner"
 wait "$runner"
 [ $? -eq 75 ] || fail "a command that ends when asked is interrupted"
-gone "$(cat sleeper)"
+eventually dead "$(cat sleeper)"
 echo "a command is a stage"

@@ -1,5 +1,6 @@
-# Sourced by tests of fetching, after lib.bash: a folder to serve, a server, a pipeline that wants
+# Sourced by tests of fetching, after lib.bash: a server, a folder to serve, a pipeline that wants
 # every file of it, and what must be true of the cache whatever happened.
+. "$SRC/tests/e2e/serve.bash"
 
 # make_www COUNT BYTES: files f000.. of different text in www/
 make_www() {
@@ -7,15 +8,6 @@ make_www() {
     for i in $(seq -f %03.0f 0 $(($1 - 1))); do
         yes "line of file $i" | head -c "$2" >"www/f$i"
     done
-}
-# serve FOLDER [--fault PATH=KIND]...: a server in the background; its url in $url.
-serve() {
-    rm -f "$work/url"
-    "$BUILD/test-server" --dir "$@" >"$work/url" &
-    server=$!
-    pids+=("$server")
-    for _ in $(seq 200); do [ -s "$work/url" ] && break; sleep 0.05; done
-    url=$(cat "$work/url")
 }
 write_pipeline() { # FILE COUNT
     cat >"$1" <<YAML

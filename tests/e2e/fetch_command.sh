@@ -1,6 +1,7 @@
 # `runnel fetch`: the files of the fetch stages without a run. What each source gives now, whose
 # word a pin rests on, and who may change it.
 . "$(dirname "$0")/lib.bash"
+. "$SRC/tests/e2e/serve.bash"
 export HOME="$work" # nobody's netrc, token or credentials
 mkdir www
 lines() { # N WORD: a JSON Lines file
@@ -11,19 +12,6 @@ lines 3 one >www/s_1.jsonl
 lines 5 packed >www/plain.jsonl
 gzip -c www/plain.jsonl >www/plain.gz
 (cd www && sha256sum s_0.jsonl s_1.jsonl >SHA256SUMS)
-
-serve() {
-    rm -f "$work/url"
-    "$BUILD/test-server" --dir www "$@" >"$work/url" &
-    server=$!
-    pids+=("$server")
-    for _ in $(seq 100); do [ -s "$work/url" ] && break; sleep 0.05; done
-    url=$(cat "$work/url")
-}
-unserve() {
-    kill "$server"
-    wait "$server" 2>/dev/null
-}
 
 cat >p.yaml <<'YAML'
 runnel: 1
@@ -50,7 +38,7 @@ row() { # STATE ID [MORE]: the last output has such a row
     grep -qE "^$1 +$2 .*${3:-}" "$work/out" || fail "no row '$1 $2 .. ${3:-}'"
 }
 
-serve --fault /dead.jsonl=403-xml
+serve www --fault /dead.jsonl=403-xml
 mirror="vars.mirror=$url"
 expect 0 "$RUNNEL" fetch p.yaml "$mirror"
 row fetched data.s/s_0.jsonl sums

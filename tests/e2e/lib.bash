@@ -36,6 +36,19 @@ silent_about() {
 same() {
     cmp -s "$1" "$2" || fail "$1 and $2 differ"
 }
+# eventually COMMAND...: waits until it succeeds. A machine may be slow; two minutes are never.
+eventually() {
+    for _ in $(seq 2400); do
+        "$@" >/dev/null 2>&1 && return
+        sleep 0.05
+    done
+    fail "never came true: $*"
+}
+# stages_of RUNNER: the processes of its stages. To hold a stage where it is while something is looked
+# at: kill -STOP $(stages_of "$runner"), and -CONT.
+stages_of() {
+    cat "/proc/$1/task/$1/children"
+}
 # shared NAME: path of shared test data, or a loud skip of the whole test.
 shared() {
     local path="$SRC/../shared/$1"

@@ -59,15 +59,16 @@ same before after
 "$RUNNEL" run mini.yaml --until base >background 2>&1 &
 pid=$!
 pids+=("$pid")
-for _ in $(seq 600); do
-    grep -q '> base' background && break
-    sleep 0.1
-done
+at_base() { grep -q '> base' background && [ -n "$(stages_of "$pid")" ]; }
+eventually at_base
+stage=$(stages_of "$pid")
+kill -STOP $stage # or it could be done before we are
 expect 6 "$RUNNEL" run mini.yaml
 says "in use by pid $pid"
 expect 0 "$RUNNEL" status "$tag"
 says "running"
 kill -TERM "$pid"
+kill -CONT $stage
 wait "$pid"
 [ $? -eq 75 ] || fail "a stopped run ends with 75"
 grep -q "to continue:  .* run mini.yaml" background || fail "no way to continue was shown"

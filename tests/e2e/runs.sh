@@ -111,11 +111,10 @@ sed 's/horizon: {epochs: 2, .*}/horizon: {steps: 200000}/; s/every: 2 steps/ever
 pid=$!
 pids+=("$pid")
 long=
-for _ in $(seq 300); do
-    long=$(tags | grep -v "$tag")
-    [ -n "$long" ] && grep -q '"step":100,' "$RUNNEL_RUNS/$long/metrics/base.jsonl" 2>/dev/null && break
-    sleep 0.05
-done
+trains() {
+    long=$(tags | grep -v "$tag") && grep -q '"step":100,' "$RUNNEL_RUNS/$long/metrics/base.jsonl"
+}
+eventually trains
 "$RUNNEL" log "$long" base -f >followed &
 follower=$!
 pids+=("$follower")
@@ -139,10 +138,9 @@ for locks in none lies; do
 done
 kill -9 "$pid"
 wait "$pid" 2>/dev/null
-for _ in $(seq 100); do
-    runnel status "$long" >out && grep -q "  interrupted" out && break
-    sleep 0.05
-done
+interrupted() { runnel status "$long" | grep -q "  interrupted"; }
+eventually interrupted
+expect 0 runnel status "$long"
 says "base       interrupted"
 wait "$follower" || fail "log -f ends with the run"
 grep -q "val_bpb" followed || fail "log -f did not tell what was said"

@@ -5,7 +5,7 @@ serve() {
     "$BUILD/test-server" --dir "$@" >"$work/url" &
     server=$!
     pids+=("$server")
-    for _ in $(seq 100); do [ -s "$work/url" ] && break; sleep 0.05; done
+    eventually [ -s "$work/url" ]
     url=$(cat "$work/url")
 }
 unserve() {

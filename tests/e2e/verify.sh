@@ -88,10 +88,8 @@ long=(tiny.yaml --until base '~base.horizon.epochs' '~base.horizon.steps_per_epo
 RUNNEL_RUNS=one expect 0 "$RUNNEL" run "${long[@]}"
 RUNNEL_RUNS=two "$RUNNEL" run "${long[@]}" >out 2>&1 &
 pid=$!
-for _ in $(seq 200); do
-    grep -q '"step":100,' two/tiny-*/metrics/base.jsonl 2>/dev/null && break
-    sleep 0.02
-done
+trains() { grep -q '"step":100,' two/tiny-*/metrics/base.jsonl; }
+eventually trains
 kill -TERM $pid
 wait $pid
 code=$?

@@ -171,6 +171,25 @@ Test(bpe_train, stops_when_asked)
     cr_assert_null(rn_bpe_trainer_new("no such pattern", 1));
 }
 
+Test(bpe_train, refuses_with_numbers_what_does_not_fit_in_memory)
+{
+    struct rn_err err = {0};
+    struct rn_tokenizer *t;
+    size_t n;
+    char *text = long_text(&n);
+    struct rn_bpe_trainer *b = rn_bpe_trainer_new("nanochat", 2);
+    rn_bpe_trainer_limit(b, 100 << 10);
+    cr_expect_eq(rn_bpe_trainer_add(b, text, n / 2), RN_OK);
+    cr_expect_eq(rn_bpe_trainer_add(b, text + n / 2, n - n / 2), RN_ENOMEM);
+    cr_expect_eq(rn_bpe_trainer_add(b, "more", 4), RN_ENOMEM);
+    cr_expect_eq(rn_bpe_trainer_finish(b, 10, NULL, NULL, NULL, &t, &err), RN_ENOMEM);
+    cr_expect(strstr(err.msg, "100.0 KiB may be used"), "%s", err.msg);
+    cr_expect(strstr(err.hint, "max_chars"));
+    cr_expect_null(t);
+    rn_bpe_trainer_free(b);
+    free(text);
+}
+
 /* A word of a megabyte is touched by every merge; rescanning it each time would take minutes. */
 Test(bpe_train, one_long_word_is_no_trap)
 {
@@ -209,6 +228,7 @@ Test(bpe_train, gives_rustbpes_vocabulary_of_real_text)
     cr_assert_eq(rn_tokenizer_train(&t, docs, &plan, (struct rn_train_watch){0}, &seen, &err),
                  RN_OK, "%s", err.msg);
     cr_assert_eq(seen.docs, 3 * 8192);
+    cr_assert_gt(seen.words, 100000);
     cr_assert_eq(seen.merges, 32503);
     struct rn_str text = {0};
     char *golden;

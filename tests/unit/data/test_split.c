@@ -175,9 +175,13 @@ static size_t random_text(char *text, uint64_t stream)
         {"a", "B", "1", " ", "'", ".", "\r", "\n", "\t"},
         {"'", "s", "T", "l", "L", "v", "e", "re", " ", "x", ".", "\u017F"},
         {"1", "23", "456", " ", "a", ".", "\u00BD", "\u0663"},
-        {" ", "\t", "\n", "\r\n", "\v", "\f", "\x1C", "\x85", "\u00A0", "\u2003", "a", "!"},
+        {" ", "\t", "\n", "\r\n", "\v", "\f", "\x1C", "\xC2\x85", "\u00A0", "\u2003", "a", "!"},
         {"word", "the", "'s", " ", " ", ", ", ".\n", "\n\n    ", "2024", "(", "caf\u00E9"},
         {"\u6F22", "\u5B57", "\u0939\u093F", "\u3002", " ", "a", "1", "\n"},
+        {"\u3000", "\u00A0", "\u2014", "\u00E9", "\u6F22", "\U0001F600", "'", "\u017F", " ",
+         "\u0663", "\r", "s"},
+        {"\u0915", "\u094D", "\u0964", "\u1680", "\U00010400", "\U0001D7D8", " ", "'", "ll", ".",
+         "\n", "\u2028"},
     };
     uint64_t k = 0;
     const char *const *alphabet = alphabets[rn_rand_below(stream, k++, RN_COUNT(alphabets))];
@@ -204,7 +208,8 @@ Test(split, cuts_windows_as_it_cuts_one_by_one)
 /* Every border of a window: each pair of characters at each distance from the start. */
 Test(split, cuts_alike_wherever_the_window_ends)
 {
-    static const char *const kinds[] = {"a", "1", ".", " ", "\t", "\n", "'", "s", "\u00E9"};
+    static const char *const kinds[] = {"a", "1", ".",      " ",      "\t",     "\n",
+                                        "'", "s", "\u017F", "\u3000", "\u0663", "\U0001F600"};
     char text[TEXT_MAX];
     for (size_t a = 0; a < RN_COUNT(kinds); a++)
         for (size_t b = 0; b < RN_COUNT(kinds); b++)

@@ -1,5 +1,8 @@
 /* Every op against its reference in double precision: forward values, and gradients against
- * 4-point differences of the reference. Everything a kernel may write is NaN beforehand. */
+ * 4-point differences of the reference. Everything a kernel may write is NaN beforehand. Ops that
+ * take values in bf16 are tried with them, too: operands are then drawn from bf16's numbers, so
+ * that all that is lost is the rounding of results. */
+#include "cpu/bf16.h"
 #include "op_cases.h"
 #include "prog_impl.h"
 #include "rng.h"
@@ -45,6 +48,7 @@ Test(checkers, a_wrong_value_and_a_nan_are_seen)
 
 struct numbers {
     const struct op_case *c;
+    enum rn_dtype compute;
     struct ref ref;            /* x as drawn; y after the reference has run */
     double *slopes[RN_MAX_IN]; /* of the loss, for every stride-th element; NULL: not wanted */
     int64_t stride[RN_MAX_IN];
@@ -64,8 +68,13 @@ static bool is_int(const struct op_case *c, int i)
     return rn_opdefs[c->kind]->ints >> i & 1;
 }
 
+static double rounded(double x, enum rn_dtype compute)
+{
+    return (double)(compute == RN_BF16 ? rn_from_bf16(rn_to_bf16((float)x)) : (float)x);
+}
+
 /* Random values that are floats, none close to zero (a kink of relu2). */
-static double *draw(const struct op_case *c, int operand)
+static double *draw(const struct op_case *c, int operand, enum rn_dtype compute)
 {
     int64_t n = rn_elems(c->xs[operand]);
     double *x = rn_xalloc((size_t)n * sizeof *x);
@@ -73,11 +82,12 @@ static double *draw(const struct op_case *c, int operand)
     for (int64_t i = 0; i < n; i++) {
         double v = rn_rand_normal(stream, (uint64_t)i);
         v = fabs(v) < 0.02 ? 0.02 : v;
-        x[i] = is_int(c, operand) ? rn_rand_below(stream, (uint64_t)i, (uint32_t)c->below)
-                                  : (double)(float)v;
+        x[i] = is_int(c, operand) ? rn_rand_below(stream, (uint64_t)i, (uint32_t)c->below) : v;
     }
     if (c->fill)
         c->fill(operand, x, n);
+    for (int64_t i = 0; i < n && !is_int(c, operand); i++)
+        x[i] = rounded(x[i], compute);
     return x;
 }
 
@@ -87,10 +97,10 @@ static bool differentiable(const struct op_case *c, int i)
     return !def->forward_only && !((def->ints | def->fixed | def->writes) >> i & 1);
 }
 
-/* The weights that output elements have in the loss. */
+/* The weights that output elements have in the loss; numbers of bf16. */
 static double loss_weight(int output, int64_t i)
 {
-    return (double)(float)rn_rand_normal(rn_stream((uint64_t)output, "loss"), (uint64_t)i);
+    return rounded(rn_rand_normal(rn_stream((uint64_t)output, "loss"), (uint64_t)i), RN_BF16);
 }
 
 /* Outputs that carry gradients: all of split's, the first of the others. */
@@ -137,16 +147,16 @@ static bool graded(const struct numbers *s, int i)
     return s->ref.x[i] && differentiable(c, i) && !(c->same_b && i == c->same_b);
 }
 
-static void numbers_init(struct numbers *s, const struct op_case *c)
+static void numbers_init(struct numbers *s, const struct op_case *c, enum rn_dtype compute)
 {
-    *s = (struct numbers){.c = c, .ref.attrs = c->attrs};
+    *s = (struct numbers){.c = c, .compute = compute, .ref.attrs = c->attrs};
     const struct rn_shape *xs[RN_MAX_IN] = {0};
     for (int i = 0; i < operands_of(c); i++) {
         s->ref.xs[i] = c->xs[i];
         if (!c->xs[i].n)
             continue;
         xs[i] = &s->ref.xs[i];
-        s->ref.x[i] = c->same_b && i == c->same_b ? s->ref.x[c->same_a] : draw(c, i);
+        s->ref.x[i] = c->same_b && i == c->same_b ? s->ref.x[c->same_a] : draw(c, i, compute);
     }
     const struct rn_opdef *def = rn_opdefs[c->kind];
     cr_assert_null(def->shape(xs, &c->attrs, s->ref.ys), "%s", rn_op_names[c->kind]);
@@ -294,17 +304,20 @@ static void poison(struct built *b)
     free(nan);
 }
 
-static void build(struct built *b, struct rn_device *dev, const struct numbers *s, enum route route)
+/* `look`: outputs will be read (and are fp32, as all that is pinned). */
+static void build(struct built *b, struct rn_device *dev, const struct numbers *s, enum route route,
+                  bool look)
 {
     const struct op_case *c = s->c;
     struct rn_err err = {0};
     *b = (struct built){.dev = dev};
     make_weights(b, s);
     b->prog = rn_prog_new(b->params);
+    rn_prog_compute_in(b->prog, s->compute);
     for (int i = 0; i < operands_of(c); i++)
         b->x[i] = make_operand(b, s, i, route);
     b->y = rn_prog_op(b->prog, c->kind, "y", b->x, operands_of(c), c->attrs);
-    for (int j = 0; j < rn_opdefs[c->kind]->ny; j++)
+    for (int j = 0; look && j < rn_opdefs[c->kind]->ny; j++)
         rn_prog_pin(b->prog, rn_prog_out(b->prog, b->y, j));
     if (!rn_opdefs[c->kind]->forward_only)
         make_loss(b, s, route);
@@ -344,10 +357,16 @@ static void check(const float *got, const double *want, int64_t n, double tol,
 }
 
 /* Rounding of a few operations; Muon's polynomials amplify it (singular values grow up to 8-fold
- * a step). */
+ * a step). What is seen is fp32 whatever it is computed in. */
 static double tolerance(const struct op_case *c)
 {
     return c->kind == RN_OP_MUON ? 5e-5 : 3e-6;
+}
+
+/* A gradient in bf16 was rounded (2^-9 of its size), and so was what it was made of. */
+static double gradient_tolerance(enum rn_dtype compute)
+{
+    return compute == RN_BF16 ? 4.0 / 512 : 1e-5;
 }
 
 static void check_forward(struct built *b, const struct numbers *s)
@@ -383,7 +402,7 @@ static void check_gradient(struct built *b, const struct numbers *s, int i, enum
         want[tried] = 2 * (s->slopes[i][tried] + shared); /* of two runs */
         got[tried] = got[k];
     }
-    check(got, want, tried, 1e-5, s->c, routes[route], i);
+    check(got, want, tried, gradient_tolerance(s->compute), s->c, routes[route], i);
     free(got);
     free(want);
 }
@@ -393,7 +412,7 @@ static void check_gradients(struct rn_device *dev, const struct numbers *s, enum
 {
     struct rn_err err = {0};
     struct built b;
-    build(&b, dev, s, route);
+    build(&b, dev, s, route, false);
     for (int run = 0; run < 2; run++) {
         poison(&b);
         ok(rn_prog_run(b.prog, &err), &err);
@@ -408,7 +427,7 @@ static void check_values(struct rn_device *dev, const struct numbers *s)
 {
     struct rn_err err = {0};
     struct built b;
-    build(&b, dev, s, AS_VALUE);
+    build(&b, dev, s, AS_VALUE, true);
     ok(rn_prog_run(b.prog, &err), &err);
     check_forward(&b, s);
     built_release(&b);
@@ -416,11 +435,11 @@ static void check_values(struct rn_device *dev, const struct numbers *s)
 
 /* --- on every instruction set that this machine has --- */
 
-enum { DEVICES = 3 };
+enum { DEVICES = 4 };
 
 static int open_devices(struct rn_device *devs[DEVICES])
 {
-    static const char *const isas[DEVICES] = {"portable", "v3", "v4"};
+    static const char *const isas[DEVICES] = {"portable", "v3", "v4", "v4bf16"};
     int n = 0;
     for (int i = 0; i < DEVICES; i++) {
         struct rn_err err = {0};
@@ -432,10 +451,11 @@ static int open_devices(struct rn_device *devs[DEVICES])
     return n;
 }
 
-static void check_case(struct rn_device *const *devs, int n_devs, const struct op_case *c)
+static void check_case(struct rn_device *const *devs, int n_devs, const struct op_case *c,
+                       enum rn_dtype compute)
 {
     struct numbers s;
-    numbers_init(&s, c);
+    numbers_init(&s, c, compute);
     for (int i = 0; i < operands_of(c); i++)
         if (graded(&s, i))
             find_slopes(&s, i);
@@ -444,18 +464,27 @@ static void check_case(struct rn_device *const *devs, int n_devs, const struct o
             check_gradients(devs[d], &s, (enum route)route);
     numbers_release(&s);
     for (int d = 0; d < n_devs; d++) { /* references of optimizer ops change their operands */
-        numbers_init(&s, c);
+        numbers_init(&s, c, compute);
         check_values(devs[d], &s);
         numbers_release(&s);
     }
+}
+
+static bool takes_bf16(const struct op_case *c)
+{
+    const struct rn_opdef *def = rn_opdefs[c->kind];
+    return def->narrow_x || def->narrow_y;
 }
 
 static void check_every_other(size_t first)
 {
     struct rn_device *devs[DEVICES];
     int n = open_devices(devs);
-    for (size_t i = first; i < op_case_count; i += 2)
-        check_case(devs, n, &op_cases[i]);
+    for (size_t i = first; i < op_case_count; i += 2) {
+        check_case(devs, n, &op_cases[i], RN_F32);
+        if (takes_bf16(&op_cases[i]))
+            check_case(devs, n, &op_cases[i], RN_BF16);
+    }
     for (int d = 0; d < n; d++)
         rn_device_close(devs[d]);
 }

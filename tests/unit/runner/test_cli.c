@@ -70,7 +70,8 @@ Test(cli, usage_errors)
 
 Test(cli, a_closed_set_of_words_is_checked)
 {
-    refuses(PARSE("metrics", "--to", "xml"), "--to is csv or json, not 'xml'", "");
+    refuses(PARSE("metrics", "--to", "xml"),
+            "--to is csv, json, prometheus, tensorboard or wandb-offline, not 'xml'", "");
 }
 
 static int run_parsed(int rc)

@@ -141,6 +141,8 @@ static int run(const struct rn_stage *stage, const char *keys, const char *name)
                          .ops = &ops};
     err = (struct rn_err){0};
     runner.stopping = false;
+    if (stage->settle)
+        stage->settle(cfg);
     return stage->check && stage->check(cfg, &err) != RN_OK ? (int)err.code
                                                             : stage->run(&job, cfg, &err);
 }

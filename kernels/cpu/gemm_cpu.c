@@ -1,0 +1,336 @@
+/* Products in bf16 with fp32 sums. Two elements that follow each other along K make a word: that is
+ * what the processor's instruction multiplies (two products and a sum per lane).
+ *
+ *     B    packed once, by all threads: K blocks of panels of NR columns, panel[k][column]
+ *     A    a task's rows, packed by its thread a K block at a time: panel of MR rows
+ *     C    a task: MB rows by a range of panels; a tile of MR x NR is summed in registers
+ *
+ * Each element of C is the sum over K blocks, in order, of sums over words, in order. */
+#include "gemm.h"
+
+#include "bf16.h"
+
+#if defined(__AVX512BF16__)
+#include <immintrin.h>
+enum { MR = 8, LANES = 16, VECTORS = 3 };
+#else
+enum { MR = 4, LANES = 8, VECTORS = 2 };
+#endif
+enum {
+    NR = LANES * VECTORS,
+    KB = 192, /* words of a K block: a panel of B (KB * NR * 4 bytes) fills L1, not more */
+    MB_MAX = 128,
+    MB_MIN = 32,
+    TASKS_WANTED = 8,
+    NARROW_PANELS = 16, /* of a task whose sums wait in scratch to be rounded */
+};
+
+typedef uint32_t word; /* bf16 k in the lower half, k + 1 in the upper */
+
+/* --- packing --- */
+
+static inline word element(const void *p, uint8_t type, int64_t i)
+{
+    return type == RN_F32 ? rn_to_bf16(((const float *)p)[i]) : ((const uint16_t *)p)[i];
+}
+
+static inline word pair(const void *p, uint8_t type, int64_t lo, int64_t hi)
+{
+    return element(p, type, lo) | element(p, type, hi) << 16;
+}
+
+struct block { /* lines [line, line + lines) by elements [k, k + ks) along K */
+    int64_t line, lines, k, ks;
+};
+
+/* Lines are rows: out[l * step_l + k * step_k]. */
+static void pack_rows(word *out, int64_t step_l, int64_t step_k, const struct rn_matrix *m,
+                      const struct block *b)
+{
+    for (int64_t l = 0; l < b->lines; l++) {
+        int64_t at = (b->line + l) * m->ld + b->k;
+        for (int64_t k = 0; k < b->ks / 2; k++)
+            out[l * step_l + k * step_k] = pair(m->p, m->type, at + 2 * k, at + 2 * k + 1);
+        if (b->ks % 2)
+            out[l * step_l + b->ks / 2 * step_k] = element(m->p, m->type, at + b->ks - 1);
+    }
+}
+
+/* Lines are columns: out[k * width + l]. */
+static void pack_columns(word *out, int64_t width, const struct rn_matrix *m, const struct block *b)
+{
+    for (int64_t k = 0; k < b->ks / 2; k++, out += width) {
+        int64_t at = (b->k + 2 * k) * m->ld + b->line;
+        for (int64_t l = 0; l < b->lines; l++)
+            out[l] = pair(m->p, m->type, at + l, at + m->ld + l);
+    }
+    for (int64_t l = 0; b->ks % 2 && l < b->lines; l++)
+        out[l] = element(m->p, m->type, (b->k + b->ks - 1) * m->ld + b->line + l);
+}
+
+static int64_t words(int64_t ks)
+{
+    return rn_div_up(ks, 2);
+}
+
+/* A panel of A: rows lie behind each other (rows are contiguous along K) or side by side. */
+static void pack_a(word *out, const struct rn_matrix *m, const struct block *b)
+{
+    if (b->lines < MR)
+        memset(out, 0, (size_t)(MR * words(b->ks)) * sizeof *out);
+    if (m->turned)
+        pack_columns(out, MR, m, b);
+    else
+        pack_rows(out, words(b->ks), 1, m, b);
+}
+
+static void pack_b(word *out, const struct rn_matrix *m, const struct block *b)
+{
+    if (b->lines < NR)
+        memset(out, 0, (size_t)(NR * words(b->ks)) * sizeof *out);
+    if (m->turned)
+        pack_rows(out, 1, NR, m, b);
+    else
+        pack_columns(out, NR, m, b);
+}
+
+/* --- one tile --- */
+
+struct panel_a {
+    const word *p;
+    int64_t step_row, step_k; /* words */
+};
+
+#if defined(__AVX512BF16__)
+/* c(MR,NR) = or += a(MR,K) b(K,NR) */
+static void tile(int64_t ks, struct panel_a a, const word *b, float *c, int64_t ldc, bool add)
+{
+    __m512 sum[MR][VECTORS];
+    for (int i = 0; i < MR; i++)
+        for (int j = 0; j < VECTORS; j++)
+            sum[i][j] = _mm512_setzero_ps();
+    for (int64_t k = 0; k < ks; k++, b += NR, a.p += a.step_k) {
+        __m512bh right[VECTORS];
+        for (int j = 0; j < VECTORS; j++)
+            right[j] = (__m512bh)_mm512_loadu_si512(b + j * LANES);
+        for (int i = 0; i < MR; i++) {
+            __m512bh left = (__m512bh)_mm512_set1_epi32((int)a.p[i * a.step_row]);
+            for (int j = 0; j < VECTORS; j++)
+                sum[i][j] = _mm512_dpbf16_ps(sum[i][j], left, right[j]);
+        }
+    }
+    for (int i = 0; i < MR; i++)
+        for (int j = 0; j < VECTORS; j++) {
+            float *to = c + i * ldc + j * LANES;
+            if (add)
+                sum[i][j] = _mm512_add_ps(_mm512_loadu_ps(to), sum[i][j]);
+            _mm512_storeu_ps(to, sum[i][j]);
+        }
+}
+#else
+static inline float low(word w)
+{
+    return rn_from_bf16((uint16_t)(w & 0xffff));
+}
+
+static inline float high(word w)
+{
+    return rn_from_bf16((uint16_t)(w >> 16));
+}
+
+static void tile(int64_t ks, struct panel_a a, const word *b, float *c, int64_t ldc, bool add)
+{
+    float sum[MR][NR] = {{0}};
+    for (int64_t k = 0; k < ks; k++, b += NR, a.p += a.step_k)
+        for (int i = 0; i < MR; i++) {
+            float lo = low(a.p[i * a.step_row]), hi = high(a.p[i * a.step_row]);
+            for (int j = 0; j < NR; j++)
+                sum[i][j] += lo * low(b[j]) + hi * high(b[j]);
+        }
+    for (int i = 0; i < MR; i++)
+        for (int j = 0; j < NR; j++)
+            c[i * ldc + j] = add ? c[i * ldc + j] + sum[i][j] : sum[i][j];
+}
+#endif
+
+/* A tile of which rows x columns count. */
+static void edge_tile(int64_t ks, struct panel_a a, const word *b, float *c, int64_t ldc, bool add,
+                      int64_t rows, int64_t columns)
+{
+    float whole[MR * NR];
+    tile(ks, a, b, whole, NR, false);
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < columns; j++)
+            c[i * ldc + j] = (add ? c[i * ldc + j] : 0) + whole[i * NR + j];
+}
+
+/* --- the whole product --- */
+
+struct cut {               /* how a product is cut, by its shape alone */
+    int64_t blocks;        /* of K */
+    int64_t panels;        /* of B */
+    int64_t rows, columns; /* of a task; columns in panels */
+    int64_t down, across;  /* tasks */
+};
+
+static struct cut cut_of(const struct rn_product *p)
+{
+    struct cut c = {.blocks = rn_div_up(words(p->K), KB), .panels = rn_div_up(p->N, NR)};
+    c.rows = rn_div_up(rn_div_up(p->M, TASKS_WANTED), MR) * MR;
+    c.rows = rn_min(rn_max(c.rows, MB_MIN), MB_MAX);
+    c.down = rn_div_up(p->M, c.rows);
+    c.across = rn_min(rn_div_up(TASKS_WANTED, c.down), rn_div_up(c.panels, 2));
+    c.columns = rn_div_up(c.panels, c.across);
+    if (p->c.type == RN_BF16)
+        c.columns = rn_min(c.columns, NARROW_PANELS);
+    c.across = rn_div_up(c.panels, c.columns);
+    return c;
+}
+
+static int64_t block_length(const struct rn_product *p, int64_t block)
+{
+    return rn_min(2 * KB, p->K - block * 2 * KB);
+}
+
+/* Where the panels of a K block begin in packed B. */
+static int64_t panels_at(const struct cut *c, int64_t block)
+{
+    return block * KB * NR * c->panels;
+}
+
+static void pack_all_b(word *packed, const struct rn_product *p, const struct cut *c)
+{
+#pragma omp parallel for schedule(static) collapse(2)
+    for (int64_t block = 0; block < c->blocks; block++)
+        for (int64_t j = 0; j < c->panels; j++) {
+            struct block b = {.line = j * NR,
+                              .lines = rn_min(NR, p->N - j * NR),
+                              .k = block * 2 * KB,
+                              .ks = block_length(p, block)};
+            pack_b(packed + panels_at(c, block) + j * NR * words(b.ks), &p->b, &b);
+        }
+}
+
+struct thread { /* what a thread has for itself, in words of scratch */
+    word a[MB_MAX * KB];
+    float c[MB_MAX * NARROW_PANELS * NR];
+};
+
+struct task {
+    const struct rn_product *p;
+    const struct cut *cut;
+    int64_t row, rows, panel, panels;
+    const word *b;
+    word *a;  /* a K block of its rows */
+    float *c; /* its first sum: in C, or waiting to be rounded */
+    int64_t ldc;
+};
+
+static int64_t columns_of(const struct task *t)
+{
+    return rn_min(t->panels * NR, t->p->N - t->panel * NR);
+}
+
+/* All tiles of a task against its j-th panel of B. */
+static void run_panel(const struct task *t, int64_t j, int64_t ks, const word *b, bool add)
+{
+    int64_t columns = rn_min(NR, columns_of(t) - j * NR);
+    bool turned = t->p->a.turned;
+    for (int64_t i = 0; i < t->rows; i += MR) {
+        struct panel_a a = {t->a + i * ks, turned ? 1 : ks, turned ? MR : 1};
+        float *c = t->c + i * t->ldc + j * NR;
+        int64_t rows = rn_min(MR, t->rows - i);
+        if (rows == MR && columns == NR)
+            tile(ks, a, b, c, t->ldc, add);
+        else
+            edge_tile(ks, a, b, c, t->ldc, add, rows, columns);
+    }
+}
+
+static void run_block(const struct task *t, int64_t block, bool add)
+{
+    int64_t length = block_length(t->p, block), ks = words(length);
+    for (int64_t i = 0; i < t->rows; i += MR) {
+        struct block a = {t->row + i, rn_min(MR, t->rows - i), block * 2 * KB, length};
+        pack_a(t->a + i * ks, &t->p->a, &a);
+    }
+    const word *panels = t->b + panels_at(t->cut, block) + t->panel * NR * ks;
+    for (int64_t j = 0; j < t->panels; j++)
+        run_panel(t, j, ks, panels + j * NR * ks, add);
+}
+
+static void run_task(const struct task *t)
+{
+    const struct rn_product *p = t->p;
+    int64_t n = columns_of(t), at = t->row * p->c.ld + t->panel * NR;
+    for (int64_t i = 0; p->bias && i < t->rows; i++)
+        memcpy(t->c + i * t->ldc, p->bias + t->panel * NR, (size_t)n * sizeof *t->c);
+    for (int64_t block = 0; block < t->cut->blocks; block++)
+        run_block(t, block, block > 0 || p->add || p->bias);
+    for (int64_t i = 0; i < t->rows; i++)
+        rn_row_done(p->c.p, p->c.type, at + i * p->c.ld, n, t->c + i * t->ldc);
+}
+
+static struct task task_of(const struct rn_product *p, const struct cut *c, int64_t i,
+                           struct thread *own)
+{
+    int64_t row = i / c->across * c->rows, panel = i % c->across * c->columns;
+    bool waits = p->c.type == RN_BF16;
+    return (struct task){.p = p,
+                         .cut = c,
+                         .row = row,
+                         .rows = rn_min(c->rows, p->M - row),
+                         .panel = panel,
+                         .panels = rn_min(c->columns, c->panels - panel),
+                         .a = own->a,
+                         .c = waits ? own->c : (float *)p->c.p + row * p->c.ld + panel * NR,
+                         .ldc = waits ? NARROW_PANELS * NR : p->c.ld};
+}
+
+static void run_bf16(const struct rn_product *p, struct thread *threads)
+{
+    struct cut c = cut_of(p);
+    word *packed = (word *)(threads + omp_get_max_threads());
+    RN_ASSERT(!(p->add && (p->bias || p->c.type == RN_BF16)));
+    pack_all_b(packed, p, &c);
+#pragma omp parallel for schedule(dynamic)
+    for (int64_t i = 0; i < c.down * c.across; i++) {
+        struct task t = task_of(p, &c, i, &threads[omp_get_thread_num()]);
+        t.b = packed;
+        run_task(&t);
+    }
+}
+
+/* --- in fp32, by the library --- */
+
+static void run_f32(const struct rn_product *p)
+{
+    const struct rn_matrix *a = &p->a, *b = &p->b, *c = &p->c;
+    float *to = c->p;
+    RN_ASSERT(a->type == RN_F32 && b->type == RN_F32 && c->type == RN_F32);
+    if (p->bias)
+#pragma omp parallel for schedule(static) if (rn_worth(p->M * p->N))
+        for (int64_t i = 0; i < p->M; i++)
+            memcpy(to + i * c->ld, p->bias, (size_t)p->N * sizeof *to);
+    rn_gemm(a->turned, b->turned, p->M, p->N, p->K, 1, a->p, a->ld, b->p, b->ld, p->add || p->bias,
+            to, c->ld);
+}
+
+/* --- the door --- */
+
+void rn_product_run(const struct rn_product *p, enum rn_dtype compute, void *scratch)
+{
+    if (compute == RN_BF16)
+        run_bf16(p, scratch);
+    else
+        run_f32(p);
+}
+
+size_t rn_product_scratch_bytes(const struct rn_product *p, enum rn_dtype compute, int threads)
+{
+    if (compute == RN_F32)
+        return 0;
+    struct cut c = cut_of(p);
+    return (size_t)threads * sizeof(struct thread) +
+           (size_t)(c.panels * NR * c.blocks * KB) * sizeof(word);
+}

@@ -1,0 +1,221 @@
+/* One micro-step of a model on random tokens: how long it takes, how long its products alone take
+ * (the same calls, nothing between them), and how fast they are by shape. Then an optimizer step.
+ *
+ *     bench-step ARCH DEPTH HEAD_DIM T ROWS VOCAB fp32|bf16 [THREADS [REPEATS]]
+ *
+ * Medians. One line a fact, "name value unit", for scripts; the table of shapes begins with '#'. */
+#include "file.h"
+#include "model.h"
+#include "optim.h"
+#include "precision.h"
+#include "prog_impl.h"
+#include "rng.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { REPEATS_MAX = 1000 };
+
+struct bench {
+    struct rn_device *dev;
+    struct rn_model *model;
+    struct rn_optim *optim;
+    struct rn_train_prog train;
+    int64_t B, T, vocab;
+    int repeats;
+};
+
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, int n)
+{
+    qsort(values, (size_t)n, sizeof *values, by_size);
+    return values[n / 2];
+}
+
+/* --- setting up --- */
+
+static int put_tokens(struct bench *b, struct rn_err *err)
+{
+    size_t n = (size_t)(b->B * b->T);
+    int32_t *ids = rn_xalloc(n * sizeof *ids);
+    for (size_t i = 0; i < n; i++)
+        ids[i] = (int32_t)rn_rand_below(1, i, (uint32_t)b->vocab);
+    const float scale = 1.0f / (float)n;
+    int rc = rn_prog_put(b->train.prog, b->train.x, ids, err);
+    if (rc == RN_OK)
+        rc = rn_prog_put(b->train.prog, b->train.y, ids, err);
+    if (rc == RN_OK)
+        rc = rn_prog_put(b->train.prog, b->train.scale, &scale, err);
+    free(ids);
+    return rc == RN_OK ? rn_prog_put_positions(b->train.prog, b->train.pos, err) : rc;
+}
+
+/* Random weights everywhere: zeros would be multiplied faster than a trained model's numbers. */
+static int randomize(struct rn_params *ps, struct rn_err *err)
+{
+    for (size_t i = 0; i < rn_params_count(ps); i++) {
+        const struct rn_param_spec *s = rn_params_spec(ps, i);
+        int64_t n = rn_elems(s->shape);
+        float *f = rn_xalloc((size_t)n * sizeof *f);
+        for (int64_t k = 0; k < n; k++)
+            f[k] = 0.02f * (float)rn_rand_normal(rn_stream(1, s->name), (uint64_t)k);
+        int rc = rn_params_put(ps, i, f, err);
+        free(f);
+        RN_TRY(rc);
+    }
+    return RN_OK;
+}
+
+static int open_bench(struct bench *b, char **arg, struct rn_err *err)
+{
+    struct rn_model_shape_request shape = {.depth = atoll(arg[2]),
+                                           .head_dim = atoll(arg[3]),
+                                           .sequence_len = atoll(arg[4]),
+                                           .vocab_size = atoll(arg[6])};
+    bool bf16 = strcmp(arg[7], "bf16") == 0;
+    struct rn_model_cfg cfg;
+    struct rn_optim_cfg oc = RN_OPTIM_DEFAULTS;
+    b->T = shape.sequence_len, b->B = atoll(arg[5]), b->vocab = shape.vocab_size;
+    RN_TRY(rn_device_open(&b->dev, "cpu", arg[8] ? atoi(arg[8]) : 0, NULL, err));
+    RN_TRY(rn_model_cfg_fill(&cfg, arg[1], &shape, err));
+    RN_TRY(rn_model_new(&b->model, &cfg, b->dev, true, err));
+    RN_TRY(randomize(rn_model_params(b->model), err));
+    rn_model_compute_in(b->model, bf16 ? RN_BF16 : RN_F32);
+    RN_TRY(rn_optim_new(&b->optim, b->model, &oc, err));
+    RN_TRY(rn_model_train_prog(b->model, b->B, b->T, &b->train, err));
+    return put_tokens(b, err);
+}
+
+/* --- measuring --- */
+
+static int time_whole(const struct bench *b, double *took_s, struct rn_err *err)
+{
+    double all[REPEATS_MAX];
+    for (int i = 0; i < b->repeats; i++) {
+        double start_s = rn_clock_s();
+        RN_TRY(rn_prog_run(b->train.prog, err));
+        all[i] = rn_clock_s() - start_s;
+    }
+    *took_s = median(all, b->repeats);
+    return RN_OK;
+}
+
+static int time_op(const struct bench *b, int i, double *took_s, struct rn_err *err)
+{
+    struct rn_prog *p = b->train.prog;
+    double all[REPEATS_MAX];
+    for (int k = 0; k < b->repeats; k++) {
+        double start_s = rn_clock_s();
+        RN_TRY(p->dev->be->run(p->dev->ctx, p->plan, (size_t)i, 1, err));
+        all[k] = rn_clock_s() - start_s;
+    }
+    *took_s = median(all, b->repeats);
+    return RN_OK;
+}
+
+struct line { /* of the table: the products of one shape */
+    int64_t R, N, K;
+    bool bwd;
+    int calls;
+    double took_s, flops;
+};
+
+static struct line *line_of(struct line *lines, int *n, const struct rn_prog *p,
+                            const struct rn_op *op)
+{
+    struct rn_shape x = rn_value_at(p, op->x[0])->shape, y = rn_value_at(p, op->y[0])->shape;
+    struct line l = {.R = rn_rows(x), .N = rn_cols(y), .K = rn_cols(x), .bwd = op->bwd};
+    for (int i = 0; i < *n; i++)
+        if (lines[i].R == l.R && lines[i].N == l.N && lines[i].K == l.K && lines[i].bwd == l.bwd)
+            return &lines[i];
+    lines[*n] = l;
+    return &lines[(*n)++];
+}
+
+static int time_products(const struct bench *b, double *took_s, double *flops, struct rn_err *err)
+{
+    const struct rn_prog *p = b->train.prog;
+    struct line lines[64];
+    int n = 0;
+    *took_s = *flops = 0;
+    for (int i = 0; i < p->n_ops; i++) {
+        const struct rn_op *op = &p->ops[i];
+        if (op->kind != RN_OP_LINEAR || n == (int)RN_COUNT(lines))
+            continue;
+        double one_s;
+        RN_TRY(time_op(b, i, &one_s, err));
+        struct line *l = line_of(lines, &n, p, op);
+        l->calls++, l->took_s += one_s, l->flops += rn_op_flops(p, op);
+        *took_s += one_s, *flops += rn_op_flops(p, op);
+    }
+    for (int i = 0; i < n; i++)
+        printf("# %3d x %s R %6d  N %6d  K %6d  %8.2f ms  %6.0f GFLOP/s\n", lines[i].calls,
+               lines[i].bwd ? "dx, dw" : "y     ", (int)lines[i].R, (int)lines[i].N,
+               (int)lines[i].K, lines[i].took_s * 1e3, lines[i].flops / lines[i].took_s / 1e9);
+    return RN_OK;
+}
+
+static int time_optimizer(const struct bench *b, double *took_s, struct rn_err *err)
+{
+    double all[REPEATS_MAX];
+    for (int i = 0; i < b->repeats; i++) {
+        struct rn_optim_step s = {
+            .t = i + 1, .lr_mult = 1e-6, .muon_momentum = 0.95, .decay_mult = 1};
+        RN_TRY(rn_prog_run(b->train.prog, err));
+        double start_s = rn_clock_s();
+        RN_TRY(rn_optim_step(b->optim, &s, NULL, err));
+        all[i] = rn_clock_s() - start_s;
+    }
+    *took_s = median(all, b->repeats);
+    return RN_OK;
+}
+
+static int measure(const struct bench *b, struct rn_err *err)
+{
+    double whole_s, products_s, flops, optimizer_s;
+    RN_TRY(rn_prog_run(b->train.prog, err));
+    RN_TRY(time_whole(b, &whole_s, err));
+    RN_TRY(time_products(b, &products_s, &flops, err));
+    RN_TRY(time_optimizer(b, &optimizer_s, err));
+    printf("step %.2f ms\n", whole_s * 1e3);
+    printf("tokens %.0f tok/s\n", (double)(b->B * b->T) / whole_s);
+    printf("products %.2f ms\n", products_s * 1e3);
+    printf("products_rate %.0f GFLOP/s\n", flops / products_s / 1e9);
+    printf("products_share %.1f %%\n", 100 * products_s / whole_s);
+    printf("optimizer %.2f ms\n", optimizer_s * 1e3);
+    printf("parameters %lld\n", (long long)rn_model_param_count(rn_model_config(b->model)));
+    printf("memory %.0f MiB\n", (double)rn_prog_bytes(b->train.prog) / (1 << 20));
+    return RN_OK;
+}
+
+int main(int argc, char **argv)
+{
+    char *arg[10] = {0};
+    struct bench b = {0};
+    struct rn_err err = {0};
+    if (argc < 8 || argc > 10) {
+        fprintf(stderr,
+                "bench-step ARCH DEPTH HEAD_DIM T ROWS VOCAB fp32|bf16 [THREADS [REPEATS]]\n");
+        return 2;
+    }
+    memcpy(arg, argv, (size_t)argc * sizeof *arg);
+    b.repeats = arg[9] ? atoi(arg[9]) : 5;
+    if (b.repeats < 1 || b.repeats > REPEATS_MAX)
+        return 2;
+    int rc = open_bench(&b, arg, &err);
+    if (rc == RN_OK)
+        rc = measure(&b, &err);
+    if (rc != RN_OK)
+        rn_err_print(&err, stderr);
+    rn_prog_free(b.train.prog);
+    rn_optim_free(b.optim);
+    rn_model_free(b.model);
+    rn_device_close(b.dev);
+    return rc == RN_OK ? 0 : 1;
+}
