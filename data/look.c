@@ -174,12 +174,6 @@ static int tokenizer_head(const char *path, struct rn_look_out *out, struct rn_e
 
 /* --- the table --- */
 
-static bool is_parquet(const char *path)
-{
-    char head[4];
-    return rn_file_head(path, head, 4) == 4 && memcmp(head, "PAR1", 4) == 0;
-}
-
 static bool is_token_file(const char *path)
 {
     struct rn_token_file f;
@@ -216,7 +210,7 @@ static const struct kind {
     int (*head)(const char *path, struct rn_look_out *, struct rn_err *); /* NULL: no rows */
 } kinds[] = {
     {"tokenizer", is_tokenizer, tokenizer_info, tokenizer_head},
-    {"parquet", is_parquet, rn_look_parquet, rn_look_parquet_head},
+    {"parquet", rn_parquet_is, rn_look_parquet, rn_look_parquet_head},
     {"safetensors", is_tensors, rn_look_tensors, rn_look_tensors_head},
     {"jsonl", is_jsonl, jsonl_info, jsonl_head},
     {"runnel", rn_tokens_is_ours, rn_look_ours, rn_look_ours_head},

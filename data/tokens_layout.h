@@ -14,8 +14,10 @@ enum {
     TOKENS_SPLIT_BYTES = 16,
     TOKENS_DIGEST_BYTES = 64,
 };
-#define TOKENS_MAGIC_OWN "RNTOKEN1"
-#define TOKENS_GROUP_END ((uint64_t)1 << 63)
+#define TOKENS_MAGIC_OWN  "RNTOKEN1"
+#define TOKENS_GROUP_END  ((uint64_t)1 << 63)
+#define TOKENS_FILE_START ((uint64_t)1 << 62)
+#define TOKENS_END        (TOKENS_FILE_START - 1) /* of an entry, without its marks */
 
 struct rn_tokens_header {
     int32_t magic, version, n_tokens, zero;

@@ -356,7 +356,10 @@ static int seal_payload(struct job *j)
 static void prove(struct rn_task *t)
 {
     struct job *j = (struct job *)t;
-    j->rc = rn_prove(&j->proof, &j->err);
+    bool remote = rn_source_kind(j->proof.source->url)->remote;
+    j->rc = remote ? rn_partial_flush(&j->partial, j->r.sha256, &j->err) : RN_OK;
+    if (j->rc == RN_OK)
+        j->rc = rn_prove(&j->proof, &j->err);
     if (j->rc == RN_OK && j->r.finding.verdict == RN_ACCEPTED)
         j->rc = seal_payload(j);
 }

@@ -436,7 +436,8 @@ static int judge_answer(struct transfer *t, CURLcode code, struct rn_err *err)
     if (t->halt == HALT_STALL)
         rn_find(&r->finding, RN_TRANSIENT, "stalled: under %d bytes/s for %.0f s",
                 RN_SLOWEST_BYTES_S, t->wire->rules.stall_s);
-    return t->sort == SORT_CONTENT ? rn_partial_flush(t->to, r->sha256, err) : RN_OK;
+    bool accepted = r->finding.verdict == RN_ACCEPTED;
+    return t->sort == SORT_CONTENT && !accepted ? rn_partial_flush(t->to, r->sha256, err) : RN_OK;
 }
 
 static void end(struct transfer *t, CURLcode code)

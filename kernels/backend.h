@@ -22,7 +22,8 @@ enum { RN_ABI = 1, RN_ALIGN = 256 }; /* every value starts at a multiple of RN_A
  * backward op does not read are NULL; shapes are always filled.
  *
  *     forward     read x, write y (and the operands that the op's table says it writes)
- *     backward    read dy and the kept x and y, give every dx that is not NULL
+ *     backward    read dy and the kept x and y, give every dx that is not NULL (and, with
+ *                 bwd_gives_y, every y)
  *
  * Bit i of acc: add to dx[i]; clear: overwrite all of it. dy[j] is NULL where nobody used that
  * output: it counts as zero. One value may be two operands of one op. Then dx[i] == dx[j] for

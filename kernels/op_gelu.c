@@ -1,4 +1,9 @@
 #include "opdef.h"
 
-const struct rn_opdef rn_op_gelu = {
-    .nx = 1, .ny = 1, .keep_x = 1, .over_x = true, .over_dy = true, .shape = rn_shape_like_first};
+const struct rn_opdef rn_op_gelu = {.nx = 1,
+                                    .ny = 1,
+                                    .keep_x = 1,
+                                    .over_x = true,
+                                    .over_dy = true,
+                                    .again = true,
+                                    .shape = rn_shape_like_first};

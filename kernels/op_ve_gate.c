@@ -4,17 +4,27 @@ static const char *shape(const struct rn_shape *const *xs, const struct rn_attrs
                          struct rn_shape *ys)
 {
     (void)attrs;
-    const struct rn_shape *v = xs[0], *xn = xs[1], *w = xs[2];
+    const struct rn_shape *v = xs[0], *xn = xs[1], *w = xs[2], *table = xs[3];
     if (v->n != 4 || xn->n != 3 || v->d[0] != xn->d[0] || v->d[1] != xn->d[1])
         return "v must be (B,T,K,D) and xn (B,T,C)";
     if (w->n != 2 || w->d[0] != v->d[2] || w->d[1] > xn->d[2])
         return "w must be (K,G) with G at most C";
-    if (rn_elems(*xs[3]) != rn_elems(*v))
-        return "ve must be (B,T,K,D)";
+    if (table->n != 2 || table->d[1] != v->d[2] * v->d[3])
+        return "table must be (V,K*D)";
+    if (rn_elems(*xs[4]) != v->d[0] * v->d[1])
+        return "ids must be (B,T)";
     ys[0] = *v;
     ys[1] = RN_SHAPE(v->d[0], v->d[1], v->d[2]);
     return NULL;
 }
 
 /* y1(B,T,K) the gates; v itself is not needed backward. */
-const struct rn_opdef rn_op_ve_gate = {.nx = 4, .ny = 2, .keep_x = 14, .keep_y = 2, .shape = shape};
+const struct rn_opdef rn_op_ve_gate = {.nx = 5,
+                                       .ny = 2,
+                                       .ints = 16,
+                                       .looks_up = 8,
+                                       .keep_x = 30,
+                                       .keep_y = 2,
+                                       .over_x = true,
+                                       .over_dy = true,
+                                       .shape = shape};

@@ -18,9 +18,12 @@ struct rn_opdef {
     uint8_t looks_up;       /* operands of which single rows are read */
     uint8_t writes;         /* operands changed in place: weights, state, gradients */
     uint8_t y_ints;         /* int32 outputs */
+    uint8_t y_work;         /* outputs that are room to work in: their contents mean nothing */
     uint8_t narrow_x;       /* operands that the kernels take as bf16, too, and their gradients */
     uint8_t narrow_y;       /* outputs likewise */
     bool forward_only;      /* no backward kernel exists */
+    bool again;             /* cheaper to make again in backward than to keep */
+    bool bwd_gives_y;       /* backward can do all that forward does; then it stands for both */
     bool over_x;            /* forward may write y[0] over x[0] */
     bool over_dy;           /* backward may write dx[0] over dy[0] */
     bool takes_grads;       /* its one operand is the whole gradient slab, added by the program */

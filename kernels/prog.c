@@ -81,6 +81,7 @@ rn_val rn_prog_new_value(struct rn_prog *p, const char *name, enum rn_role role,
                          .dtype = dtype,
                          .shape = shape,
                          .root = p->n_values,
+                         .first = p->n_values,
                          .grad = RN_NONE,
                          .param = -1,
                          .out = -1};
@@ -269,7 +270,10 @@ static rn_val all_grads(struct rn_prog *p)
 static struct rn_op make_op(struct rn_prog *p, int kind, const char *name, const rn_val *x, int nx,
                             struct rn_attrs attrs)
 {
-    struct rn_op op = {.name = rn_arena_dup(&p->arena, name), .kind = kind, .attrs = attrs};
+    struct rn_op op = {.name = rn_arena_dup(&p->arena, name),
+                       .kind = kind,
+                       .again = rn_opdefs[kind]->again,
+                       .attrs = attrs};
     for (int i = 0; i < RN_MAX_IN; i++) {
         op.x[i] = i < nx ? x[i] : RN_NONE;
         op.dx[i] = RN_NONE;

@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 enum rn_dtype { RN_F32, RN_I32, RN_BF16 };
-enum { RN_MAX_DIMS = 4, RN_MAX_IN = 6, RN_MAX_OUT = 3, RN_NONE = -1 };
+enum { RN_MAX_DIMS = 4, RN_MAX_IN = 6, RN_MAX_OUT = 4, RN_NONE = -1 };
 
 struct rn_shape { /* row-major, last dimension contiguous */
     int n;
@@ -104,6 +104,10 @@ rn_val rn_prog_op(struct rn_prog *, int kind, const char *name, const rn_val *x,
                   struct rn_attrs);
 rn_val rn_prog_out(const struct rn_prog *, rn_val first, int i);
 void rn_prog_pin(struct rn_prog *, rn_val); /* ACT -> OUTPUT */
+
+/* Of the values that ops gave since the last such call only `kept` is kept for backward; the others
+ * are made again there, of the same bits: less memory, more time. */
+void rn_prog_forget(struct rn_prog *, rn_val kept);
 
 /* Appends the backward ops of `loss` (a one-element value whose gradient is 1). */
 void rn_prog_backward(struct rn_prog *, rn_val loss);

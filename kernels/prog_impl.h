@@ -33,6 +33,7 @@ struct rn_value {
     enum rn_dtype dtype;
     struct rn_shape shape;
     rn_val root;      /* itself unless a view */
+    rn_val first;     /* the value that this one repeats in backward; else itself */
     rn_val grad;      /* RN_NONE: none made */
     int param;        /* RN_PARAM, RN_DPARAM: index in the store, ALL_PARAMS: the whole slab */
     int out;          /* which output of its op; -1: not an output */
@@ -49,8 +50,9 @@ struct rn_op { /* x, y: forward operands, in backward ops too */
     const char *name;
     int kind, ny;
     bool bwd;
+    bool again;                /* forward: the outputs are not kept for backward */
     unsigned acc;              /* bit i: dx[i] is added to */
-    unsigned reads_x, reads_y; /* backward: the kept ones */
+    unsigned reads_x, reads_y; /* backward: the kept ones, and what it gives */
     rn_val x[RN_MAX_IN], y[RN_MAX_OUT], dx[RN_MAX_IN], dy[RN_MAX_OUT];
     struct rn_attrs attrs;
 };
@@ -66,6 +68,7 @@ struct rn_prog {
     struct rn_op *ops;
     int n_ops, cap_ops;
     rn_val *weights, *dweights; /* by parameter index; RN_NONE: not used yet */
+    int n_remembered;           /* ops that the last rn_prog_forget has seen */
     enum rn_dtype compute;
     bool planned, reused;
     size_t held_bytes, act_bytes, scratch_bytes;

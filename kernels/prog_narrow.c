@@ -4,16 +4,22 @@
 
 #include <stdlib.h>
 
-struct veto { /* by root: true where a value must stay as it is */
+struct veto { /* by root: true where a value must stay as it is; one for all its repetitions */
     const struct rn_prog *p;
     bool *of;
 };
+
+static bool *veto_of(const struct veto *veto, rn_val v)
+{
+    rn_val root = rn_value_at(veto->p, v)->root;
+    return &veto->of[rn_value_at(veto->p, root)->first];
+}
 
 static void ask(const struct veto *veto, const rn_val *v, int n, unsigned narrow)
 {
     for (int i = 0; i < n; i++)
         if (v[i] != RN_NONE && !(narrow >> i & 1))
-            veto->of[rn_value_at(veto->p, v[i])->root] = true;
+            *veto_of(veto, v[i]) = true;
 }
 
 static void ask_op(const struct veto *veto, const struct rn_op *op)
@@ -35,7 +41,7 @@ void rn_prog_narrow(struct rn_prog *p)
     for (rn_val v = 0; v < p->n_values; v++) {
         struct rn_value *value = rn_value_at(p, v);
         if ((value->role == RN_ACT || value->role == RN_GRAD) && value->dtype == RN_F32 &&
-            !veto.of[value->root])
+            !*veto_of(&veto, v))
             value->dtype = p->compute;
     }
     free(veto.of);

@@ -84,8 +84,8 @@ struct rn_arch {
     /* What it computes: */
     int (*check)(const struct rn_model_cfg *, struct rn_err *); /* what only the family can say */
     void (*weights)(const struct rn_model_cfg *, struct rn_weights *);
-    rn_val (*forward)(struct rn_build *);                          /* last activations (B,T,C) */
-    rn_val (*head)(struct rn_build *, rn_val x);                   /* logits (..,Vp) of x (..,C) */
+    rn_val (*forward)(struct rn_build *); /* (B,T,C): what the head multiplies */
+    const char *head;                     /* the weight (Vp,C) that makes logits of it */
     int64_t (*window)(const struct rn_model_cfg *, int64_t layer); /* NULL: none, -1: all */
     /* NULL-ended prefixes of weights that are looked up or tiny: no multiplication a token. */
     const char *const *not_matmul;

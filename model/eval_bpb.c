@@ -7,7 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH_TOKENS = 4096 /* the task's windows are this long: part of the number */ };
+int64_t rn_bpb_rows(int64_t T)
+{
+    enum { BATCH_TOKENS = 4096 };
+    return BATCH_TOKENS > T ? BATCH_TOKENS / T : 1;
+}
 
 static int count(struct rn_bpb *b, const int32_t *y, const float *losses, int64_t n,
                  const int32_t *byte_counts, int32_t vocab, struct rn_err *err)
@@ -74,11 +78,12 @@ static int measure(const struct rn_eval_run *r, struct rules rules, struct rn_bp
                    struct rn_err *err)
 {
     int64_t T = rn_model_config(r->model)->sequence_len;
-    int64_t B = BATCH_TOKENS > T ? BATCH_TOKENS / T : 1, batches = r->bpb_tokens / (B * T);
+    int64_t B = rn_bpb_rows(T), batches = r->bpb_tokens / (B * T);
     int32_t vocab = rn_tokenizer_vocab_size(r->tokenizer);
     struct rn_loader *loader;
-    RN_TRY(rules.bestfit ? rn_loader_bestfit(&loader, r->val, B, T, err)
-                         : rn_loader_stream(&loader, r->val, B, T, err));
+    struct rn_loader_cfg cfg = {
+        .rows = rules.bestfit ? RN_ROWS_BESTFIT : RN_ROWS_STREAM, .B = B, .T = T, .streams = 1};
+    RN_TRY(rn_loader_open(&loader, r->val, &cfg, err));
     int32_t *bytes = rn_xalloc((size_t)vocab * sizeof *bytes);
     rn_tokenizer_byte_counts(r->tokenizer, rules.decoded, bytes);
     int rc =

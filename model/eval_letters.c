@@ -120,7 +120,7 @@ static int run(struct rn_eval_run *r, enum rn_eval_input in, const char *kind, s
 {
     struct asking a = {.run = r};
     RN_TRY(rn_chat_tokens_find(&a.special, r->tokenizer, err));
-    RN_TRY(rn_task_open(&a.task, kind, r->data[in].paths, r->data[in].n, err));
+    RN_TRY(rn_task_open(&a.task, kind, "test", r->data[in].paths, r->data[in].n, err));
     int rc = score(&a, rn_eval_input_names[in], err);
     rn_task_free(a.task);
     return rc;

@@ -1,7 +1,7 @@
 /* A few answers for people to read: to the prompts that were given, or to questions of a task. */
 #include "answer.h"
-#include "evals.h"
 #include "eval_choices.h"
+#include "evals.h"
 #include "log.h"
 
 #include <stdlib.h>

@@ -54,7 +54,7 @@ struct rn_eval_run { /* one model and how to ask it; borrowed */
     const struct rn_tokenizer *tokenizer;
     struct rn_scorer *scorer;
     const struct rn_eval_data *data; /* RN_EVAL_INPUTS of them */
-    struct rn_tokens *val;           /* for bpb */
+    const struct rn_corpus *val;     /* for bpb */
     struct rn_eval_report *report;
     int64_t max_items;          /* of each task; < 0: all */
     int64_t max_len;            /* prompts keep their last max_len tokens; 0: all */

@@ -132,12 +132,6 @@ static rn_val forward(struct rn_build *b)
     return layernorm(b, x, "ln_f");
 }
 
-static rn_val head(struct rn_build *b, rn_val x)
-{
-    rn_val wte = rn_build_weight(b, "transformer.wte.weight");
-    return rn_build_op(b, RN_OP_LINEAR, RN_NO_ATTRS, RN_IN(x, wte, RN_NONE), "logits");
-}
-
 /* The tied embedding does multiply, as the head; positions are only looked up. */
 static const char *const not_matmul[] = {"transformer.wpe.", NULL};
 
@@ -155,6 +149,6 @@ const struct rn_arch rn_arch_gpt2 = {
     .check = check,
     .weights = weights,
     .forward = forward,
-    .head = head,
+    .head = "transformer.wte.weight",
     .not_matmul = not_matmul,
 };

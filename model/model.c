@@ -321,11 +321,6 @@ static rn_val forward(struct rn_model *m, struct rn_build *b)
     return rn_arch_of(&m->cfg)->forward(b);
 }
 
-static rn_val head(struct rn_build *b, rn_val x)
-{
-    return rn_arch_of(b->cfg)->head(b, x);
-}
-
 static int check_length(const struct rn_model *m, int64_t B, int64_t T, struct rn_err *err)
 {
     if (B < 1 || T < 1 || B > (1 << 20) || T > (1 << 20))
@@ -338,21 +333,34 @@ static int check_length(const struct rn_model *m, int64_t B, int64_t T, struct r
     return RN_OK;
 }
 
-/* x: logits, targets, scale -> loss, losses */
-static rn_val cross_entropy(struct rn_build *b, rn_val logits, rn_val y, rn_val scale)
+/* x (B,T,C) against targets y: loss, losses, argmax. Whole logits never exist. */
+static rn_val head_loss(struct rn_build *b, rn_val x, rn_val y, rn_val scale)
 {
-    return rn_build_op(b, RN_OP_CROSS_ENTROPY, RN_ATTRS(.i = {b->cfg->vocab_size}),
-                       RN_IN(logits, y, scale), "loss");
+    const struct rn_model_cfg *c = b->cfg;
+    rn_val w = rn_build_weight(b, "%s", rn_arch_of(c)->head);
+    struct rn_attrs attrs = {.f = {(float)c->sw.softcap}, .i = {c->vocab_size}};
+    return rn_build_op(b, RN_OP_HEAD_LOSS, attrs, RN_IN(x, w, y, scale), "loss");
 }
 
-/* Losses and likeliest tokens of every row of logits, pinned. */
-static void judge(struct rn_build *b, rn_val logits, rn_val y, rn_val *losses, rn_val *argmax)
+static rn_val logits(struct rn_build *b, rn_val x)
+{
+    const struct rn_model_cfg *c = b->cfg;
+    rn_val w = rn_build_weight(b, "%s", rn_arch_of(c)->head);
+    x = rn_build_op(b, RN_OP_LINEAR, RN_NO_ATTRS, RN_IN(x, w, RN_NONE), "head");
+    if (c->sw.softcap > 0)
+        x = rn_build_op(b, RN_OP_SOFTCAP, RN_ATTRS(.f = {(float)c->sw.softcap}), RN_IN(x),
+                        "logits");
+    return x;
+}
+
+/* Losses and likeliest tokens of every row of x, pinned. */
+static void judge(struct rn_build *b, rn_val x, rn_val y, rn_val *losses, rn_val *argmax)
 {
     const float one = 1;
     rn_val scale = rn_prog_const(b->p, "scale", RN_F32, RN_SHAPE(1), &one);
-    *losses = rn_prog_out(b->p, cross_entropy(b, logits, y, scale), 1);
-    *argmax =
-        rn_build_op(b, RN_OP_ARGMAX, RN_ATTRS(.i = {b->cfg->vocab_size}), RN_IN(logits), "argmax");
+    rn_val loss = head_loss(b, x, y, scale);
+    *losses = rn_prog_out(b->p, loss, 1);
+    *argmax = rn_prog_out(b->p, loss, 2);
     rn_prog_pin(b->p, *losses);
     rn_prog_pin(b->p, *argmax);
 }
@@ -368,36 +376,22 @@ static int finish(struct rn_prog *p, struct rn_prog **out, struct rn_err *err)
     return rc;
 }
 
-static int train_prog(struct rn_model *m, int64_t B, int64_t T, bool keep_logits,
-                      struct rn_train_prog *out, struct rn_err *err)
+int rn_model_train_prog(struct rn_model *m, int64_t B, int64_t T, struct rn_train_prog *out,
+                        struct rn_err *err)
 {
     RN_TRY(check_length(m, B, T, err));
     struct rn_build b = {.B = B, .T = T, .Tmax = T};
-    out->logits = head(&b, forward(m, &b));
+    rn_val x = forward(m, &b);
     out->x = b.ids;
     out->pos = b.pos;
     out->y = rn_prog_input(b.p, "y", RN_I32, RN_SHAPE(B, T));
     out->scale = rn_prog_input(b.p, "scale", RN_F32, RN_SHAPE(1));
-    out->loss = cross_entropy(&b, out->logits, out->y, out->scale);
+    out->loss = head_loss(&b, x, out->y, out->scale);
     out->losses = rn_prog_out(b.p, out->loss, 1);
     rn_prog_pin(b.p, out->loss);
     rn_prog_pin(b.p, out->losses);
-    if (keep_logits)
-        rn_prog_pin(b.p, out->logits);
     rn_prog_backward(b.p, out->loss);
     return finish(b.p, &out->prog, err);
-}
-
-int rn_model_train_prog(struct rn_model *m, int64_t B, int64_t T, struct rn_train_prog *out,
-                        struct rn_err *err)
-{
-    return train_prog(m, B, T, false, out, err);
-}
-
-int rn_model_train_prog_logits(struct rn_model *m, int64_t B, int64_t T, struct rn_train_prog *out,
-                               struct rn_err *err)
-{
-    return train_prog(m, B, T, true, out, err);
 }
 
 int rn_model_score_prog(struct rn_model *m, int64_t B, int64_t T, struct rn_score_prog *out,
@@ -405,11 +399,22 @@ int rn_model_score_prog(struct rn_model *m, int64_t B, int64_t T, struct rn_scor
 {
     RN_TRY(check_length(m, B, T, err));
     struct rn_build b = {.B = B, .T = T, .Tmax = T};
-    out->logits = head(&b, forward(m, &b));
+    rn_val x = forward(m, &b);
     out->x = b.ids;
     out->pos = b.pos;
     out->y = rn_prog_input(b.p, "y", RN_I32, RN_SHAPE(B, T));
-    judge(&b, out->logits, out->y, &out->losses, &out->argmax);
+    judge(&b, x, out->y, &out->losses, &out->argmax);
+    return finish(b.p, &out->prog, err);
+}
+
+int rn_model_logits_prog(struct rn_model *m, int64_t B, int64_t T, struct rn_logits_prog *out,
+                         struct rn_err *err)
+{
+    RN_TRY(check_length(m, B, T, err));
+    struct rn_build b = {.B = B, .T = T, .Tmax = T};
+    out->logits = logits(&b, forward(m, &b));
+    out->x = b.ids;
+    out->pos = b.pos;
     rn_prog_pin(b.p, out->logits);
     return finish(b.p, &out->prog, err);
 }
@@ -421,11 +426,11 @@ static void put_wanted(struct rn_build *b, enum rn_cached_want want, rn_val x,
     if (want == RN_WANT_LOGITS) {
         out->rows = rn_prog_input(b->p, "rows", RN_I32, RN_SHAPE(b->B));
         x = rn_build_op(b, RN_OP_GATHER_ROWS, RN_NO_ATTRS, RN_IN(x, out->rows), "x_last");
-        out->logits = head(b, x);
+        out->logits = logits(b, x);
         rn_prog_pin(b->p, out->logits);
     } else if (want == RN_WANT_LOSSES) {
         out->y = rn_prog_input(b->p, "y", RN_I32, RN_SHAPE(b->B, b->T));
-        judge(b, head(b, x), out->y, &out->losses, &out->argmax);
+        judge(b, x, out->y, &out->losses, &out->argmax);
     }
 }
 

@@ -26,7 +26,7 @@ struct rn_switches {
     bool init_2026;    /* uniform matrices, small normal head; otherwise 2025's normal and zero */
     double rope_base;
     double qk_scale; /* times q and k after their norm */
-    double softcap;  /* logits = c tanh(logits / c) */
+    double softcap;  /* logits = c tanh(logits / c); 0: plain */
 };
 
 struct rn_model_cfg {
@@ -95,7 +95,7 @@ int rn_model_save_weights(const struct rn_model *, const char *path, char hex[RN
                           struct rn_err *);
 int rn_model_load_weights(struct rn_model *, const char *path, struct rn_err *);
 
-/* --- programs: one builder, three uses --- */
+/* --- programs: one builder, four uses --- */
 
 /* What the products of training and scoring programs built from now on round their operands to;
  * fp32 at first. Decoding stays fp32: one row is bound by the memory that weights lie in. */
@@ -107,22 +107,26 @@ struct rn_train_prog { /* forward + backward of one micro-batch; adds to the gra
     rn_val x, y, pos, scale; /* inputs: ids (B,T), targets (B,T), positions (B,T), loss scale (1) */
     rn_val loss;             /* scale * sum of losses */
     rn_val losses;           /* (B*T): one loss a target, 0 where target < 0 */
-    rn_val logits;           /* (B,T,Vp) after softcap; its memory is reused unless pinned */
 };
 int rn_model_train_prog(struct rn_model *, int64_t B, int64_t T, struct rn_train_prog *,
                         struct rn_err *);
-/* The same with logits pinned. */
-int rn_model_train_prog_logits(struct rn_model *, int64_t B, int64_t T, struct rn_train_prog *,
-                               struct rn_err *);
 
 struct rn_score_prog { /* forward only: losses and argmax of every position */
     struct rn_prog *prog;
     rn_val x, y, pos;      /* inputs (B,T) */
     rn_val losses, argmax; /* (B*T) float, (B*T) int32 */
-    rn_val logits;
 };
 int rn_model_score_prog(struct rn_model *, int64_t B, int64_t T, struct rn_score_prog *,
                         struct rn_err *);
+
+struct rn_logits_prog { /* forward only */
+    struct rn_prog *prog;
+    rn_val x, pos; /* inputs (B,T) */
+    rn_val logits; /* (B,T,Vp) after softcap */
+};
+/* Of whole rows, each by itself. */
+int rn_model_logits_prog(struct rn_model *, int64_t B, int64_t T, struct rn_logits_prog *,
+                         struct rn_err *);
 
 /* New tokens of rows whose earlier ones lie in a cache: prompts, one token after another, and
  * answers that share what stands before them. */

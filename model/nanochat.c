@@ -193,9 +193,8 @@ static rn_val rotated(struct rn_build *b, rn_val x, const char *name, int64_t he
 {
     rn_val y = linear(b, x, name, i);
     y = rn_build_view(b, y, RN_SHAPE(b->B, b->T, heads, b->cfg->head_dim), name);
-    y = rn_build_op(b, RN_OP_ROPE, RN_NO_ATTRS, RN_IN(y, b->rope, b->pos), "h.%d.%s.rope", i, name);
-    return rn_build_op(b, RN_OP_RMSNORM, RN_ATTRS(.f = {FLT_EPSILON}), RN_IN(y), "h.%d.%s.norm", i,
-                       name);
+    return rn_build_op(b, RN_OP_ROPE_NORM, RN_ATTRS(.f = {FLT_EPSILON}),
+                       RN_IN(y, b->rope, b->pos), "h.%d.%s.norm", i, name);
 }
 
 static rn_val values(struct rn_build *b, rn_val x, int i)
@@ -207,10 +206,8 @@ static rn_val values(struct rn_build *b, rn_val x, int i)
         return v;
     rn_val table = rn_build_weight(b, "value_embeds.%d.weight", i);
     rn_val gate = rn_build_weight(b, "transformer.h.%d.attn.ve_gate.weight", i);
-    rn_val ve = rn_build_op(b, RN_OP_EMBED, RN_NO_ATTRS, RN_IN(b->ids, table), "h.%d.ve", i);
-    ve = rn_build_view(b, ve, heads, "ve");
-    return rn_build_op(b, RN_OP_VE_GATE, RN_ATTRS(.f = {3}), RN_IN(v, x, gate, ve), "h.%d.attn.v",
-                       i);
+    return rn_build_op(b, RN_OP_VE_GATE, RN_ATTRS(.f = {3}), RN_IN(v, x, gate, table, b->ids),
+                       "h.%d.attn.v", i);
 }
 
 static rn_val attention(struct rn_build *b, rn_val x, int i)
@@ -291,14 +288,6 @@ static rn_val rope_table(struct rn_build *b)
     return v;
 }
 
-static rn_val head(struct rn_build *b, rn_val x)
-{
-    rn_val w = rn_build_weight(b, "lm_head.weight");
-    x = rn_build_op(b, RN_OP_LINEAR, RN_NO_ATTRS, RN_IN(x, w, RN_NONE), "lm_head");
-    return rn_build_op(b, RN_OP_SOFTCAP, RN_ATTRS(.f = {(float)b->cfg->sw.softcap}), RN_IN(x),
-                       "logits");
-}
-
 static rn_val forward(struct rn_build *b)
 {
     const struct rn_model_cfg *c = b->cfg;
@@ -340,7 +329,7 @@ const struct rn_arch rn_arch_nanochat_2025 = {
     .check = check,
     .weights = weights,
     .forward = forward,
-    .head = head,
+    .head = "lm_head.weight",
     .window = window,
     .not_matmul = not_matmul,
 };
@@ -369,7 +358,7 @@ const struct rn_arch rn_arch_nanochat_2026 = {
     .check = check,
     .weights = weights,
     .forward = forward,
-    .head = head,
+    .head = "lm_head.weight",
     .window = window,
     .not_matmul = not_matmul,
 };

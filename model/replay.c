@@ -270,7 +270,22 @@ static int compare_final(struct replay *r, size_t i, struct pair *p, struct rn_e
     return RN_OK;
 }
 
-/* logits0 (T,V) against the first row of ours (B,T,Vp). */
+/* The logits (T,Vp) of the first row of r->x. */
+static int first_logits(struct replay *r, float *logits, struct rn_err *err)
+{
+    struct rn_logits_prog p;
+    RN_TRY(rn_model_logits_prog(r->model, 1, r->T, &p, err));
+    int rc;
+    RN_CHECK(rc = rn_prog_put_positions(p.prog, p.pos, err));
+    RN_CHECK(rc = rn_prog_put(p.prog, p.x, r->x, err));
+    RN_CHECK(rc = rn_prog_run(p.prog, err));
+    RN_CHECK(rc = rn_prog_get(p.prog, p.logits, logits, err));
+done:
+    rn_prog_free(p.prog);
+    return rc;
+}
+
+/* logits0 (T,V) against ours (T,Vp). */
 static int compare_logits0(struct replay *r, struct rn_err *err)
 {
     const int64_t T = r->T, V = r->cfg.vocab_size, Vp = r->cfg.vocab_padded;
@@ -280,10 +295,9 @@ static int compare_logits0(struct replay *r, struct rn_err *err)
     float *ref = NULL, *ours = NULL;
     int rc;
     RN_CHECK(rc = rn_try_alloc((void **)&ref, (size_t)(T * V), sizeof *ref, "logits", err));
-    RN_CHECK(
-        rc = rn_try_alloc((void **)&ours, (size_t)(r->B * T * Vp), sizeof *ours, "logits", err));
+    RN_CHECK(rc = rn_try_alloc((void **)&ours, (size_t)(T * Vp), sizeof *ours, "logits", err));
     RN_CHECK(rc = rn_safetensors_read_f32(r->st, t, ref, err));
-    RN_CHECK(rc = rn_prog_get(r->train.prog, r->train.logits, ours, err));
+    RN_CHECK(rc = first_logits(r, ours, err));
     double largest = max_abs(ref, T * V);
     for (int64_t i = 0; i < T; i++)
         worsen(&r->result->rel_logits0, max_diff(ours + i * Vp, ref + i * V, V) / largest);
@@ -338,7 +352,7 @@ static int prepare(struct replay *r, struct rn_device *dev, struct rn_err *err)
     RN_TRY(each_weight(r, put_init, err));
     RN_TRY(rn_params_zero_grads(rn_model_params(r->model), err));
     RN_TRY(make_optim(r, err));
-    RN_TRY(rn_model_train_prog_logits(r->model, r->B, r->T, &r->train, err));
+    RN_TRY(rn_model_train_prog(r->model, r->B, r->T, &r->train, err));
     const float mean = 1 / (float)(r->B * r->T);
     RN_TRY(rn_prog_put(r->train.prog, r->train.scale, &mean, err));
     return rn_prog_put_positions(r->train.prog, r->train.pos, err);

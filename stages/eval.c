@@ -87,7 +87,7 @@ struct eval {
     const struct cfg *cfg;
     struct rn_device *device;
     struct rn_tokenizer *tokenizer;
-    struct rn_tokens *val;
+    struct rn_corpus *val;
     struct rn_eval_data data[RN_EVAL_INPUTS];
     struct rn_eval_report **reports; /* of each model */
     char *dir;
@@ -217,7 +217,7 @@ static int run(struct rn_job *job, const void *cfg, struct rn_err *err)
         rn_eval_report_free(e.reports[i]);
     for (int in = 0; in < RN_EVAL_INPUTS; in++)
         free((void *)e.data[in].paths);
-    rn_tokens_free(e.val);
+    rn_corpus_free(e.val);
     rn_tokenizer_free(e.tokenizer);
     rn_device_close(e.device);
     free(e.reports);

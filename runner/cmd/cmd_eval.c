@@ -4,7 +4,7 @@
 #include "json.h"
 #include "mem.h"
 #include "model_use.h"
-#include "tokens.h"
+#include "corpus.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -133,14 +133,17 @@ static void say(void *ctx, enum rn_level level, const char *text)
 }
 
 static int open_val(const struct measuring *m, const struct rn_model_use *use,
-                    struct rn_tokens **out, struct rn_err *err)
+                    struct rn_corpus **out, struct rn_err *err)
 {
     const struct input *in = &m->inputs[RN_EVAL_IN_tokens];
     *out = NULL;
     if (in->n == 0)
         return RN_OK;
-    return rn_tokens_open(out, (const char *const *)in->paths, in->n, "val",
-                          rn_tokenizer_digest(use->tokenizer), err);
+    struct rn_tokens *tokens;
+    RN_TRY(rn_tokens_open(&tokens, (const char *const *)in->paths, in->n, "val",
+                          rn_tokenizer_digest(use->tokenizer), err));
+    *out = rn_corpus_of_tokens(tokens);
+    return RN_OK;
 }
 
 static int run_tasks(struct measuring *m, const struct rn_model_use *use,
@@ -160,13 +163,15 @@ static int run_tasks(struct measuring *m, const struct rn_model_use *use,
                               .ctx = m};
     for (int in = 0; in < RN_EVAL_INPUTS; in++)
         data[in] = (struct rn_eval_data){(const char *const *)m->inputs[in].paths, m->inputs[in].n};
-    RN_TRY(open_val(m, use, &run.val, err));
+    struct rn_corpus *val;
+    RN_TRY(open_val(m, use, &val, err));
+    run.val = val;
     run.scorer = rn_scorer_model(use->model);
     int rc = RN_OK;
     for (size_t i = 0; i < m->n_tasks && rc == RN_OK; i++)
         rc = rn_eval_measure(&run, m->tasks[i], err);
     rn_scorer_free(run.scorer);
-    rn_tokens_free(run.val);
+    rn_corpus_free(val);
     if (m->terminal)
         fputs("\r\033[K", stderr);
     return rc;

@@ -78,8 +78,8 @@ static rn_val attention(const struct mini *m, rn_val x, int layer, rn_val cossin
     struct rn_prog *p = m->prog;
     rn_val q = heads(m, project(p, x, layer, "q"), H), k = heads(m, project(p, x, layer, "k"), K);
     rn_val v = heads(m, project(p, x, layer, "v"), K);
-    q = norm(p, op(p, RN_OP_ROPE, q, cossin, m->pos, (struct rn_attrs){0}));
-    k = norm(p, op(p, RN_OP_ROPE, k, cossin, m->pos, (struct rn_attrs){0}));
+    q = op(p, RN_OP_ROPE_NORM, q, cossin, m->pos, (struct rn_attrs){.f = {1e-6f}});
+    k = op(p, RN_OP_ROPE_NORM, k, cossin, m->pos, (struct rn_attrs){.f = {1e-6f}});
     rn_val y =
         op(p, RN_OP_ATTENTION, q, k, v, (struct rn_attrs){.f = {0.3f}, .i = {layer == 0 ? 5 : -1}});
     y = op(p, RN_OP_VIEW, y, RN_NONE, RN_NONE, (struct rn_attrs){.i = {m->B, m->T, H * D}});
@@ -120,14 +120,16 @@ static void build_model(struct mini *m)
     m->scale = rn_prog_input(p, "scale", RN_F32, RN_SHAPE(1));
     rn_val cossin = rope_table(m), wte = rn_prog_weight(p, "wte");
     rn_val x0 = norm(p, op(p, RN_OP_EMBED, m->ids, wte, RN_NONE, (struct rn_attrs){0})), x = x0;
-    for (int i = 0; i < LAYERS; i++)
+    for (int i = 0; i < LAYERS; i++) {
         x = block(m, x, x0, i, cossin);
+        if (m->recompute)
+            rn_prog_forget(p, x);
+    }
     x = op(p, RN_OP_LAYERNORM, x, rn_prog_weight(p, "gain"), rn_prog_weight(p, "bias"),
            (struct rn_attrs){.f = {1e-5f}});
-    x = op(p, RN_OP_LINEAR, x, wte, RN_NONE, (struct rn_attrs){0});
-    m->logits = op(p, RN_OP_SOFTCAP, x, RN_NONE, RN_NONE, (struct rn_attrs){.f = {15}});
+    rn_val head[4] = {x, wte, m->targets, m->scale};
     m->loss =
-        op(p, RN_OP_CROSS_ENTROPY, m->logits, m->targets, m->scale, (struct rn_attrs){.i = {V}});
+        rn_prog_op(p, RN_OP_HEAD_LOSS, "loss", head, 4, (struct rn_attrs){.f = {15}, .i = {V}});
     rn_prog_pin(p, m->loss);
     rn_prog_backward(p, m->loss);
 }
@@ -202,10 +204,9 @@ static void put_inputs(struct mini *m)
     free(ids);
 }
 
-void mini_init(struct mini *m, int threads, int64_t B, int64_t T, bool reuse)
+static void init(struct mini *m, int threads, bool reuse)
 {
     struct rn_err err = {0};
-    *m = (struct mini){.B = B, .T = T};
     must(rn_device_open(&m->dev, "cpu", threads, NULL, &err), &err);
     must(rn_params_new(&m->params, m->dev, specs, RN_COUNT(specs), true, &err), &err);
     fill_weights(m->params);
@@ -214,6 +215,18 @@ void mini_init(struct mini *m, int threads, int64_t B, int64_t T, bool reuse)
     must((reuse ? rn_prog_plan : rn_prog_plan_no_reuse)(m->prog, &err), &err);
     must((reuse ? rn_prog_plan : rn_prog_plan_no_reuse)(m->opt, &err), &err);
     put_inputs(m);
+}
+
+void mini_init(struct mini *m, int threads, int64_t B, int64_t T, bool reuse)
+{
+    *m = (struct mini){.B = B, .T = T};
+    init(m, threads, reuse);
+}
+
+void mini_init_recompute(struct mini *m, int threads, int64_t B, int64_t T)
+{
+    *m = (struct mini){.B = B, .T = T, .recompute = true};
+    init(m, threads, true);
 }
 
 void mini_release(struct mini *m)

@@ -94,15 +94,21 @@ static void scale(const struct ref *r)
         r->y[0][i] = (double)r->attrs.f[0] * r->x[0][i];
 }
 
-static void rope(const struct ref *r)
+static void rope_norm(const struct ref *r)
 {
     int64_t H = r->xs[0].d[2], D = r->xs[0].d[3], half = D / 2;
     for (int64_t i = 0; i < rows(r, 0); i++) {
         const double *t = r->x[1] + (int64_t)r->x[2][i / H] * D, *x = r->x[0] + i * D;
+        double *y = r->y[0] + i * D, mean = 0;
         for (int64_t d = 0; d < half; d++) {
-            r->y[0][i * D + d] = x[d] * t[d] + x[half + d] * t[half + d];
-            r->y[0][i * D + half + d] = -x[d] * t[half + d] + x[half + d] * t[d];
+            y[d] = x[d] * t[d] + x[half + d] * t[half + d];
+            y[half + d] = -x[d] * t[half + d] + x[half + d] * t[d];
         }
+        for (int64_t d = 0; d < D; d++)
+            mean += y[d] * y[d] / (double)D;
+        r->y[1][i] = 1 / sqrt(mean + (double)r->attrs.f[0]);
+        for (int64_t d = 0; d < D; d++)
+            y[d] *= r->y[1][i];
     }
 }
 
@@ -242,9 +248,9 @@ static void ve_gate(const struct ref *r)
     int64_t K = r->xs[0].d[2], D = r->xs[0].d[3], C = r->xs[1].d[2], G = r->xs[2].d[1];
     for (int64_t i = 0; i < rows(r, 0); i++) {
         double g = gate(r->x[2] + i % K * G, r->x[1] + i / K * C, G);
+        const double *ve = r->x[3] + ((int64_t)r->x[4][i / K] * K + i % K) * D;
         for (int64_t d = 0; d < D; d++)
-            r->y[0][i * D + d] =
-                r->x[0][i * D + d] + (double)r->attrs.f[0] * g * r->x[3][i * D + d];
+            r->y[0][i * D + d] = r->x[0][i * D + d] + (double)r->attrs.f[0] * g * ve[d];
         r->y[1][i] = g;
     }
 }
@@ -263,31 +269,38 @@ static void gather_rows(const struct ref *r)
         memcpy(r->y[0] + i * C, r->x[0] + (int64_t)r->x[1][i] * C, (size_t)C * sizeof(double));
 }
 
-static void cross_entropy(const struct ref *r)
+static double capped(double x, double cap)
 {
-    int64_t C = cols(r, 0), V = r->attrs.i[0];
-    r->y[0][0] = 0;
-    for (int64_t i = 0; i < rows(r, 0); i++) {
-        double sum = 0;
-        for (int64_t c = 0; c < V; c++)
-            sum += exp(r->x[0][i * C + c]);
-        int64_t t = (int64_t)r->x[1][i];
-        r->y[1][i] = t < 0 ? 0 : log(sum) - r->x[0][i * C + t];
-        r->y[2][i] = log(sum);
-        r->y[0][0] += r->x[2][0] * r->y[1][i];
-    }
+    return cap > 0 ? cap * tanh(x / cap) : x;
 }
 
-static void argmax(const struct ref *r)
+/* Loss of one row of logits before the cap. */
+static double row_loss(const double *z, int64_t V, int64_t target, double cap)
 {
-    int64_t C = cols(r, 0);
+    double sum = 0;
+    for (int64_t v = 0; v < V && target >= 0; v++)
+        sum += exp(capped(z[v], cap));
+    return target < 0 ? 0 : log(sum) - capped(z[target], cap);
+}
+
+static void head_loss(const struct ref *r)
+{
+    int64_t C = cols(r, 0), V = r->attrs.i[0];
+    double *z = rn_xalloc((size_t)V * sizeof *z);
+    r->y[0][0] = 0;
     for (int64_t i = 0; i < rows(r, 0); i++) {
-        int64_t best = 0;
-        for (int64_t c = 1; c < r->attrs.i[0]; c++)
-            if (r->x[0][i * C + c] > r->x[0][i * C + best])
-                best = c;
-        r->y[0][i] = (double)best;
+        int64_t largest = 0;
+        for (int64_t v = 0; v < V; v++) {
+            z[v] = 0;
+            for (int64_t c = 0; c < C; c++)
+                z[v] += r->x[0][i * C + c] * r->x[1][v * C + c];
+            largest = z[v] > z[largest] ? v : largest;
+        }
+        r->y[1][i] = row_loss(z, V, (int64_t)r->x[2][i], (double)r->attrs.f[0]);
+        r->y[2][i] = (double)largest;
+        r->y[0][0] += r->x[3][0] * r->y[1][i];
     }
+    free(z);
 }
 
 /* --- the optimizer's --- */
@@ -426,20 +439,27 @@ void (*const op_refs[RN_OP_COUNT])(const struct ref *) = {
 
 static void some_targets_absent(int operand, double *x, int64_t n)
 {
-    for (int64_t i = 0; operand == 1 && i < n; i += 3)
+    for (int64_t i = 0; operand == 2 && i < n; i += 3)
         x[i] = -1;
 }
 
 static void all_targets_absent(int operand, double *x, int64_t n)
 {
-    for (int64_t i = 0; operand == 1 && i < n; i++)
+    for (int64_t i = 0; operand == 2 && i < n; i++)
         x[i] = -1;
+}
+
+/* Few, so that the sum of their losses has digits left for differences. */
+static void ten_targets(int operand, double *x, int64_t n)
+{
+    for (int64_t i = 0; operand == 2 && i < n; i++)
+        x[i] = i % 57 == 3 ? x[i] : -1;
 }
 
 static void large_logits(int operand, double *x, int64_t n)
 {
     for (int64_t i = 0; operand == 0 && i < n; i++)
-        x[i] *= 40;
+        x[i] *= 30;
 }
 
 static void adamw_values(int operand, double *x, int64_t n)
@@ -505,6 +525,7 @@ static void smear_tokens(int operand, double *x, int64_t n)
 #define F(...)     .attrs = {.f = {__VA_ARGS__}}
 #define I(...)     .attrs = {.i = {__VA_ARGS__}}
 #define ATT(f_, w) .attrs = {.f = {f_}, .i = {w}}
+#define CAP(c, V)  .attrs = {.f = {c}, .i = {V}}
 
 const struct op_case op_cases[] = {
     {"", RN_OP_EMBED, {S(2, 5), S(7, 3)}, .below = 7},
@@ -546,7 +567,9 @@ const struct op_case op_cases[] = {
      .same_b = 3},
     {"more than one piece", RN_OP_LINCOMB, {S(3, 5501), S(3, 5501)}, F(1, 1)},
     {"", RN_OP_SCALE, {S(3, 5)}, F(-1.5f)},
-    {"", RN_OP_ROPE, {S(2, 3, 2, 6), S(9, 6), S(2, 3)}, .below = 9},
+    {"", RN_OP_ROPE_NORM, {S(2, 3, 2, 6), S(9, 6), S(2, 3)}, F(1e-2f), .below = 9},
+    {"two channels", RN_OP_ROPE_NORM, {S(1, 5, 1, 2), S(4, 2), S(1, 5)}, F(1e-2f), .below = 4},
+    {"whole lanes", RN_OP_ROPE_NORM, {S(1, 2, 3, 64), S(9, 64), S(2)}, F(1e-7f), .below = 9},
     {"", RN_OP_ATTENTION, {S(2, 5, 2, 3), S(2, 5, 2, 3), S(2, 5, 2, 3)}, ATT(0.7f, -1)},
     {"grouped", RN_OP_ATTENTION, {S(1, 5, 4, 3), S(1, 5, 2, 3), S(1, 5, 2, 3)}, ATT(0.7f, -1)},
     {"window 2", RN_OP_ATTENTION, {S(1, 7, 2, 3), S(1, 7, 1, 3), S(1, 7, 1, 3)}, ATT(0.7f, 2)},
@@ -624,34 +647,51 @@ const struct op_case op_cases[] = {
      RN_OP_SMEAR_DECODE,
      {S(4, 3, 9), S(1, 4), S(1), S(2, 7, 9), S(4, 2)},
      .fill = smear_tokens},
-    {"", RN_OP_VE_GATE, {S(2, 3, 2, 5), S(2, 3, 9), S(2, 4), S(2, 3, 2, 5)}, F(3)},
-    {"v and ve one value",
+    {"", RN_OP_VE_GATE, {S(2, 3, 2, 5), S(2, 3, 9), S(2, 4), S(7, 10), S(2, 3)}, F(3), .below = 7},
+    {"more rows than pieces",
      RN_OP_VE_GATE,
-     {S(2, 3, 2, 5), S(2, 3, 9), S(2, 4), S(2, 3, 2, 5)},
+     {S(1, 9, 1, 3), S(1, 9, 4), S(1, 4), S(70, 3), S(1, 9)},
      F(3),
-     .same_b = 3},
+     .below = 70},
     {"", RN_OP_SOFTCAP, {S(3, 37)}, F(1.5f)},
     {"", RN_OP_GATHER_ROWS, {S(2, 3, 5), S(4)}, .below = 6},
-    {"", RN_OP_CROSS_ENTROPY, {S(2, 3, 7), S(2, 3), S(1)}, I(7), .below = 7},
+    {"", RN_OP_HEAD_LOSS, {S(2, 3, 5), S(7, 5), S(2, 3), S(1)}, I(7), .below = 7},
     {"padded, some absent",
-     RN_OP_CROSS_ENTROPY,
-     {S(7, 9), S(7), S(1)},
+     RN_OP_HEAD_LOSS,
+     {S(7, 5), S(9, 5), S(7), S(1)},
      I(6),
      .below = 6,
      .fill = some_targets_absent},
     {"all absent",
-     RN_OP_CROSS_ENTROPY,
-     {S(4, 5), S(4), S(1)},
+     RN_OP_HEAD_LOSS,
+     {S(4, 3), S(5, 3), S(4), S(1)},
      I(5),
      .below = 5,
      .fill = all_targets_absent},
+    {"capped",
+     RN_OP_HEAD_LOSS,
+     {S(5, 4), S(21, 4), S(5), S(1)},
+     CAP(1.5f, 19),
+     .below = 19,
+     .fill = some_targets_absent},
     {"large logits",
-     RN_OP_CROSS_ENTROPY,
-     {S(4, 50), S(4), S(1)},
+     RN_OP_HEAD_LOSS,
+     {S(4, 3), S(50, 3), S(4), S(1)},
      I(50),
      .below = 50,
      .fill = large_logits},
-    {"", RN_OP_ARGMAX, {S(2, 3, 19)}, I(11)},
+    {"several chunks, several blocks",
+     RN_OP_HEAD_LOSS,
+     {S(514, 2), S(516, 2), S(514), S(1)},
+     CAP(3, 515),
+     .below = 515,
+     .fill = ten_targets},
+    {"x and w one value",
+     RN_OP_HEAD_LOSS,
+     {S(6, 3), S(6, 3), S(6), S(1)},
+     CAP(2, 5),
+     .below = 5,
+     .same_b = 1},
     {"", RN_OP_SUMSQ, {S(3, 5)}},
     {"chained, several pieces", RN_OP_SUMSQ, {S(7, 5001), S(1)}},
     {"above", RN_OP_CLIP_COEF, {S(1), S(3)}, I(2), .fill = large_norm},

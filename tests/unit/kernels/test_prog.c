@@ -41,6 +41,26 @@ Test(plan, reuse_of_memory_changes_no_bit)
     mini_release(&b);
 }
 
+Test(plan, what_is_made_again_has_the_same_bits_in_less_memory)
+{
+    struct mini kept, again;
+    struct rn_err err = {0};
+    size_t n;
+    mini_init(&kept, 2, 2, 40, true);
+    mini_init_recompute(&again, 2, 2, 40);
+    cr_expect_lt(rn_prog_bytes(again.prog), rn_prog_bytes(kept.prog));
+    poison_planned(again.prog);
+    run_with_dead_poisoned(again.prog);
+    must(rn_prog_run(kept.prog, &err), &err);
+    float *a = mini_gradients(&kept, &n), *b = mini_gradients(&again, &n);
+    cr_expect_eq(memcmp(a, b, n * sizeof *a), 0);
+    cr_expect(loss_of(&kept) == loss_of(&again));
+    free(a);
+    free(b);
+    mini_release(&kept);
+    mini_release(&again);
+}
+
 /* Would the check above see a lifetime that ends too early? */
 Test(plan, a_lifetime_cut_short_is_seen)
 {
@@ -284,6 +304,23 @@ Test(build, an_impossible_shape_is_refused_before_it_is_multiplied_out)
     bench_init(&b);
     rn_prog_input(b.p, "none", RN_F32, RN_SHAPE(4, 0));
     expect_refused(&b, "value 'none' has the impossible shape (4,0)");
+}
+
+static int count_calls(const struct rn_prog *p, int kind, bool bwd)
+{
+    int n = 0;
+    for (int i = 0; i < p->n_ops; i++)
+        n += p->ops[i].kind == kind && p->ops[i].bwd == bwd;
+    return n;
+}
+
+Test(build, the_last_op_does_both_ways_in_one_call)
+{
+    struct mini m;
+    mini_init(&m, 1, 1, 6, true);
+    cr_expect_eq(count_calls(m.prog, RN_OP_HEAD_LOSS, false), 0);
+    cr_expect_eq(count_calls(m.prog, RN_OP_HEAD_LOSS, true), 1);
+    mini_release(&m);
 }
 
 /* --- values --- */

@@ -227,18 +227,17 @@ static void read_some(const struct rn_cached_prog *c, const int32_t *x, int64_t 
 static double decode_gap(const struct rn_model_cfg *c, int64_t B, int64_t T, int64_t step)
 {
     struct fixture f = fixture_new(c, 1, false);
-    struct rn_score_prog s;
+    struct rn_logits_prog s;
     struct rn_cached_prog d;
     struct rn_cached_shape shape = {
         .B = B, .T = step, .Tmax = T, .slots = B, .want = RN_WANT_LOGITS};
     int64_t V = c->vocab_padded;
-    MUST(rn_model_score_prog(f.model, B, T, &s, e));
+    MUST(rn_model_logits_prog(f.model, B, T, &s, e));
     MUST(rn_model_cached_prog(f.model, &shape, &d, e));
     int32_t *x = random_ids(B * T, c->vocab_size, 6), span[16];
     float *whole = rn_xalloc((size_t)(B * T * V) * sizeof *whole);
     float *row = rn_xalloc((size_t)(B * V) * sizeof *row);
     MUST(rn_prog_put(s.prog, s.x, x, e));
-    MUST(rn_prog_put(s.prog, s.y, x, e));
     MUST(rn_prog_put_positions(s.prog, s.pos, e));
     MUST(rn_prog_run(s.prog, e));
     MUST(rn_prog_get(s.prog, s.logits, whole, e));

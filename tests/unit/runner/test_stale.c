@@ -5,6 +5,7 @@
 #include "adopt.h"
 #include "file.h"
 #include "journal.h"
+#include "links.h"
 #include "locks.h"
 #include "str.h"
 
@@ -451,6 +452,23 @@ Test(stale, adoption_is_in_the_journal)
     json_decref(records);
     rn_pipeline_free(p);
     free(path);
+}
+
+Test(stale, what_was_adopted_is_what_the_run_stands_for)
+{
+    struct rn_adopted a;
+    runs_ok();
+    struct rn_pipeline *p = world_load(&w);
+    char *run_dir = rn_join(w.runs, p->tag), *old = rn_link_target(run_dir, "words", "");
+    world_set_version("words", 2);
+    cr_assert_eq(adopt("words", &a), RN_OK);
+    char *now = rn_link_target(run_dir, "words", "");
+    cr_expect_str_eq(rn_basename(old), a.from);
+    cr_expect_str_neq(rn_basename(now), a.from, "prune would take the adopted");
+    free(now);
+    free(old);
+    free(run_dir);
+    rn_pipeline_free(p);
 }
 
 Test(stale, nothing_damaged_and_nothing_missing_is_adopted)

@@ -130,7 +130,8 @@ static int run(const struct rn_stage *stage, const char *keys, const char *name)
     rn_remove_tree(out, NULL);
     cr_assert_eq(rn_mkdirs(out, NULL), RN_OK);
     cr_assert_eq(rn_mkdirs(work, NULL), RN_OK);
-    struct rn_job job = {.stage = "base",
+    struct rn_job job = {.kind = stage,
+                         .stage = "base",
                          .out_dir = out,
                          .work_dir = work,
                          .key = "0123abcd",
