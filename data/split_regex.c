@@ -123,6 +123,6 @@ const char *rn_regex_unicode(char buf[24])
     if (size > 0 && size <= 24)
         pcre2_config(PCRE2_CONFIG_UNICODE_VERSION, buf);
     else
-        strcpy(buf, "?");
+        memcpy(buf, "?", 2);
     return buf;
 }
