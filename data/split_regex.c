@@ -6,7 +6,6 @@
 #include <pcre2.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -124,6 +123,6 @@ const char *rn_regex_unicode(char buf[24])
     if (size > 0 && size <= 24)
         pcre2_config(PCRE2_CONFIG_UNICODE_VERSION, buf);
     else
-        snprintf(buf, 24, "?");
+        memcpy(buf, "?", 2);
     return buf;
 }
