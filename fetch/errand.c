@@ -418,6 +418,13 @@ int64_t rn_errand_bytes(const struct rn_errand *e)
     return e->partial.path ? e->partial.size_bytes : 0;
 }
 
+int64_t rn_errand_missing_bytes(const struct rn_errand *e)
+{
+    int64_t total_bytes = e->partial.path ? e->partial.origin.total_bytes : 0;
+    int64_t there_bytes = total_bytes > 0 ? rn_file_size(e->partial.path) : 0;
+    return total_bytes > there_bytes ? total_bytes - (there_bytes < 0 ? 0 : there_bytes) : 0;
+}
+
 /* --- what comes back --- */
 
 enum rn_turn rn_errand_turn(struct rn_errand *e, double now_s)

@@ -83,5 +83,7 @@ void rn_errand_received(struct rn_errand *, struct rn_ended *, double now_s);
 void rn_errand_worked(struct rn_task *, double now_s);
 void rn_errand_published(struct rn_errand *, int rc, const struct rn_err *);
 int64_t rn_errand_bytes(const struct rn_errand *); /* that have come so far */
+/* Of its body, that are not on the disk yet, as far as the server told. */
+int64_t rn_errand_missing_bytes(const struct rn_errand *);
 
 #endif

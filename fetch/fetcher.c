@@ -1,8 +1,10 @@
 #include "fetcher.h"
 
 #include "errand.h"
+#include "file.h"
 #include "mem.h"
 #include "pool.h"
+#include "str.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -57,6 +59,20 @@ static void give_back(struct loop *l, struct rn_errand *e)
     rn_errand_free(e);
 }
 
+/* The disk filled up meanwhile: by how much it is too small, as far as that is known. */
+static void tell_missing(const struct loop *l, struct rn_err *err)
+{
+    char missing[32], there[32];
+    int64_t bytes = 0, free_bytes = rn_disk_free(rn_cache_home(l->f->cache));
+    for (size_t i = 0; i < l->n_live; i++)
+        bytes += rn_errand_missing_bytes(l->live[i]);
+    if (bytes > 0 && free_bytes >= 0)
+        rn_hint(err,
+                "%s more are needed for the files on their way, %s are free: make room, run again, "
+                "and it goes on from there",
+                rn_show_bytes(missing, (double)bytes), rn_show_bytes(there, (double)free_bytes));
+}
+
 static void end_errand(struct loop *l, struct rn_errand *e)
 {
     if (e->state == RN_HAD) {
@@ -64,6 +80,8 @@ static void end_errand(struct loop *l, struct rn_errand *e)
         l->done_bytes += e->got.size_bytes;
     } else if (e->state == RN_BROKEN_OFF) {
         l->failed = FAILED_MAX;
+        if (e->rc == RN_ENOSPACE)
+            tell_missing(l, &e->err);
         fail(l, e->rc, &e->err);
     } else {
         if (l->failed++ > 0)
