@@ -67,10 +67,10 @@ static int check_cached(struct rn_errand *e, struct rn_err *err)
                    e->file->name, rn_verdict_id(found.verdict), found.detail);
 }
 
-static void describe_cached(struct rn_errand *e)
+static void describe_cached(struct rn_errand *e, int64_t size_bytes)
 {
     memcpy(e->got.sha256, e->asking.pin, RN_HEX);
-    e->got.size_bytes = rn_file_size(e->got.path);
+    e->got.size_bytes = size_bytes;
     e->got.trust = e->asking.trust;
     e->got.from_cache = true;
 }
@@ -81,7 +81,7 @@ static void find_cached(struct rn_task *t)
     e->rc = rn_cache_find(e->bench->f->cache, e->asking.pin, &e->got.path, &e->err);
     if (e->rc != RN_OK || !e->got.path)
         return;
-    describe_cached(e);
+    describe_cached(e, rn_file_size(e->got.path));
     e->rc = check_cached(e, &e->err);
 }
 
@@ -112,9 +112,10 @@ static void look_into_cache(struct rn_errand *e)
     const struct rn_cache *cache = e->bench->f->cache;
     if (!*e->asking.pin)
         return;
-    e->got.path = rn_cache_recall(cache, e->asking.pin);
-    if (e->got.path && rn_checked(cache, e->file, e->got.path)) {
-        describe_cached(e);
+    struct rn_seen seen;
+    e->got.path = rn_cache_recall(cache, e->asking.pin, &seen);
+    if (e->got.path && rn_checked(cache, e->file, &seen)) {
+        describe_cached(e, (int64_t)seen.size_bytes);
         take_cached(e);
         return;
     }
