@@ -5,6 +5,13 @@
 #include <math.h>
 #include <stdlib.h>
 
+int64_t rn_bpb_rows(int64_t T, int64_t tokens)
+{
+    enum { BATCH_TOKENS = 4096 };
+    int64_t at_most = tokens < BATCH_TOKENS ? tokens : BATCH_TOKENS;
+    return at_most > T ? at_most / T : 1;
+}
+
 static int count(struct rn_bpb *b, const int32_t *y, const float *losses, int64_t n,
                  const int32_t *byte_counts, int32_t vocab, struct rn_err *err)
 {

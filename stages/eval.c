@@ -14,7 +14,6 @@
 #include <string.h>
 
 enum {
-    BPB_BATCH_TOKENS = 4096, /* windows of the stream loader are this long: part of the number */
     SAMPLE_TOKENS = 64,
     SAMPLES = 3,
 };
@@ -126,7 +125,7 @@ static int measure_bpb(struct eval *e, const struct rn_corpus *val, struct bpb_r
                        struct rn_bpb *sum, struct rn_err *err)
 {
     int64_t T = rn_model_config(e->model)->sequence_len;
-    int64_t B = BPB_BATCH_TOKENS > T ? BPB_BATCH_TOKENS / T : 1;
+    int64_t B = rn_bpb_rows(T, e->cfg->bpb_tokens);
     int64_t batches = e->cfg->bpb_tokens / (B * T);
     int32_t vocab = rn_tokenizer_vocab_size(e->tokenizer);
     struct rn_loader *loader;
@@ -513,7 +512,7 @@ static int run(struct rn_job *job, const void *cfg, struct rn_err *err)
 
 const struct rn_stage rn_stage_eval = {.kind = "eval",
                                        .doc = "measure models",
-                                       .version = 1,
+                                       .version = 2,
                                        .keys = keys,
                                        .cfg_bytes = sizeof(struct cfg),
                                        .outputs = outputs,

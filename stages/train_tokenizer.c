@@ -92,6 +92,16 @@ static int check(const void *cfg, struct rn_err *err)
     return RN_OK;
 }
 
+static int estimate(const struct rn_job *job, const void *cfg, struct rn_estimate *e,
+                    struct rn_err *err)
+{
+    const struct cfg *c = cfg;
+    (void)job;
+    (void)err;
+    e->vocab_size = c->vocab_size > 0 ? c->vocab_size : 0;
+    return RN_OK;
+}
+
 /* --- training --- */
 
 static bool go_on(void *ctx, int64_t done, int64_t total, const char *unit)
@@ -207,4 +217,5 @@ const struct rn_stage rn_stage_train_tokenizer = {.kind = "train-tokenizer",
                                                   .outputs = outputs,
                                                   .metrics = metrics,
                                                   .check = check,
+                                                  .estimate = estimate,
                                                   .run = run};

@@ -39,11 +39,11 @@ static int scorer_of(struct rn_training_eval *e, struct rn_err *err)
 static int measure_bpb(struct rn_training_eval *e, struct rn_loader *loader, double *bpb,
                        struct rn_err *err)
 {
-    int64_t T = rn_model_config(e->s.model)->sequence_len;
-    int64_t batches = e->s.cfg->bpb_tokens / (e->s.B * T);
+    int64_t T = rn_model_config(e->s.model)->sequence_len, B = rn_bpb_rows(T, e->s.cfg->bpb_tokens);
+    int64_t batches = e->s.cfg->bpb_tokens / (B * T);
     struct rn_bpb sum;
     RN_TRY(scorer_of(e, err));
-    RN_TRY(rn_eval_bpb(e->scorer, loader, e->s.B, T, batches > 0 ? batches : 1, e->byte_counts,
+    RN_TRY(rn_eval_bpb(e->scorer, loader, B, T, batches > 0 ? batches : 1, e->byte_counts,
                        rn_tokenizer_vocab_size(e->s.tokenizer), &sum, err));
     *bpb = rn_bpb_value(&sum);
     return RN_OK;
@@ -53,7 +53,7 @@ static int evaluate_bpb(struct rn_training_eval *e, int64_t step, double *bpb, s
 {
     int64_t T = rn_model_config(e->s.model)->sequence_len;
     struct rn_loader *loader;
-    RN_TRY(e->s.kind->val_loader(e->s.data, e->s.B, T, &loader, err));
+    RN_TRY(e->s.kind->val_loader(e->s.data, rn_bpb_rows(T, e->s.cfg->bpb_tokens), T, &loader, err));
     if (!loader)
         return RN_OK;
     int rc = measure_bpb(e, loader, bpb, err);
