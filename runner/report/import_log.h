@@ -5,7 +5,7 @@
  *     RN_TRY(rn_import_write(&i, "runs/my-gpt2", err));   so that report, metrics, compare work
  *     rn_import_release(&i);
  *
- * A log may hold several trainings, one after the other (nanochat's speedrun): a new one begins where
+ * A log may hold several trainings, one after the other (nanochat, whole): a new one begins where
  * the length of the training changes and steps start over. What a resumed training says again
  * replaces what it said before. Logs have no clock: times are added up from step times and end when
  * the last file was written. */
