@@ -8,7 +8,7 @@ scratch=$work
 trap 'rm -rf "$scratch"; cleanup' EXIT
 
 "$BUILD/torture-kill" "$BUILD/runnel" "$BUILD/librunnel-faults.so" "$tiny" "$scratch/kill" \
-    random=4 || fail "a killed run did not recover"
+    random=4 hang=600 || fail "a killed run did not recover"
 
 expect 0 "$RUNNEL" run "$tiny" --runs whole --threads 1
 expect 0 "$RUNNEL" run "$tiny" --runs broken --threads 1

@@ -201,7 +201,7 @@ static void leave(void)
     rn_arena_release(&arena);
     rn_str_release(&said);
 }
-TestSuite(training, .init = enter, .fini = leave, .timeout = 60);
+TestSuite(training, .init = enter, .fini = leave, .timeout = 300);
 
 #define BASE                                                                                       \
     "in: {tokenizer: tokenizer, tokens: tokens}\n"                                                 \
