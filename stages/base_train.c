@@ -11,6 +11,7 @@
 
 static const char *const tokenizer_kinds[] = {"tokenizer", NULL};
 static const char *const files_kinds[] = {"files", NULL};
+static const char *const weights_kinds[] = {"model", "files", "path", NULL};
 
 static const struct rn_key in_keys[] = {
     RN_KEY_REF(CFG, in_tokenizer, "tokenizer", tokenizer_kinds, RN_REQUIRED,
@@ -23,8 +24,12 @@ static const struct rn_key in_keys[] = {
 
 static const struct rn_key keys[] = {
     RN_KEY_TABLE("in", in_keys, "inputs"),
-    RN_KEY_TABLE("model", rn_training_model_keys, "what to build"), RN_TRAINING_KEYS,
-    RN_KEY_TABLE("loader", rn_training_loader_keys, "how documents become rows"), RN_KEYS_END};
+    RN_KEY_TABLE("model", rn_training_model_keys, "what to build"),
+    RN_KEY_REF(CFG, init, "init", weights_kinds, "~",
+               "weights to start from instead of new ones: a model, fetched files, or a path"),
+    RN_TRAINING_KEYS,
+    RN_KEY_TABLE("loader", rn_training_loader_keys, "how documents become rows"),
+    RN_KEYS_END};
 
 static enum rn_rows rows_of(const CFG *c, const struct rn_model_cfg *mc)
 {
@@ -121,35 +126,15 @@ static int one_pass_steps(void *data, int64_t batch_tokens, int64_t T, int64_t *
     return RN_OK;
 }
 
-static const struct rn_training_kind kind = {.name = "base-train",
-                                             .defaults = defaults,
+static const struct rn_training_kind kind = {.defaults = defaults,
                                              .open = open_data,
                                              .close = close_data,
                                              .train_loader = train_loader,
                                              .val_loader = val_loader,
                                              .one_pass_steps = one_pass_steps};
 
-static int estimate(const struct rn_job *job, const void *cfg, struct rn_estimate *e,
-                    struct rn_err *err)
-{
-    return rn_training_estimate(job, cfg, &kind, e, err);
-}
-
-static int run(struct rn_job *job, const void *cfg, struct rn_err *err)
-{
-    return rn_training_run(job, cfg, &kind, err);
-}
-
 const struct rn_stage rn_stage_base_train = {.kind = "base-train",
                                              .doc = "pretrain a new model from token shards",
-                                             .version = 3,
                                              .keys = keys,
-                                             .cfg_bytes = sizeof(CFG),
-                                             .outputs = rn_training_outputs,
-                                             .metrics = rn_training_metrics,
-                                             .trains = true,
-                                             .settle = rn_training_settle,
-                                             .check = rn_training_check,
-                                             .fingerprint = rn_training_fingerprint,
-                                             .estimate = estimate,
-                                             .run = run};
+                                             .own = &kind,
+                                             RN_TRAINING_STAGE};

@@ -1,4 +1,5 @@
 /* The keys that the three training stages share, with the rules that join them. */
+#include "model_in.h"
 #include "training.h"
 
 #include <math.h>
@@ -137,6 +138,9 @@ const struct rn_metric rn_training_metrics[] = {
     {"mfu", "%", +1, "model FLOPs per second over the measured peak of a matrix product"},
     {"total_time_min", "min", -1, "training time so far, evaluations excluded"},
     {"epoch", "", 0, "passes over the data"},
+    {"loss_z", "", 0, "standard deviations of the loss above its mean of the steps before"},
+    {"grad_norm_z", "", 0, "the same of the gradient norm"},
+    {"skipped", "steps", -1, "steps so far whose batch was not trained on"},
     {"data_order", "", 0, "48 bits of the digest of all batches so far, in order"},
     {"val_bpb", "bits/byte", -1, "on the validation tokens"},
     {"core", "", +1, "CORE metric, on the rows asked for"},
@@ -188,13 +192,42 @@ int rn_training_check(const void *cfg, struct rn_err *err)
     return RN_OK;
 }
 
+/* What the user calls an epoch goes before the data's length. */
+bool rn_training_horizon(const CFG *c, const struct rn_training_kind *kind, int64_t one_pass,
+                         struct rn_horizon *h)
+{
+    bool given = count_given(c) > 0 && !(c->horizon_epochs > 0);
+    *h = (struct rn_horizon){.steps = c->horizon_steps,
+                             .tokens = c->horizon_tokens,
+                             .flops = c->horizon_flops,
+                             .tokens_per_param = c->tokens_per_param};
+    if (given || (!kind->continues && !(c->horizon_epochs > 0)))
+        return true; /* or by the architecture's rule */
+    int64_t epoch = c->steps_per_epoch > 0 ? c->steps_per_epoch : one_pass;
+    h->steps = (int64_t)ceil((c->horizon_epochs > 0 ? c->horizon_epochs : 1) * (double)epoch);
+    return epoch > 0;
+}
+
+/* A path of the user's counts by what lies there. */
+static int fingerprint_init(const struct rn_job *job, const struct rn_ref *init, json_t *into,
+                            struct rn_err *err)
+{
+    char *path, hex[RN_HEX];
+    RN_TRY(rn_model_in_weights(job, init, &path, err));
+    int rc = rn_memo_sha256(job->memo, path, hex, NULL, err);
+    free(path);
+    if (rc == RN_OK)
+        json_object_set_new(into, "init", json_string(hex));
+    return rc;
+}
+
 /* Where a step's multiplier depends on the horizon, a longer horizon is another training. */
 int rn_training_fingerprint(const struct rn_job *job, const void *cfg, json_t *into,
                             struct rn_err *err)
 {
-    (void)job;
-    (void)err;
     const CFG *c = cfg;
+    if (c->init.text && !c->init.stage)
+        RN_TRY(fingerprint_init(job, &c->init, into, err));
     if (strcmp(rn_schedule_names[c->schedule], "constant") == 0)
         return RN_OK;
     json_t *horizon =
