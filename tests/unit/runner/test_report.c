@@ -30,7 +30,7 @@ static void down(void)
     rn_remove_tree(dir, NULL);
 }
 
-TestSuite(report, .init = up, .fini = down, .timeout = 60);
+TestSuite(report, .init = up, .fini = down, .timeout = 300);
 
 static void put(const char *name, const char *text)
 {
