@@ -187,6 +187,7 @@ static int build(struct rn_optim *o, const struct rn_weight *w, double decay_sca
     int64_t n_hyper = init_slots(o, w, decay_scale);
     o->hyper_host = rn_xalloc((size_t)n_hyper * sizeof *o->hyper_host);
     o->prog = rn_prog_new(rn_model_params(o->model));
+    rn_prog_compute_in(o->prog, rn_model_computes_in(o->model));
     o->hyper = rn_prog_input(o->prog, "hyper", RN_F32, RN_SHAPE(n_hyper));
     rn_val coef = emit_norm(o, w);
     for (size_t i = 0; i < o->n; i++)

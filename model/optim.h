@@ -40,7 +40,7 @@ struct rn_optim_cfg {
     ((struct rn_optim_cfg){.clip = NAN, .lr_scale = 1, .lr_frac = 1, .decay_scale = 1})
 
 struct rn_optim;
-/* The model needs gradients. RN_ECONFIG names an unknown group and the known ones. */
+/* The model needs gradients; Muon's products are computed as the model's. RN_ECONFIG names an unknown group and the known ones. */
 int rn_optim_new(struct rn_optim **, struct rn_model *, const struct rn_optim_cfg *,
                  struct rn_err *);
 void rn_optim_free(struct rn_optim *); /* takes NULL */
