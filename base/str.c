@@ -158,10 +158,24 @@ static const unsigned char *skip_ascii(const unsigned char *p, const unsigned ch
     return p;
 }
 
+/* The same over sequences of three bytes, of which text in some scripts is made; not over those
+ * whose second byte has other bounds. */
+static const unsigned char *skip_three(const unsigned char *p, const unsigned char *end)
+{
+    while (end - p >= 3 && p[0] > 0xE0 && p[0] < 0xF0 && p[0] != 0xED &&
+           ((p[1] ^ 0x80) | (p[2] ^ 0x80)) < 0x40)
+        p += 3;
+    return p;
+}
+
 bool rn_utf8_valid(const void *bytes, size_t n)
 {
     const unsigned char *p = bytes, *end = p + n;
-    while ((p = skip_ascii(p, end)) < end) {
+    while (p < end) {
+        const unsigned char *from = p;
+        p = *p < 0x80 ? skip_ascii(p, end) : skip_three(p, end);
+        if (p > from)
+            continue;
         int len = sequence_length(p, end);
         if (!len)
             return false;

@@ -2,7 +2,7 @@
 #include "file.h"
 #include "jsonl.h"
 #include "mem.h"
-#include "parquet.h"
+#include "parquet_text.h"
 #include "str.h"
 
 #include <stdlib.h>
@@ -15,10 +15,8 @@ struct source {
     const struct kind *kind;
     const char *path;
     const char *column;
-    struct rn_parquet *parquet;
-    int parquet_column;
+    struct rn_parquet_text parquet;
     size_t next_group, row, last_row; /* last_row: last one that is not null */
-    struct rn_parquet_values values;  /* of group next_group - 1; n 0: none */
     struct rn_jsonl *jsonl;
     json_t *here, *ahead; /* the line given out, and the one after it */
     struct rn_place ahead_at;
@@ -45,20 +43,16 @@ struct rn_docs {
 
 static int open_parquet(struct source *s, struct rn_err *err)
 {
-    RN_TRY(rn_parquet_open(&s->parquet, s->path, err));
-    s->parquet_column = rn_parquet_column(s->parquet, s->column, err);
-    return s->parquet_column < 0 ? RN_ECORRUPT : RN_OK;
+    return rn_parquet_text_open(&s->parquet, s->path, s->column, err);
 }
 
 static int read_group(struct source *s, struct rn_err *err)
 {
-    RN_TRY(rn_parquet_read(s->parquet, s->next_group++, s->parquet_column, &s->values, err));
-    if (s->values.type != RN_PQ_BYTES)
-        return rn_fail(err, RN_ECORRUPT, RN_PATH(s->path), "parquet column '%s' holds no text",
-                       s->column);
+    RN_TRY(rn_parquet_text_read(&s->parquet, s->next_group++, err));
+    const struct rn_parquet_values *v = &s->parquet.values;
     s->row = 0;
-    s->last_row = s->values.n;
-    while (s->last_row > 0 && !s->values.present[--s->last_row])
+    s->last_row = v->n;
+    while (s->last_row > 0 && !v->present[--s->last_row])
         ;
     return RN_OK;
 }
@@ -66,21 +60,20 @@ static int read_group(struct source *s, struct rn_err *err)
 /* Nulls are no documents. */
 static int next_parquet(struct source *s, struct rn_doc *doc, struct rn_err *err)
 {
+    const struct rn_parquet_values *v = &s->parquet.values;
     for (;;) {
-        while (s->row < s->values.n && !s->values.present[s->row])
+        while (s->row < v->n && !v->present[s->row])
             s->row++;
-        if (s->row < s->values.n)
+        if (s->row < v->n)
             break;
-        if (s->next_group == rn_parquet_groups(s->parquet))
+        if (s->next_group == rn_parquet_groups(s->parquet.file))
             return RN_OK;
         RN_TRY(read_group(s, err));
     }
-    const struct rn_parquet_string *text = &s->values.strings[s->row];
-    *doc = (struct rn_doc){.text = text->p, .n = text->n, .group_end = s->row == s->last_row};
+    *doc = (struct rn_doc){.text = v->strings[s->row].p,
+                           .n = v->strings[s->row].n,
+                           .group_end = s->row == s->last_row};
     s->row++;
-    if (!s->values.utf8 && !rn_utf8_valid(doc->text, doc->n))
-        return rn_fail(err, RN_ECORRUPT, RN_PATH(s->path), "row %zu of row group %zu is not UTF-8",
-                       s->row, s->next_group);
     return RN_OK;
 }
 
@@ -157,7 +150,7 @@ static const struct kind *find_kind(const char *path)
 
 static void close_source(struct source *s)
 {
-    rn_parquet_free(s->parquet);
+    rn_parquet_text_close(&s->parquet);
     rn_jsonl_free(s->jsonl);
     json_decref(s->here);
     json_decref(s->ahead);
@@ -165,25 +158,28 @@ static void close_source(struct source *s)
     *s = (struct source){0};
 }
 
+static int add_rows(struct rn_docs *d, const char *path, struct rn_err *err)
+{
+    struct rn_parquet_text t;
+    RN_TRY(rn_parquet_text_open(&t, path, d->column, err));
+    if (d->rows >= 0)
+        d->rows += rn_parquet_rows(t.file);
+    rn_parquet_text_close(&t);
+    return RN_OK;
+}
+
 /* Footers of all parquet files, so that a bad one is found before hours of work. */
 static int count_rows(struct rn_docs *d, struct rn_err *err)
 {
     for (size_t i = 0; i < d->n_paths; i++) {
-        struct rn_parquet *p;
-        if (!find_kind(d->paths[i]))
+        const struct kind *kind = find_kind(d->paths[i]);
+        if (!kind)
             return rn_fail(err, RN_ECONFIG, RN_PATH(d->paths[i]),
                            "no documents are read from such a file name (.parquet, .jsonl, .txt)");
-        if (find_kind(d->paths[i])->open != open_parquet) {
+        if (kind->open == open_parquet)
+            RN_TRY(add_rows(d, d->paths[i], err));
+        else
             d->rows = -1;
-            continue;
-        }
-        RN_TRY(rn_parquet_open(&p, d->paths[i], err));
-        if (d->rows >= 0)
-            d->rows += rn_parquet_rows(p);
-        int column = rn_parquet_column(p, d->column, err);
-        rn_parquet_free(p);
-        if (column < 0)
-            return RN_ECORRUPT;
     }
     return RN_OK;
 }

@@ -22,9 +22,12 @@ enum {
     IDS_MAX = 5,  /* ids of a piece that is kept */
     ID_BITS = 21,
     LINE_BITS = 17,
-    LONG_BITS = 15, /* 2^LONG_BITS longer pieces are kept */
+    LONG_BITS = 13, /* 2^LONG_BITS longer pieces are kept */
     LONG_MAX = 126, /* bytes of one */
     LONG_IDS = 96,
+    PARTS_MIN = 7,      /* bytes of a piece of several characters of three */
+    WIDE = 3,           /* bytes of a character that is kept by itself */
+    WIDE_BITS = 4 + 12, /* that tell it from others */
     BATCH = 256,
     HUGE_PAGE = 1 << 21,
 };
@@ -44,6 +47,10 @@ struct longer { /* a piece of more bytes or ids: words of other scripts */
     uint8_t n, size; /* size 0: free */
     char bytes[LONG_MAX];
 };
+struct wide { /* a character of three bytes between two seams */
+    int32_t ids[WIDE];
+    int32_t n; /* 0: free */
+};
 _Static_assert(RN_VOCAB_MAX_TOKENS >> ID_BITS == 0, "");
 _Static_assert(sizeof(struct line) == 64, "a line of the processor's cache");
 
@@ -52,6 +59,7 @@ struct rn_encoder {
     const struct rn_vocab *vocab;
     struct line *lines;
     struct longer *longer; /* one place for each hash */
+    struct wide *wide;     /* one place for each character */
     void *mapped;
     size_t mapped_bytes;
     size_t ends[BATCH];
@@ -67,7 +75,8 @@ struct rn_encoder {
 static int map_lines(struct rn_encoder *e, struct rn_err *err)
 {
     size_t lines_bytes = sizeof(struct line) << LINE_BITS;
-    size_t bytes = lines_bytes + (sizeof(struct longer) << LONG_BITS);
+    size_t longer_bytes = sizeof(struct longer) << LONG_BITS;
+    size_t bytes = lines_bytes + longer_bytes + (sizeof(struct wide) << WIDE_BITS);
     e->mapped_bytes = bytes + HUGE_PAGE;
     e->mapped =
         mmap(NULL, e->mapped_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -77,6 +86,7 @@ static int map_lines(struct rn_encoder *e, struct rn_err *err)
     uintptr_t start = ((uintptr_t)e->mapped + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1);
     e->lines = (struct line *)start;
     e->longer = (struct longer *)(start + lines_bytes);
+    e->wide = (struct wide *)(start + lines_bytes + longer_bytes);
     madvise(e->lines, bytes, MADV_HUGEPAGE); /* before the first touch; may be refused */
     return RN_OK;
 }
@@ -171,19 +181,6 @@ static inline const struct entry *find(struct line *line, struct key k)
 
 /* --- a batch --- */
 
-static void find_lines(struct rn_encoder *e, const char *text, size_t n, size_t at, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        size_t size = e->ends[i] - at;
-        if (size <= KEY_MAX) {
-            e->piece[i].key = key_of(text + at, size, n - at);
-            e->piece[i].line = line_of(e->piece[i].key);
-            __builtin_prefetch(&e->lines[e->piece[i].line]);
-        }
-        at = e->ends[i];
-    }
-}
-
 static inline void reserve(struct rn_ids *ids, size_t more)
 {
     if (ids->cap - ids->n >= more)
@@ -237,8 +234,8 @@ static void encode_new(struct rn_encoder *e, struct line *line, struct key key, 
     keep(line, key, out->p + before, out->n - before);
 }
 
-static void encode_short(struct rn_encoder *e, struct line *line, struct key key, const char *p,
-                         size_t n, struct rn_ids *out)
+static inline void encode_short(struct rn_encoder *e, struct line *line, struct key key,
+                                const char *p, size_t n, struct rn_ids *out)
 {
     const struct entry *kept = find(line, key);
     reserve(out, IDS_MAX);
@@ -248,13 +245,33 @@ static void encode_short(struct rn_encoder *e, struct line *line, struct key key
         encode_new(e, line, key, p, n, out);
 }
 
-/* A piece that is too long for a line: by the parts between its seams. */
+static void encode_wide(struct rn_encoder *e, const unsigned char *p, struct rn_ids *out)
+{
+    struct wide *w = &e->wide[(p[0] & 15) << 12 | (p[1] & 63) << 6 | (p[2] & 63)];
+    if (w->n == 0) {
+        struct rn_ids ids = {.p = w->ids, .cap = WIDE};
+        rn_bpe_encode(e->vocab, p, WIDE, &ids);
+        w->n = (int32_t)ids.n;
+    }
+    reserve(out, WIDE);
+    memcpy(out->p + out->n, w->ids, sizeof w->ids);
+    out->n += (size_t)w->n;
+}
+
+/* Is the piece better cut at its seams? It has no place in a line, or probably too many ids. */
+static inline bool has_parts(const char *p, size_t n)
+{
+    return n > KEY_MAX || (n > PARTS_MIN && ((unsigned char)p[0] | (unsigned char)p[1]) >= 0xE0);
+}
+
 static void encode_parts(struct rn_encoder *e, const char *p, size_t n, size_t readable,
                          struct rn_ids *out)
 {
     for (size_t size; n > 0; p += size, n -= size, readable -= size) {
         size = rn_seams_next(e->vocab->seams, (const unsigned char *)p, n);
-        if (size > KEY_MAX) {
+        if (size == WIDE && (unsigned char)p[0] >= 0xE0) {
+            encode_wide(e, (const unsigned char *)p, out);
+        } else if (size > KEY_MAX) {
             encode_long(e, p, size, out);
         } else {
             struct key key = key_of(p, size, readable);
@@ -263,21 +280,36 @@ static void encode_parts(struct rn_encoder *e, const char *p, size_t n, size_t r
     }
 }
 
+static void find_lines(struct rn_encoder *e, const char *text, size_t n, size_t at, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t size = e->ends[i] - at;
+        if (!has_parts(text + at, size)) {
+            e->piece[i].key = key_of(text + at, size, n - at);
+            e->piece[i].line = line_of(e->piece[i].key);
+            __builtin_prefetch(&e->lines[e->piece[i].line]);
+        }
+        at = e->ends[i];
+    }
+}
+
 static void look_up(struct rn_encoder *e, const char *text, size_t n, size_t at, size_t count,
                     struct rn_ids *out)
 {
     for (size_t i = 0; i < count; i++) {
+        const char *p = text + at;
         size_t size = e->ends[i] - at;
-        if (size <= KEY_MAX)
-            encode_short(e, &e->lines[e->piece[i].line], e->piece[i].key, text + at, size, out);
+        if (has_parts(p, size))
+            encode_parts(e, p, size, n - at, out);
         else
-            encode_parts(e, text + at, size, n - at, out);
+            encode_short(e, &e->lines[e->piece[i].line], e->piece[i].key, p, size, out);
         at = e->ends[i];
     }
 }
 
 static void encode_valid(struct rn_encoder *e, const char *text, size_t n, struct rn_ids *out)
 {
+    reserve(out, n / 4);
     for (size_t at = 0; at < n;) {
         size_t count = rn_split_ends(e->split, text, n, at, e->ends, BATCH);
         find_lines(e, text, n, at, count);

@@ -5,8 +5,9 @@
 
 enum { PACK_BUFFER = 100, STREAM_MAX_TOKENS = 2048 };
 
-struct waiting { /* PACK: a rendered conversation of the buffer */
-    int64_t at;  /* its number in the mixture, by which the state finds it again */
+struct waiting {        /* a rendered conversation; PACK: one of the buffer */
+    int64_t at;         /* its number in the mixture, by which the state finds it again */
+    int64_t stands_for; /* itself, and those before it that were left out */
     struct rn_rendered r;
 };
 
@@ -15,11 +16,10 @@ struct chat_loader {
     const struct rn_tokenizer *tok;
     struct rn_chat_tokens special;
     struct rn_chat_form form;
-    int64_t cursor;  /* the next conversation to render */
-    int64_t given;   /* conversations given out whole; waiting ones are not */
-    int64_t skipped; /* batches that had no target */
-    struct rn_rendered
-        now; /* STREAM: the last conversation; its ids from `used` on are still to come */
+    int64_t cursor; /* the next conversation to render */
+    int64_t given;  /* conversations given out whole or left out; waiting ones are not */
+    int64_t read, cut, left_out; /* since opening; cut and left_out in the first pass alone */
+    struct waiting now; /* STREAM: the last one; its ids from `used` on are still to come */
     size_t used;
     struct waiting buffer[PACK_BUFFER];
     size_t n_buffer;
@@ -31,58 +31,80 @@ static int64_t max_tokens(const struct chat_loader *l)
     return l->form.kind == RN_CHAT_STREAM ? l->form.max_tokens : l->form.T + 1;
 }
 
-static int render(const struct chat_loader *l, int64_t at, struct rn_rendered *out,
+/* Replaces *out by a conversation, cut to what a row can hold; *cut: it was longer. */
+static int render(const struct chat_loader *l, int64_t at, struct rn_rendered *out, bool *cut,
                   struct rn_err *err)
 {
     struct rn_conversation c;
+    size_t most = (size_t)max_tokens(l);
     int rc = rn_mixture_get(l->mixture, at, &c, err);
     if (rc == RN_OK)
-        rn_conversation_render(&c, &l->special, l->tok, (size_t)max_tokens(l), out);
+        rn_conversation_render(&c, &l->special, l->tok, most + 1, out);
     rn_conversation_release(&c);
+    *cut = rc == RN_OK && out->ids.n > most;
+    if (*cut)
+        out->ids.n = out->mask.n = most;
     return rc;
 }
 
-static int64_t advance(struct chat_loader *l)
+/* The first id of a row is no target; in the stream every id is one. */
+static bool has_target(const struct chat_loader *l, const struct rn_rendered *r)
 {
-    int64_t at = l->cursor;
-    l->cursor = (at + 1) % rn_mixture_rows(l->mixture);
-    return at;
+    bool any = l->form.kind == RN_CHAT_STREAM;
+    for (size_t i = 1; i < r->mask.n && !any; i++)
+        any = r->mask.p[i];
+    return any;
 }
 
-/* --- the three forms: each fills one batch and returns its number of targets --- */
+/* The next conversation that has something to learn: a row made of such ones has a target. */
+static int next_conversation(struct chat_loader *l, struct waiting *w, struct rn_err *err)
+{
+    int64_t rows = rn_mixture_rows(l->mixture);
+    for (w->stands_for = 1; w->stands_for <= rows; w->stands_for++) {
+        bool cut, first_pass = l->read++ < rows;
+        w->at = l->cursor;
+        l->cursor = (l->cursor + 1) % rows;
+        RN_TRY(render(l, w->at, &w->r, &cut, err));
+        l->cut += cut && first_pass;
+        if (has_target(l, &w->r))
+            return RN_OK;
+        l->left_out += first_pass;
+    }
+    return rn_fail(err, RN_ECORRUPT, RN_NOWHERE,
+                   "no conversation has anything to learn within rows of %lld tokens",
+                   (long long)l->form.T);
+}
 
-static int next_stream(struct chat_loader *l, int32_t *x, int32_t *y, int64_t *targets,
-                       struct rn_err *err)
+/* --- the three forms: each fills one batch --- */
+
+static int next_stream(struct chat_loader *l, int32_t *x, int32_t *y, struct rn_err *err)
 {
     int64_t n = l->form.B * l->form.T;
     for (int64_t i = 0; i < n + 1;) {
-        if (l->used == l->now.ids.n) {
-            RN_TRY(render(l, advance(l), &l->now, err));
+        const struct rn_ids *ids = &l->now.r.ids;
+        if (l->used == ids->n) {
+            RN_TRY(next_conversation(l, &l->now, err));
             l->used = 0;
         }
-        size_t some = l->now.ids.n - l->used, room = (size_t)(n + 1 - i);
+        size_t some = ids->n - l->used, room = (size_t)(n + 1 - i);
         some = some < room ? some : room;
-        memcpy(l->row + i, l->now.ids.p + l->used, some * sizeof *l->row);
+        memcpy(l->row + i, ids->p + l->used, some * sizeof *l->row);
         l->used += some;
-        l->given += l->used == l->now.ids.n;
+        l->given += l->used == ids->n;
         i += (int64_t)some;
     }
     memcpy(x, l->row, (size_t)n * sizeof *x);
     memcpy(y, l->row + 1, (size_t)n * sizeof *y);
-    *targets = n;
     return RN_OK;
 }
 
 /* A row of T+1 ids becomes T inputs and targets; where the mask is 0 there is no target. */
-static int64_t split_row(const struct chat_loader *l, int32_t *x, int32_t *y)
+static void split_row(const struct chat_loader *l, int32_t *x, int32_t *y)
 {
-    int64_t targets = 0;
     for (int64_t i = 0; i < l->form.T; i++) {
         x[i] = l->row[i];
         y[i] = l->row_mask[i + 1] ? l->row[i + 1] : -1;
-        targets += y[i] >= 0;
     }
-    return targets;
 }
 
 static void put_row(struct chat_loader *l, size_t at, const struct rn_rendered *r)
@@ -99,28 +121,22 @@ static void pad_row(struct chat_loader *l, size_t from, int32_t id)
     }
 }
 
-static int next_rows(struct chat_loader *l, int32_t *x, int32_t *y, int64_t *targets,
-                     struct rn_err *err)
+static int next_rows(struct chat_loader *l, int32_t *x, int32_t *y, struct rn_err *err)
 {
-    *targets = 0;
     for (int64_t b = 0; b < l->form.B; b++) {
-        RN_TRY(render(l, advance(l), &l->now, err));
-        l->given++;
-        put_row(l, 0, &l->now);
-        pad_row(l, l->now.ids.n, l->special.assistant_end);
-        *targets += split_row(l, x + b * l->form.T, y + b * l->form.T);
+        RN_TRY(next_conversation(l, &l->now, err));
+        l->given += l->now.stands_for;
+        put_row(l, 0, &l->now.r);
+        pad_row(l, l->now.r.ids.n, l->special.assistant_end);
+        split_row(l, x + b * l->form.T, y + b * l->form.T);
     }
     return RN_OK;
 }
 
 static int fill_buffer(struct chat_loader *l, struct rn_err *err)
 {
-    while (l->n_buffer < PACK_BUFFER) {
-        struct waiting *w = &l->buffer[l->n_buffer];
-        RN_TRY(render(l, l->cursor, &w->r, err));
-        w->at = advance(l);
-        l->n_buffer++;
-    }
+    for (; l->n_buffer < PACK_BUFFER; l->n_buffer++)
+        RN_TRY(next_conversation(l, &l->buffer[l->n_buffer], err));
     return RN_OK;
 }
 
@@ -157,27 +173,25 @@ static int pack_row(struct chat_loader *l, struct rn_err *err)
             break;
         put_row(l, at, &l->buffer[i].r);
         at += l->buffer[i].r.ids.n;
+        l->given += l->buffer[i].stands_for;
         drop(l, (size_t)i);
-        l->given++;
     }
     pad_row(l, at, l->special.bos);
     return RN_OK;
 }
 
-static int next_pack(struct chat_loader *l, int32_t *x, int32_t *y, int64_t *targets,
-                     struct rn_err *err)
+static int next_pack(struct chat_loader *l, int32_t *x, int32_t *y, struct rn_err *err)
 {
-    *targets = 0;
     for (int64_t b = 0; b < l->form.B; b++) {
         RN_TRY(pack_row(l, err));
-        *targets += split_row(l, x + b * l->form.T, y + b * l->form.T);
+        split_row(l, x + b * l->form.T, y + b * l->form.T);
     }
     return RN_OK;
 }
 
 static const struct {
     const char *name;
-    int (*next)(struct chat_loader *, int32_t *, int32_t *, int64_t *, struct rn_err *);
+    int (*next)(struct chat_loader *, int32_t *, int32_t *, struct rn_err *);
 } forms[] = {[RN_CHAT_STREAM] = {"chat-stream", next_stream},
              [RN_CHAT_ROWS] = {"chat-rows", next_rows},
              [RN_CHAT_PACK] = {"chat-pack", next_pack}};
@@ -187,31 +201,23 @@ static const struct {
 static int next(void *self, int32_t *x, int32_t *y, struct rn_err *err)
 {
     struct chat_loader *l = self;
-    for (int64_t first = l->given;;) {
-        int64_t targets;
-        RN_TRY(forms[l->form.kind].next(l, x, y, &targets, err));
-        if (targets > 0)
-            return RN_OK;
-        l->skipped++;
-        if (l->given - first > rn_mixture_rows(l->mixture))
-            return rn_fail(err, RN_ECORRUPT, RN_NOWHERE,
-                           "no conversation has anything to learn within rows of %lld tokens",
-                           (long long)l->form.T);
-    }
+    return forms[l->form.kind].next(l, x, y, err);
 }
 
 static json_t *state(const void *self)
 {
     const struct chat_loader *l = self;
-    json_t *waiting = json_array();
-    for (size_t i = 0; i < l->n_buffer; i++)
+    json_t *waiting = json_array(), *stand_for = json_array();
+    for (size_t i = 0; i < l->n_buffer; i++) {
         json_array_append_new(waiting, json_integer(l->buffer[i].at));
+        json_array_append_new(stand_for, json_integer(l->buffer[i].stands_for));
+    }
     return json_pack(
-        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "kind", forms[l->form.kind].name,
+        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "kind", forms[l->form.kind].name,
         "data", rn_mixture_digest(l->mixture), "tokenizer", rn_tokenizer_digest(l->tok), "B",
         (json_int_t)l->form.B, "T", (json_int_t)l->form.T, "max_tokens", (json_int_t)max_tokens(l),
-        "cursor", (json_int_t)l->cursor, "given", (json_int_t)l->given, "skipped",
-        (json_int_t)l->skipped, "left", (json_int_t)(l->now.ids.n - l->used), "buffer", waiting);
+        "cursor", (json_int_t)l->cursor, "given", (json_int_t)l->given, "left",
+        (json_int_t)(l->now.r.ids.n - l->used), "buffer", waiting, "stand_for", stand_for);
 }
 
 static int same(const json_t *state_doc, const char *key, const char *have, struct rn_err *err)
@@ -244,29 +250,40 @@ static int bad_position(struct rn_err *err)
 /* STREAM: the last conversation again, of which `left` ids were not given yet. */
 static int restore_left(struct chat_loader *l, int64_t left, struct rn_err *err)
 {
-    l->now.ids.n = l->now.mask.n = l->used = 0;
+    bool cut;
+    struct rn_rendered *r = &l->now.r;
+    r->ids.n = r->mask.n = l->used = 0;
     if (left == 0)
         return RN_OK;
     int64_t rows = rn_mixture_rows(l->mixture);
-    RN_TRY(render(l, (l->cursor + rows - 1) % rows, &l->now, err));
-    if (left < 0 || left > (int64_t)l->now.ids.n)
+    RN_TRY(render(l, (l->cursor + rows - 1) % rows, r, &cut, err));
+    if (left < 0 || left > (int64_t)r->ids.n)
         return bad_position(err);
-    l->used = l->now.ids.n - (size_t)left;
+    l->used = r->ids.n - (size_t)left;
     return RN_OK;
 }
 
-static int restore_buffer(struct chat_loader *l, const json_t *list, struct rn_err *err)
+static int64_t whole(const json_t *list, size_t i)
 {
+    const json_t *item = json_array_get(list, i);
+    return json_is_integer(item) ? json_integer_value(item) : -1;
+}
+
+static int restore_buffer(struct chat_loader *l, const json_t *s, struct rn_err *err)
+{
+    const json_t *list = json_object_get(s, "buffer"), *stand = json_object_get(s, "stand_for");
+    int64_t rows = rn_mixture_rows(l->mixture);
     l->n_buffer = 0;
     if (json_array_size(list) > PACK_BUFFER)
         return bad_position(err);
     for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_t *at = json_array_get(list, i);
         struct waiting *w = &l->buffer[i];
-        w->at = json_is_integer(at) ? json_integer_value(at) : -1;
-        if (w->at < 0 || w->at >= rn_mixture_rows(l->mixture))
+        bool cut;
+        w->at = whole(list, i);
+        w->stands_for = whole(stand, i);
+        if (w->at < 0 || w->at >= rows || w->stands_for < 1 || w->stands_for > rows)
             return bad_position(err);
-        RN_TRY(render(l, w->at, &w->r, err));
+        RN_TRY(render(l, w->at, &w->r, &cut, err));
         l->n_buffer++;
     }
     return RN_OK;
@@ -281,9 +298,8 @@ static int restore(void *self, const json_t *s, struct rn_err *err)
         return bad_position(err);
     l->cursor = cursor;
     l->given = given;
-    l->skipped = rn_json_int(s, "skipped", 0);
     RN_TRY(restore_left(l, l->form.kind == RN_CHAT_STREAM ? rn_json_int(s, "left", -1) : 0, err));
-    return restore_buffer(l, json_object_get(s, "buffer"), err);
+    return restore_buffer(l, s, err);
 }
 
 static int64_t epoch_of(const void *self)
@@ -295,7 +311,7 @@ static int64_t epoch_of(const void *self)
 static void free_loader(void *self)
 {
     struct chat_loader *l = self;
-    rn_rendered_release(&l->now);
+    rn_rendered_release(&l->now.r);
     for (size_t i = 0; i < PACK_BUFFER; i++)
         rn_rendered_release(&l->buffer[i].r);
     free(l->row);
@@ -323,12 +339,11 @@ static int set_up(struct chat_loader *l, struct rn_err *err)
     return RN_OK;
 }
 
-int rn_loader_chat(struct rn_loader **out, const struct rn_mixture *m,
-                   const struct rn_tokenizer *tok, const struct rn_chat_form *form,
-                   struct rn_err *err)
+static int new_loader(struct chat_loader **out, const struct rn_mixture *m,
+                      const struct rn_tokenizer *tok, const struct rn_chat_form *form,
+                      struct rn_err *err)
 {
     RN_ASSERT(form->B > 0 && form->T > 0);
-    *out = NULL;
     struct chat_loader *l = rn_new(struct chat_loader);
     l->mixture = m;
     l->tok = tok;
@@ -338,14 +353,25 @@ int rn_loader_chat(struct rn_loader **out, const struct rn_mixture *m,
     int rc = set_up(l, err);
     if (rc != RN_OK) {
         free_loader(l);
-        return rc;
+        l = NULL;
     }
+    *out = l;
+    return rc;
+}
+
+int rn_loader_chat(struct rn_loader **out, const struct rn_mixture *m,
+                   const struct rn_tokenizer *tok, const struct rn_chat_form *form,
+                   struct rn_err *err)
+{
+    struct chat_loader *l;
+    *out = NULL;
+    RN_TRY(new_loader(&l, m, tok, form, err));
     *out = rn_loader_new(&kinds[form->kind], l);
     return RN_OK;
 }
 
-static int count_batches(struct rn_loader *l, const struct rn_chat_form *form, int64_t *batches,
-                         struct rn_err *err)
+static int walk_pass(struct rn_loader *l, const struct rn_chat_form *form, int64_t *batches,
+                     struct rn_err *err)
 {
     void *x, *y;
     RN_TRY(rn_try_alloc(&x, (size_t)(form->B * form->T), sizeof(int32_t), "a batch", err));
@@ -357,16 +383,17 @@ static int count_batches(struct rn_loader *l, const struct rn_chat_form *form, i
     return rc;
 }
 
-int rn_loader_chat_batches(const struct rn_mixture *m, const struct rn_tokenizer *tok,
-                           const struct rn_chat_form *form, int64_t *batches, struct rn_err *err)
+int rn_loader_chat_pass(const struct rn_mixture *m, const struct rn_tokenizer *tok,
+                        const struct rn_chat_form *form, struct rn_chat_pass *pass,
+                        struct rn_err *err)
 {
-    if (form->kind == RN_CHAT_ROWS) {
-        *batches = (rn_mixture_rows(m) + form->B - 1) / form->B;
-        return RN_OK;
-    }
-    struct rn_loader *l;
-    RN_TRY(rn_loader_chat(&l, m, tok, form, err));
-    int rc = count_batches(l, form, batches, err);
+    struct chat_loader *inside;
+    *pass = (struct rn_chat_pass){0};
+    RN_TRY(new_loader(&inside, m, tok, form, err));
+    struct rn_loader *l = rn_loader_new(&kinds[form->kind], inside);
+    int rc = walk_pass(l, form, &pass->batches, err);
+    pass->cut = inside->cut;
+    pass->left_out = inside->left_out;
     rn_loader_free(l);
     return rc;
 }

@@ -10,9 +10,10 @@
  *     RN_CHAT_PACK    SFT of 2026: rows of T+1 ids, each filled with the largest conversations that
  *                     fit out of a buffer of 100, the rest with bos; masked likewise
  *
- * A conversation longer than a row (STREAM: than max_tokens) is cut, never left to clog a buffer. A
- * batch without any target is passed over and counted; if a whole pass has no target, the loader
- * fails with RN_ECORRUPT instead of giving batches whose loss is 0/0. */
+ * A conversation longer than a row (STREAM: than max_tokens) is cut, never left to clog a buffer.
+ * One that has no target within what is left of it is left out, so that every row of ROWS and PACK
+ * has a target; if there is no other in a whole pass, the loader fails with RN_ECORRUPT instead of
+ * giving batches whose loss is 0/0. */
 #ifndef RN_LOADER_CHAT_H
 #define RN_LOADER_CHAT_H
 
@@ -31,9 +32,14 @@ struct rn_chat_form {
 int rn_loader_chat(struct rn_loader **, const struct rn_mixture *, const struct rn_tokenizer *,
                    const struct rn_chat_form *, struct rn_err *);
 
-/* Batches of one pass over the mixture, rounded up: what 'one epoch' as horizon means. ROWS:
- * counted; otherwise every conversation is rendered once. */
-int rn_loader_chat_batches(const struct rn_mixture *, const struct rn_tokenizer *,
-                           const struct rn_chat_form *, int64_t *batches, struct rn_err *);
+/* One pass over the mixture: what 'one epoch' as horizon means, and what becomes of its rows. */
+struct rn_chat_pass {
+    int64_t batches;  /* rounded up */
+    int64_t cut;      /* conversations that are longer than their row */
+    int64_t left_out; /* conversations that have nothing to learn within it */
+};
+/* Renders every conversation once. */
+int rn_loader_chat_pass(const struct rn_mixture *, const struct rn_tokenizer *,
+                        const struct rn_chat_form *, struct rn_chat_pass *, struct rn_err *);
 
 #endif

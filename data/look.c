@@ -53,7 +53,7 @@ int rn_look_parquet_head(const char *path, struct rn_look_out *out, struct rn_er
 {
     struct rn_parquet_rows *rows;
     json_t *row;
-    RN_TRY(rn_parquet_rows_open(&rows, path, NULL, err));
+    RN_TRY(rn_parquet_rows_open(&rows, path, out->columns, err));
     int rc;
     while ((rc = rn_parquet_rows_next(rows, &row, err)) == RN_OK && row && rn_look_give(out, row))
         ;
@@ -174,12 +174,6 @@ static int tokenizer_head(const char *path, struct rn_look_out *out, struct rn_e
 
 /* --- the table --- */
 
-static bool is_parquet(const char *path)
-{
-    char head[4];
-    return rn_file_head(path, head, 4) == 4 && memcmp(head, "PAR1", 4) == 0;
-}
-
 static bool is_token_file(const char *path)
 {
     struct rn_token_file f;
@@ -216,7 +210,7 @@ static const struct kind {
     int (*head)(const char *path, struct rn_look_out *, struct rn_err *); /* NULL: no rows */
 } kinds[] = {
     {"tokenizer", is_tokenizer, tokenizer_info, tokenizer_head},
-    {"parquet", is_parquet, rn_look_parquet, rn_look_parquet_head},
+    {"parquet", rn_parquet_is, rn_look_parquet, rn_look_parquet_head},
     {"safetensors", is_tensors, rn_look_tensors, rn_look_tensors_head},
     {"jsonl", is_jsonl, jsonl_info, jsonl_head},
     {"runnel", rn_tokens_is_ours, rn_look_ours, rn_look_ours_head},
@@ -258,11 +252,13 @@ int rn_look_info(json_t **out, const char *path, struct rn_err *err)
     return rc;
 }
 
-int rn_look_head(const char *path, int64_t n, void (*each)(void *ctx, const json_t *row), void *ctx,
-                 struct rn_err *err)
+int rn_look_head(const char *path, int64_t n, const char *const *columns,
+                 void (*each)(void *ctx, const json_t *row), void *ctx, struct rn_err *err)
 {
     const struct kind *kind = NULL;
-    struct rn_look_out out = {n, each, ctx};
+    struct rn_look_out out = {n, columns, each, ctx};
     RN_TRY(find_kind(&kind, path, err));
+    if (columns[0] && kind->head != rn_look_parquet_head)
+        return rn_fail(err, RN_EUSAGE, RN_PATH(path), "it has no columns; parquet files have");
     return kind->head ? kind->head(path, &out, err) : RN_OK;
 }

@@ -1,5 +1,6 @@
 #include "parquet.h"
 #include "codec.h"
+#include "file.h"
 #include "mem.h"
 #include "parquet_file.h"
 #include "str.h"
@@ -81,6 +82,13 @@ static int open_file(struct rn_parquet *p, struct rn_err *err)
         return rn_fail(err, RN_EIO, RN_PATH(p->path), "not a regular file");
     p->size_bytes = st.st_size;
     return read_footer(p, err);
+}
+
+bool rn_parquet_is(const char *path)
+{
+    char head[MAGIC_BYTES];
+    return rn_file_head(path, head, sizeof head) == sizeof head &&
+           memcmp(head, "PAR1", sizeof head) == 0;
 }
 
 int rn_parquet_open(struct rn_parquet **out, const char *path, struct rn_err *err)

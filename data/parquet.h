@@ -73,6 +73,8 @@ struct rn_parquet_facts {
     char codecs[64];            /* "zstd"; "snappy, none" where they differ */
 };
 
+/* True if the file begins as one does. */
+bool rn_parquet_is(const char *path);
 /* Reads and checks the footer. RN_ECORRUPT, or RN_EIO if the file cannot be opened. */
 int rn_parquet_open(struct rn_parquet **, const char *path, struct rn_err *);
 void rn_parquet_free(struct rn_parquet *); /* takes NULL */

@@ -45,17 +45,22 @@ enum {
 
 #define AVX2 __attribute__((target("avx2,bmi,bmi2,popcnt")))
 
-/* From masks of bytes to masks of characters, with the classes of those outside ASCII. `wide`:
- * bytes from 0x80 on; `follow`: those of them that begin no character. */
-AVX2 static struct rn_window widen(struct rn_window w, const unsigned char *p, uint64_t wide,
-                                   uint64_t follow)
+/* The bytes from 0x80 on, as masks. U+5000 to U+9FFF and U+B000 to U+CFFF are letters. */
+struct high {
+    uint64_t all, follow; /* follow: begin no character */
+    uint64_t letter;      /* begin one of those letters */
+};
+enum { HAN_FIRST = 0xE5, HAN_LAST = 0xE9, HANGUL_FIRST = 0xEB, HANGUL_LAST = 0xEC };
+
+/* From masks of bytes to masks of characters, with the classes of those outside ASCII. */
+AVX2 static struct rn_window widen(struct rn_window w, const unsigned char *p, struct high h)
 {
-    int len, last = 63 - __builtin_clzll(~follow);
+    int len, last = 63 - __builtin_clzll(~h.follow);
     rn_utf8_char(p + last, &len);
     w.known_bytes = last + len > RN_WINDOW ? last : RN_WINDOW;
-    w.begins = ~follow & rn_below(w.known_bytes);
-    uint64_t low_bit = 0, high_bit = 0; /* of each character's class */
-    for (uint64_t left = wide & w.begins; left; left &= left - 1) {
+    w.begins = ~h.follow & rn_below(w.known_bytes);
+    uint64_t low_bit = h.letter, high_bit = 0; /* of each character's class */
+    for (uint64_t left = h.all & w.begins & ~h.letter; left; left &= left - 1) {
         uint64_t class = rn_unicode_class(rn_utf8_char(p + rn_lowest(left), &len));
         low_bit |= left & -left & -(class & 1);
         high_bit |= left & -left & -(class >> 1);
@@ -73,10 +78,10 @@ AVX2 static struct rn_window widen(struct rn_window w, const unsigned char *p, u
 _Static_assert(RN_LETTER == 1 && RN_NUMBER == 2 && RN_SPACE == 3, "bits of a class in widen()");
 
 AVX2 static inline struct rn_window finish(struct rn_window w, const unsigned char *p,
-                                           uint64_t wide, uint64_t follow)
+                                           struct high h)
 {
-    if (wide)
-        return widen(w, p, wide, follow);
+    if (h.all)
+        return widen(w, p, h);
     w.known = w.known_bytes = RN_WINDOW;
     w.begins = ~UINT64_C(0);
     w.other = ~(w.letter | w.number | w.white);
@@ -104,6 +109,23 @@ AVX2 static inline uint64_t bits_avx2(__m256i lo, __m256i hi, int bit)
     return (uint64_t)high << 32 | low;
 }
 
+/* The bytes from `first` to `last`. */
+AVX2 static inline uint64_t range_avx2(__m256i lo, __m256i hi, int first, int last)
+{
+    __m256i a = _mm256_set1_epi8((char)first), b = _mm256_set1_epi8((char)last);
+    __m256i in_lo = _mm256_cmpeq_epi8(_mm256_min_epu8(_mm256_max_epu8(lo, a), b), lo);
+    __m256i in_hi = _mm256_cmpeq_epi8(_mm256_min_epu8(_mm256_max_epu8(hi, a), b), hi);
+    return bits_avx2(in_lo, in_hi, 7);
+}
+
+AVX2 static inline struct high high_avx2(__m256i lo, __m256i hi)
+{
+    uint64_t all = bits_avx2(lo, hi, 7);
+    return (struct high){all, all & ~bits_avx2(lo, hi, 6),
+                         range_avx2(lo, hi, HAN_FIRST, HAN_LAST) |
+                             range_avx2(lo, hi, HANGUL_FIRST, HANGUL_LAST)};
+}
+
 AVX2 static inline struct rn_window classify_avx2(const unsigned char *p)
 {
     __m256i text_lo = _mm256_loadu_si256((const void *)p);
@@ -116,8 +138,7 @@ AVX2 static inline struct rn_window classify_avx2(const unsigned char *p)
                           .newline = bits_avx2(lo, hi, 5),
                           .apostrophe = bits_avx2(lo, hi, 6)};
     w.white |= w.space;
-    uint64_t wide = bits_avx2(text_lo, text_hi, 7);
-    return finish(w, p, wide, wide & ~bits_avx2(text_lo, text_hi, 6));
+    return finish(w, p, high_avx2(text_lo, text_hi));
 }
 
 AVX2 static size_t ends_avx2(const struct rn_split *s, const char *text, size_t n, size_t at,
@@ -142,6 +163,20 @@ AVX512 static inline uint64_t bits_avx512(__m512i classes, int any)
     return _mm512_test_epi8_mask(classes, _mm512_set1_epi8((char)any));
 }
 
+AVX512 static inline uint64_t range_avx512(__m512i text, int first, int last)
+{
+    return _mm512_cmpge_epu8_mask(text, _mm512_set1_epi8((char)first)) &
+           _mm512_cmple_epu8_mask(text, _mm512_set1_epi8((char)last));
+}
+
+AVX512 static inline struct high high_avx512(__m512i text)
+{
+    uint64_t all = _mm512_movepi8_mask(text);
+    return (struct high){all, all & ~bits_avx512(text, 0x40),
+                         range_avx512(text, HAN_FIRST, HAN_LAST) |
+                             range_avx512(text, HANGUL_FIRST, HANGUL_LAST)};
+}
+
 AVX512 static inline struct rn_window classify_avx512(const unsigned char *p)
 {
     const __m512i by_high = _mm512_broadcast_i32x4(_mm_setr_epi8(BY_HIGH_HALF));
@@ -156,8 +191,7 @@ AVX512 static inline struct rn_window classify_avx512(const unsigned char *p)
                           .space = bits_avx512(classes, SPACE),
                           .newline = bits_avx512(classes, NEWLINE),
                           .apostrophe = bits_avx512(classes, APOSTROPHE)};
-    uint64_t wide = _mm512_movepi8_mask(text);
-    return finish(w, p, wide, wide & ~bits_avx512(text, 0x40));
+    return finish(w, p, high_avx512(text));
 }
 
 AVX512 static size_t ends_avx512(const struct rn_split *s, const char *text, size_t n, size_t at,

@@ -3,6 +3,7 @@
 #include "jsonl.h"
 #include "parquet_rows.h"
 #include "pcg64.h"
+#include "spelling_bee.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,11 +17,13 @@ struct row {
     size_t number; /* of that row, from 1 on */
 };
 
+/* Rows are read and said, or made of a word list. */
 struct task_kind {
     const char *name;
     bool permuted; /* rows in the order of numpy's default_rng(42) */
     int (*say)(struct rn_conversation *, const json_t *row, struct rn_place, struct rn_err *);
     const char *columns[4]; /* what is read of a parquet file */
+    void (*make)(const struct rn_spelling *, int64_t number, struct rn_conversation *);
 };
 
 struct rn_task {
@@ -29,7 +32,9 @@ struct rn_task {
     struct rn_str text;
     struct row *rows;
     size_t n, cap;
-    int64_t *order; /* NULL: as stored */
+    int64_t *order;            /* NULL: as stored */
+    struct rn_spelling *words; /* of a kind that makes its rows; else NULL */
+    int64_t first;             /* number of its row 0 */
     char digest[RN_HEX];
 };
 
@@ -260,9 +265,12 @@ static const struct task_kind kinds[] = {
     {"smoltalk", true, rn_conversation_parse, {"messages"}},
     {"mmlu", true, say_mmlu},
     {"arc", true, say_arc, {"question", "choices", "answerKey"}},
+    {"spelling-bee", .make = rn_spelling_bee},
+    {"simple-spelling", .make = rn_spelling_simple},
 };
-const char *const rn_task_names[] = {"conversations", "gsm8k", "tiny-world", "choices",
-                                     "smoltalk",      "mmlu",  "arc",        NULL};
+const char *const rn_task_names[] = {"conversations",   "gsm8k", "tiny-world", "choices",
+                                     "smoltalk",        "mmlu",  "arc",        "spelling-bee",
+                                     "simple-spelling", NULL};
 _Static_assert(RN_COUNT(rn_task_names) == RN_COUNT(kinds) + 1, "a name for each kind of task");
 
 static void take_digest(struct rn_task *t)
@@ -290,7 +298,8 @@ static int check_rows(const struct rn_task *t, struct rn_err *err)
     return RN_OK;
 }
 
-static int load(struct rn_task *t, const char *const *paths, size_t n_paths, struct rn_err *err)
+static int read_rows(struct rn_task *t, const char *const *paths, size_t n_paths,
+                     struct rn_err *err)
 {
     for (size_t i = 0; i < n_paths; i++)
         RN_TRY(load_file(t, paths[i], err));
@@ -304,14 +313,55 @@ static int load(struct rn_task *t, const char *const *paths, size_t n_paths, str
     return RN_OK;
 }
 
-int rn_task_open(struct rn_task **out, const char *name, const char *const *paths, size_t n_paths,
-                 struct rn_err *err)
+/* --- rows that are made --- */
+
+static int find_split(const char *split, int64_t *first, struct rn_err *err)
 {
-    *out = NULL;
-    const struct task_kind *kind = NULL;
+    bool test = strcmp(split, "test") == 0;
+    *first = test ? RN_SPELLING_TEST : 0;
+    if (test || strcmp(split, "train") == 0)
+        return RN_OK;
+    return rn_fail(err, RN_ECONFIG, RN_NOWHERE, "'split' is '%.40s', expected train or test",
+                   split);
+}
+
+static int take_words(struct rn_task *t, const char *split, const char *const *paths,
+                      size_t n_paths, struct rn_err *err)
+{
+    RN_TRY(find_split(split, &t->first, err));
+    if (n_paths != 1)
+        return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
+                       "the task '%s' is made of one list of words, found %zu files", t->kind->name,
+                       n_paths);
+    RN_TRY(rn_spelling_open(&t->words, paths[0], err));
+    char *made = rn_xprintf("%s %s %s", t->kind->name, split, rn_spelling_digest(t->words));
+    rn_sha256_hex(made, strlen(made), t->digest);
+    free(made);
+    t->n = RN_SPELLING_TEST;
+    return RN_OK;
+}
+
+/* --- opening --- */
+
+static const struct task_kind *find_kind(const char *name)
+{
     for (size_t i = 0; i < RN_COUNT(kinds); i++)
         if (strcmp(kinds[i].name, name) == 0)
-            kind = &kinds[i];
+            return &kinds[i];
+    return NULL;
+}
+
+bool rn_task_is_made(const char *name)
+{
+    const struct task_kind *kind = find_kind(name);
+    return kind && kind->make;
+}
+
+int rn_task_open(struct rn_task **out, const char *name, const char *split,
+                 const char *const *paths, size_t n_paths, struct rn_err *err)
+{
+    *out = NULL;
+    const struct task_kind *kind = find_kind(name);
     if (!kind) {
         const char *near = rn_nearest(name, rn_task_names);
         if (near)
@@ -320,7 +370,8 @@ int rn_task_open(struct rn_task **out, const char *name, const char *const *path
     }
     struct rn_task *t = rn_new(struct rn_task);
     t->kind = kind;
-    int rc = load(t, paths, n_paths, err);
+    int rc =
+        kind->make ? take_words(t, split, paths, n_paths, err) : read_rows(t, paths, n_paths, err);
     if (rc != RN_OK) {
         rn_task_free(t);
         return rc;
@@ -337,6 +388,7 @@ void rn_task_free(struct rn_task *t)
     rn_str_release(&t->text);
     free(t->rows);
     free(t->order);
+    rn_spelling_free(t->words);
     free(t);
 }
 
@@ -353,8 +405,23 @@ const char *rn_task_digest(const struct rn_task *t)
     return t->digest;
 }
 
-int rn_task_get(const struct rn_task *t, int64_t row, struct rn_conversation *c, struct rn_err *err)
+static const struct row *row_at(const struct rn_task *t, int64_t row)
 {
     RN_ASSERT(row >= 0 && row < (int64_t)t->n);
-    return say_row(t, &t->rows[t->order ? t->order[row] : row], c, err);
+    return &t->rows[t->order ? t->order[row] : row];
+}
+
+int rn_task_get(const struct rn_task *t, int64_t row, struct rn_conversation *c, struct rn_err *err)
+{
+    RN_ASSERT(row >= 0 && row < rn_task_rows(t));
+    if (!t->words)
+        return say_row(t, row_at(t, row), c, err);
+    t->kind->make(t->words, t->first + row, c);
+    return RN_OK;
+}
+
+int rn_task_row(const struct rn_task *t, int64_t row, json_t **out, struct rn_err *err)
+{
+    const struct row *r = row_at(t, row);
+    return rn_json_parse(t->text.p + r->at, r->n, place_of(r), out, err);
 }

@@ -5,36 +5,10 @@
 #include "str.h"
 #include "tokens_layout.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define BAD(...) rn_fail(err, RN_ECORRUPT, RN_PATH(path), __VA_ARGS__)
-
-/* Maps a whole regular file; an empty one stays NULL. */
-static int map_file(const char *path, const unsigned char **map, size_t *n, struct rn_err *err)
-{
-    struct stat st;
-    void *p = NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return rn_fail_errno(err, RN_PATH(path), "cannot open");
-    int rc = fstat(fd, &st) ? rn_fail_errno(err, RN_PATH(path), "cannot stat") : RN_OK;
-    if (rc == RN_OK && !S_ISREG(st.st_mode))
-        rc = BAD("not a file");
-    if (rc == RN_OK && st.st_size > 0) {
-        p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (p == MAP_FAILED)
-            rc = rn_fail_errno(err, RN_PATH(path), "cannot map");
-    }
-    close(fd);
-    *map = rc == RN_OK ? p : NULL;
-    *n = *map ? (size_t)st.st_size : 0;
-    return rc;
-}
 
 static int32_t int32_at(const unsigned char *p)
 {
@@ -54,11 +28,11 @@ static int64_t int64_at(const unsigned char *p)
 static int take_tokens(struct rn_token_file *f, size_t at, int width, int64_t n, const char *path,
                        struct rn_err *err)
 {
-    size_t have = f->map_bytes - at;
+    size_t have = f->map.n - at;
     if (n < 0 || have % (size_t)width || (int64_t)(have / (size_t)width) != n)
         return BAD("%zu bytes of tokens, its header asks for %lld of %d bytes", have, (long long)n,
                    width);
-    f->tokens = f->map + at;
+    f->tokens = f->map.p + at;
     f->width = width;
     f->n = n;
     return RN_OK;
@@ -68,19 +42,19 @@ static int take_tokens(struct rn_token_file *f, size_t at, int width, int64_t n,
 
 static bool is_llmc(const struct rn_token_file *f)
 {
-    return f->map_bytes >= 4 &&
-           (int32_at(f->map) == TOKENS_MAGIC_2 || int32_at(f->map) == TOKENS_MAGIC_4);
+    return f->map.n >= 4 &&
+           (int32_at(f->map.p) == TOKENS_MAGIC_2 || int32_at(f->map.p) == TOKENS_MAGIC_4);
 }
 
 static int open_llmc(struct rn_token_file *f, const char *path, struct rn_err *err)
 {
-    if (f->map_bytes < TOKENS_HEADER_BYTES)
-        return BAD("%zu bytes, shorter than llm.c's header", f->map_bytes);
-    bool narrow = int32_at(f->map) == TOKENS_MAGIC_2;
-    int32_t version = int32_at(f->map + 4), want = narrow ? 1 : 7;
+    if (f->map.n < TOKENS_HEADER_BYTES)
+        return BAD("%zu bytes, shorter than llm.c's header", f->map.n);
+    bool narrow = int32_at(f->map.p) == TOKENS_MAGIC_2;
+    int32_t version = int32_at(f->map.p + 4), want = narrow ? TOKENS_VERSION_2 : TOKENS_VERSION_4;
     if (version != want)
         return BAD("llm.c's header has version %d, expected %d", version, want);
-    return take_tokens(f, TOKENS_HEADER_BYTES, narrow ? 2 : 4, int32_at(f->map + 8), path, err);
+    return take_tokens(f, TOKENS_HEADER_BYTES, narrow ? 2 : 4, int32_at(f->map.p + 8), path, err);
 }
 
 /* --- NumPy --- */
@@ -89,7 +63,7 @@ static const char npy_magic[] = "\x93NUMPY";
 
 static bool is_npy(const struct rn_token_file *f)
 {
-    return f->map_bytes >= 10 && memcmp(f->map, npy_magic, 6) == 0;
+    return f->map.n >= 10 && memcmp(f->map.p, npy_magic, 6) == 0;
 }
 
 /* What follows 'key': in the header's Python dict, blanks skipped; NULL: no such key. */
@@ -143,16 +117,16 @@ static int read_npy(struct rn_token_file *f, const char *header, size_t data, co
 static int open_npy(struct rn_token_file *f, const char *path, struct rn_err *err)
 {
     enum { HEADER_MAX = 1 << 16 };
-    int major = f->map[6];
+    int major = f->map.p[6];
     size_t start = major == 1 ? 10 : 12, n = 0;
-    if (major < 1 || major > 3 || f->map_bytes < start)
+    if (major < 1 || major > 3 || f->map.n < start)
         return BAD(".npy of version %d, expected 1 to 3", major);
     for (size_t i = start; i-- > 8;)
-        n = n << 8 | f->map[i];
-    if (n > HEADER_MAX || n > f->map_bytes - start)
+        n = n << 8 | f->map.p[i];
+    if (n > HEADER_MAX || n > f->map.n - start)
         return BAD("the header of its .npy is longer than the file, or than %d bytes", HEADER_MAX);
     char *header = rn_xalloc(n + 1);
-    memcpy(header, f->map + start, n);
+    memcpy(header, f->map.p + start, n);
     int rc = read_npy(f, header, start + n, path, err);
     free(header);
     return rc;
@@ -160,12 +134,9 @@ static int open_npy(struct rn_token_file *f, const char *path, struct rn_err *er
 
 /* --- Megatron --- */
 
-enum { INDEX_HEADER_BYTES = 34, INDEX_UINT16 = 8, INDEX_INT32 = 4 };
-static const char index_magic[] = "MMIDIDX\0"; /* and the NUL that ends it */
-
 static bool is_index(const unsigned char *p, size_t n)
 {
-    return n >= sizeof index_magic && memcmp(p, index_magic, sizeof index_magic) == 0;
+    return n >= INDEX_MAGIC_BYTES && memcmp(p, INDEX_MAGIC, INDEX_MAGIC_BYTES) == 0;
 }
 
 /* Sequences follow each other without gap from byte 0 on; *tokens: how many there are. */
@@ -187,8 +158,8 @@ static int check_pointers(const struct rn_token_file *f, const char *path, int64
 static int read_index(struct rn_token_file *f, const char *path, int64_t *tokens,
                       struct rn_err *err)
 {
-    const unsigned char *p = f->index_map;
-    if (!is_index(p, f->index_bytes) || f->index_bytes < INDEX_HEADER_BYTES)
+    const unsigned char *p = f->index.p;
+    if (!is_index(p, f->index.n) || f->index.n < INDEX_HEADER_BYTES)
         return BAD("not an index of Megatron's");
     int64_t version = int64_at(p + 9), n = int64_at(p + 18), docs = int64_at(p + 26);
     int type = p[17];
@@ -196,11 +167,11 @@ static int read_index(struct rn_token_file *f, const char *path, int64_t *tokens
         return BAD("Megatron's index of version %lld and type %d, expected version 1 and type %d "
                    "(uint16) or %d (int32)",
                    (long long)version, type, INDEX_UINT16, INDEX_INT32);
-    int64_t most = (int64_t)f->index_bytes / 8;
+    int64_t most = (int64_t)f->index.n / 8;
     if (n < 0 || docs < 0 || n > most || docs > most ||
-        INDEX_HEADER_BYTES + 12 * n + 8 * docs != (int64_t)f->index_bytes)
-        return BAD("%zu bytes, which its %lld sequences and %lld documents do not fill",
-                   f->index_bytes, (long long)n, (long long)docs);
+        INDEX_HEADER_BYTES + 12 * n + 8 * docs != (int64_t)f->index.n)
+        return BAD("%zu bytes, which its %lld sequences and %lld documents do not fill", f->index.n,
+                   (long long)n, (long long)docs);
     f->width = type == INDEX_UINT16 ? 2 : 4;
     f->lengths = p + INDEX_HEADER_BYTES;
     f->n_sequences = n;
@@ -217,7 +188,7 @@ static int open_megatron(struct rn_token_file *f, const char *path, struct rn_er
 {
     char *index = index_of(path);
     int64_t n = 0;
-    int rc = index ? map_file(index, &f->index_map, &f->index_bytes, err)
+    int rc = index ? rn_map_open(&f->index, index, err)
                    : BAD("Megatron's tokens are in a .bin with an .idx beside it");
     if (rc == RN_OK)
         rc = read_index(f, index, &n, err);
@@ -237,14 +208,14 @@ static bool is_megatron(const char *path)
 
 bool rn_token_file_is_index(const char *path)
 {
-    unsigned char head[sizeof index_magic];
+    unsigned char head[INDEX_MAGIC_BYTES];
     return is_index(head, rn_file_head(path, head, sizeof head));
 }
 
 int rn_token_file_check_index(const char *path, int64_t *tokens, struct rn_err *err)
 {
     struct rn_token_file f = {0};
-    int rc = map_file(path, &f.index_map, &f.index_bytes, err);
+    int rc = rn_map_open(&f.index, path, err);
     if (rc == RN_OK)
         rc = read_index(&f, path, tokens, err);
     rn_token_file_close(&f);
@@ -267,7 +238,7 @@ int rn_token_file_open(struct rn_token_file *f, const char *path, const char *fo
                        struct rn_err *err)
 {
     *f = (struct rn_token_file){0};
-    int rc = map_file(path, &f->map, &f->map_bytes, err);
+    int rc = rn_map_open(&f->map, path, err);
     if (rc == RN_OK)
         rc = open_mapped(f, path, err);
     if (rc == RN_OK && format && strcmp(format, f->format) != 0)
@@ -279,10 +250,8 @@ int rn_token_file_open(struct rn_token_file *f, const char *path, const char *fo
 
 void rn_token_file_close(struct rn_token_file *f)
 {
-    if (f->map)
-        munmap((void *)f->map, f->map_bytes);
-    if (f->index_map)
-        munmap((void *)f->index_map, f->index_bytes);
+    rn_map_close(&f->map);
+    rn_map_close(&f->index);
     *f = (struct rn_token_file){0};
 }
 

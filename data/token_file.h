@@ -14,7 +14,7 @@
 #ifndef RN_TOKEN_FILE_H
 #define RN_TOKEN_FILE_H
 
-#include "err.h"
+#include "map.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,8 +22,7 @@
 
 struct rn_token_file {
     const char *format;
-    const unsigned char *map, *index_map; /* index_map: megatron's .idx, else NULL */
-    size_t map_bytes, index_bytes;
+    struct rn_map map, index; /* index: megatron's .idx */
     const unsigned char *tokens;
     int64_t n;                    /* tokens */
     int width;                    /* bytes of one: 2 or 4 */

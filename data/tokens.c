@@ -5,19 +5,14 @@
 #include "token_file.h"
 #include "tokens_layout.h"
 
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <zlib.h>
 
 struct shard {
     char *path;
-    const unsigned char *map;
-    size_t map_bytes;
+    struct rn_map map;
     struct rn_tokens_header header; /* a copy, aligned */
     const unsigned char *tokens, *ends, *crcs;
     struct rn_token_file foreign; /* instead of map; then crcs is NULL */
@@ -45,24 +40,8 @@ static int damaged(const struct shard *s, struct rn_err *err, const char *why)
 
 static int map_file(struct shard *s, struct rn_err *err)
 {
-    struct stat st;
-    int fd = open(s->path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return rn_fail_errno(err, RN_PATH(s->path), "cannot open");
-    int rc = fstat(fd, &st) ? rn_fail_errno(err, RN_PATH(s->path), "cannot stat") : RN_OK;
-    if (rc == RN_OK && st.st_size < TOKENS_HEADER_BYTES)
-        rc = damaged(s, err, "shorter than its header");
-    if (rc == RN_OK) {
-        void *map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (map == MAP_FAILED) {
-            rc = rn_fail_errno(err, RN_PATH(s->path), "cannot map");
-        } else {
-            s->map = map;
-            s->map_bytes = (size_t)st.st_size;
-        }
-    }
-    close(fd);
-    return rc;
+    RN_TRY(rn_map_open(&s->map, s->path, err));
+    return s->map.n < TOKENS_HEADER_BYTES ? damaged(s, err, "shorter than its header") : RN_OK;
 }
 
 static int check_header(const struct shard *s, struct rn_err *err)
@@ -71,7 +50,7 @@ static int check_header(const struct shard *s, struct rn_err *err)
     int32_t magic = h->width == 2 ? TOKENS_MAGIC_2 : TOKENS_MAGIC_4;
     if (memcmp(h->own, TOKENS_MAGIC_OWN, sizeof h->own))
         return rn_fail(err, RN_ECORRUPT, RN_PATH(s->path), "not a token shard of this program");
-    if (crc32_z(0, s->map, offsetof(struct rn_tokens_header, header_crc)) != h->header_crc)
+    if (crc32_z(0, s->map.p, offsetof(struct rn_tokens_header, header_crc)) != h->header_crc)
         return damaged(s, err, "its header does not match its checksum");
     if ((h->width != 2 && h->width != 4) || h->magic != magic || h->n_tokens < 0 || h->n_docs < 0 ||
         h->vocab_size < 1 || h->split[TOKENS_SPLIT_BYTES - 1] || h->shard < 0)
@@ -79,9 +58,9 @@ static int check_header(const struct shard *s, struct rn_err *err)
     int64_t token_bytes = (int64_t)h->n_tokens * h->width;
     int64_t size = TOKENS_HEADER_BYTES + rn_tokens_padded(token_bytes) + (int64_t)h->n_docs * 8 +
                    rn_tokens_blocks(token_bytes) * 4;
-    if (size != (int64_t)s->map_bytes)
+    if (size != (int64_t)s->map.n)
         return rn_fail(err, RN_ECORRUPT, RN_PATH(s->path),
-                       "damaged token shard: %zu bytes, its header asks for %lld", s->map_bytes,
+                       "damaged token shard: %zu bytes, its header asks for %lld", s->map.n,
                        (long long)size);
     return RN_OK;
 }
@@ -98,11 +77,11 @@ static uint64_t doc_end(const struct shard *s, int64_t doc)
 static int check_tables(const struct shard *s, struct rn_err *err)
 {
     uint64_t before = 0;
-    size_t n = (size_t)(s->map + s->map_bytes - s->ends);
+    size_t n = (size_t)(s->map.p + s->map.n - s->ends);
     if (crc32_z(0, s->ends, n) != s->header.tables_crc)
         return damaged(s, err, "its tables do not match their checksum");
     for (int64_t d = 0; d < s->header.n_docs; d++) {
-        uint64_t end = doc_end(s, d) & ~TOKENS_GROUP_END;
+        uint64_t end = doc_end(s, d) & TOKENS_END;
         if (end < before || end > (uint64_t)s->header.n_tokens)
             return damaged(s, err, "its documents overlap");
         before = end;
@@ -115,13 +94,13 @@ static int check_tables(const struct shard *s, struct rn_err *err)
 static int open_shard(struct shard *s, struct rn_err *err)
 {
     RN_TRY(map_file(s, err));
-    memcpy(&s->header, s->map, sizeof s->header);
+    memcpy(&s->header, s->map.p, sizeof s->header);
     RN_TRY(check_header(s, err));
     s->n_tokens = s->header.n_tokens;
     s->n_docs = s->header.n_docs;
     s->width = s->header.width;
     int64_t token_bytes = s->n_tokens * s->width;
-    s->tokens = s->map + TOKENS_HEADER_BYTES;
+    s->tokens = s->map.p + TOKENS_HEADER_BYTES;
     s->ends = s->tokens + rn_tokens_padded(token_bytes);
     s->crcs = s->ends + s->n_docs * 8;
     s->checked = rn_xalloc((size_t)rn_tokens_blocks(token_bytes) + 1);
@@ -194,8 +173,9 @@ static void number_all(struct rn_tokens *t)
         s->first_doc = t->n_docs;
         t->n_tokens += s->n_tokens;
         t->n_docs += s->n_docs;
-        if (s->map)
-            rn_sha256_add(&sha, s->map, sizeof s->header); /* holds the CRCs' CRC, so covers all */
+        if (s->map.p)
+            rn_sha256_add(&sha, s->map.p,
+                          sizeof s->header); /* holds the CRCs' CRC, so covers all */
         else
             add_ends(&sha, s);
     }
@@ -269,6 +249,18 @@ static int ends_by_bos(struct shard *s, int32_t bos, size_t *cap, struct rn_err 
     return s->n_tokens ? add_end(s, cap, s->n_tokens, err) : RN_OK;
 }
 
+/* Such a file has no row groups; nanochat's size lets several streams share it. */
+static void mark_ends(struct shard *s)
+{
+    enum { GROUP_DOCS = 1024 };
+    for (int64_t d = GROUP_DOCS - 1; d < s->n_docs; d += GROUP_DOCS)
+        s->own_ends[d] |= TOKENS_GROUP_END;
+    if (s->n_docs) {
+        s->own_ends[s->n_docs - 1] |= TOKENS_GROUP_END;
+        s->own_ends[0] |= TOKENS_FILE_START;
+    }
+}
+
 static int open_foreign(struct rn_tokens *t, struct shard *s, int32_t bos, struct rn_err *err)
 {
     size_t cap = 0;
@@ -282,8 +274,7 @@ static int open_foreign(struct rn_tokens *t, struct shard *s, int32_t bos, struc
                        "its largest token is %u, but the tokenizer has %d tokens", largest,
                        t->vocab_size);
     RN_TRY(s->foreign.lengths ? ends_by_length(s, &cap, err) : ends_by_bos(s, bos, &cap, err));
-    if (s->n_docs)
-        s->own_ends[s->n_docs - 1] |= TOKENS_GROUP_END;
+    mark_ends(s);
     s->ends = (const unsigned char *)s->own_ends;
     return RN_OK;
 }
@@ -323,8 +314,7 @@ void rn_tokens_free(struct rn_tokens *t)
         return;
     for (size_t i = 0; i < t->n; i++) {
         struct shard *s = &t->shards[i];
-        if (s->map)
-            munmap((void *)s->map, s->map_bytes);
+        rn_map_close(&s->map);
         rn_token_file_close(&s->foreign);
         free(s->own_ends);
         free((void *)s->checked);
@@ -349,6 +339,14 @@ int64_t rn_tokens_docs(const struct rn_tokens *t)
 int32_t rn_tokens_vocab_size(const struct rn_tokens *t)
 {
     return t->vocab_size;
+}
+
+int rn_tokens_width(const struct rn_tokens *t)
+{
+    int width = 2;
+    for (size_t i = 0; i < t->n; i++)
+        width = t->shards[i].width > width ? t->shards[i].width : width;
+    return width;
 }
 
 const char *rn_tokens_digest(const struct rn_tokens *t)
@@ -376,10 +374,11 @@ struct rn_tokens_doc rn_tokens_doc(const struct rn_tokens *t, int64_t id)
     RN_ASSERT(id >= 0 && id < t->n_docs);
     const struct shard *s = find_shard(t, id, true);
     int64_t local = id - s->first_doc;
-    uint64_t start = doc_end(s, local - 1) & ~TOKENS_GROUP_END, end = doc_end(s, local);
+    uint64_t start = doc_end(s, local - 1) & TOKENS_END, end = doc_end(s, local);
     return (struct rn_tokens_doc){.start = s->first_token + (int64_t)start,
-                                  .n = (int64_t)((end & ~TOKENS_GROUP_END) - start),
-                                  .group_end = end & TOKENS_GROUP_END};
+                                  .n = (int64_t)((end & TOKENS_END) - start),
+                                  .group_end = end & TOKENS_GROUP_END,
+                                  .file_start = end & TOKENS_FILE_START};
 }
 
 static int check_block(struct shard *s, int64_t block, struct rn_err *err)
@@ -405,7 +404,7 @@ static int check_block(struct shard *s, int64_t block, struct rn_err *err)
 static void widen(const struct shard *s, int64_t local, int64_t n, int32_t *ids)
 {
     const uint16_t *narrow = (const uint16_t *)s->tokens + local;
-    if (!s->map)
+    if (!s->map.p)
         rn_token_file_get(&s->foreign, local, n, ids);
     else if (s->width == 4)
         memcpy(ids, s->tokens + 4 * local, (size_t)n * 4);
@@ -470,6 +469,12 @@ int rn_tokens_open_one(struct rn_tokens **out, const char *path, struct rn_err *
     }
     *out = t;
     return rc;
+}
+
+int rn_tokens_open_any(struct rn_tokens **out, const char *path, int32_t bos, struct rn_err *err)
+{
+    return rn_tokens_is_ours(path) ? rn_tokens_open_one(out, path, err)
+                                   : rn_tokens_open_foreign(out, &path, 1, INT32_MAX, bos, err);
 }
 
 int rn_tokens_check(const char *path, int64_t *tokens, struct rn_err *err)

@@ -2,7 +2,7 @@
  *
  *     struct rn_tokens_writer *w;
  *     RN_TRY(rn_tokens_writer_new(&w, dir, "train", &spec, err));
- *     rn_tokens_writer_add(w, ids, n, group_end, err);           a document
+ *     rn_tokens_writer_add(w, ids, n, marks, err);               a document
  *     RN_TRY(rn_tokens_writer_finish(w, err));                   dir/train_00000.bin, ...
  *
  *     struct rn_tokens *t;
@@ -28,7 +28,8 @@
  *     64      64    tokenizer digest, hex
  *     1020    4     CRC-32 of bytes 0 to 1019
  *     1024    N*W   tokens, then NULs up to a multiple of 8
- *             D*8   per document: its end in tokens; bit 63: it ends a row group of its source
+ *             D*8   per document: its end in tokens; bit 63: it ends a row group of its source,
+ *                   bit 62: it is the first one of another source file
  *             B*4   CRC-32 of each 1 MiB of tokens, the last one shorter */
 #ifndef RN_TOKENS_H
 #define RN_TOKENS_H
@@ -55,8 +56,10 @@ struct rn_tokens_writer;
 /* dir must exist. Keeps one shard in memory. */
 int rn_tokens_writer_new(struct rn_tokens_writer **, const char *dir, const char *split,
                          const struct rn_tokens_spec *, struct rn_err *);
-/* Ids outside the vocabulary: RN_ECORRUPT. A document of more than RN_TOKENS_SHARD_MAX ids: too. */
-int rn_tokens_writer_add(struct rn_tokens_writer *, const int32_t *ids, size_t n, bool group_end,
+enum { RN_TOKENS_GROUP_END = 1, RN_TOKENS_FILE_START = 2 };
+/* marks: the last document of a row group of its source, the first one of another source file.
+ * Ids outside the vocabulary: RN_ECORRUPT. A document of more than RN_TOKENS_SHARD_MAX ids: too. */
+int rn_tokens_writer_add(struct rn_tokens_writer *, const int32_t *ids, size_t n, unsigned marks,
                          struct rn_err *);
 /* Writes what is left; at least one shard appears. */
 int rn_tokens_writer_finish(struct rn_tokens_writer *, struct rn_err *);
@@ -68,7 +71,7 @@ void rn_tokens_writer_free(struct rn_tokens_writer *);           /* takes NULL *
 struct rn_tokens;
 struct rn_tokens_doc {
     int64_t start, n; /* position over all shards, and length, in tokens */
-    bool group_end;
+    bool group_end, file_start;
 };
 
 /* Opens the shards of `split` among the paths; files of other splits are passed over. RN_ECORRUPT
@@ -78,12 +81,14 @@ int rn_tokens_open(struct rn_tokens **, const char *const *paths, size_t n_paths
                    const char *tokenizer_digest, struct rn_err *);
 /* Files of other programs (token_file.h), in this order; an .idx is passed over, its .bin finds it.
  * Every id is looked at: one outside the vocabulary is RN_ECORRUPT. Documents begin at each token
- * `bos` (-1: a file is one document), with megatron they are its sequences; the last one of a file
- * ends a group. rn_tokens_digest covers sizes and the ends of each file. */
+ * `bos` (-1: a file is one document), with megatron they are its sequences; each 1,024th and the
+ * last one of a file end a group. rn_tokens_digest covers sizes and the ends of each file. */
 int rn_tokens_open_foreign(struct rn_tokens **, const char *const *paths, size_t n_paths,
                            int32_t vocab_size, int32_t bos, struct rn_err *);
 /* One shard of ours alone, whatever its split and number. */
 int rn_tokens_open_one(struct rn_tokens **, const char *path, struct rn_err *);
+/* One file, of ours or of another program; bos as above. */
+int rn_tokens_open_any(struct rn_tokens **, const char *path, int32_t bos, struct rn_err *);
 /* One shard with all its checksums, whatever its split. */
 int rn_tokens_check(const char *path, int64_t *tokens, struct rn_err *);
 /* True if the file begins as a shard of ours does. */
@@ -91,6 +96,7 @@ bool rn_tokens_is_ours(const char *path);
 int64_t rn_tokens_count(const struct rn_tokens *);
 int64_t rn_tokens_docs(const struct rn_tokens *);
 int32_t rn_tokens_vocab_size(const struct rn_tokens *);
+int rn_tokens_width(const struct rn_tokens *); /* bytes a token: 2 or 4, of the widest shard */
 const char *rn_tokens_digest(const struct rn_tokens *); /* of the content of all shards */
 /* Document `id`, which must exist. */
 struct rn_tokens_doc rn_tokens_doc(const struct rn_tokens *, int64_t id);

@@ -35,7 +35,7 @@ int rn_tokens_writer_new(struct rn_tokens_writer **out, const char *dir, const c
     w->dir = rn_xdup(dir);
     w->shard_tokens = spec->shard_tokens;
     w->header.magic = spec->width == 2 ? TOKENS_MAGIC_2 : TOKENS_MAGIC_4;
-    w->header.version = spec->width == 2 ? 1 : 7;
+    w->header.version = spec->width == 2 ? TOKENS_VERSION_2 : TOKENS_VERSION_4;
     w->header.width = spec->width;
     w->header.vocab_size = spec->vocab_size;
     memcpy(w->header.own, TOKENS_MAGIC_OWN, sizeof w->header.own);
@@ -138,7 +138,7 @@ static int put_ids(struct rn_tokens_writer *w, const int32_t *ids, size_t n, str
     return RN_OK;
 }
 
-int rn_tokens_writer_add(struct rn_tokens_writer *w, const int32_t *ids, size_t n, bool group_end,
+int rn_tokens_writer_add(struct rn_tokens_writer *w, const int32_t *ids, size_t n, unsigned marks,
                          struct rn_err *err)
 {
     if (n > RN_TOKENS_SHARD_MAX)
@@ -151,7 +151,9 @@ int rn_tokens_writer_add(struct rn_tokens_writer *w, const int32_t *ids, size_t 
     RN_TRY(put_ids(w, ids, n, err));
     w->n_tokens += n;
     w->total += (int64_t)n;
-    RN_PUSH(w->ends, w->n_docs, w->cap_docs, w->n_tokens | (group_end ? TOKENS_GROUP_END : 0));
+    uint64_t end = w->n_tokens | (marks & RN_TOKENS_GROUP_END ? TOKENS_GROUP_END : 0) |
+                   (marks & RN_TOKENS_FILE_START ? TOKENS_FILE_START : 0);
+    RN_PUSH(w->ends, w->n_docs, w->cap_docs, end);
     return RN_OK;
 }
 

@@ -17,16 +17,16 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BUFFER = 1 << 19, KEY = 32, LARGEST_META = 1 << 12 };
+enum { BUFFER = RN_BEHIND_BYTES, KEY = 32, LARGEST_META = 1 << 12 };
 
 struct rn_partials {
     char *dir;
     struct rn_owner me;
     char **names; /* of .part files, sorted: those of one key stand together */
     size_t n;
-    atomic_bool made;       /* the folder is there */
-    atomic_bool kept;       /* this process left some too */
-    struct rn_pool *behind; /* digests and writes full buffers; made for the first */
+    atomic_bool made;         /* the folder is there */
+    atomic_bool kept;         /* this process left some too */
+    struct rn_behind *behind; /* made for the first full buffer */
 };
 
 /* --- the folder --- */
@@ -60,7 +60,7 @@ void rn_partials_free(struct rn_partials *all)
 {
     if (!all)
         return;
-    rn_pool_free(all->behind);
+    rn_behind_free(all->behind);
     for (size_t i = 0; i < all->n; i++)
         free(all->names[i]);
     free(all->names);
@@ -310,20 +310,24 @@ int rn_partial_open(struct rn_partial *p, struct rn_partials *all, const char *k
 
 /* --- filling --- */
 
-static struct rn_partial *behind_of(struct rn_task *t)
-{
-    return (struct rn_partial *)((char *)t - offsetof(struct rn_partial, behind));
-}
-
 /* Waits until nothing of this body is on its way to the file. */
 static void settle(struct rn_partial *p)
 {
-    while (p->full) {
-        struct rn_partial *done = behind_of(rn_pool_wait(p->all->behind));
-        done->full = false;
-        if (!done->failed)
-            done->failed = done->behind_failed;
-    }
+    if (!p->drain.sha)
+        return; /* nothing ever was */
+    int failed = rn_behind_settle(p->all->behind, &p->drain);
+    if (!p->failed)
+        p->failed = failed;
+}
+
+static void free_buffer(struct rn_partial *p)
+{
+    if (p->buf_bytes == BUFFER)
+        rn_behind_take_back(p->all->behind, p->buf);
+    else
+        free(p->buf);
+    p->buf = NULL;
+    p->buf_bytes = 0;
 }
 
 void rn_partial_begin(struct rn_partial *p, const struct rn_origin *origin)
@@ -333,8 +337,8 @@ void rn_partial_begin(struct rn_partial *p, const struct rn_origin *origin)
     rn_sha256_done(&p->sha, ignored);
     rn_sha256_init(&p->sha);
     forget_file(p);
-    free(p->buf); /* made again as large as this body needs */
-    p->buf = NULL;
+    free_buffer(p); /* the next is as large as this body needs */
+    p->drain = (struct rn_drain){.fd = -1};
     p->origin = *origin;
     p->size_bytes = 0;
     p->buffered = 0;
@@ -347,24 +351,16 @@ static void make_file(struct rn_partial *p)
         p->failed = errno;
 }
 
-/* Digests and writes at the end of the file; errno of the failure, or 0. */
-static int put(struct rn_partial *p, const unsigned char *bytes, size_t n)
-{
-    rn_sha256_add(&p->sha, bytes, n);
-    if (rn_write_all(p->fd, bytes, n) < n)
-        return errno;
-    if (n == BUFFER) /* to the disk meanwhile: the last sync is short then */
-        sync_file_range(p->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-    return 0;
-}
-
 static void write_out(struct rn_partial *p)
 {
     settle(p);
     if (!p->failed && p->fd < 0)
         make_file(p);
-    if (!p->failed && p->buffered)
-        p->failed = put(p, p->buf, p->buffered);
+    if (!p->failed && p->buffered) {
+        rn_sha256_add(&p->sha, p->buf, p->buffered);
+        if (rn_write_all(p->fd, p->buf, p->buffered) < p->buffered)
+            p->failed = errno;
+    }
     p->buffered = 0;
 }
 
@@ -376,34 +372,21 @@ static void put_out(struct rn_partial *p)
     write_out(p);
 }
 
-static void write_behind(struct rn_task *t)
-{
-    struct rn_partial *p = behind_of(t);
-    p->behind_failed = put(p, p->spare, BUFFER);
-}
-
-/* A full buffer goes to the file while the wire fills the other one: on a fast line, digest and
- * disk take as long as the wire does. */
+/* A full buffer goes to the file while the wire fills another one: on a fast line, digest and disk
+ * take as long as the wire does. */
 static void hand_over(struct rn_partial *p)
 {
-    settle(p);
     if (p->fd < 0) {
         write_meta(p, 0);
         make_file(p);
     }
+    p->buffered = 0;
     if (p->failed)
         return;
-    if (!p->spare)
-        p->spare = rn_xalloc(BUFFER);
-    if (!p->all->behind)
-        p->all->behind = rn_pool_new(1, NULL, NULL);
-    unsigned char *full = p->buf;
-    p->buf = p->spare;
-    p->spare = full;
-    p->buffered = 0;
-    p->full = true;
-    p->behind.work = write_behind;
-    rn_pool_add(p->all->behind, &p->behind);
+    p->drain.fd = p->fd;
+    p->drain.sha = &p->sha;
+    p->failed = rn_behind_put(p->all->behind, &p->drain, p->buf);
+    p->buf = rn_behind_buffer(p->all->behind);
 }
 
 /* As large as the body where that is known: most bodies of a large set are small. */
@@ -411,7 +394,13 @@ static void make_buffer(struct rn_partial *p)
 {
     int64_t left = p->origin.total_bytes - p->size_bytes;
     p->buf_bytes = left > 0 && left < BUFFER ? (size_t)left : BUFFER;
-    p->buf = rn_xalloc(p->buf_bytes);
+    if (p->buf_bytes < BUFFER) {
+        p->buf = rn_xalloc(p->buf_bytes);
+        return;
+    }
+    if (!p->all->behind)
+        p->all->behind = rn_behind_new();
+    p->buf = rn_behind_buffer(p->all->behind);
 }
 
 void rn_partial_add(struct rn_partial *p, const void *bytes, size_t n)
@@ -465,8 +454,7 @@ static void release(struct rn_partial *p)
         close(p->fd);
     if (p->sha.ctx)
         rn_sha256_done(&p->sha, ignored);
-    free(p->spare);
-    free(p->buf);
+    free_buffer(p);
     free(p->meta);
     free(p->path);
     *p = (struct rn_partial){.fd = -1};

@@ -19,13 +19,14 @@
  * lost: after a reboot only as many count as were synced, or all when a digest will prove them.
  *
  * Bodies that fit into the buffer reach the disk when they are whole; larger ones in full buffers,
- * digested and written behind the caller's back, one at a time. One thread for all that are filled:
- * it waits for the one behind it in begin, cut, flush, keep and drop. */
+ * digested and written behind the caller's back (behind.h). One thread fills; begin, cut, flush,
+ * keep and drop wait for what is under way, and may be called on another thread once it has filled
+ * the last. */
 #ifndef RN_PARTIAL_H
 #define RN_PARTIAL_H
 
+#include "behind.h"
 #include "hash.h"
-#include "pool.h"
 
 #include <stdint.h>
 
@@ -54,11 +55,7 @@ struct rn_partial {
     size_t buffered, buf_bytes;
     int fd, failed; /* failed: errno of the first error, 0 if none; fd -1: nothing on disk yet */
     bool described; /* meta is on disk */
-    /* A full buffer on its way to the file, on another thread: sha and fd are its own meanwhile. */
-    struct rn_task behind;
-    unsigned char *spare;
-    int behind_failed;
-    bool full;
+    struct rn_drain drain; /* full buffers on their way: sha and fd are its own until it settles */
 };
 
 /* Goes on with what this process or a dead one left under the key (32 hex digits, in use once at a

@@ -48,6 +48,8 @@ size_t rn_transfers_running(const struct rn_transfers *);
 int64_t
 rn_transfers_received(const struct rn_transfers *); /* bytes of bodies, by all transfers so far */
 
+/* An accepted body is not flushed, nor is its sha256 told: that is left to whoever has time for it
+ * (rn_partial_flush, on any thread). */
 struct rn_ended {
     void *tag;
     struct rn_response response; /* owned by the caller now */

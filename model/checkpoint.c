@@ -307,6 +307,17 @@ int rn_ckpt_rotate(const struct rn_ckpt *c, int64_t step, int64_t keep, struct r
     return drop_unnamed(c, err);
 }
 
+int rn_ckpt_forget_after(const struct rn_ckpt *c, int64_t step, struct rn_err *err)
+{
+    struct entries e = scan(c);
+    int rc = rn_ckpt_point(c, "latest", step, err);
+    for (size_t i = 0; i < e.n_pointers && rc == RN_OK; i++)
+        if (rn_ckpt_pointed(c, e.pointers[i]) > step)
+            rc = remove_entry(c, e.pointers[i], err);
+    entries_release(&e);
+    return rc == RN_OK ? drop_unnamed(c, err) : rc;
+}
+
 /* --- verifying --- */
 
 static int verify_file(const char *dir, const char *name, const json_t *row, struct rn_err *err)

@@ -57,6 +57,8 @@ int64_t rn_ckpt_pointed(const struct rn_ckpt *, const char *name); /* -1: no suc
 /* latest_backup = latest, latest = step, adds rolling_step_NNNNNN, keeps the newest `keep` of
  * those, removes directories without a name. */
 int rn_ckpt_rotate(const struct rn_ckpt *, int64_t step, int64_t keep, struct rn_err *);
+/* The checkpoint of this step is the newest from now on: removes later ones and their names. */
+int rn_ckpt_forget_after(const struct rn_ckpt *, int64_t step, struct rn_err *);
 
 /* name NULL: the newest checkpoint that verifies and is not beyond the horizon, *step -1 if there
  * is none at all. Each one passed over is logged with the reason; if some are damaged and none

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Slots of the hyper vector (kernels/ops.def): the clip bound, then a run for each weight. */
-enum { SLOT_CLIP = 0, SLOTS_ADAMW = 7, SLOTS_MUON = 4 };
+/* Slots of the hyper vector (kernels/ops.def): a run for each weight. */
+enum { SLOTS_ADAMW = 7, SLOTS_MUON = 4 };
 
 struct slot { /* one weight */
     const struct rn_group *group;
@@ -20,15 +20,17 @@ struct slot { /* one weight */
 };
 
 struct rn_optim {
-    struct rn_model *model; /* borrowed */
-    struct rn_prog *prog;
-    struct rn_group *groups; /* with overrides */
+    struct rn_model *model;           /* borrowed */
+    struct rn_prog *norm_prog, *prog; /* what the gradients say; what follows from it */
+    struct rn_group *groups;          /* with overrides */
     size_t n_groups;
     struct slot *slots; /* in the order of the params store */
     size_t n;
     double clip, lr_scale, lr_frac;
     float *hyper_host;
-    rn_val hyper, norm;
+    rn_val bound, norm, clip_out; /* of norm_prog */
+    rn_val hyper, coef;           /* of prog */
+    bool measured;                /* norm_prog has run on these gradients */
 };
 
 /* --- groups --- */
@@ -41,12 +43,17 @@ static size_t group_count(const struct rn_group *groups)
     return n;
 }
 
-static struct rn_group *find_group(const struct rn_optim *o, const char *name)
+static const struct rn_group *group_named(const struct rn_group *groups, const char *name)
 {
-    for (size_t i = 0; i < o->n_groups; i++)
-        if (strcmp(o->groups[i].name, name) == 0)
-            return &o->groups[i];
+    for (; groups->name; groups++)
+        if (strcmp(groups->name, name) == 0)
+            return groups;
     return NULL;
+}
+
+static const struct rn_group *find_group(const struct rn_optim *o, const char *name)
+{
+    return group_named(o->groups, name);
 }
 
 static int unknown_group(const struct rn_optim *o, const char *name, struct rn_err *err)
@@ -80,8 +87,8 @@ static int init_groups(struct rn_optim *o, const struct rn_optim_cfg *cfg, struc
 {
     const struct rn_group *table = rn_arch_of(rn_model_config(o->model))->groups;
     o->n_groups = group_count(table);
-    o->groups = rn_xalloc(o->n_groups * sizeof *o->groups);
-    memcpy(o->groups, table, o->n_groups * sizeof *o->groups);
+    o->groups = rn_xalloc((o->n_groups + 1) * sizeof *o->groups);
+    memcpy(o->groups, table, (o->n_groups + 1) * sizeof *o->groups);
     for (size_t i = 0; i < cfg->n_overrides; i++) {
         const struct rn_group_override *c = &cfg->overrides[i];
         if (c->group && !find_group(o, c->group))
@@ -124,10 +131,14 @@ static void emit_adamw(struct rn_optim *o, const struct rn_weight *w, int64_t at
 }
 
 /* NorMuon's second moment has one entry per row of a tall matrix, per column of a wide one. */
+static int64_t second_moment(const struct rn_weight *w)
+{
+    return w->shape.d[0] >= w->shape.d[1] ? w->shape.d[0] : w->shape.d[1];
+}
+
 static void emit_muon(struct rn_optim *o, const struct rn_weight *w, int64_t at, rn_val coef,
                       bool era_2026)
 {
-    int64_t N = w->shape.d[0], K = w->shape.d[1];
     rn_val x[] = {rn_prog_weight(o->prog, w->name),
                   rn_prog_weight_grad(o->prog, w->name),
                   moment(o, "buf", w->name, w->shape),
@@ -135,7 +146,7 @@ static void emit_muon(struct rn_optim *o, const struct rn_weight *w, int64_t at,
                   o->hyper,
                   coef};
     if (era_2026)
-        x[3] = moment(o, "buf2", w->name, RN_SHAPE(N >= K ? N : K));
+        x[3] = moment(o, "buf2", w->name, RN_SHAPE(second_moment(w)));
     rn_prog_op(o->prog, RN_OP_MUON, w->name, x, (int)RN_COUNT(x), RN_ATTRS(.i = {at, era_2026}));
 }
 
@@ -149,24 +160,29 @@ static void emit_update(struct rn_optim *o, const struct rn_weight *w, const str
 }
 
 /* Norm over all gradients in table order, whatever is clipped: it is reported every step. */
-static rn_val emit_norm(struct rn_optim *o, const struct rn_weight *w)
+static int build_norm(struct rn_optim *o, const struct rn_weight *w, struct rn_err *err)
 {
+    struct rn_prog *p = o->norm_prog = rn_prog_new(rn_model_params(o->model));
     rn_val sum = RN_NONE;
+    o->bound = rn_prog_input(p, "bound", RN_F32, RN_SHAPE(1));
     for (size_t i = 0; i < o->n; i++) {
-        rn_val x[] = {rn_prog_weight_grad(o->prog, w[i].name), sum};
-        sum = rn_prog_op(o->prog, RN_OP_SUMSQ, w[i].name, x, 2, RN_NO_ATTRS);
+        rn_val x[] = {rn_prog_weight_grad(p, w[i].name), sum};
+        sum = rn_prog_op(p, RN_OP_SUMSQ, w[i].name, x, 2, RN_NO_ATTRS);
     }
-    rn_val x[] = {sum, o->hyper};
-    rn_val coef = rn_prog_op(o->prog, RN_OP_CLIP_COEF, "clip", x, 2, RN_ATTRS(.i = {SLOT_CLIP}));
-    o->norm = rn_prog_out(o->prog, coef, 1);
-    rn_prog_pin(o->prog, o->norm);
-    return coef;
+    rn_val x[] = {sum, o->bound};
+    o->clip_out = rn_prog_op(p, RN_OP_CLIP_COEF, "clip", x, 2, RN_ATTRS(.i = {0}));
+    o->norm = rn_prog_out(p, o->clip_out, 1);
+    rn_prog_pin(p, o->clip_out);
+    rn_prog_pin(p, o->norm);
+    RN_TRY(rn_prog_plan(p, err));
+    const float clip = (float)o->clip;
+    return rn_prog_put(p, o->bound, &clip, err);
 }
 
 /* Gives each weight its slots; returns the length of the hyper vector. */
 static int64_t init_slots(struct rn_optim *o, const struct rn_weight *w, double decay_scale)
 {
-    int64_t at = SLOT_CLIP + 1;
+    int64_t at = 0;
     for (size_t i = 0; i < o->n; i++) {
         const struct rn_group *g = find_group(o, w[i].group);
         RN_ASSERT(g);
@@ -180,8 +196,8 @@ static int64_t init_slots(struct rn_optim *o, const struct rn_weight *w, double 
     return at;
 }
 
-static int build(struct rn_optim *o, const struct rn_weight *w, double decay_scale,
-                 struct rn_err *err)
+static int build_step(struct rn_optim *o, const struct rn_weight *w, double decay_scale,
+                      struct rn_err *err)
 {
     o->slots = rn_xalloc(o->n * sizeof *o->slots);
     int64_t n_hyper = init_slots(o, w, decay_scale);
@@ -189,9 +205,9 @@ static int build(struct rn_optim *o, const struct rn_weight *w, double decay_sca
     o->prog = rn_prog_new(rn_model_params(o->model));
     rn_prog_compute_in(o->prog, rn_model_computes_in(o->model));
     o->hyper = rn_prog_input(o->prog, "hyper", RN_F32, RN_SHAPE(n_hyper));
-    rn_val coef = emit_norm(o, w);
+    o->coef = rn_prog_input(o->prog, "coef", RN_F32, RN_SHAPE(1));
     for (size_t i = 0; i < o->n; i++)
-        emit_update(o, &w[i], &o->slots[i], coef);
+        emit_update(o, &w[i], &o->slots[i], o->coef);
     rn_prog_op(o->prog, RN_OP_ZERO_GRADS, "zero_grads", NULL, 0, RN_NO_ATTRS);
     return rn_prog_plan(o->prog, err);
 }
@@ -208,7 +224,9 @@ int rn_optim_new(struct rn_optim **out, struct rn_model *m, const struct rn_opti
     o->n = rn_model_weights(rn_model_config(m), &w);
     int rc = init_groups(o, cfg, err);
     if (rc == RN_OK)
-        rc = build(o, w, cfg->decay_scale, err);
+        rc = build_norm(o, w, err);
+    if (rc == RN_OK)
+        rc = build_step(o, w, cfg->decay_scale, err);
     free(w);
     if (rc != RN_OK) {
         rn_optim_free(o);
@@ -222,6 +240,7 @@ void rn_optim_free(struct rn_optim *o)
 {
     if (!o)
         return;
+    rn_prog_free(o->norm_prog);
     rn_prog_free(o->prog);
     free(o->groups);
     free(o->slots);
@@ -251,11 +270,22 @@ static void put_muon(float *h, const struct slot *s, const struct rn_optim_step 
     h[3] = (float)s->group->beta2;
 }
 
-int rn_optim_step(struct rn_optim *o, const struct rn_optim_step *now, float *grad_norm,
-                  struct rn_err *err)
+static int measure(struct rn_optim *o, struct rn_err *err)
 {
-    RN_ASSERT(now->t >= 1);
-    o->hyper_host[SLOT_CLIP] = (float)o->clip;
+    if (!o->measured)
+        RN_TRY(rn_prog_run(o->norm_prog, err));
+    o->measured = true;
+    return RN_OK;
+}
+
+int rn_optim_norm(struct rn_optim *o, float *norm, struct rn_err *err)
+{
+    RN_TRY(measure(o, err));
+    return rn_prog_get(o->norm_prog, o->norm, norm, err);
+}
+
+static void put_hyper(struct rn_optim *o, const struct rn_optim_step *now)
+{
     for (size_t i = 0; i < o->n; i++) {
         const struct slot *s = &o->slots[i];
         if (s->group->kind == RN_GROUP_ADAMW)
@@ -263,9 +293,28 @@ int rn_optim_step(struct rn_optim *o, const struct rn_optim_step *now, float *gr
         else
             put_muon(o->hyper_host + s->at, s, now);
     }
+}
+
+int rn_optim_step(struct rn_optim *o, const struct rn_optim_step *now, float *grad_norm,
+                  struct rn_err *err)
+{
+    float coef;
+    RN_ASSERT(now->t >= 1);
+    RN_TRY(measure(o, err));
+    if (grad_norm)
+        RN_TRY(rn_optim_norm(o, grad_norm, err));
+    RN_TRY(rn_prog_get(o->norm_prog, o->clip_out, &coef, err));
+    RN_TRY(rn_prog_put(o->prog, o->coef, &coef, err));
+    put_hyper(o, now);
     RN_TRY(rn_prog_put(o->prog, o->hyper, o->hyper_host, err));
-    RN_TRY(rn_prog_run(o->prog, err));
-    return grad_norm ? rn_prog_get(o->prog, o->norm, grad_norm, err) : RN_OK;
+    o->measured = false;
+    return rn_prog_run(o->prog, err);
+}
+
+int rn_optim_drop(struct rn_optim *o, struct rn_err *err)
+{
+    o->measured = false;
+    return rn_params_zero_grads(rn_model_params(o->model), err);
 }
 
 /* --- moments on disk --- */
@@ -332,6 +381,33 @@ int rn_optim_load(struct rn_optim *o, const char *path, struct rn_err *err)
         rc = load_moment(o, rn_prog_state_at(o->prog, i), st, err);
     rn_safetensors_close(st);
     return rc;
+}
+
+/* --- without an optimizer --- */
+
+static int64_t moments_of(const struct rn_weight *w, enum rn_group_kind kind)
+{
+    int64_t n = rn_elems(w->shape);
+    switch (kind) {
+    case RN_GROUP_ADAMW:
+        return 2 * n;
+    case RN_GROUP_MUON_2025:
+        return n;
+    case RN_GROUP_MUON_2026:
+        break;
+    }
+    return n + second_moment(w);
+}
+
+int64_t rn_optim_moments(const struct rn_model_cfg *cfg)
+{
+    struct rn_weight *w;
+    size_t n = rn_model_weights(cfg, &w);
+    int64_t sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += moments_of(&w[i], group_named(rn_arch_of(cfg)->groups, w[i].group)->kind);
+    free(w);
+    return sum;
 }
 
 /* --- for logs --- */

@@ -1,12 +1,12 @@
-/* model/optim.h - one optimizer step as a program: norm, clip, AdamW or Muon a weight, clear.
+/* model/optim.h - one optimizer step as two programs: norm and clip; AdamW or Muon a weight, clear.
  *
  *     struct rn_optim_cfg oc = RN_OPTIM_DEFAULTS;      overrides by group from YAML, scaling
  *     RN_TRY(rn_optim_new(&o, model, &oc, err));       builds and plans; moments are zero
  *     for (int64_t step = 0; step < steps; step++) {
  *         RN_TRY(rn_prog_run(train, err));             adds gradients, once a micro-batch
  *         struct rn_optim_step s = {.t = step + 1, .lr_mult = 1, .decay_mult = 1, ..};
- *         RN_TRY(rn_optim_step(o, &s, &norm, err));    gradients are zero afterwards
- *     }
+ *         RN_TRY(rn_optim_step(o, &s, &norm, err));    gradients are zero afterwards, as they
+ *     }                                                are after rn_optim_drop
  *     RN_TRY(rn_optim_save(o, "optimizer.safetensors", hex, err));      rn_optim_load: exact
  *
  * Hyperparameters stand in the architecture's group table (arch.h) and nowhere else. */
@@ -49,15 +49,21 @@ struct rn_optim_step {
     int64_t t;                                 /* 1 at the first step: Adam's bias correction */
     double lr_mult, muon_momentum, decay_mult; /* schedule.h */
 };
-/* grad_norm (may be NULL): L2 norm over all gradients before clipping. */
+/* L2 norm over all gradients before clipping; a step can still be refused. */
+int rn_optim_norm(struct rn_optim *, float *norm, struct rn_err *);
+/* grad_norm (may be NULL): that norm. */
 int rn_optim_step(struct rn_optim *, const struct rn_optim_step *, float *grad_norm,
                   struct rn_err *);
+/* No step: the gradients are zero again, weights and moments stay. */
+int rn_optim_drop(struct rn_optim *, struct rn_err *);
 
 /* Moments as tensors m.<weight>, v.<weight>, buf.<weight>, buf2.<weight>. Load checks that names
  * and shapes are exactly those of this optimizer (RN_ECORRUPT). hex may be NULL. */
 int rn_optim_save(const struct rn_optim *, const char *path, char hex[RN_HEX], struct rn_err *);
 int rn_optim_load(struct rn_optim *, const char *path, struct rn_err *);
 
+/* Numbers that all moments of a model hold together. */
+int64_t rn_optim_moments(const struct rn_model_cfg *);
 /* Learning rate of a group by the rules of width and batch, before lr_mult; NAN: no such group. */
 double rn_optim_lr(const struct rn_optim *, const char *group);
 

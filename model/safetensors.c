@@ -432,6 +432,21 @@ static void write_header(struct rn_writer *w, const char *text)
     rn_writer_add(w, "       ", padded - n);
 }
 
+/* Exponent bits all set: an infinity or no number. */
+static int check_finite(const struct rn_tensor_out *t, const void *data, struct rn_err *err)
+{
+    const unsigned char *p = data;
+    uint32_t bad = 0;
+    for (int64_t i = 0; t->type == RN_TENSOR_F32 && i < rn_elems(t->shape); i++) {
+        uint32_t bits;
+        memcpy(&bits, p + i * 4, sizeof bits);
+        bad |= (bits & 0x7f800000U) == 0x7f800000U;
+    }
+    return bad ? rn_fail(err, RN_EDEVICE, RN_NOWHERE, "'%.80s' has values that are not finite",
+                         t->name)
+               : RN_OK;
+}
+
 static int write_tensors(struct rn_writer *w, const struct rn_tensor_out *const *sorted, size_t n,
                          struct rn_err *err)
 {
@@ -446,7 +461,11 @@ static int write_tensors(struct rn_writer *w, const struct rn_tensor_out *const 
         const struct rn_tensor_out *t = sorted[i];
         if (!t->data)
             rc = t->fill(t->ctx, t->i, buf, err);
-        rn_writer_add(w, t->data ? t->data : buf, out_bytes(t));
+        const void *data = t->data ? t->data : buf;
+        if (rc == RN_OK)
+            rc = check_finite(t, data, err);
+        if (rc == RN_OK)
+            rn_writer_add(w, data, out_bytes(t));
     }
     free(buf);
     return rc;

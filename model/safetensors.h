@@ -74,7 +74,8 @@ struct rn_tensor_out {
     size_t i; /* handed to fill */
 };
 /* Atomic (base/file.h). Sorted by name, so that equal tensors give equal bytes; __metadata__ is
- * {"format": "pt"} and the strings of `meta` (may be NULL). hex: the file's sha256, or NULL. */
+ * {"format": "pt"} and the strings of `meta` (may be NULL). hex: the file's sha256, or NULL. A
+ * float that is not finite gets into no file: RN_EDEVICE names the tensor. */
 int rn_safetensors_write(const char *path, const struct rn_tensor_out *, size_t n,
                          const json_t *meta, char hex[RN_HEX], struct rn_err *);
 

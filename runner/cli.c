@@ -4,6 +4,7 @@
 #include "mem.h"
 #include "spec.h"
 #include "str.h"
+#include "units.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -58,6 +59,20 @@ int rn_cli_int(const struct rn_cli *cli, const char *name, int64_t absent, int64
         return rn_fail(err, RN_EUSAGE, RN_NOWHERE,
                        "--%s is a whole number from %" PRId64 " to %" PRId64 ", not '%.64s'", name,
                        min, max, text);
+    return RN_OK;
+}
+
+int rn_cli_real(const struct rn_cli *cli, const char *name, double absent, double min, double max,
+                double *out, struct rn_err *err)
+{
+    const char *text = rn_cli_opt(cli, name);
+    char why[RN_WHY] = "";
+    *out = absent;
+    if (text && !rn_units_real(text, RN_U_COUNT, out, why))
+        return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "--%s: %s", name, why);
+    if (text && !(*out >= min && *out <= max))
+        return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "--%s is a number from %g to %g, not '%.64s'",
+                       name, min, max, text);
     return RN_OK;
 }
 

@@ -48,6 +48,9 @@ const char *rn_cli_opt_at(const struct rn_cli *, const char *name, size_t i);
 /* A whole number from min to max; `absent` if it was not given. RN_EUSAGE. */
 int rn_cli_int(const struct rn_cli *, const char *name, int64_t absent, int64_t min, int64_t max,
                int64_t *out, struct rn_err *);
+/* A number from min to max, with k, M, B behind it if one likes: 0.5, 8.7e14, 10B. RN_EUSAGE. */
+int rn_cli_real(const struct rn_cli *, const char *name, double absent, double min, double max,
+                double *out, struct rn_err *);
 size_t rn_cli_n(const struct rn_cli *);                  /* positional arguments */
 const char *rn_cli_arg(const struct rn_cli *, size_t i); /* NULL past the end */
 bool rn_cli_json(const struct rn_cli *);

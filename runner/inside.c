@@ -1,5 +1,5 @@
-/* runner/inside.c - one attempt at a stage, in the stage's own process: its numbers, the work
- * itself, and its outputs into the store. What the runner does meanwhile is in attempt.c. */
+/* runner/inside.c - one attempt at a stage, in the stage's own process: its numbers, the work, and
+ * its outputs into the store. What the runner does meanwhile is in attempt.c. */
 #include "running.h"
 
 #include "board.h"
@@ -38,8 +38,8 @@ static int open_metrics(struct at_work *a, struct rn_err *err)
         rc = rn_metrics_open(&a->metrics, path, err);
     free(path);
     RN_TRY(rc);
-    path = w->run->plan.p->tensorboard ? rn_run_path(w->run, "tensorboard", w->stage->name, "")
-                                       : NULL;
+    path =
+        w->run->plan.p->tensorboard ? rn_run_path(w->run, "tensorboard", w->stage->name, "") : NULL;
     rn_board_init(&a->board, path);
     free(path);
     return w->node->action == RN_ACT_RESUME ? RN_OK : rn_metrics_cut(&a->metrics, 0, err);
@@ -75,8 +75,9 @@ static void tell_lost(struct at_work *a)
         rn_log(&log, RN_WARN, "%lld times numbers could not be written, or not for certain",
                (long long)a->metrics.lost);
     if (a->board.lost)
-        rn_log(&log, RN_WARN, "TensorBoard's files lack some numbers: `runnel metrics RUN --to "
-                              "tensorboard` makes them again");
+        rn_log(&log, RN_WARN,
+               "TensorBoard's files lack some numbers: `runnel metrics RUN --to "
+               "tensorboard` makes them again");
 }
 
 /* Here and not in the runner: hashing and syncing gigabytes would make it deaf. */

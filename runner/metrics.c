@@ -25,11 +25,8 @@ static void take_line(char *line, size_t n, int64_t end_bytes,
     json_decref(doc);
 }
 
-/* From a byte on: a line whose beginning is not there is no object, and passed over like any torn
- * one. */
-static int each_from(const char *path, int64_t from_bytes,
-                     void (*each)(void *ctx, json_t *line, int64_t end_bytes), void *ctx,
-                     struct rn_err *err)
+int rn_metrics_each(const char *path, void (*each)(void *ctx, json_t *line, int64_t end_bytes),
+                    void *ctx, struct rn_err *err)
 {
     FILE *file = fopen(path, "re");
     if (!file)
@@ -37,9 +34,7 @@ static int each_from(const char *path, int64_t from_bytes,
     char *line = NULL;
     size_t cap = 0;
     ssize_t n;
-    int64_t end_bytes = from_bytes;
-    if (from_bytes > 0 && fseeko(file, from_bytes, SEEK_SET) != 0)
-        end_bytes = 0;
+    int64_t end_bytes = 0;
     while ((n = getline(&line, &cap, file)) > 0 && line[n - 1] == '\n') {
         end_bytes += n;
         take_line(line, (size_t)n - 1, end_bytes, each, ctx);
@@ -48,12 +43,6 @@ static int each_from(const char *path, int64_t from_bytes,
     free(line);
     fclose(file);
     return rc;
-}
-
-int rn_metrics_each(const char *path, void (*each)(void *ctx, json_t *line, int64_t end_bytes),
-                    void *ctx, struct rn_err *err)
-{
-    return each_from(path, 0, each, ctx, err);
 }
 
 static void append_line(void *ctx, json_t *line, int64_t end_bytes)
@@ -72,9 +61,12 @@ json_t *rn_metrics_read(const char *path)
 json_t *rn_metrics_newest(const char *path)
 {
     json_t *lines = json_array();
-    int64_t size_bytes = rn_file_size(path);
-    each_from(path, size_bytes > NEWEST_BYTES ? size_bytes - NEWEST_BYTES : 0, append_line, lines,
-              NULL);
+    char *text = rn_xalloc(NEWEST_BYTES), *line = text, *end;
+    size_t n = rn_file_tail(path, text, NEWEST_BYTES);
+    /* a line whose beginning is not there is no object, and passed over like any torn one */
+    for (; (end = memchr(line, '\n', n - (size_t)(line - text))); line = end + 1)
+        take_line(line, (size_t)(end - line), 0, append_line, lines);
+    free(text);
     return lines;
 }
 

@@ -39,7 +39,7 @@ bool rn_metric_of_machine(const struct rn_metric *table, const char *name);
 
 /* All whole lines of a metrics file as a new array; empty if there is none. */
 json_t *rn_metrics_read(const char *path);
-/* The newest of them: as many as lie within its last MiB, which is thousands. For a look at how far
+/* The newest of them: as many as end within its last MiB, which is thousands. For a look at how far
  * a run is, which must not cost more the longer the run is. */
 json_t *rn_metrics_newest(const char *path);
 /* Calls each(ctx, line, size of the file up to its end) for every whole line that is an object, in

@@ -29,6 +29,15 @@ static const struct rn_artifact *job_artifact(struct rn_runner *r, const struct 
     return NULL;
 }
 
+static const struct rn_estimate *job_expected(struct rn_runner *r, const struct rn_ref *ref)
+{
+    const struct rn_pstage *s = &r->plan->p->stages[r->stage];
+    for (size_t e = 0; e < s->n_edges; e++)
+        if (same_ref(s->edges[e].ref, ref))
+            return &r->plan->nodes[s->edges[e].producer].cost;
+    return NULL;
+}
+
 /* watch_in edges are told apart by their names, for no key of the stage holds them. */
 static const struct rn_artifact *job_watched(struct rn_runner *r, const char *name)
 {
@@ -90,6 +99,7 @@ static void job_arrived(struct rn_runner *r, const struct rn_arrival *a)
 static const struct rn_job_ops job_ops = {.stopping = job_stopping,
                                           .artifact = job_artifact,
                                           .watched = job_watched,
+                                          .expected = job_expected,
                                           .metrics = job_metrics,
                                           .said = job_said,
                                           .last_metric = job_last_metric,
@@ -103,7 +113,8 @@ struct rn_job rn_plan_job(struct rn_plan *plan, struct rn_runner *r)
     const struct rn_planned *n = &plan->nodes[r->stage];
     const struct rn_pstage *s = &plan->p->stages[r->stage];
     char *work = rn_store_path(plan->store, s->stage->kind, n->keys.progress, ".work");
-    struct rn_job job = {.stage = s->name,
+    struct rn_job job = {.kind = s->stage,
+                         .stage = s->name,
                          .out_dir = "",
                          .work_dir = n->keyed ? rn_arena_dup(&plan->arena, work) : "",
                          .key = n->keys.progress,

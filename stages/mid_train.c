@@ -20,8 +20,7 @@ static struct rn_training_defaults defaults(const struct rn_model_cfg *mc)
     return (struct rn_training_defaults){.schedule = "nanochat-2025-mid", .lr_frac = 1, .clip = 0};
 }
 
-static const struct rn_training_kind kind = {.name = "mid-train",
-                                             .continues = true,
+static const struct rn_training_kind kind = {.continues = true,
                                              .defaults = defaults,
                                              .open = open_data,
                                              .close = rn_training_chat_close,
@@ -29,27 +28,8 @@ static const struct rn_training_kind kind = {.name = "mid-train",
                                              .val_loader = rn_training_chat_val,
                                              .one_pass_steps = rn_training_chat_one_pass};
 
-static int estimate(const struct rn_job *job, const void *cfg, struct rn_estimate *e,
-                    struct rn_err *err)
-{
-    return rn_training_estimate(job, cfg, &kind, e, err);
-}
-
-static int run(struct rn_job *job, const void *cfg, struct rn_err *err)
-{
-    return rn_training_run(job, cfg, &kind, err);
-}
-
 const struct rn_stage rn_stage_mid_train = {.kind = "mid-train",
                                             .doc = "go on with a base model on conversations",
-                                            .version = 2,
                                             .keys = keys,
-                                            .cfg_bytes = sizeof(CFG),
-                                            .outputs = rn_training_outputs,
-                                            .metrics = rn_training_metrics,
-                                            .trains = true,
-                                            .settle = rn_training_settle,
-                                            .check = rn_training_check,
-                                            .fingerprint = rn_training_fingerprint,
-                                            .estimate = estimate,
-                                            .run = run};
+                                            .own = &kind,
+                                            RN_TRAINING_STAGE};

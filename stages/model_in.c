@@ -1,6 +1,7 @@
 #include "model_in.h"
 
 #include "file.h"
+#include "str.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -40,6 +41,39 @@ int rn_model_in_check(const struct rn_artifact *model, const struct rn_tokenizer
     json_decref(config);
     free(path);
     return rc;
+}
+
+static const char *weights_among(const struct rn_artifact *a)
+{
+    for (size_t i = 0; i < a->n_files; i++)
+        if (rn_ends_with(a->files[i].name, ".safetensors"))
+            return a->files[i].path;
+    return NULL;
+}
+
+static char *users_path(const struct rn_job *job, const char *text)
+{
+    char *path = text[0] == '/' ? rn_xdup(text) : rn_join(job->pipeline_dir, text);
+    char *inside = rn_join(path, "model.safetensors");
+    if (rn_exists(inside)) {
+        free(path);
+        return inside;
+    }
+    free(inside);
+    return path;
+}
+
+int rn_model_in_weights(const struct rn_job *job, const struct rn_ref *ref, char **path,
+                        struct rn_err *err)
+{
+    const struct rn_artifact *a = ref->stage ? rn_job_artifact(job, ref) : NULL;
+    const char *found = a ? weights_among(a) : NULL;
+    *path = !ref->stage ? users_path(job, ref->text) : found ? rn_xdup(found) : NULL;
+    if (*path && rn_exists(*path))
+        return RN_OK;
+    free(*path);
+    *path = NULL;
+    return rn_fail(err, RN_ECONFIG, ref->at, "%s has no .safetensors file", ref->text);
 }
 
 int64_t rn_model_in_batch(const struct rn_artifact *model)

@@ -58,11 +58,14 @@ struct rn_metric_value {
 };
 
 /* What stands behind the calls below: the runner; tests bring their own. */
+struct rn_estimate;
+struct rn_stage;
 struct rn_runner;
 struct rn_job_ops {
     bool (*stopping)(struct rn_runner *);
     const struct rn_artifact *(*artifact)(struct rn_runner *, const struct rn_ref *);
     const struct rn_artifact *(*watched)(struct rn_runner *, const char *name);
+    const struct rn_estimate *(*expected)(struct rn_runner *, const struct rn_ref *);
     void (*metrics)(struct rn_runner *, int64_t step, const struct rn_metric_value *, size_t n);
     void (*said)(struct rn_runner *, int64_t step, const char *name, const char *text);
     double (*last_metric)(struct rn_runner *, const char *name);
@@ -75,6 +78,7 @@ struct rn_job_ops {
 
 /* One running stage. Fields are borrowed and constant during run. */
 struct rn_job {
+    const struct rn_stage *kind;
     const char *stage;        /* its name in the pipeline: "base" */
     const char *out_dir;      /* empty at the start; output NAME goes to out_dir/NAME/ */
     const char *work_dir;     /* of the progress key: survives kills and failures; checkpoints */
@@ -110,6 +114,13 @@ static inline const struct rn_artifact *rn_job_artifact(const struct rn_job *j,
 static inline const struct rn_artifact *rn_job_watched(const struct rn_job *j, const char *name)
 {
     return j->ops->watched(j->runner, name);
+}
+/* For `estimate`: what the stage behind a reference is expected to make, where there is no artifact
+ * yet; NULL if nobody knows. */
+static inline const struct rn_estimate *rn_job_expected(const struct rn_job *j,
+                                                        const struct rn_ref *r)
+{
+    return r->stage && j->ops->expected ? j->ops->expected(j->runner, r) : NULL;
 }
 /* One line of metrics/<stage>.jsonl: {"step":..,"time":..,name:value..}. The last value of a name
  * is what gates and reports see. */
@@ -171,6 +182,7 @@ struct rn_metric {
 struct rn_estimate {
     double flops, tokens, memory_bytes, disk_bytes, download_bytes;
     int64_t steps, params;
+    int64_t vocab_size;      /* of the tokenizer that it makes */
     int64_t resume_step;     /* newest checkpoint that would be continued, -1: none */
     const char *resume_key;  /* ... of this earlier work (job->earlier); NULL: of work_dir */
     const char *restart_key; /* earlier work of which no step can be used; NULL: none */
@@ -184,6 +196,7 @@ struct rn_stage {
     int version;      /* raise when results change for equal keys: makes old outputs stale */
     bool trains;      /* has a work directory and checkpoints */
     bool executes;    /* runs what the pipeline file says: only with --allow-exec */
+    const void *own;  /* what sets it apart from kinds that share its functions; or NULL */
     const struct rn_key *keys; /* besides those that every stage has; `in` is listed here */
     size_t cfg_bytes;
     const struct rn_output *outputs; /* ends with name NULL; first: default. NULL: list_outputs */

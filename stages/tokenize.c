@@ -53,14 +53,15 @@ static const struct rn_metric metrics[] = {{"train_tokens", "tokens", 0, "tokens
 /* --- one batch of documents --- */
 
 struct doc {
-    size_t at, n; /* in the batch's text */
-    bool group_end;
+    size_t at, n;   /* in the batch's text */
+    unsigned marks; /* of data/tokens.h */
     struct rn_ids ids;
 };
 struct batch {
     struct rn_str text;
     struct doc docs[BATCH_DOCS];
     int n;
+    size_t file; /* of the last document read */
     bool last;
 };
 
@@ -90,7 +91,9 @@ static int read_batch(struct batch *b, struct rn_docs *docs, struct rn_err *err)
         struct doc *d = &b->docs[b->n++];
         d->at = b->text.n;
         d->n = doc.n;
-        d->group_end = doc.group_end;
+        d->marks = (doc.group_end ? RN_TOKENS_GROUP_END : 0) |
+                   (doc.file != b->file ? RN_TOKENS_FILE_START : 0);
+        b->file = doc.file;
         rn_str_add(&b->text, doc.text, doc.n);
     }
     return RN_OK;
@@ -121,7 +124,7 @@ static int write_batch(struct work *w, struct rn_tokens_writer *out, struct rn_e
 {
     for (int i = 0; i < w->batch.n; i++) {
         const struct doc *d = &w->batch.docs[i];
-        RN_TRY(rn_tokens_writer_add(out, d->ids.p, d->ids.n, d->group_end, err));
+        RN_TRY(rn_tokens_writer_add(out, d->ids.p, d->ids.n, d->marks, err));
         w->tokens += (int64_t)d->ids.n;
     }
     w->docs_done += w->batch.n;
@@ -162,6 +165,7 @@ static int write_split(struct work *w, struct rn_docs *docs, const char *dir, co
                                   .width = w->width,
                                   .shard_tokens = w->shard_tokens};
     struct rn_tokens_writer *out;
+    w->batch.file = 0;
     RN_TRY(rn_tokens_writer_new(&out, dir, split, &spec, err));
     int rc = encode_all(w, docs, out, err);
     if (rc == RN_OK && rn_tokens_writer_count(out) == 0)
@@ -318,7 +322,7 @@ static int estimate(const struct rn_job *job, const void *cfg, struct rn_estimat
 
 const struct rn_stage rn_stage_tokenize = {.kind = "tokenize",
                                            .doc = "documents to token shards",
-                                           .version = 1,
+                                           .version = 2,
                                            .keys = keys,
                                            .cfg_bytes = sizeof(struct cfg),
                                            .outputs = outputs,

@@ -60,48 +60,104 @@ static int forward_backward(struct rn_training *t, int64_t targets, double *loss
     return RN_OK;
 }
 
-static void report_step(struct rn_training *t, double loss, float norm, double lrm, double dt_s)
+struct step {
+    double loss, lrm, dt_s; /* NAN: there was none */
+    float norm;
+    struct rn_health_said said;
+};
+
+/* A number that is none is left out: it would read as a derailment to whoever watches. */
+static void report_step(struct rn_training *t, const struct step *s)
 {
-    double tok_per_sec = (double)t->batch_tokens / dt_s;
-    const struct rn_model_cfg *mc = rn_model_config(t->model);
-    double flops = tok_per_sec * rn_model_flops_per_token(mc, t->T);
-    struct rn_metric_value v[] = {{"loss", loss},
-                                  {"grad_norm", norm},
-                                  {"lrm", lrm},
-                                  {"dt_ms", dt_s * 1e3},
-                                  {"tok_per_sec", tok_per_sec},
-                                  {"mfu", 100 * flops / t->peak_flops},
-                                  {"total_time_min", t->total_time_s / 60},
-                                  {"epoch", (double)rn_loader_epoch(t->loader)},
-                                  {"data_order", order_number(t)}};
-    rn_job_metrics(t->job, t->step, v, RN_COUNT(v));
+    double tok_per_sec = (double)t->batch_tokens / s->dt_s;
+    double flops = tok_per_sec * rn_model_flops_per_token(rn_model_config(t->model), t->T);
+    const struct rn_metric_value all[] = {{"loss", s->loss},
+                                          {"grad_norm", s->norm},
+                                          {"lrm", s->lrm},
+                                          {"dt_ms", s->dt_s * 1e3},
+                                          {"tok_per_sec", tok_per_sec},
+                                          {"mfu", 100 * flops / t->peak_flops},
+                                          {"total_time_min", t->total_time_s / 60},
+                                          {"epoch", (double)rn_loader_epoch(t->loader)},
+                                          {"loss_z", s->said.loss_z},
+                                          {"grad_norm_z", s->said.norm_z},
+                                          {"skipped", (double)t->skipped},
+                                          {"data_order", order_number(t)}};
+    struct rn_metric_value finite[RN_COUNT(all)];
+    size_t n = 0;
+    for (size_t i = 0; i < RN_COUNT(all); i++)
+        if (isfinite(all[i].value))
+            finite[n++] = all[i];
+    rn_job_metrics(t->job, t->step, finite, n);
     char text[96];
-    snprintf(text, sizeof text, "loss %.4f  %.0f tok/s", loss, tok_per_sec);
+    snprintf(text, sizeof text, "loss %.4f  %.0f tok/s", s->loss, tok_per_sec);
     rn_job_progress(t->job, (double)(t->step + 1), (double)t->steps, "steps", text);
 }
 
-static int train_step(struct rn_training *t, struct rn_err *err)
+static void pass_over(struct rn_training *t, struct step *s)
 {
-    double start_s = rn_clock_s(), loss;
-    int64_t targets;
-    float norm;
-    RN_TRY(load_batch(t, &targets, err));
-    RN_TRY(forward_backward(t, targets, &loss, err));
+    s->lrm = s->dt_s = NAN;
+    t->skipped++;
+    report_step(t, s);
+    t->step++;
+}
+
+static int take_step(struct rn_training *t, struct step *s, double start_s, struct rn_err *err)
+{
     struct rn_schedule_at now = rn_schedule_at(&t->schedule, t->step, t->steps);
     struct rn_optim_step how = {.t = t->step + 1,
                                 .lr_mult = now.lr_mult,
                                 .muon_momentum = now.muon_momentum,
                                 .decay_mult = now.decay_mult};
-    RN_TRY(rn_optim_step(t->optim, &how, &norm, err));
-    if (!isfinite(loss) || !isfinite(norm))
-        return rn_fail(err, RN_EDEVICE, RN_NOWHERE,
-                       "step %" PRId64 ": loss %g, gradient norm %g; the last checkpoint is sound",
-                       t->step, loss, (double)norm);
-    double dt_s = rn_clock_s() - start_s;
-    t->total_time_s += dt_s;
-    report_step(t, loss, norm, now.lr_mult, dt_s);
+    RN_TRY(rn_optim_step(t->optim, &how, NULL, err));
+    s->lrm = now.lr_mult;
+    s->dt_s = rn_clock_s() - start_s;
+    t->total_time_s += s->dt_s;
+    report_step(t, s);
     t->step++;
     return RN_OK;
+}
+
+/* What is to be done about a bad step, by the rules of `health`. */
+static int refuse_step(struct rn_training *t, struct step *s, struct rn_training_due *due,
+                       bool *went_back, struct rn_err *err)
+{
+    if (s->said.verdict == RN_STEP_STOP)
+        return rn_fail(err, RN_EDEVICE, RN_NOWHERE,
+                       "step %" PRId64 ": %s; the last checkpoint is sound", t->step, s->said.why);
+    RN_TRY(rn_optim_drop(t->optim, err));
+    if (s->said.verdict == RN_STEP_ROLL_BACK) {
+        int64_t first = rn_health_leave_out(&t->health, t->step);
+        RN_TRY(rn_training_go_back(t, first, went_back, due, err));
+        if (*went_back)
+            return RN_OK;
+    }
+    rn_log(t->job->log, RN_WARN, "step %" PRId64 " is skipped: %s", t->step, s->said.why);
+    pass_over(t, s);
+    return RN_OK;
+}
+
+/* *went_back: an earlier step is the newest again, and *due is what is to be evaluated there. */
+static int train_step(struct rn_training *t, struct rn_training_due *due, bool *went_back,
+                      struct rn_err *err)
+{
+    struct step s = {.loss = NAN, .norm = NAN, .said = {.loss_z = NAN, .norm_z = NAN}};
+    double start_s = rn_clock_s();
+    int64_t targets;
+    *went_back = false;
+    RN_TRY(load_batch(t, &targets, err));
+    if (rn_health_leaves_out(&t->health, t->step)) {
+        pass_over(t, &s);
+        return RN_OK;
+    }
+    RN_TRY(forward_backward(t, targets, &s.loss, err));
+    RN_TRY(rn_optim_norm(t->optim, &s.norm, err));
+    s.said = rn_health_judge(&t->health, s.loss, s.norm);
+    if (s.said.verdict != RN_STEP_SOUND)
+        return refuse_step(t, &s, due, went_back, err);
+    if (*s.said.why)
+        rn_log(t->job->log, RN_WARN, "step %" PRId64 ": %s", t->step, s.said.why);
+    return take_step(t, &s, start_s, err);
 }
 
 /* --- boundaries: first save, then evaluate --- */
@@ -173,8 +229,9 @@ static int train(struct rn_training *t, struct rn_err *err)
     RN_TRY(evaluate(t, &due, err));
     while (t->step < t->steps) {
         int64_t epoch_before = rn_loader_epoch(t->loader);
-        RN_TRY(train_step(t, err));
-        RN_TRY(boundary(t, epoch_before, err));
+        bool went_back;
+        RN_TRY(train_step(t, &due, &went_back, err));
+        RN_TRY(went_back ? evaluate(t, &due, err) : boundary(t, epoch_before, err));
     }
     struct rn_metric_value last = {"total_time_min", t->total_time_s / 60};
     rn_job_metrics(t->job, t->step, &last, 1); /* how many steps there were */
@@ -212,10 +269,9 @@ static int publish_best(struct rn_training *t, struct rn_err *err)
     return publish(t, "best", step, err);
 }
 
-int rn_training_run(struct rn_job *job, const struct rn_training_cfg *cfg,
-                    const struct rn_training_kind *kind, struct rn_err *err)
+int rn_training_run(struct rn_job *job, const void *cfg, struct rn_err *err)
 {
-    struct rn_training t = {.job = job, .cfg = cfg, .kind = kind};
+    struct rn_training t = {.job = job, .cfg = cfg, .kind = job->kind->own};
     int rc;
     rn_sha256_hex("", 0, t.order);
     RN_CHECK(rc = rn_training_open(&t, err));

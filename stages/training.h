@@ -2,10 +2,9 @@
  *
  *     static const struct rn_key keys[] = {
  *         RN_KEY_TABLE("in", in_keys, "inputs"), RN_TRAINING_KEYS, RN_KEYS_END};
- *     static int run(struct rn_job *job, const void *cfg, struct rn_err *err)
- *     {
- *         return rn_training_run(job, cfg, &base_kind, err);
- *     }
+ *     static const struct rn_training_kind kind = {.defaults = .., .open = .., ..};
+ *     const struct rn_stage rn_stage_base_train = {
+ *         .kind = "base-train", .doc = "..", .keys = keys, .own = &kind, RN_TRAINING_STAGE};
  *
  * The loop: load a batch, micro-steps, optimizer step, metrics; at a boundary first save, then
  * evaluate. After a stop or a kill the newest checkpoint that verifies is continued and ends with
@@ -21,6 +20,7 @@
 #include "schedule.h"
 #include "stage.h"
 #include "tokenizer.h"
+#include "training_health.h"
 
 enum rn_training_on_full { RN_FULL_PAUSE, RN_FULL_EXIT };
 enum rn_training_loader { RN_LOADER_AUTO, RN_LOADER_STREAM, RN_LOADER_BESTFIT };
@@ -39,7 +39,7 @@ struct rn_mixture_part {
 };
 
 struct rn_training_cfg {
-    struct rn_ref in_model, in_tokenizer, in_tokens, in_val;
+    struct rn_ref in_model, in_tokenizer, in_tokens, in_val, init;
     int arch;
     struct rn_model_shape_request shape;
     int64_t batch_tokens, device_rows; /* 0: by the architecture's rule */
@@ -50,7 +50,8 @@ struct rn_training_cfg {
     int schedule;
     int64_t warmup;
     double warmdown, final_frac, max_lr, min_lr, lr_frac; /* < 0: by rule */
-    int loader, precision;
+    int loader, shuffle, precision;
+    int64_t streams;
     int64_t seed;
     int64_t checkpoint_every, checkpoint_keep;
     double checkpoint_every_s;
@@ -58,6 +59,7 @@ struct rn_training_cfg {
     int64_t bpb_every, bpb_tokens, core_every, core_max_per_task, sample_every;
     struct rn_list sample_prompts;
     struct rn_list mixture, val_mixture;
+    struct rn_health_rules health;
 };
 
 /* Shared sub-tables. */
@@ -80,7 +82,8 @@ extern const struct rn_output rn_training_outputs[];
         RN_KEY_INT(struct rn_training_cfg, seed, "seed", RN_IDENTITY, "42", 0, 9e15, "",           \
                    "of the initial weights and samples"),                                          \
         RN_KEY_TABLE("checkpoint", rn_training_checkpoint_keys, "what is saved, and when"),        \
-        RN_KEY_TABLE("eval", rn_training_eval_keys, "what is measured on the way")
+        RN_KEY_TABLE("eval", rn_training_eval_keys, "what is measured on the way"),                \
+        RN_KEY_TABLE("health", rn_health_keys, "which steps are not trained on")
 
 /* What a kind trains with where the file says nothing. */
 struct rn_training_defaults {
@@ -91,9 +94,8 @@ struct rn_training_defaults {
     double clip; /* largest gradient norm; 0: none, NAN: the architecture's */
 };
 
-/* What sets the three kinds apart. */
+/* What sets the three kinds apart: `own` of their rows. */
 struct rn_training_kind {
-    const char *name;
     bool continues; /* starts from in.model instead of new weights */
     struct rn_training_defaults (*defaults)(const struct rn_model_cfg *);
     /* The data of the stage, held as long as it runs; `close` takes NULL. */
@@ -103,15 +105,30 @@ struct rn_training_kind {
     int (*train_loader)(void *data, int64_t B, int64_t T, struct rn_loader **, struct rn_err *);
     /* From the start each time it is called; *loader NULL: there is nothing to validate on. */
     int (*val_loader)(void *data, int64_t B, int64_t T, struct rn_loader **, struct rn_err *);
-    /* Steps of one pass over the data, rounded up: the horizon of a kind that continues. */
+    /* Steps of one pass over the data, rounded up: the horizon of a kind that continues. 0: not
+     * known. */
     int (*one_pass_steps)(void *data, int64_t batch_tokens, int64_t T, int64_t *steps,
                           struct rn_err *);
 };
 
-/* `settle` of the three kinds: `precision: auto` becomes what this machine is best at. */
+/* The hooks that the three kinds share; the job says which of them it is. */
+/* `precision: auto` becomes what this machine is best at. */
 void rn_training_settle(void *cfg);
-/* `check` of the three kinds: rules that join keys. */
 int rn_training_check(const void *cfg, struct rn_err *);
+int rn_training_fingerprint(const struct rn_job *, const void *cfg, json_t *into, struct rn_err *);
+int rn_training_estimate(const struct rn_job *, const void *cfg, struct rn_estimate *,
+                         struct rn_err *);
+int rn_training_run(struct rn_job *, const void *cfg, struct rn_err *);
+#define RN_TRAINING_STAGE                                                                          \
+    .version = 3, .trains = true, .cfg_bytes = sizeof(struct rn_training_cfg),                     \
+    .outputs = rn_training_outputs, .metrics = rn_training_metrics, .settle = rn_training_settle,  \
+    .check = rn_training_check, .fingerprint = rn_training_fingerprint,                            \
+    .estimate = rn_training_estimate, .run = rn_training_run
+
+/* What the file says of the horizon. `one_pass`: steps of a pass over the data, 0: not known yet;
+ * false if the horizon depends on it then (steps is 0). */
+bool rn_training_horizon(const struct rn_training_cfg *, const struct rn_training_kind *,
+                         int64_t one_pass, struct rn_horizon *);
 /* Rows of a micro-step: what the file asks for, cut to a divisor of the step's rows. */
 int64_t rn_training_micro_rows(const struct rn_training_cfg *, int64_t rows);
 /* Tokens of a step: as given, by the kind's rule, or by the architecture's. */
@@ -121,10 +138,5 @@ int64_t rn_training_batch(const struct rn_job *, const struct rn_training_cfg *,
 struct rn_schedule rn_training_schedule(const struct rn_training_cfg *,
                                         const struct rn_training_kind *,
                                         const struct rn_model_cfg *);
-int rn_training_estimate(const struct rn_job *, const struct rn_training_cfg *,
-                         const struct rn_training_kind *, struct rn_estimate *, struct rn_err *);
-int rn_training_fingerprint(const struct rn_job *, const void *cfg, json_t *into, struct rn_err *);
-int rn_training_run(struct rn_job *, const struct rn_training_cfg *,
-                    const struct rn_training_kind *, struct rn_err *);
 
 #endif

@@ -1,4 +1,5 @@
 /* The keys that the three training stages share, with the rules that join them. */
+#include "model_in.h"
 #include "training.h"
 
 #include <math.h>
@@ -78,6 +79,10 @@ const struct rn_key rn_training_schedule_keys[] = {
 const struct rn_key rn_training_loader_keys[] = {
     RN_KEY_WORD(CFG, loader, "kind", RN_IDENTITY, "auto", loader_words,
                 "stream (2025, gpt2) or bestfit (2026); auto: by architecture"),
+    RN_KEY_WORD(CFG, shuffle, "shuffle", RN_IDENTITY, "none", rn_shuffle_words,
+                "anew in each pass, by `seed`: shards, or also the documents in each"),
+    RN_KEY_INT(CFG, streams, "streams", RN_IDENTITY, "1", 1, 4096, "",
+               "places of the data that a batch is read from: as many ranks of nanochat"),
     RN_KEYS_END};
 
 const struct rn_key rn_training_checkpoint_keys[] = {
@@ -114,9 +119,9 @@ const struct rn_key rn_training_mixture_keys[] = {
                 "what the rows are"),
     RN_KEY_REF(struct rn_mixture_part, in, "in", file_kinds, "~", "the file with the rows"),
     RN_KEY_STR(struct rn_mixture_part, split, "split", RN_IDENTITY, "train",
-               "where a task has several"),
+               "of tasks whose rows are made: train or test; files are a split each"),
     RN_KEY_INT(struct rn_mixture_part, rows, "rows", RN_IDENTITY, "-1", -1, 1e9, "rows",
-               "first rows only; -1: all"),
+               "first rows only; -1: all there are (tasks that are made have no end)"),
     RN_KEY_INT(struct rn_mixture_part, epochs, "epochs", RN_IDENTITY, "1", 1, 1000, "",
                "times each row is used"),
     RN_KEYS_END};
@@ -133,6 +138,9 @@ const struct rn_metric rn_training_metrics[] = {
     {"mfu", "%", +1, "model FLOPs per second over the measured peak of a matrix product"},
     {"total_time_min", "min", -1, "training time so far, evaluations excluded"},
     {"epoch", "", 0, "passes over the data"},
+    {"loss_z", "", 0, "standard deviations of the loss above its mean of the steps before"},
+    {"grad_norm_z", "", 0, "the same of the gradient norm"},
+    {"skipped", "steps", -1, "steps so far whose batch was not trained on"},
     {"data_order", "", 0, "48 bits of the digest of all batches so far, in order"},
     {"val_bpb", "bits/byte", -1, "on the validation tokens"},
     {"core", "", +1, "CORE metric, on the rows asked for"},
@@ -151,9 +159,22 @@ void rn_training_settle(void *cfg)
         c->precision = (int)rn_precision_best(NULL);
 }
 
+static int check_mixture(const struct rn_list *mixture, struct rn_err *err)
+{
+    const struct rn_mixture_part *part = mixture->items;
+    for (size_t i = 0; i < mixture->n; i++)
+        if (part[i].rows < 0 && rn_task_is_made(rn_task_names[part[i].task]))
+            return rn_fail(err, RN_ECONFIG, part[i].in.at,
+                           "'mixture': the rows of %s are made: say how many, by 'rows'",
+                           rn_task_names[part[i].task]);
+    return RN_OK;
+}
+
 int rn_training_check(const void *cfg, struct rn_err *err)
 {
     const struct rn_training_cfg *c = cfg;
+    RN_TRY(check_mixture(&c->mixture, err));
+    RN_TRY(check_mixture(&c->val_mixture, err));
     if (count_given(c) > 1)
         return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
                        "'horizon' is given in more than one way; keep one of steps, tokens, flops, "
@@ -171,13 +192,42 @@ int rn_training_check(const void *cfg, struct rn_err *err)
     return RN_OK;
 }
 
+/* What the user calls an epoch goes before the data's length. */
+bool rn_training_horizon(const CFG *c, const struct rn_training_kind *kind, int64_t one_pass,
+                         struct rn_horizon *h)
+{
+    bool given = count_given(c) > 0 && !(c->horizon_epochs > 0);
+    *h = (struct rn_horizon){.steps = c->horizon_steps,
+                             .tokens = c->horizon_tokens,
+                             .flops = c->horizon_flops,
+                             .tokens_per_param = c->tokens_per_param};
+    if (given || (!kind->continues && !(c->horizon_epochs > 0)))
+        return true; /* or by the architecture's rule */
+    int64_t epoch = c->steps_per_epoch > 0 ? c->steps_per_epoch : one_pass;
+    h->steps = (int64_t)ceil((c->horizon_epochs > 0 ? c->horizon_epochs : 1) * (double)epoch);
+    return epoch > 0;
+}
+
+/* A path of the user's counts by what lies there. */
+static int fingerprint_init(const struct rn_job *job, const struct rn_ref *init, json_t *into,
+                            struct rn_err *err)
+{
+    char *path, hex[RN_HEX];
+    RN_TRY(rn_model_in_weights(job, init, &path, err));
+    int rc = rn_memo_sha256(job->memo, path, hex, NULL, err);
+    free(path);
+    if (rc == RN_OK)
+        json_object_set_new(into, "init", json_string(hex));
+    return rc;
+}
+
 /* Where a step's multiplier depends on the horizon, a longer horizon is another training. */
 int rn_training_fingerprint(const struct rn_job *job, const void *cfg, json_t *into,
                             struct rn_err *err)
 {
-    (void)job;
-    (void)err;
     const CFG *c = cfg;
+    if (c->init.text && !c->init.stage)
+        RN_TRY(fingerprint_init(job, &c->init, into, err));
     if (strcmp(rn_schedule_names[c->schedule], "constant") == 0)
         return RN_OK;
     json_t *horizon =

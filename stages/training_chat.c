@@ -15,6 +15,7 @@ const struct rn_key rn_training_chat_in_keys[] = {
     RN_KEYS_END};
 
 struct data {
+    const struct rn_log *log;
     const struct rn_tokenizer *tokenizer;
     enum rn_chat_kind form;
     struct rn_mixture *train, *val; /* val NULL: none */
@@ -40,7 +41,7 @@ static int add_part(struct rn_job *job, struct rn_mixture *m, const struct rn_mi
                        name);
     const char **paths = rn_artifact_paths(a);
     struct rn_task *task;
-    int rc = rn_task_open(&task, name, paths, a->n_files, err);
+    int rc = rn_task_open(&task, name, part->split, paths, a->n_files, err);
     free(paths);
     RN_TRY(rc);
     rn_log(job->log, RN_INFO, "%s: %lld rows of %s, %lld of them used, %lld times", name,
@@ -71,6 +72,7 @@ int rn_training_chat_open(struct rn_job *job, const struct rn_training_cfg *c,
 {
     struct data *d = rn_new(struct data);
     *data = d;
+    d->log = job->log;
     d->tokenizer = tokenizer;
     d->form = form;
     RN_TRY(open_mixture(job, &c->mixture, &d->train, err));
@@ -104,5 +106,13 @@ int rn_training_chat_one_pass(void *data, int64_t batch_tokens, int64_t T, int64
 {
     const struct data *d = data;
     struct rn_chat_form form = {.kind = d->form, .B = batch_tokens / T, .T = T};
-    return rn_loader_chat_batches(d->train, d->tokenizer, &form, steps, err);
+    struct rn_chat_pass pass;
+    RN_TRY(rn_loader_chat_pass(d->train, d->tokenizer, &form, &pass, err));
+    *steps = pass.batches;
+    if (pass.cut || pass.left_out)
+        rn_log(d->log, RN_WARN,
+               "of %lld conversations %lld are longer than a row and cut, %lld have nothing to "
+               "learn within it and are left out",
+               (long long)rn_mixture_rows(d->train), (long long)pass.cut, (long long)pass.left_out);
+    return RN_OK;
 }

@@ -2,35 +2,56 @@
 #include "checkpoint.h"
 #include "file.h"
 #include "model_in.h"
+#include "sizing.h"
 #include "training_run.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The model that would be built or continued; false while its tokenizer or base does not exist. */
+/* A JSON file beside an artifact's other files; NULL while the artifact does not exist. */
+static json_t *document_of(const struct rn_artifact *a, const char *name)
+{
+    json_t *doc = NULL;
+    char *path = a ? rn_join(a->dir, name) : NULL;
+    if (!path || rn_json_read(path, 64 << 20, &doc, NULL) != RN_OK)
+        doc = NULL;
+    free(path);
+    return doc;
+}
+
+static bool model_before(const struct rn_job *job, const struct rn_training_cfg *c,
+                         struct rn_model_cfg *mc)
+{
+    json_t *doc = document_of(rn_job_artifact(job, &c->in_model), "config.json");
+    bool known = doc && rn_model_cfg_from_json(mc, doc, NULL) == RN_OK;
+    json_decref(doc);
+    return known;
+}
+
+/* The tokenizer's size, or what it is going to be. */
+static int64_t vocab_size(const struct rn_job *job, const struct rn_ref *tokenizer)
+{
+    const struct rn_estimate *expected = rn_job_expected(job, tokenizer);
+    json_t *doc = document_of(rn_job_artifact(job, tokenizer), "tokenizer.json");
+    int64_t n = rn_json_int(doc, "vocab_size", expected ? expected->vocab_size : 0);
+    json_decref(doc);
+    return n;
+}
+
+static bool new_model(const struct rn_job *job, const struct rn_training_cfg *c,
+                      struct rn_model_cfg *mc)
+{
+    struct rn_model_shape_request shape = c->shape;
+    shape.vocab_size = vocab_size(job, &c->in_tokenizer);
+    return shape.vocab_size > 0 &&
+           rn_model_cfg_fill(mc, rn_arch_names[c->arch], &shape, NULL) == RN_OK;
+}
+
+/* The model that would be built or continued; false while that is not known. */
 static bool model_of(const struct rn_job *job, const struct rn_training_cfg *c,
                      const struct rn_training_kind *kind, struct rn_model_cfg *mc)
 {
-    const struct rn_artifact *a =
-        rn_job_artifact(job, kind->continues ? &c->in_model : &c->in_tokenizer);
-    if (!a)
-        return false;
-    char *path = rn_join(a->dir, kind->continues ? "config.json" : "tokenizer.json");
-    json_t *doc = NULL;
-    bool known = rn_json_read(path, 64 << 20, &doc, NULL) == RN_OK;
-    if (known && kind->continues) {
-        known = rn_model_cfg_from_json(mc, doc, NULL) == RN_OK;
-    } else if (known) {
-        struct rn_model_shape_request shape = c->shape;
-        shape.vocab_size = rn_json_int(doc, "vocab_size", 0);
-        if (shape.window_pattern && !*shape.window_pattern)
-            shape.window_pattern = NULL;
-        known = rn_model_cfg_fill(mc, rn_arch_names[c->arch], &shape, NULL) == RN_OK;
-    }
-    json_decref(doc);
-    free(path);
-    return known;
+    return kind->continues ? model_before(job, c, mc) : new_model(job, c, mc);
 }
 
 int64_t rn_training_batch(const struct rn_job *job, const struct rn_training_cfg *c,
@@ -45,39 +66,6 @@ int64_t rn_training_batch(const struct rn_job *job, const struct rn_training_cfg
     if (rules.inherits_batch)
         inherited = rn_model_in_batch(rn_job_artifact(job, &c->in_model));
     return inherited > 0 ? inherited : rn_scaling_batch(mc);
-}
-
-static void estimate_horizon(const struct rn_job *job, const struct rn_training_cfg *c,
-                             const struct rn_model_cfg *mc, const struct rn_training_kind *kind,
-                             struct rn_estimate *e)
-{
-    int64_t batch = rn_training_batch(job, c, kind, mc);
-    struct rn_horizon h = {.steps = c->horizon_steps,
-                           .tokens = c->horizon_tokens,
-                           .flops = c->horizon_flops,
-                           .tokens_per_param = c->tokens_per_param};
-    bool given = h.steps > 0 || h.tokens > 0 || h.flops > 0 || h.tokens_per_param > 0;
-    if (!given && c->horizon_epochs > 0 && c->steps_per_epoch > 0)
-        h.steps = (int64_t)ceil(c->horizon_epochs * (double)c->steps_per_epoch);
-    else if (!given && (kind->continues || c->horizon_epochs > 0))
-        return; /* passes over data that is not open yet */
-    if (rn_scaling_steps(&e->steps, mc, mc->sequence_len, batch, &h, NULL) != RN_OK)
-        return;
-    e->tokens = (double)e->steps * (double)batch;
-    e->flops = e->tokens * rn_model_flops_per_token(mc, mc->sequence_len);
-}
-
-/* What a micro-step keeps until its backward pass: logits and their gradient, and per layer about
- * 14 values a channel (489 MiB planned at depth 4, width 256, V 8192, 16 rows of 256). */
-static double activation_bytes(const struct rn_model_cfg *mc, const struct rn_training_cfg *c,
-                               int64_t batch_tokens)
-{
-    enum { LOGITS = 2, LAYER = 14 };
-    int64_t rows = batch_tokens / mc->sequence_len;
-    double values = LOGITS * (double)mc->vocab_padded + LAYER * (double)(mc->n_layer * mc->n_embd);
-    if (rows < 1)
-        return 0;
-    return (double)(rn_training_micro_rows(c, rows) * mc->sequence_len) * values * sizeof(float);
 }
 
 /* The newest checkpoint that is not beyond the horizon (0: unknown), -1: none. */
@@ -110,23 +98,49 @@ static void look_at_earlier(const struct rn_job *job, const struct rn_schedule *
         e->restart_key = NULL;
 }
 
-int rn_training_estimate(const struct rn_job *job, const struct rn_training_cfg *c,
-                         const struct rn_training_kind *kind, struct rn_estimate *e,
+/* What the file says by itself, while tokenizer or base model do not exist. */
+static void estimate_steps(const struct rn_training_cfg *c, const struct rn_horizon *h,
+                           struct rn_estimate *e)
+{
+    e->steps = h->steps;
+    e->tokens = (double)h->steps * (double)c->batch_tokens;
+}
+
+static void estimate_model(const struct rn_job *job, const struct rn_training_cfg *c,
+                           const struct rn_model_cfg *mc, const struct rn_horizon *h,
+                           struct rn_estimate *e)
+{
+    enum { MORE = 2 }; /* than rolling ones: the best, and the one being written */
+    struct rn_sizing s;
+    int64_t batch = rn_training_batch(job, c, job->kind->own, mc), rows = batch / mc->sequence_len;
+    struct rn_sizing_ask ask = {.batch_tokens = batch,
+                                .rows = rows > 0 ? rn_training_micro_rows(c, rows) : 0};
+    if (h)
+        ask.horizon = *h;
+    bool known = rn_sizing_of(&s, mc, &ask, NULL) == RN_OK && h;
+    e->params = s.params;
+    e->memory_bytes = s.memory_bytes;
+    e->disk_bytes = s.checkpoint_bytes * (double)(c->checkpoint_keep + MORE);
+    e->steps = known ? s.steps : 0;
+    e->tokens = known ? s.tokens : 0;
+    e->flops = known ? s.flops : 0;
+}
+
+int rn_training_estimate(const struct rn_job *job, const void *cfg, struct rn_estimate *e,
                          struct rn_err *err)
 {
     (void)err;
-    enum { WEIGHT_GRAD_MOMENTS = 4, CHECKPOINT = 3 }; /* fp32 copies of each parameter */
+    const struct rn_training_cfg *c = cfg;
+    const struct rn_training_kind *kind = job->kind->own;
     struct rn_model_cfg mc;
+    struct rn_horizon h;
+    bool known = rn_training_horizon(c, kind, 0, &h);
     if (!model_of(job, c, kind, &mc)) {
-        e->resume_step = newest(job, 0);
+        estimate_steps(c, &h, e);
+        e->resume_step = newest(job, e->steps);
         return RN_OK;
     }
-    e->params = rn_model_param_count(&mc);
-    e->memory_bytes = (double)e->params * WEIGHT_GRAD_MOMENTS * sizeof(float) +
-                      activation_bytes(&mc, c, rn_training_batch(job, c, kind, &mc));
-    e->disk_bytes = (double)e->params * CHECKPOINT * sizeof(float) *
-                    (double)(c->checkpoint_keep + 2); /* best and the one being written */
-    estimate_horizon(job, c, &mc, kind, e);
+    estimate_model(job, c, &mc, known ? &h : NULL, e);
     e->resume_step = newest(job, e->steps);
     struct rn_schedule schedule = rn_training_schedule(c, kind, &mc);
     if (e->resume_step < 0)

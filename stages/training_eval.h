@@ -22,7 +22,6 @@ struct rn_training_eval_setup { /* borrowed for as long as the evaluation lives 
     void *data;
     struct rn_model *model;
     const struct rn_tokenizer *tokenizer;
-    int64_t B;
 };
 
 struct rn_training_eval {

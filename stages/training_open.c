@@ -1,6 +1,7 @@
 #include "file.h"
 #include "model_in.h"
 #include "peak.h"
+#include "sizing.h"
 #include "training_run.h"
 
 #include <inttypes.h>
@@ -14,16 +15,27 @@ static int open_tokenizer(struct rn_training *t, struct rn_err *err)
     return rn_tokenizer_load(&t->tokenizer, a->dir, err);
 }
 
+static int load_init(struct rn_training *t, struct rn_err *err)
+{
+    const struct rn_artifact *a = rn_job_artifact(t->job, &t->cfg->init);
+    char *path;
+    if (a && strcmp(a->kind, "model") == 0)
+        RN_TRY(rn_model_in_check(a, t->tokenizer, err));
+    RN_TRY(rn_model_in_weights(t->job, &t->cfg->init, &path, err));
+    int rc = rn_model_load_weights(t->model, path, err);
+    free(path);
+    return rc;
+}
+
 static int new_model(struct rn_training *t, struct rn_err *err)
 {
     struct rn_model_cfg mc;
     struct rn_model_shape_request shape = t->cfg->shape;
     shape.vocab_size = rn_tokenizer_vocab_size(t->tokenizer);
-    if (shape.window_pattern && !*shape.window_pattern)
-        shape.window_pattern = NULL;
     RN_TRY(rn_model_cfg_fill(&mc, rn_arch_names[t->cfg->arch], &shape, err));
     RN_TRY(rn_model_new(&t->model, &mc, t->device, true, err));
-    return rn_model_init_weights(t->model, (uint64_t)t->cfg->seed, err);
+    return t->cfg->init.text ? load_init(t, err)
+                             : rn_model_init_weights(t->model, (uint64_t)t->cfg->seed, err);
 }
 
 static int load_model(struct rn_training *t, struct rn_err *err)
@@ -41,15 +53,14 @@ static int open_model(struct rn_training *t, struct rn_err *err)
         why = "as the file says";
     RN_TRY(t->kind->continues ? load_model(t, err) : new_model(t, err));
     rn_model_compute_in(t->model, rn_precision_dtype(precision));
-    rn_log(t->job->log, RN_INFO, "%s: products in %s, %s", t->kind->name,
+    rn_log(t->job->log, RN_INFO, "%s: products in %s, %s", t->job->kind->kind,
            rn_precision_words[precision], why);
     return RN_OK;
 }
 
 int64_t rn_training_micro_rows(const struct rn_training_cfg *c, int64_t rows)
 {
-    enum { DEVICE_ROWS = 16 }; /* where the file asks for nothing */
-    int64_t asked = c->device_rows > 0 ? c->device_rows : DEVICE_ROWS;
+    int64_t asked = c->device_rows > 0 ? c->device_rows : RN_SIZING_ROWS;
     int64_t B = asked < rows ? asked : rows;
     while (rows % B != 0)
         B--;
@@ -72,29 +83,21 @@ static int choose_batch(struct rn_training *t, struct rn_err *err)
     return RN_OK;
 }
 
-/* One pass where nothing is given. What the user calls an epoch goes before the data's length. */
-static int64_t epochs_steps(const struct rn_training_cfg *c, int64_t one_pass)
-{
-    double epochs = c->horizon_epochs > 0 ? c->horizon_epochs : 1;
-    return (int64_t)ceil(epochs * (double)(c->steps_per_epoch > 0 ? c->steps_per_epoch : one_pass));
-}
-
 static int open_loader(struct rn_training *t, struct rn_err *err)
 {
-    const struct rn_training_cfg *c = t->cfg;
-    const struct rn_model_cfg *mc = rn_model_config(t->model);
-    int64_t one_pass = 0;
-    RN_TRY(t->kind->train_loader(t->data, t->B * t->micro_steps, t->T, &t->loader, err));
-    if (t->kind->one_pass_steps)
+    struct rn_horizon h;
+    struct rn_loader *loader;
+    int64_t one_pass;
+    RN_TRY(t->kind->train_loader(t->data, t->B * t->micro_steps, t->T, &loader, err));
+    RN_TRY(rn_loader_ahead(&t->loader, loader, t->batch_tokens, err));
+    if (!rn_training_horizon(t->cfg, t->kind, 0, &h)) {
         RN_TRY(t->kind->one_pass_steps(t->data, t->batch_tokens, t->T, &one_pass, err));
-    struct rn_horizon h = {.steps = c->horizon_steps,
-                           .tokens = c->horizon_tokens,
-                           .flops = c->horizon_flops,
-                           .tokens_per_param = c->tokens_per_param};
-    bool given = h.steps > 0 || h.tokens > 0 || h.flops > 0 || h.tokens_per_param > 0;
-    if (!given && (t->kind->continues || c->horizon_epochs > 0))
-        h.steps = epochs_steps(c, one_pass);
-    return rn_scaling_steps(&t->steps, mc, t->T, t->batch_tokens, &h, err);
+        if (!rn_training_horizon(t->cfg, t->kind, one_pass, &h))
+            return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
+                           "'horizon.epochs': how long a pass is, is not known before the text is "
+                           "encoded; say it by 'horizon.steps_per_epoch'");
+    }
+    return rn_scaling_steps(&t->steps, rn_model_config(t->model), t->T, t->batch_tokens, &h, err);
 }
 
 /* A key's -1 is the optimizer's NaN: as in the architecture's table. */
@@ -166,8 +169,7 @@ int rn_training_open(struct rn_training *t, struct rn_err *err)
                                         .kind = t->kind,
                                         .data = t->data,
                                         .model = t->model,
-                                        .tokenizer = t->tokenizer,
-                                        .B = t->B};
+                                        .tokenizer = t->tokenizer};
     RN_TRY(rn_training_eval_init(&t->eval, &es, err));
     t->config_extra = json_pack("{s:s, s:I}", "tokenizer", rn_tokenizer_digest(t->tokenizer),
                                 "batch_tokens", (json_int_t)t->batch_tokens);
@@ -177,13 +179,14 @@ int rn_training_open(struct rn_training *t, struct rn_err *err)
                                      .extra = t->config_extra,
                                      .steps = t->steps};
     t->peak_flops = rn_peak_flops(t->device);
+    rn_health_init(&t->health, &t->cfg->health);
     t->best_bpb = INFINITY;
     t->best_step = -1;
     char params[32], tokens[32];
     rn_log(job->log, RN_INFO,
            "%s: %s, %s parameters, %" PRId64 " steps of %s tokens (%" PRId64 " x %" PRId64
            " rows of %" PRId64 ")",
-           t->kind->name, rn_model_config(t->model)->arch,
+           job->kind->kind, rn_model_config(t->model)->arch,
            rn_show_count(params, (double)rn_model_param_count(rn_model_config(t->model))), t->steps,
            rn_show_count(tokens, (double)t->batch_tokens), t->micro_steps, t->B, t->T);
     return RN_OK;
@@ -191,6 +194,7 @@ int rn_training_open(struct rn_training *t, struct rn_err *err)
 
 void rn_training_close(struct rn_training *t)
 {
+    rn_health_release(&t->health);
     rn_training_eval_release(&t->eval);
     rn_prog_free(t->program.prog);
     rn_optim_free(t->optim);

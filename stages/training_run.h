@@ -7,6 +7,7 @@
 #include "hash.h"
 #include "training.h"
 #include "training_eval.h"
+#include "training_health.h"
 
 struct rn_training {
     struct rn_job *job;
@@ -32,6 +33,8 @@ struct rn_training {
     char order[RN_HEX]; /* digest of all batches so far, in order; "": not known */
     int64_t best_step;  /* -1: none yet */
     int64_t epoch_done; /* the epoch that ended with the newest step; 0: none did */
+    int64_t skipped;    /* steps whose batch was not trained on */
+    struct rn_health health;
     double last_save_s;
 };
 
@@ -57,5 +60,10 @@ int rn_training_take_earlier(struct rn_training *, const struct rn_earlier *, st
 /* Takes up the newest checkpoint that verifies; *due is what was still to be evaluated there, and
  * at a new beginning what is due at step 0. */
 int rn_training_resume(struct rn_training *, struct rn_training_due *, struct rn_err *);
+
+/* The newest checkpoint after at most `most` steps is the state again, and those after it are gone;
+ * *due is what is to be evaluated there. *went false: there is none, nothing happened. */
+int rn_training_go_back(struct rn_training *, int64_t most, bool *went, struct rn_training_due *due,
+                        struct rn_err *);
 
 #endif

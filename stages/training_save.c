@@ -16,12 +16,14 @@ static json_t *state_json(const struct rn_training *t, const struct rn_training_
     if (due->sample)
         json_array_append_new(pending, json_string("sample"));
     json_t *best = isfinite(t->best_bpb) ? json_real(t->best_bpb) : json_null();
-    return json_pack(
-        "{s:I, s:I, s:o, s:o, s:I, s:I, s:I, s:o, s:I, s:I, s:s}", "step", (json_int_t)t->step,
-        "steps", (json_int_t)t->steps, "loader", rn_loader_state(t->loader), "best_bpb", best,
-        "best_step", (json_int_t)t->best_step, "epoch_done", (json_int_t)t->epoch_done,
-        "metrics_offset", (json_int_t)rn_job_metrics_offset(t->job), "pending", pending, "seed",
-        (json_int_t)t->cfg->seed, "device_rows", (json_int_t)t->B, "order", t->order);
+    return json_pack("{s:I, s:I, s:o, s:o, s:I, s:I, s:I, s:o, s:I, s:I, s:s, s:I, s:o}", "step",
+                     (json_int_t)t->step, "steps", (json_int_t)t->steps, "loader",
+                     rn_loader_state(t->loader), "best_bpb", best, "best_step",
+                     (json_int_t)t->best_step, "epoch_done", (json_int_t)t->epoch_done,
+                     "metrics_offset", (json_int_t)rn_job_metrics_offset(t->job), "pending",
+                     pending, "seed", (json_int_t)t->cfg->seed, "device_rows", (json_int_t)t->B,
+                     "order", t->order, "skipped", (json_int_t)t->skipped, "health",
+                     rn_health_state(&t->health));
 }
 
 /* A full disk is the one failure that waiting can cure; the weights are in memory. False: stop. */
@@ -120,6 +122,8 @@ static int restore(struct rn_training *t, int64_t step, const json_t *state, str
     t->best_bpb = rn_json_real(state, "best_bpb", INFINITY);
     t->best_step = rn_json_int(state, "best_step", -1);
     t->epoch_done = rn_json_int(state, "epoch_done", 0);
+    t->skipped = rn_json_int(state, "skipped", 0);
+    rn_health_restore(&t->health, json_object_get(state, "health"));
     snprintf(t->order, sizeof t->order, "%s", rn_sha256_is_hex(order) ? order : "");
     if (rows != t->B)
         rn_log(t->job->log, RN_WARN,
@@ -133,10 +137,37 @@ static int restore(struct rn_training *t, int64_t step, const json_t *state, str
     return finish_save(t, err);
 }
 
+/* Weights, moments and everything beside them as they were after this step. */
+static int load(struct rn_training *t, int64_t step, struct rn_training_due *due,
+                struct rn_err *err)
+{
+    json_t *state;
+    RN_TRY(rn_ckpt_load(&t->checkpoint, step, t->model, t->optim, &state, err));
+    int rc = restore(t, step, state, err);
+    restore_pending(state, due);
+    json_decref(state);
+    return rc;
+}
+
+int rn_training_go_back(struct rn_training *t, int64_t most, bool *went,
+                        struct rn_training_due *due, struct rn_err *err)
+{
+    struct rn_ckpt before = t->checkpoint;
+    int64_t step = -1, from = t->step;
+    before.steps = most;
+    if (most > 0)
+        RN_TRY(rn_ckpt_find(&before, NULL, &step, err));
+    *went = step >= 0;
+    if (!*went)
+        return RN_OK;
+    rn_log(t->job->log, RN_WARN, "step %" PRId64 " is left out: back to step %" PRId64, from, step);
+    RN_TRY(rn_ckpt_forget_after(&t->checkpoint, step, err));
+    return load(t, step, due, err);
+}
+
 int rn_training_resume(struct rn_training *t, struct rn_training_due *due, struct rn_err *err)
 {
     int64_t step;
-    json_t *state;
     RN_TRY(rn_ckpt_find(&t->checkpoint, t->job->resume_from, &step, err));
     if (step < 0 && t->job->n_earlier > 0) {
         RN_TRY(rn_training_take_earlier(t, &t->job->earlier[0], err));
@@ -146,11 +177,7 @@ int rn_training_resume(struct rn_training *t, struct rn_training_due *due, struc
         *due = rn_training_due_at(t);
         return rn_job_metrics_cut(t->job, 0, err);
     }
-    RN_TRY(rn_ckpt_load(&t->checkpoint, step, t->model, t->optim, &state, err));
-    int rc = restore(t, step, state, err);
-    restore_pending(state, due);
-    json_decref(state);
-    if (rc == RN_OK)
-        rn_log(t->job->log, RN_INFO, "resumed at step %" PRId64 " of %" PRId64, step, t->steps);
-    return rc;
+    RN_TRY(load(t, step, due, err));
+    rn_log(t->job->log, RN_INFO, "resumed at step %" PRId64 " of %" PRId64, step, t->steps);
+    return RN_OK;
 }

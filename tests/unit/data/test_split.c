@@ -167,6 +167,16 @@ static void expect_patterns_equal(const char *text, size_t n)
         expect_ways_equal(rn_split_find(*name), text, n);
 }
 
+static size_t put_utf8(char *out, uint32_t cp)
+{
+    unsigned char bytes[4] = {(unsigned char)(cp >> 18), cp >> 12 & 63, cp >> 6 & 63, cp & 63};
+    size_t n = cp < 0x800 ? 2 : cp < 0x10000 ? 3 : 4;
+    for (size_t i = 0; i < n; i++)
+        out[i] = (char)(bytes[4 - n + i] | 0x80);
+    out[0] = (char)(out[0] | (char)(0xF0 << (4 - n)));
+    return n;
+}
+
 /* Runs of each piece of an alphabet: what rules look at, what ends them, what they do not know. */
 static size_t random_text(char *text, uint64_t stream)
 {
@@ -221,6 +231,19 @@ Test(split, cuts_alike_wherever_the_window_ends)
                                  kinds[a], kinds[b], kinds[c], "x");
                     expect_patterns_equal(text, (size_t)n);
                 }
+}
+
+/* Each character of the first three planes, in a window and by itself. */
+Test(split, knows_every_character_in_a_window)
+{
+    char text[TEXT_MAX];
+    for (uint32_t first = 0x80; first < 0x30000; first += 64) {
+        size_t n = 0;
+        for (uint32_t cp = first; cp < first + 64; cp++)
+            if (cp < 0xD800 || cp > 0xDFFF)
+                n += put_utf8(text + n, cp);
+        expect_patterns_equal(text, n);
+    }
 }
 
 Test(split, knows_every_byte_in_a_window)

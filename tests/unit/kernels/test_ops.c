@@ -479,7 +479,8 @@ static void check_case(struct rn_device *const *devs, int n_devs, const struct o
 static bool takes_bf16(const struct op_case *c)
 {
     const struct rn_opdef *def = rn_opdefs[c->kind];
-    return def->narrow_x || def->narrow_y || c->kind == RN_OP_MUON;
+    bool products_only = c->kind == RN_OP_MUON; /* its values are fp32 */
+    return !c->cancels && (def->narrow_x || def->narrow_y || products_only);
 }
 
 static void check_every_other(size_t first)

@@ -5,6 +5,7 @@
 #include "adopt.h"
 #include "file.h"
 #include "journal.h"
+#include "links.h"
 #include "locks.h"
 #include "str.h"
 
@@ -453,6 +454,23 @@ Test(stale, adoption_is_in_the_journal)
     free(path);
 }
 
+Test(stale, what_was_adopted_is_what_the_run_stands_for)
+{
+    struct rn_adopted a;
+    runs_ok();
+    struct rn_pipeline *p = world_load(&w);
+    char *run_dir = rn_join(w.runs, p->tag), *old = rn_link_target(run_dir, "words", "");
+    world_set_version("words", 2);
+    cr_assert_eq(adopt("words", &a), RN_OK);
+    char *now = rn_link_target(run_dir, "words", "");
+    cr_expect_str_eq(rn_basename(old), a.from);
+    cr_expect_str_neq(rn_basename(now), a.from, "prune would take the adopted");
+    free(now);
+    free(old);
+    free(run_dir);
+    rn_pipeline_free(p);
+}
+
 Test(stale, nothing_damaged_and_nothing_missing_is_adopted)
 {
     struct rn_adopted a;
@@ -482,6 +500,19 @@ Test(stale, nothing_is_adopted_while_another_run_makes_it)
     cr_expect_eq(adopt("words", &a), RN_ELOCKED);
     rn_lock_release(&lock);
     cr_expect_eq(adopt("words", &a), RN_OK);
+    rn_plan_release(&plan);
+    rn_pipeline_free(p);
+}
+
+Test(stale, store_that_cannot_be_looked_at_is_no_empty_store)
+{
+    struct rn_plan plan;
+    runs_ok();
+    shell("mv %s/.store %s/elsewhere && ln -s .store %s/.store", w.runs, w.runs, w.runs);
+    struct rn_pipeline *p = world_load(&w);
+    struct rn_run_how how = world_how(&w);
+    cr_assert_eq(rn_plan_init(&plan, p, &how, &w.err), RN_OK);
+    cr_expect_eq(rn_plan_decide(&plan, 0, &w.err), RN_EIO, "nothing is 'never run'");
     rn_plan_release(&plan);
     rn_pipeline_free(p);
 }
