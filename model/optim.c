@@ -317,6 +317,12 @@ int rn_optim_drop(struct rn_optim *o, struct rn_err *err)
     return rn_params_zero_grads(rn_model_params(o->model), err);
 }
 
+void rn_optim_time_ops(struct rn_optim *o, struct rn_op_times *times)
+{
+    rn_prog_time_ops(o->norm_prog, times);
+    rn_prog_time_ops(o->prog, times);
+}
+
 /* --- moments on disk --- */
 
 static int fill_moment(void *ctx, size_t i, void *out, struct rn_err *err)
