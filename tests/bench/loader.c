@@ -4,9 +4,9 @@
  *
  * FILEs are parquet texts or token shards of ours; VOCABULARY is a .tiktoken file in nanochat's
  * pattern; ROWS is stream or bestfit. Steps of 524,288 tokens in rows of 2,048 are taken off the
- * loader at RATE tokens a second, as a training would. Printed: the share of the time that was spent
- * in rn_loader_next, without the first batch, how long that one took, and how many tokens a second
- * the loader makes when nobody waits. */
+ * loader at RATE tokens a second, as a training would. Printed: the share of the time that was
+ * spent in rn_loader_next, without the first batch, how long that one took, and how many tokens a
+ * second the loader makes when nobody waits. */
 #include "loader.h"
 #include "corpus.h"
 #include "file.h"

@@ -1,5 +1,5 @@
-/* Whatever bytes claim to be tokens, of ours or of another program, every id is read or refused with
- * a reason; what was read is written and read again as it was.
+/* Whatever bytes claim to be tokens, of ours or of another program, every id is read or refused
+ * with a reason; what was read is written and read again as it was.
  *
  * The first byte says how the rest is served: as one file, as Megatron's pair (two bytes: where the
  * index ends), or as a shard of ours whose checksums are made right, so that what is behind them is
