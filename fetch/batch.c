@@ -88,7 +88,7 @@ static int pin_new(const struct rn_batch *b, struct rn_pins *lock, struct rn_err
                                   .etag = item->etag};
         memcpy(pins[n++].sha256, item->got->sha256, RN_HEX);
     }
-    int rc = n ? rn_pins_add_all(lock, pins, n, err) : RN_OK;
+    int rc = n ? rn_pins_add(lock, pins, n, err) : RN_OK;
     free(pins);
     return rc;
 }

@@ -247,40 +247,33 @@ static int write_file(const struct rn_pins *l, struct rn_err *err)
     rn_str_puts(&s, first_line);
     for (size_t i = 0; i < l->n; i++) {
         const struct rn_pin *p = &l->pins[i];
-        rn_str_printf(&s, "%s %lld %s %s %s %s %s\n", p->id, (long long)p->size_bytes, p->sha256,
-                      rn_trust_word(p->trust), p->host, p->date, p->etag);
+        char size[32];
+        snprintf(size, sizeof size, "%lld", (long long)p->size_bytes);
+        const char *const columns[] = {p->id,   size,    p->sha256, rn_trust_word(p->trust),
+                                       p->host, p->date, p->etag};
+        for (size_t c = 0; c < RN_COUNT(columns); c++) {
+            rn_str_puts(&s, columns[c]);
+            rn_str_putc(&s, c + 1 < RN_COUNT(columns) ? ' ' : '\n');
+        }
     }
     int rc = rn_file_write(l->path, s.p, s.n, err);
     rn_str_release(&s);
     return rc;
 }
 
-/* What a pin said when it was looked at last: "" if there was none. */
-static void recall(const struct rn_pins *l, const char *id, char sha256[RN_HEX])
+/* The lock was just read again: what it says by now was compared with these bytes by nobody, unless
+ * it is the very pin that they are to replace. */
+static int check_undisputed(const struct rn_pins *l, const struct rn_pin *pin, struct rn_err *err)
 {
-    const struct rn_pin *pin = rn_pins_find(l, id);
-    snprintf(sha256, RN_HEX, "%s", pin ? pin->sha256 : "");
-}
-
-/* The lock was just read again. A pin that was none or another when the file was asked for would be
- * replaced without anybody having compared the two. */
-static int check_undisputed(const struct rn_pins *l, const struct rn_pin *pin, const char *was,
-                            struct rn_err *err)
-{
-    char is[RN_HEX];
-    recall(l, pin->id, is);
-    if (!*is || strcmp(is, was) == 0 || strcmp(is, pin->sha256) == 0 || pin->trust == RN_TRUST_YAML)
+    const struct rn_pin *is = rn_pins_find(l, pin->id);
+    if (!is || pin->trust == RN_TRUST_YAML || strcmp(is->sha256, pin->sha256) == 0 ||
+        strcmp(is->sha256, pin->replaces) == 0)
         return RN_OK;
     rn_hint(err, "the source does not give the same bytes to everybody: run again, against the "
                  "other pin, or write the sha256 that is right into the pipeline file");
     return rn_fail(err, RN_EFETCH, RN_PATH(l->path),
-                   "%s was pinned to sha256 %.12s.. meanwhile, and here it is %.12s..", pin->id, is,
-                   pin->sha256);
-}
-
-int rn_pins_add(struct rn_pins *l, const struct rn_pin *pin, struct rn_err *err)
-{
-    return rn_pins_add_all(l, pin, 1, err);
+                   "%s was pinned to sha256 %.12s.. meanwhile, and here it is %.12s..", pin->id,
+                   is->sha256, pin->sha256);
 }
 
 static void set_dated(struct rn_pins *l, const struct rn_pin *pin, const char *date)
@@ -293,25 +286,53 @@ static void set_dated(struct rn_pins *l, const struct rn_pin *pin, const char *d
     set_pin(l, &dated);
 }
 
-int rn_pins_add_all(struct rn_pins *l, const struct rn_pin *pins, size_t n, struct rn_err *err)
+/* The file as it is now becomes what the table holds. */
+static void note_seen(struct rn_pins *l)
+{
+    if (stat(l->path, &l->seen) != 0)
+        l->seen = (struct stat){0};
+}
+
+static bool same_time(struct timespec a, struct timespec b)
+{
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+/* What others added since the file was written here; most often nobody did. */
+static int read_again(struct rn_pins *l, struct rn_err *err)
+{
+    struct stat now;
+    const struct stat *was = &l->seen;
+    if (stat(l->path, &now) == 0 && now.st_ino == was->st_ino && now.st_dev == was->st_dev &&
+        now.st_size == was->st_size && same_time(now.st_mtim, was->st_mtim) &&
+        same_time(now.st_ctim, was->st_ctim))
+        return RN_OK;
+    return read_file(l, l->path, err);
+}
+
+static int add_and_write(struct rn_pins *l, const struct rn_pin *pins, size_t n, struct rn_err *err)
 {
     char date[sizeof "2026-11-21T11:24:05Z"];
     struct tm tm;
     time_t now = time(NULL);
     strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
-    char(*was)[RN_HEX] = rn_xalloc((n + 1) * sizeof *was);
+    RN_TRY(l->path ? read_again(l, err) : RN_OK);
     for (size_t i = 0; i < n; i++)
-        recall(l, pins[i].id, was[i]);
-    int fd = l->path ? lock_folder(l->path) : -1;
-    int rc = l->path ? read_file(l, l->path, err) : RN_OK;
-    for (size_t i = 0; i < n && rc == RN_OK; i++)
-        rc = check_undisputed(l, &pins[i], was[i], err);
-    for (size_t i = 0; i < n && rc == RN_OK; i++)
+        RN_TRY(check_undisputed(l, &pins[i], err));
+    for (size_t i = 0; i < n; i++)
         set_dated(l, &pins[i], date);
-    if (rc == RN_OK && l->path)
-        rc = write_file(l, err);
+    if (!l->path)
+        return RN_OK;
+    RN_TRY(write_file(l, err));
+    note_seen(l);
+    return RN_OK;
+}
+
+int rn_pins_add(struct rn_pins *l, const struct rn_pin *pins, size_t n, struct rn_err *err)
+{
+    int fd = l->path ? lock_folder(l->path) : -1;
+    int rc = add_and_write(l, pins, n, err);
     if (fd >= 0)
         close(fd);
-    free(was);
     return rc;
 }

@@ -3,7 +3,7 @@
  *     struct rn_pins lock;
  *     RN_TRY(rn_pins_open(&lock, "speedrun.lock", run_dir, err));      absent: no pins
  *     const struct rn_pin *pin = rn_pins_find(&lock, "data.shards/shard_00000.parquet");
- *     RN_TRY(rn_pins_add(&lock, &fresh, err));                 on disk when it returns
+ *     RN_TRY(rn_pins_add(&lock, &fresh, 1, err));              on disk when it returns
  *     rn_pins_release(&lock);
  *
  * One line a file, sorted by id, so that it merges well; seven columns ("-": not known), of which
@@ -20,6 +20,7 @@
 #include "hash.h"
 
 #include <stdint.h>
+#include <sys/stat.h>
 
 /* clang-format off */
 #define RN_TRUSTS(X)                                                                              \
@@ -45,27 +46,28 @@ struct rn_pin {
     int64_t size_bytes;
     char sha256[RN_HEX];
     enum rn_trust trust;
-    const char *host; /* that gave the bytes, no blanks */
-    const char *date; /* when: "2026-11-21T11:24:05Z", "-"; NULL when it is added: now */
-    const char *etag; /* of the host, as it came, or "-"; NULL when it is added: "-" */
+    const char *host;      /* that gave the bytes, no blanks */
+    const char *date;      /* when: "2026-11-21T11:24:05Z", "-"; NULL when it is added: now */
+    const char *etag;      /* of the host, as it came, or "-"; NULL when it is added: "-" */
+    char replaces[RN_HEX]; /* when it is added: digest of the pin it shall replace; "": none */
 };
 
 struct rn_pins {
     char *path;          /* that is written; NULL, as of zeroes: none, they are of this process */
     struct rn_pin *pins; /* sorted by id; strings owned */
     size_t n, cap;
+    struct stat seen; /* the file as it was written last */
 };
 
 /* RN_ECONFIG at the line that cannot be read, that a merge left behind, or that pins a file twice:
  * a damaged pin must not turn into none. */
 int rn_pins_open(struct rn_pins *, const char *path, const char *fallback_dir, struct rn_err *);
 const struct rn_pin *rn_pins_find(const struct rn_pins *, const char *id); /* or NULL */
-/* Reads what others added meanwhile, sets the pin, replaces the file. RN_EFETCH: another process
- * pinned the same file to other bytes since this lock was read. One thread at a time; several
- * processes wait for each other. */
-int rn_pins_add(struct rn_pins *, const struct rn_pin *, struct rn_err *);
-/* Many at the price of one. */
-int rn_pins_add_all(struct rn_pins *, const struct rn_pin *, size_t n, struct rn_err *);
+/* Reads what others added meanwhile, sets the pins, replaces the file: many at the price of one.
+ * RN_EFETCH: the lock says by now that a file is something else, and that is neither what its pin
+ * `replaces`, nor does the pipeline file decide. One thread at a time; several processes wait for
+ * each other. */
+int rn_pins_add(struct rn_pins *, const struct rn_pin *, size_t n, struct rn_err *);
 void rn_pins_release(struct rn_pins *);
 
 #endif

@@ -1,5 +1,7 @@
 #include "opdef.h"
 
+enum { HEAD_MAX = 1024 }; /* kernels hold a head on their stack */
+
 static const char *shape(const struct rn_shape *const *xs, const struct rn_attrs *attrs,
                          struct rn_shape *ys)
 {
@@ -13,6 +15,8 @@ static const char *shape(const struct rn_shape *const *xs, const struct rn_attrs
         return "q and k differ in B, T or D";
     if (q->d[2] % k->d[2] != 0)
         return "heads of q are no multiple of heads of k";
+    if (q->d[3] > HEAD_MAX)
+        return "D must be 1024 at most";
     ys[0] = *q;
     ys[1] = RN_SHAPE(q->d[0], q->d[2], q->d[1]);
     return NULL;
@@ -35,5 +39,11 @@ static double flops(const struct rn_shape *xs, const struct rn_shape *ys,
 }
 
 /* y1(B,H,T) = log of each row's sum of exponentials: all that backward needs beside y. */
-const struct rn_opdef rn_op_attention = {
-    .nx = 3, .ny = 2, .keep_x = 7, .keep_y = 3, .shape = shape, .flops = flops};
+const struct rn_opdef rn_op_attention = {.nx = 3,
+                                         .ny = 2,
+                                         .narrow_x = 7,
+                                         .narrow_y = 1,
+                                         .keep_x = 7,
+                                         .keep_y = 3,
+                                         .shape = shape,
+                                         .flops = flops};

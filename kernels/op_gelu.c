@@ -2,6 +2,8 @@
 
 const struct rn_opdef rn_op_gelu = {.nx = 1,
                                     .ny = 1,
+                                    .narrow_x = 1,
+                                    .narrow_y = 1,
                                     .keep_x = 1,
                                     .over_x = true,
                                     .over_dy = true,

@@ -19,5 +19,6 @@ static unsigned keep(unsigned present, unsigned want)
     return (present & 12) | (want >> 2 & 3);
 }
 
+/* a and y are sums that many ops add to: fp32. */
 const struct rn_opdef rn_op_lincomb = {
-    .nx = 4, .ny = 1, .optional = 12, .keep = keep, .over_x = true, .shape = shape};
+    .nx = 4, .ny = 1, .optional = 12, .narrow_x = 2, .keep = keep, .over_x = true, .shape = shape};

@@ -9,6 +9,6 @@ static const char *shape(const struct rn_shape *const *xs, const struct rn_attrs
     return NULL;
 }
 
-/* Backward reads y and y1 = rstd, so that x may die: dx = rstd * (dy - y * mean(dy * y)). */
+/* Backward reads y and y1 = rstd, so that x may die. x is a sum that many ops add to: fp32. */
 const struct rn_opdef rn_op_rmsnorm = {
-    .nx = 1, .ny = 2, .keep_y = 3, .over_x = true, .over_dy = true, .shape = shape};
+    .nx = 1, .ny = 2, .narrow_y = 1, .keep_y = 3, .over_x = true, .over_dy = true, .shape = shape};

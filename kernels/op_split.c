@@ -12,4 +12,5 @@ static const char *shape(const struct rn_shape *const *xs, const struct rn_attrs
     return NULL;
 }
 
-const struct rn_opdef rn_op_split = {.nx = 1, .ny = 3, .shape = shape};
+const struct rn_opdef rn_op_split = {
+    .nx = 1, .ny = 3, .narrow_x = 1, .narrow_y = 7, .shape = shape};

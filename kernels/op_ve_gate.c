@@ -1,5 +1,7 @@
 #include "opdef.h"
 
+enum { ROW_MAX = 1024 }; /* kernels hold a head and the channels of a gate on their stack */
+
 static const char *shape(const struct rn_shape *const *xs, const struct rn_attrs *attrs,
                          struct rn_shape *ys)
 {
@@ -9,6 +11,8 @@ static const char *shape(const struct rn_shape *const *xs, const struct rn_attrs
         return "v must be (B,T,K,D) and xn (B,T,C)";
     if (w->n != 2 || w->d[0] != v->d[2] || w->d[1] > xn->d[2])
         return "w must be (K,G) with G at most C";
+    if (v->d[3] > ROW_MAX || w->d[1] > ROW_MAX)
+        return "D and G must be 1024 at most";
     if (table->n != 2 || table->d[1] != v->d[2] * v->d[3])
         return "table must be (V,K*D)";
     if (rn_elems(*xs[4]) != v->d[0] * v->d[1])
@@ -23,6 +27,8 @@ const struct rn_opdef rn_op_ve_gate = {.nx = 5,
                                        .ny = 2,
                                        .ints = 16,
                                        .looks_up = 8,
+                                       .narrow_x = 3,
+                                       .narrow_y = 1,
                                        .keep_x = 30,
                                        .keep_y = 2,
                                        .over_x = true,

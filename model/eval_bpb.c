@@ -7,10 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-int64_t rn_bpb_rows(int64_t T)
+int64_t rn_bpb_rows(int64_t T, int64_t tokens)
 {
     enum { BATCH_TOKENS = 4096 };
-    return BATCH_TOKENS > T ? BATCH_TOKENS / T : 1;
+    int64_t at_most = tokens < BATCH_TOKENS ? tokens : BATCH_TOKENS;
+    return at_most > T ? at_most / T : 1;
 }
 
 static int count(struct rn_bpb *b, const int32_t *y, const float *losses, int64_t n,
@@ -78,7 +79,7 @@ static int measure(const struct rn_eval_run *r, struct rules rules, struct rn_bp
                    struct rn_err *err)
 {
     int64_t T = rn_model_config(r->model)->sequence_len;
-    int64_t B = rn_bpb_rows(T), batches = r->bpb_tokens / (B * T);
+    int64_t B = rn_bpb_rows(T, r->bpb_tokens), batches = r->bpb_tokens / (B * T);
     int32_t vocab = rn_tokenizer_vocab_size(r->tokenizer);
     struct rn_loader *loader;
     struct rn_loader_cfg cfg = {

@@ -2,7 +2,7 @@
  * up to 512 tokens, with the calculator at hand.
  *
  *     struct rn_written w = {.id = "gsm8k", .items = n, .ask = ask, .judge = judge, .ctx = &mine};
- *     RN_TRY(rn_eval_written(run, &w, err));               the share of right answers is reported */
+ *     RN_TRY(rn_eval_written(run, &w, err));              the share of right answers is reported */
 #ifndef RN_EVAL_WRITTEN_H
 #define RN_EVAL_WRITTEN_H
 

@@ -35,7 +35,7 @@ void rn_training_eval_release(struct rn_training_eval *e)
 static int measure_bpb(struct rn_training_eval *e, struct rn_loader *loader, double *bpb,
                        struct rn_err *err)
 {
-    int64_t T = rn_model_config(e->s.model)->sequence_len, B = rn_bpb_rows(T);
+    int64_t T = rn_model_config(e->s.model)->sequence_len, B = rn_bpb_rows(T, e->s.cfg->bpb_tokens);
     int64_t batches = e->s.cfg->bpb_tokens / (B * T);
     struct rn_bpb sum;
     RN_TRY(rn_eval_bpb(e->scorer, loader, B, T, batches > 0 ? batches : 1, e->byte_counts,
@@ -48,7 +48,7 @@ static int evaluate_bpb(struct rn_training_eval *e, int64_t step, double *bpb, s
 {
     int64_t T = rn_model_config(e->s.model)->sequence_len;
     struct rn_loader *loader;
-    RN_TRY(e->s.kind->val_loader(e->s.data, rn_bpb_rows(T), T, &loader, err));
+    RN_TRY(e->s.kind->val_loader(e->s.data, rn_bpb_rows(T, e->s.cfg->bpb_tokens), T, &loader, err));
     if (!loader)
         return RN_OK;
     int rc = measure_bpb(e, loader, bpb, err);

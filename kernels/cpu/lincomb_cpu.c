@@ -1,3 +1,4 @@
+#include "bf16.h"
 #include "cpu.h"
 
 #include <string.h>
@@ -8,67 +9,88 @@ static float coef_of(const struct rn_args *a, int i)
     return p ? a->attrs.f[i] * p[a->attrs.i[i]] : a->attrs.f[i];
 }
 
-static void lincomb(float *y, const float *a, float ca, const float *b, float cb, int64_t n)
+static void mix(float *y, const float *a, float ca, const float *b, float cb, int64_t n)
 {
-#pragma omp parallel for schedule(static) if (n > RN_CHUNK)
-    for (int64_t c = 0; c < rn_chunks(n); c++) {
 #pragma omp simd
-        for (int64_t i = c * RN_CHUNK; i < rn_chunk_end(c, n); i++)
-            y[i] = ca * a[i] + cb * b[i];
-    }
+    for (int64_t i = 0; i < n; i++)
+        y[i] = ca * a[i] + cb * b[i];
 }
 
 static void fwd(const struct rn_args *a)
 {
-    lincomb(a->y[0], a->x[0], coef_of(a, 0), a->x[1], coef_of(a, 1), rn_elems(a->ys[0]));
+    float ca = coef_of(a, 0), cb = coef_of(a, 1), *y = a->y[0];
+    const float *x = a->x[0];
+    int64_t n = rn_elems(a->ys[0]);
+#pragma omp parallel for schedule(static) if (n > RN_CHUNK)
+    for (int64_t at = 0; at < n; at += RN_BLOCK) {
+        float in[RN_BLOCK];
+        int64_t m = rn_min(RN_BLOCK, n - at);
+        mix(y + at, x + at, ca, rn_row_in(a->x[1], a->x_type[1], at, m, in), cb, m);
+    }
 }
 
 static void add_scaled(float *dx, const float *dy, float k, int64_t n, bool add)
 {
-#pragma omp parallel for schedule(static) if (n > RN_CHUNK)
-    for (int64_t c = 0; c < rn_chunks(n); c++) {
-        int64_t lo = c * RN_CHUNK, hi = rn_chunk_end(c, n);
 #pragma omp simd
-        for (int64_t i = lo; i < hi; i++)
-            dx[i] = add ? dx[i] + k * dy[i] : k * dy[i];
+    for (int64_t i = 0; i < n; i++)
+        dx[i] = add ? dx[i] + k * dy[i] : k * dy[i];
+}
+
+/* The gradient of a (i 0) or b (i 1). */
+static void term_bwd(const struct rn_args *a, int i)
+{
+    int64_t n = rn_elems(a->ys[0]);
+    const float *dy = a->dy[0];
+    float k = coef_of(a, i);
+#pragma omp parallel for schedule(static) if (n > RN_CHUNK)
+    for (int64_t at = 0; at < n; at += RN_BLOCK) {
+        float out[RN_BLOCK], *dx = rn_row_out(a->dx[i], a->dx_type[i], at, out);
+        int64_t m = rn_min(RN_BLOCK, n - at);
+        add_scaled(dx, dy + at, k, m, a->acc >> i & 1);
+        rn_row_done(a->dx[i], a->dx_type[i], at, m, dx);
     }
 }
 
-static double dot(const float *a, const float *b, double *part, int64_t n)
+/* Elements [lo, hi) of dy times those of operand i. */
+static double dot(const struct rn_args *a, int i, int64_t lo, int64_t hi)
 {
-#pragma omp parallel for schedule(static) if (n > RN_CHUNK)
-    for (int64_t c = 0; c < rn_chunks(n); c++) {
-        double s = 0;
+    const float *dy = a->dy[0];
+    double s = 0;
+    for (int64_t at = lo; at < hi; at += RN_BLOCK) {
+        float in[RN_BLOCK];
+        int64_t n = rn_min(RN_BLOCK, hi - at);
+        const float *x = rn_row_in(a->x[i], a->x_type[i], at, n, in);
 #pragma omp simd reduction(+ : s)
-        for (int64_t i = c * RN_CHUNK; i < rn_chunk_end(c, n); i++)
-            s += (double)a[i] * (double)b[i];
-        part[c] = s;
+        for (int64_t k = 0; k < n; k++)
+            s += (double)dy[at + k] * (double)x[k];
     }
-    double sum = 0;
-    for (int64_t c = 0; c < rn_chunks(n); c++)
-        sum += part[c];
-    return sum;
+    return s;
 }
 
 /* The coefficient's vector gets a gradient at one index. */
 static void coef_bwd(const struct rn_args *a, int i)
 {
     float *dp = a->dx[2 + i];
-    if (!dp)
-        return;
+    double *part = a->scratch, sum = 0;
+    int64_t n = rn_elems(a->ys[0]);
     if (!(a->acc >> (2 + i) & 1))
         memset(dp, 0, (size_t)rn_elems(a->xs[2 + i]) * sizeof *dp);
-    double d = dot(a->dy[0], a->x[i], a->scratch, rn_elems(a->ys[0]));
-    dp[a->attrs.i[i]] += (float)(a->attrs.f[i] * d);
+#pragma omp parallel for schedule(static) if (n > RN_CHUNK)
+    for (int64_t c = 0; c < rn_chunks(n); c++)
+        part[c] = dot(a, i, c * RN_CHUNK, rn_chunk_end(c, n));
+    for (int64_t c = 0; c < rn_chunks(n); c++)
+        sum += part[c];
+    dp[a->attrs.i[i]] += (float)(a->attrs.f[i] * sum);
 }
 
 static void bwd(const struct rn_args *a)
 {
     for (int i = 0; i < 2; i++)
         if (a->dx[i])
-            add_scaled(a->dx[i], a->dy[0], coef_of(a, i), rn_elems(a->ys[0]), a->acc >> i & 1);
+            term_bwd(a, i);
     for (int i = 0; i < 2; i++)
-        coef_bwd(a, i);
+        if (a->dx[2 + i])
+            coef_bwd(a, i);
 }
 
 static size_t scratch_bytes(const struct rn_args *a, int threads)

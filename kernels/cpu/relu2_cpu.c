@@ -1,28 +1,18 @@
-#include "cpu.h"
+#include "flat.h"
 
 #include <math.h>
 
-static void relu2_fwd(float *y, const float *x, int64_t n)
+static void relu2(float *y, const float *x, const float *kept, int64_t n, float k, bool add)
 {
+    (void)kept, (void)k, (void)add;
 #pragma omp simd
     for (int64_t i = 0; i < n; i++)
         y[i] = x[i] > 0 ? x[i] * x[i] : x[i] * 0.0f;
 }
 
-static void fwd(const struct rn_args *a)
+static void relu2_bwd(float *dx, const float *dy, const float *y, int64_t n, float k, bool add)
 {
-    int64_t n = rn_elems(a->ys[0]);
-    float *y = a->y[0];
-    const float *x = a->x[0];
-#pragma omp parallel for schedule(static) if (n > RN_CHUNK)
-    for (int64_t c = 0; c < rn_chunks(n); c++) {
-        int64_t lo = c * RN_CHUNK;
-        relu2_fwd(y + lo, x + lo, rn_chunk_end(c, n) - lo);
-    }
-}
-
-static void relu2_bwd(float *dx, const float *dy, const float *y, int64_t n, bool add)
-{
+    (void)k;
 #pragma omp simd
     for (int64_t i = 0; i < n; i++) {
         float d = 2.0f * sqrtf(y[i]) * dy[i];
@@ -30,16 +20,14 @@ static void relu2_bwd(float *dx, const float *dy, const float *y, int64_t n, boo
     }
 }
 
+static void fwd(const struct rn_args *a)
+{
+    rn_flat_fwd(a, relu2);
+}
+
 static void bwd(const struct rn_args *a)
 {
-    int64_t n = rn_elems(a->ys[0]);
-    float *dx = a->dx[0];
-    const float *dy = a->dy[0], *y = a->y[0];
-#pragma omp parallel for schedule(static) if (n > RN_CHUNK)
-    for (int64_t c = 0; c < rn_chunks(n); c++) {
-        int64_t lo = c * RN_CHUNK;
-        relu2_bwd(dx + lo, dy + lo, y + lo, rn_chunk_end(c, n) - lo, a->acc & 1);
-    }
+    rn_flat_bwd(a, relu2_bwd);
 }
 
 const struct rn_kernel RN_CPU(relu2) = {fwd, bwd, NULL};

@@ -1,5 +1,8 @@
+#include "bf16.h"
 #include "cpu.h"
 #include "vmath.h"
+
+enum { HEAD_MAX = 1024 }; /* op_rope_norm.c holds D to it */
 
 struct rope {
     const float *cossin;
@@ -45,17 +48,24 @@ static float head_fwd(float *y, const float *x, const float *cossin, int64_t D, 
     return rstd;
 }
 
+static void row_fwd(const struct rope *t, const struct rn_args *a, int64_t r)
+{
+    float in[HEAD_MAX], out[HEAD_MAX], *rstd = a->y[1];
+    const float *cossin = angles(t, r);
+    for (int64_t i = r * t->H; i < (r + 1) * t->H; i++) {
+        const float *x = rn_row_in(a->x[0], a->x_type[0], i * t->D, t->D, in);
+        float *y = rn_row_out(a->y[0], a->y_type[0], i * t->D, out);
+        rstd[i] = head_fwd(y, x, cossin, t->D, a->attrs.f[0]);
+        rn_row_done(a->y[0], a->y_type[0], i * t->D, t->D, y);
+    }
+}
+
 static void fwd(const struct rn_args *a)
 {
     struct rope t = rope_of(a);
-    float *y = a->y[0], *rstd = a->y[1];
-    const float *x = a->x[0];
 #pragma omp parallel for schedule(static) if (rn_worth(t.R * t.H * t.D))
-    for (int64_t r = 0; r < t.R; r++) {
-        const float *cossin = angles(&t, r);
-        for (int64_t i = r * t.H; i < (r + 1) * t.H; i++)
-            rstd[i] = head_fwd(y + i * t.D, x + i * t.D, cossin, t.D, a->attrs.f[0]);
-    }
+    for (int64_t r = 0; r < t.R; r++)
+        row_fwd(&t, a, r);
 }
 
 /* u = rstd (dy - y mean(dy y)) is the gradient before the norm; dx is u turned back. */
@@ -74,17 +84,25 @@ static void head_bwd(float *dx, const float *dy, const float *y, const float *co
     }
 }
 
+static void row_bwd(const struct rope *t, const struct rn_args *a, int64_t r)
+{
+    float in[HEAD_MAX], kept[HEAD_MAX], out[HEAD_MAX];
+    const float *cossin = angles(t, r), *rstd = a->y[1];
+    for (int64_t i = r * t->H; i < (r + 1) * t->H; i++) {
+        const float *dy = rn_row_in(a->dy[0], a->dy_type[0], i * t->D, t->D, in);
+        const float *y = rn_row_in(a->y[0], a->y_type[0], i * t->D, t->D, kept);
+        float *dx = rn_row_out(a->dx[0], a->dx_type[0], i * t->D, out);
+        head_bwd(dx, dy, y, cossin, rstd[i], t->D, a->acc & 1);
+        rn_row_done(a->dx[0], a->dx_type[0], i * t->D, t->D, dx);
+    }
+}
+
 static void bwd(const struct rn_args *a)
 {
     struct rope t = rope_of(a);
-    float *dx = a->dx[0];
-    const float *dy = a->dy[0], *y = a->y[0], *rstd = a->y[1];
 #pragma omp parallel for schedule(static) if (rn_worth(t.R * t.H * t.D))
-    for (int64_t r = 0; r < t.R; r++) {
-        const float *cossin = angles(&t, r);
-        for (int64_t i = r * t.H; i < (r + 1) * t.H; i++)
-            head_bwd(dx + i * t.D, dy + i * t.D, y + i * t.D, cossin, rstd[i], t.D, a->acc & 1);
-    }
+    for (int64_t r = 0; r < t.R; r++)
+        row_bwd(&t, a, r);
 }
 
 const struct rn_kernel RN_CPU(rope_norm) = {fwd, bwd, NULL};

@@ -147,7 +147,8 @@ static size_t compare_pins(struct fetching *w, const struct rn_pins *old,
         snprintf(from, sizeof from, "was %.12s", was ? was->sha256 : "not pinned");
         set_text(row, "state", was ? "changed" : "new");
         set_text(row, "where", from);
-        changes[n++] = *is;
+        changes[n] = *is;
+        snprintf(changes[n++].replaces, RN_HEX, "%s", was ? was->sha256 : "");
     }
     return n;
 }
@@ -159,7 +160,7 @@ static int replace_pins(struct fetching *w, struct rn_pins *lock, const struct r
     size_t n = compare_pins(w, lock, fresh, changes);
     int rc = RN_OK;
     if (n > 0 && agreed(w, n)) {
-        rc = rn_pins_add_all(lock, changes, n, err);
+        rc = rn_pins_add(lock, changes, n, err);
     } else if (n > 0) {
         rn_hint(err, "look at the table; if that is what the file should be now, add --yes");
         rc = rn_fail(err, RN_EUSAGE, RN_PATH(lock->path), "%zu pin%s would be replaced", n,

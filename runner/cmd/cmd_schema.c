@@ -56,14 +56,14 @@ static json_t *properties(void)
     json_t *whole = rn_json_schema(tables, 1),
            *all = json_pack(
                "{s:{s:i}, s:{s:s, s:s}, s:{s:s, s:s}, s:{s:s, s:{s:s}, s:s}, s:{s:s, s:s}, "
-               "s:{s:s}, s:{s:s, s:o}, s:o}",
+               "s:{s:s}, s:{s:[s,s], s:o}, s:o}",
                "runnel", "const", 1, "name", "type", "string", "description",
                "name of the pipeline", "tag", "type", "string", "description",
                "name of the run's folder; default ${name}-${key8}", "include", "type", "array",
                "items", "type", "string", "description", "files laid under this one", "vars",
                "type", "object", "description", "values for ${vars.x}", "stages", "type", "object",
-               "profiles", "type", "object", "additionalProperties", profile_schema(), "matrix",
-               matrix_schema());
+               "profiles", "type", "object", "null", "additionalProperties", profile_schema(),
+               "matrix", matrix_schema());
     json_object_update(all, json_object_get(whole, "properties"));
     json_decref(whole);
     return all;

@@ -62,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     if (rc != RN_OK)
         return 0;
     check_pins(&pins);
-    RN_ASSERT(rn_pins_add(&pins, &fresh, &err) == RN_OK);
+    RN_ASSERT(rn_pins_add(&pins, &fresh, 1, &err) == RN_OK);
     check_again(&pins, path, fresh.id);
     rn_pins_release(&pins);
     return 0;

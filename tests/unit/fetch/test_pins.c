@@ -39,8 +39,10 @@ static struct rn_pin pin(const char *id, const char *content)
 static void add(struct rn_pins *l, const char *id, const char *content)
 {
     struct rn_pin p = pin(id, content);
+    const struct rn_pin *was = rn_pins_find(l, id);
     struct rn_err err = {0};
-    cr_assert_eq(rn_pins_add(l, &p, &err), RN_OK, "%s", err.msg);
+    snprintf(p.replaces, RN_HEX, "%s", was ? was->sha256 : "");
+    cr_assert_eq(rn_pins_add(l, &p, 1, &err), RN_OK, "%s", err.msg);
 }
 
 Test(pins, what_is_added_is_read_again_sorted)
@@ -88,7 +90,7 @@ Test(pins, a_line_tells_trust_host_date_and_etag)
     struct rn_pin p = pin("d.a/x", "one");
     p.trust = RN_TRUST_HEADER;
     p.etag = "\"a b\xff\"";
-    cr_assert_eq(rn_pins_add(&l, &p, &err), RN_OK, "%s", err.msg);
+    cr_assert_eq(rn_pins_add(&l, &p, 1, &err), RN_OK, "%s", err.msg);
     cr_assert_eq(rn_pins_open(&again, path, run, &err), RN_OK, "%s", err.msg);
     const struct rn_pin *read = rn_pins_find(&again, "d.a/x");
     cr_assert_eq(read->trust, RN_TRUST_HEADER);
@@ -188,7 +190,7 @@ Test(pins, two_writers_do_not_overwrite_what_they_disagree_on)
     cr_assert_eq(rn_pins_open(&a, path, run, &err), RN_OK);
     cr_assert_eq(rn_pins_open(&b, path, run, &err), RN_OK);
     add(&a, "d.a/x", "one");
-    cr_assert_eq(rn_pins_add(&b, &other, &err), RN_EFETCH);
+    cr_assert_eq(rn_pins_add(&b, &other, 1, &err), RN_EFETCH);
     cr_expect(strstr(err.msg, "d.a/x was pinned"), "%s", err.msg);
     add(&b, "d.a/x", "one");
     add(&b, "d.a/x", "two"); /* who has seen the pin may replace it */
@@ -196,9 +198,41 @@ Test(pins, two_writers_do_not_overwrite_what_they_disagree_on)
     other = pin("d.a/x", "four");
     other.trust = RN_TRUST_YAML;
     add(&b, "d.a/x", "five");
-    cr_expect_eq(rn_pins_add(&a, &other, &err), RN_OK, "the pipeline file decides");
+    cr_expect_eq(rn_pins_add(&a, &other, 1, &err), RN_OK, "the pipeline file decides");
     rn_pins_release(&a);
     rn_pins_release(&b);
+}
+
+Test(pins, what_was_read_on_the_way_is_not_overwritten_unseen)
+{
+    struct rn_pins a, b;
+    struct rn_err err = {0};
+    struct rn_pin other = pin("d.a/x", "two");
+    cr_assert_eq(rn_pins_open(&a, path, run, &err), RN_OK);
+    cr_assert_eq(rn_pins_open(&b, path, run, &err), RN_OK);
+    add(&b, "d.a/x", "one");
+    add(&a, "d.b/y", "another file"); /* reads the other's pin, which nobody compared */
+    cr_assert_eq(rn_pins_add(&a, &other, 1, &err), RN_EFETCH);
+    cr_expect_str_eq(rn_pins_find(&a, "d.a/x")->sha256, pin("", "one").sha256);
+    rn_pins_release(&a);
+    rn_pins_release(&b);
+}
+
+Test(pins, an_edit_by_hand_between_two_additions_is_heeded)
+{
+    struct rn_pins l;
+    struct rn_err err = {0};
+    char *text;
+    size_t n;
+    cr_assert_eq(rn_pins_open(&l, path, run, &err), RN_OK);
+    add(&l, "d.a/x", "one");
+    cr_assert_eq(rn_file_read(path, 4096, &text, &n, &err), RN_OK);
+    memcpy(strstr(text, "example.org"), "elsewhere.x", 11);
+    cr_assert_eq(rn_file_write(path, text, n, &err), RN_OK);
+    free(text);
+    add(&l, "d.b/y", "two");
+    cr_expect_str_eq(rn_pins_find(&l, "d.a/x")->host, "elsewhere.x");
+    rn_pins_release(&l);
 }
 
 Test(pins, an_unreadable_line_is_an_error_at_that_line)

@@ -287,7 +287,7 @@ Test(sources, two_that_agree_against_the_lock_hint_at_a_new_version)
         .id = "data.a/a.jsonl", .size_bytes = -1, .trust = RN_TRUST_FIRST_USE, .host = "h"};
     rn_sha256_hex("old", 3, old.sha256);
     old.size_bytes = (int64_t)strlen(good_jsonl);
-    cr_assert_eq(rn_pins_add(&rig.lock, &old, NULL), RN_OK);
+    cr_assert_eq(rn_pins_add(&rig.lock, &old, 1, NULL), RN_OK);
     put("b.jsonl", good_jsonl);
     rig_source(&rig, "/a.jsonl");
     rig_source(&rig, "/b.jsonl");

@@ -17,6 +17,7 @@ struct op_case {
     struct rn_attrs attrs;
     int below;          /* int operands are drawn from [0, below) */
     int same_a, same_b; /* operand same_b is operand same_a (0, 0: none) */
+    bool cancels; /* a gradient is the small difference of large numbers: nothing left in bf16 */
     /* Replaces the default, random values, where an operand needs others. May be NULL. */
     void (*fill)(int operand, double *x, int64_t n);
 };

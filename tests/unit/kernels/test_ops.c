@@ -475,7 +475,7 @@ static void check_case(struct rn_device *const *devs, int n_devs, const struct o
 static bool takes_bf16(const struct op_case *c)
 {
     const struct rn_opdef *def = rn_opdefs[c->kind];
-    return def->narrow_x || def->narrow_y;
+    return !c->cancels && (def->narrow_x || def->narrow_y);
 }
 
 static void check_every_other(size_t first)
