@@ -261,7 +261,7 @@ static void encode_wide(struct rn_encoder *e, const unsigned char *p, struct rn_
 /* Is the piece better cut at its seams? It has no place in a line, or probably too many ids. */
 static inline bool has_parts(const char *p, size_t n)
 {
-    return n > KEY_MAX || (n > PARTS_MIN && ((unsigned char)p[0] | (unsigned char)p[1]) >= 0xE0);
+    return n > KEY_MAX || (n > IDS_MAX && ((unsigned char)p[0] | (unsigned char)p[1]) >= 0xE0);
 }
 
 static void encode_parts(struct rn_encoder *e, const char *p, size_t n, size_t readable,
