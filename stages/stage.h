@@ -93,6 +93,7 @@ struct rn_job {
     const char *device;      /* "cpu" */
     int threads;
     bool offline, locked;
+    bool op_times;        /* tell at the end where the time of a training went */
     struct rn_memo *memo; /* digests of files that have not changed; NULL: none are known */
     const struct rn_log *log;
     struct rn_runner *runner; /* opaque; for the calls below */

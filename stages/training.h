@@ -120,7 +120,7 @@ int rn_training_estimate(const struct rn_job *, const void *cfg, struct rn_estim
                          struct rn_err *);
 int rn_training_run(struct rn_job *, const void *cfg, struct rn_err *);
 #define RN_TRAINING_STAGE                                                                          \
-    .version = 3, .trains = true, .cfg_bytes = sizeof(struct rn_training_cfg),                     \
+    .version = 4, .trains = true, .cfg_bytes = sizeof(struct rn_training_cfg),                     \
     .outputs = rn_training_outputs, .metrics = rn_training_metrics, .settle = rn_training_settle,  \
     .check = rn_training_check, .fingerprint = rn_training_fingerprint,                            \
     .estimate = rn_training_estimate, .run = rn_training_run

@@ -149,7 +149,7 @@ static void flip_every_bit(const char *name)
     free(bytes);
 }
 
-Test(parquet, flipped_bits_never_crash, .timeout = 60)
+Test(parquet, flipped_bits_never_crash, .timeout = 300)
 {
     flip_every_bit("small-snappy-dict.parquet");
     flip_every_bit("small-zstd-v2.parquet");
