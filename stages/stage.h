@@ -187,6 +187,7 @@ struct rn_estimate {
     int64_t resume_step;     /* newest checkpoint that would be continued, -1: none */
     const char *resume_key;  /* ... of this earlier work (job->earlier); NULL: of work_dir */
     const char *restart_key; /* earlier work of which no step can be used; NULL: none */
+    char note[160];          /* what one should know before it runs, in half a line; "": nothing */
 };
 
 struct rn_fetcher;
