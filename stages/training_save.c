@@ -46,8 +46,8 @@ static int name_checkpoint(const struct rn_training *t, struct rn_err *err)
     snprintf(epoch, sizeof epoch, "epoch_%05" PRId64, t->epoch_done);
     if (t->epoch_done > 0)
         RN_TRY(rn_ckpt_point(&t->checkpoint, epoch, t->step, err));
-    if (t->best_step == t->step)
-        RN_TRY(rn_ckpt_point(&t->checkpoint, "best", t->step, err));
+    if (t->best_step >= 0 && rn_ckpt_pointed(&t->checkpoint, "best") != t->best_step)
+        RN_TRY(rn_ckpt_point(&t->checkpoint, "best", t->best_step, err));
     return rn_ckpt_rotate(&t->checkpoint, t->step, t->cfg->checkpoint_keep, err);
 }
 
