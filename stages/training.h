@@ -81,7 +81,7 @@ extern const struct rn_output rn_training_outputs[];
         RN_KEY_WORD(struct rn_training_cfg, precision, "precision", RN_IDENTITY, "auto",           \
                     rn_precision_words, "of matrix products; auto: as this processor is best at"), \
         RN_KEY_INT(struct rn_training_cfg, seed, "seed", RN_IDENTITY, "42", 0, 9e15, "",           \
-                   "of the initial weights and samples"),                                          \
+                   "of the initial weights, samples, and the order of data that is shuffled"),     \
         RN_KEY_TABLE("checkpoint", rn_training_checkpoint_keys, "what is saved, and when"),        \
         RN_KEY_TABLE("eval", rn_training_eval_keys, "what is measured on the way"),                \
         RN_KEY_TABLE("health", rn_health_keys, "which steps are not trained on")
