@@ -41,6 +41,7 @@ struct rn_weight *rn_weights_add(struct rn_weights *, const char *group, struct 
 struct rn_build { /* one program under construction */
     struct rn_prog *p;
     const struct rn_model_cfg *cfg;
+    bool recompute;     /* what a block made is not kept for backward */
     bool decode;        /* one token a row with kept state; otherwise whole rows */
     int64_t B, T, Tmax; /* decode: T 1; otherwise Tmax = T */
     rn_val ids, pos;    /* int32 (B,T) */
@@ -62,6 +63,9 @@ rn_val rn_build_add(struct rn_build *, rn_val a, rn_val b, const char *name);
  * below 0 sees everything before; otherwise window + 1 keys. */
 rn_val rn_build_attention(struct rn_build *, int64_t layer, rn_val q, rn_val k, rn_val v,
                           double scale, int64_t window);
+
+/* Ends a block, or the stem: x is all that is kept of it where blocks are made again. Returns x. */
+rn_val rn_build_block_end(struct rn_build *, rn_val x);
 
 /* --- an architecture --- */
 

@@ -193,8 +193,8 @@ static rn_val rotated(struct rn_build *b, rn_val x, const char *name, int64_t he
 {
     rn_val y = linear(b, x, name, i);
     y = rn_build_view(b, y, RN_SHAPE(b->B, b->T, heads, b->cfg->head_dim), name);
-    return rn_build_op(b, RN_OP_ROPE_NORM, RN_ATTRS(.f = {FLT_EPSILON}),
-                       RN_IN(y, b->rope, b->pos), "h.%d.%s.norm", i, name);
+    return rn_build_op(b, RN_OP_ROPE_NORM, RN_ATTRS(.f = {FLT_EPSILON}), RN_IN(y, b->rope, b->pos),
+                       "h.%d.%s.norm", i, name);
 }
 
 static rn_val values(struct rn_build *b, rn_val x, int i)
@@ -291,9 +291,9 @@ static rn_val forward(struct rn_build *b)
 {
     const struct rn_model_cfg *c = b->cfg;
     b->rope = rope_table(b);
-    rn_val x0 = stem(b), x = x0, middle = RN_NONE;
+    rn_val x0 = rn_build_block_end(b, stem(b)), x = x0, middle = RN_NONE;
     for (int i = 0; i < (int)c->n_layer; i++) {
-        x = layer(b, x, x0, i);
+        x = rn_build_block_end(b, layer(b, x, x0, i));
         if (i == (int)c->n_layer / 2)
             middle = x;
     }

@@ -113,13 +113,18 @@ static void estimate_model(const struct rn_job *job, const struct rn_training_cf
     enum { MORE = 2 }; /* than rolling ones: the best, and the one being written */
     struct rn_sizing s;
     int64_t batch = rn_training_batch(job, c, job->kind->own, mc), rows = batch / mc->sequence_len;
-    struct rn_sizing_ask ask = {.batch_tokens = batch,
-                                .rows = rows > 0 ? rn_training_micro_rows(c, rows) : 0};
+    struct rn_sizing_ask ask = {
+        .batch_tokens = batch, .device = rows > 0 ? job->device : NULL, .threads = job->threads};
+    if (rows > 0)
+        ask.how = rn_training_footprint_of(c, mc, rn_training_rows_asked(c, rows));
     if (h)
         ask.horizon = *h;
     bool known = rn_sizing_of(&s, mc, &ask, NULL) == RN_OK && h;
     e->params = s.params;
-    e->memory_bytes = s.memory_bytes;
+    e->memory_bytes = s.memory.total;
+    e->weights_bytes = s.memory.weights + s.memory.gradients;
+    e->optimizer_bytes = s.memory.optimizer;
+    e->activation_bytes = s.memory.activations;
     e->disk_bytes = s.checkpoint_bytes * (double)(c->checkpoint_keep + MORE);
     e->steps = known ? s.steps : 0;
     e->tokens = known ? s.tokens : 0;
