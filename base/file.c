@@ -58,6 +58,11 @@ bool rn_exists(const char *path)
     return lstat(path, &st) == 0;
 }
 
+bool rn_absent(const char *path)
+{
+    return !rn_exists(path) && (errno == ENOENT || errno == ENOTDIR);
+}
+
 int64_t rn_file_size(const char *path)
 {
     struct stat st;

@@ -53,7 +53,8 @@ size_t rn_file_head(const char *path, void *head, size_t cap);
 size_t rn_file_tail(const char *path, void *tail, size_t cap);
 
 bool rn_exists(const char *path);
-int64_t rn_file_size(const char *path);           /* -1 if there is none */
+bool rn_absent(const char *path);       /* for certain: false too where it is not for us to know */
+int64_t rn_file_size(const char *path); /* -1 if there is none */
 int rn_mkdirs(const char *path, struct rn_err *); /* like mkdir -p */
 /* The same, and what it made has its names on disk: files synced in it outlive a power cut. */
 int rn_mkdirs_lasting(const char *path, struct rn_err *);

@@ -12,8 +12,7 @@
 enum { RECORDS_MAX = 1000000, DIGEST = 32, RACY_S = 2 };
 
 struct record {
-    uint64_t device, inode, size_bytes;
-    int64_t mtime_ns, ctime_ns;
+    struct rn_seen seen;
     unsigned char sha256[DIGEST];
 };
 struct header {
@@ -65,7 +64,7 @@ static void make_slots(struct rn_memo *m, size_t n)
     m->n = 0;
     m->slots = rn_xalloc(n * sizeof *m->slots);
     for (size_t i = 0; i < n; i++)
-        m->slots[i].size_bytes = UINT64_MAX;
+        m->slots[i].seen.size_bytes = UINT64_MAX;
 }
 
 /* The record of the inode, or the empty slot where it would stand. */
@@ -74,7 +73,8 @@ static struct record *slot_of(const struct rn_memo *m, uint64_t device, uint64_t
     uint64_t hash = (inode * 0x9e3779b97f4a7c15u) ^ (device * 0xc2b2ae3d27d4eb4fu);
     for (size_t i = (size_t)(hash >> 17);; i++) {
         struct record *r = &m->slots[i & (m->n_slots - 1)];
-        if (r->size_bytes == UINT64_MAX || (r->device == device && r->inode == inode))
+        if (r->seen.size_bytes == UINT64_MAX ||
+            (r->seen.device == device && r->seen.inode == inode))
             return r;
     }
 }
@@ -86,12 +86,12 @@ static void put(struct rn_memo *m, const struct record *r)
         size_t n = m->n_slots;
         make_slots(m, 2 * n);
         for (size_t i = 0; i < n; i++)
-            if (old[i].size_bytes != UINT64_MAX)
+            if (old[i].seen.size_bytes != UINT64_MAX)
                 put(m, &old[i]);
         free(old);
     }
-    struct record *slot = slot_of(m, r->device, r->inode);
-    m->n += slot->size_bytes == UINT64_MAX;
+    struct record *slot = slot_of(m, r->seen.device, r->seen.inode);
+    m->n += slot->seen.size_bytes == UINT64_MAX;
     *slot = *r;
 }
 
@@ -120,7 +120,7 @@ static void parse(struct rn_memo *m, const char *text, size_t n)
     for (size_t i = 0; i < h.n; i++) {
         struct record r;
         memcpy(&r, text + sizeof h + i * sizeof r, sizeof r);
-        if (r.size_bytes != UINT64_MAX)
+        if (r.seen.size_bytes != UINT64_MAX)
             put(m, &r);
     }
 }
@@ -158,7 +158,7 @@ static void write_records(const struct rn_memo *m)
     struct header h = {.n = 0};
     struct record *out = rn_xalloc((m->n + 1) * sizeof *out);
     for (size_t i = 0; i < m->n_slots && h.n < RECORDS_MAX; i++)
-        if (m->slots[i].size_bytes != UINT64_MAX)
+        if (m->slots[i].seen.size_bytes != UINT64_MAX)
             out[h.n++] = m->slots[i];
     memcpy(h.magic, magic, sizeof magic);
     digest_of(out, h.n * sizeof *out, h.sha256);
@@ -211,49 +211,54 @@ void rn_memo_free(struct rn_memo *m)
 
 /* --- hashing --- */
 
-static bool look(const char *path, struct record *r)
+bool rn_seen_look(struct rn_seen *seen, const char *path)
 {
     struct stat st;
     if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
         return false;
-    *r = (struct record){.device = st.st_dev,
-                         .inode = st.st_ino,
-                         .size_bytes = (uint64_t)st.st_size,
-                         .mtime_ns = st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec,
-                         .ctime_ns = st.st_ctim.tv_sec * 1000000000LL + st.st_ctim.tv_nsec};
+    *seen = (struct rn_seen){.device = st.st_dev,
+                             .inode = st.st_ino,
+                             .size_bytes = (uint64_t)st.st_size,
+                             .mtime_ns = st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec,
+                             .ctime_ns = st.st_ctim.tv_sec * 1000000000LL + st.st_ctim.tv_nsec};
     return true;
 }
 
-static bool same_file(const struct record *a, const struct record *b)
+static bool same_file(const struct rn_seen *a, const struct rn_seen *b)
 {
     return a->device == b->device && a->inode == b->inode && a->size_bytes == b->size_bytes &&
            a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns;
 }
 
-static bool recall(struct rn_memo *m, const struct record *now, char hex[RN_HEX])
+bool rn_memo_recall_seen(struct rn_memo *m, const struct rn_seen *now, char hex[RN_HEX])
 {
     pthread_mutex_lock(&m->lock);
     const struct record *r = slot_of(m, now->device, now->inode);
-    bool known = same_file(r, now);
+    bool known = same_file(&r->seen, now);
     if (known)
         to_hex(r->sha256, hex);
     pthread_mutex_unlock(&m->lock);
     return known;
 }
 
+void rn_memo_learn_seen(struct rn_memo *m, const struct rn_seen *now, const char *hex)
+{
+    struct record r = {.seen = *now};
+    to_bytes(hex, r.sha256);
+    pthread_mutex_lock(&m->lock);
+    put(m, &r);
+    RN_PUSH(m->learnt, m->n_learnt, m->cap_learnt, r);
+    pthread_mutex_unlock(&m->lock);
+}
+
 /* `before` is what the file was when hashing began at `start_ns`. */
-static void remember(struct rn_memo *m, const char *path, const struct record *before,
+static void remember(struct rn_memo *m, const char *path, const struct rn_seen *before,
                      int64_t start_ns, const char hex[RN_HEX])
 {
-    struct record after;
+    struct rn_seen after;
     bool racy = start_ns - before->mtime_ns < RACY_S * 1000000000LL;
-    if (racy || !look(path, &after) || !same_file(before, &after))
-        return;
-    to_bytes(hex, after.sha256);
-    pthread_mutex_lock(&m->lock);
-    put(m, &after);
-    RN_PUSH(m->learnt, m->n_learnt, m->cap_learnt, after);
-    pthread_mutex_unlock(&m->lock);
+    if (!racy && rn_seen_look(&after, path) && same_file(before, &after))
+        rn_memo_learn_seen(m, &after, hex);
 }
 
 static int64_t now_ns(void)
@@ -266,10 +271,10 @@ static int64_t now_ns(void)
 int rn_memo_sha256(struct rn_memo *m, const char *path, char hex[RN_HEX], size_t *size_bytes,
                    struct rn_err *err)
 {
-    struct record before;
+    struct rn_seen before;
     int64_t start_ns = now_ns();
-    bool plain = m && look(path, &before);
-    if (plain && recall(m, &before, hex)) {
+    bool plain = m && rn_seen_look(&before, path);
+    if (plain && rn_memo_recall_seen(m, &before, hex)) {
         if (size_bytes)
             *size_bytes = (size_t)before.size_bytes;
         return RN_OK;
@@ -282,18 +287,13 @@ int rn_memo_sha256(struct rn_memo *m, const char *path, char hex[RN_HEX], size_t
 
 bool rn_memo_recall(struct rn_memo *m, const char *path, char hex[RN_HEX])
 {
-    struct record now;
-    return m && look(path, &now) && recall(m, &now, hex);
+    struct rn_seen now;
+    return m && rn_seen_look(&now, path) && rn_memo_recall_seen(m, &now, hex);
 }
 
 void rn_memo_learn(struct rn_memo *m, const char *path, const char *hex)
 {
-    struct record now;
-    if (!m || !look(path, &now))
-        return;
-    to_bytes(hex, now.sha256);
-    pthread_mutex_lock(&m->lock);
-    put(m, &now);
-    RN_PUSH(m->learnt, m->n_learnt, m->cap_learnt, now);
-    pthread_mutex_unlock(&m->lock);
+    struct rn_seen now;
+    if (m && rn_seen_look(&now, path))
+        rn_memo_learn_seen(m, &now, hex);
 }

@@ -21,6 +21,8 @@
 
 #include "hash.h"
 
+#include <stdint.h>
+
 struct rn_memo;
 
 struct rn_memo *rn_memo_open(const char *path); /* reads at most 1,000,000 records */
@@ -33,6 +35,15 @@ int rn_memo_sha256(struct rn_memo *, const char *path, char hex[RN_HEX], size_t 
 bool rn_memo_recall(struct rn_memo *, const char *path, char hex[RN_HEX]);
 /* Remembers what is certain already: the caller wrote the file, and nobody else can have. */
 void rn_memo_learn(struct rn_memo *, const char *path, const char *hex);
+
+/* What a file is known by: one look at it serves several memos. */
+struct rn_seen {
+    uint64_t device, inode, size_bytes;
+    int64_t mtime_ns, ctime_ns;
+};
+bool rn_seen_look(struct rn_seen *, const char *path); /* false: no plain file */
+bool rn_memo_recall_seen(struct rn_memo *, const struct rn_seen *, char hex[RN_HEX]);
+void rn_memo_learn_seen(struct rn_memo *, const struct rn_seen *, const char *hex);
 /* Adds what was learnt to what the file holds by now: atomic, best effort; nothing learnt, nothing
  * written. */
 void rn_memo_save(struct rn_memo *);

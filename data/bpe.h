@@ -64,10 +64,10 @@ void rn_bpe_encode(const struct rn_vocab *, const unsigned char *piece, size_t n
 void rn_bpe_join(const struct rn_vocab *, const unsigned char *piece, size_t n, int32_t limit,
                  struct rn_ids *out);
 
-/* A tokenizer of a sealed vocabulary, which it takes over, success or not. specials NULL-ended or
- * NULL; a duplicate, an empty or an overlong one: RN_ECORRUPT at `at`. */
+/* A tokenizer of a sealed vocabulary and a split, which it takes over, success or not. specials
+ * NULL-ended or NULL; a duplicate, an empty or an overlong one: RN_ECORRUPT at `at`. */
 struct rn_split;
-int rn_tokenizer_make(struct rn_tokenizer **, struct rn_vocab *, const struct rn_split *,
+int rn_tokenizer_make(struct rn_tokenizer **, struct rn_vocab *, struct rn_split *,
                       const char *const *specials, struct rn_place at, struct rn_err *);
 
 const struct rn_vocab *rn_tokenizer_vocab(const struct rn_tokenizer *);

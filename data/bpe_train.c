@@ -5,6 +5,7 @@
 #include "bpe_merge.h"
 #include "mem.h"
 #include "parallel.h"
+#include "split_regex.h"
 #include "words.h"
 
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 enum { BATCH_BYTES = 1 << 23, THREADS_MAX = 256 };
 
 struct rn_bpe_trainer {
-    const struct rn_split *split;
+    struct rn_split *split;
     int threads;
     struct rn_words *words; /* one per thread */
     size_t memory_bytes;    /* that words and merging may take */
@@ -26,8 +27,8 @@ struct rn_bpe_trainer {
 
 struct rn_bpe_trainer *rn_bpe_trainer_new(const char *pattern, int threads)
 {
-    const struct rn_split *split = rn_split_find(pattern);
-    if (!split)
+    struct rn_split *split;
+    if (rn_split_open(&split, pattern, RN_NOWHERE, NULL) != RN_OK)
         return NULL;
     struct rn_bpe_trainer *t = rn_new(struct rn_bpe_trainer);
     t->split = split;
@@ -44,6 +45,7 @@ void rn_bpe_trainer_free(struct rn_bpe_trainer *t)
     for (int i = 0; i < t->threads; i++)
         rn_words_release(&t->words[i]);
     free(t->words);
+    rn_split_free(t->split);
     rn_str_release(&t->batch);
     free(t->ends);
     free(t);
@@ -79,12 +81,21 @@ static void check_memory(struct rn_bpe_trainer *t)
     rn_hint(&t->err, "lower max_chars or doc_chars, or use fewer threads: each counts for itself");
 }
 
+static void check(struct rn_bpe_trainer *t)
+{
+    if (rn_split_gave_up(t->split))
+        rn_fail(&t->err, RN_ECORRUPT, RN_NOWHERE,
+                "the pattern gave up on %lld of the documents, after %d steps on one",
+                (long long)rn_split_gave_up(t->split), RN_REGEX_STEPS);
+    check_memory(t);
+}
+
 static void count_batch(struct rn_bpe_trainer *t)
 {
     rn_parallel(t->threads, (int64_t)t->ends_n, 1, count_docs, t);
     rn_str_clear(&t->batch);
     t->ends_n = 0;
-    check_memory(t);
+    check(t);
 }
 
 int rn_bpe_trainer_add(struct rn_bpe_trainer *t, const char *text, size_t n)
@@ -93,7 +104,7 @@ int rn_bpe_trainer_add(struct rn_bpe_trainer *t, const char *text, size_t n)
         return t->err.code;
     if (n >= BATCH_BYTES) {
         rn_words_count(&t->words[0], t->split, text, n);
-        check_memory(t);
+        check(t);
         return t->err.code;
     }
     rn_str_add(&t->batch, text, n);
@@ -184,6 +195,7 @@ int rn_bpe_trainer_finish(struct rn_bpe_trainer *t, int32_t n_merges, const char
     RN_CHECK(rc = learn(m, &v, n_merges, (struct watcher){progress, ctx}, err));
     RN_CHECK(rc = rn_vocab_seal(&v, RN_NOWHERE, err));
     rc = rn_tokenizer_make(out, &v, t->split, specials, RN_NOWHERE, err);
+    t->split = NULL;
 done:
     rn_merger_free(m);
     rn_words_release(&all);

@@ -53,7 +53,7 @@ int rn_look_parquet_head(const char *path, struct rn_look_out *out, struct rn_er
 {
     struct rn_parquet_rows *rows;
     json_t *row;
-    RN_TRY(rn_parquet_rows_open(&rows, path, NULL, err));
+    RN_TRY(rn_parquet_rows_open(&rows, path, out->columns, err));
     int rc;
     while ((rc = rn_parquet_rows_next(rows, &row, err)) == RN_OK && row && rn_look_give(out, row))
         ;
@@ -252,11 +252,13 @@ int rn_look_info(json_t **out, const char *path, struct rn_err *err)
     return rc;
 }
 
-int rn_look_head(const char *path, int64_t n, void (*each)(void *ctx, const json_t *row), void *ctx,
-                 struct rn_err *err)
+int rn_look_head(const char *path, int64_t n, const char *const *columns,
+                 void (*each)(void *ctx, const json_t *row), void *ctx, struct rn_err *err)
 {
     const struct kind *kind = NULL;
-    struct rn_look_out out = {n, each, ctx};
+    struct rn_look_out out = {n, columns, each, ctx};
     RN_TRY(find_kind(&kind, path, err));
+    if (columns[0] && kind->head != rn_look_parquet_head)
+        return rn_fail(err, RN_EUSAGE, RN_PATH(path), "it has no columns; parquet files have");
     return kind->head ? kind->head(path, &out, err) : RN_OK;
 }

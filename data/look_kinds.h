@@ -5,7 +5,8 @@
 #include "json.h"
 
 struct rn_look_out {
-    int64_t left; /* rows that may still be given */
+    int64_t left;               /* rows that may still be given */
+    const char *const *columns; /* of parquet; NULL-ended */
     void (*each)(void *ctx, const json_t *row);
     void *ctx;
 };

@@ -322,6 +322,9 @@ static int make(const struct reader *r, struct rn_token_list *l, struct rn_token
     int rc = name ? RN_OK
                   : rn_fail(err, RN_ECORRUPT, RN_PATH(r->path),
                             "it cuts text by an unknown pattern: %.200s", regex.p);
+    if (!name)
+        rn_hint(err,
+                "its ranks in a .tiktoken file can be read with a pattern " RN_SPLIT_REGEX "...");
     rn_str_release(&regex);
     RN_TRY(rc);
     RN_TRY(add_dict(r, ranks, BYTES, rn_token_list_add, l, err));

@@ -1,9 +1,12 @@
 #include "split.h"
 
 #include "mem.h"
+#include "split_regex.h"
 #include "split_window.h"
+#include "str.h"
 #include "unicode.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* GPT-2's end rule (\s++$) changes nothing there: \s+(?!\S) takes the same run. */
@@ -25,6 +28,54 @@ const struct rn_split *rn_split_find(const char *name)
 const char *rn_split_name(const struct rn_split *s)
 {
     return s->name;
+}
+
+static int open_named(struct rn_split *s, const char *name, struct rn_place at, struct rn_err *err)
+{
+    const struct rn_split *known = rn_split_find(name);
+    if (known) {
+        *s = *known;
+        return RN_OK;
+    }
+    int rc = rn_fail(err, RN_ECORRUPT, at, "unknown pattern '%.60s'", name);
+    const char *nearest = rn_nearest(name, rn_split_names);
+    if (nearest)
+        rn_hint(err, "did you mean '%s'?", nearest);
+    else
+        rn_hint(err, "known: nanochat, gpt2, cl100k, and " RN_SPLIT_REGEX " with an expression");
+    return rc;
+}
+
+int rn_split_open(struct rn_split **out, const char *name, struct rn_place at, struct rn_err *err)
+{
+    struct rn_split *s = rn_new(struct rn_split);
+    int rc;
+    *out = NULL;
+    if (rn_starts_with(name, RN_SPLIT_REGEX))
+        rc = rn_regex_new(&s->regex, name + strlen(RN_SPLIT_REGEX), at, err);
+    else
+        rc = open_named(s, name, at, err);
+    if (rc == RN_OK) {
+        s->name = rn_xdup(name);
+        *out = s;
+    } else {
+        free(s);
+    }
+    return rc;
+}
+
+void rn_split_free(struct rn_split *s)
+{
+    if (!s)
+        return;
+    rn_regex_free(s->regex);
+    free((char *)s->name);
+    free(s);
+}
+
+int64_t rn_split_gave_up(const struct rn_split *s)
+{
+    return s->regex ? rn_regex_gave_up(s->regex) : 0;
 }
 
 /* One character of the text: where it ends and what it is. At the end of the text: end == start and
@@ -195,6 +246,11 @@ static const unsigned char *modern_run(const struct rn_split *s, const unsigned 
 size_t rn_split_next(const struct rn_split *s, const char *text, size_t n, size_t at)
 {
     const unsigned char *base = (const unsigned char *)text, *end = base + n, *p = base + at;
+    if (s->regex) {
+        size_t ends[2];
+        rn_regex_ends(s->regex, text, n, at, ends, RN_COUNT(ends));
+        return ends[0];
+    }
     struct glyph first = look(p, end);
     RN_ASSERT(first.class != END);
     const unsigned char *stop = p;
@@ -212,6 +268,8 @@ size_t rn_split_ends(const struct rn_split *s, const char *text, size_t n, size_
 {
     RN_ASSERT(max >= RN_WINDOW);
     const struct rn_split_way *way = rn_split_ways;
+    if (s->regex)
+        return rn_regex_ends(s->regex, text, n, at, ends, max);
     while (!way->here())
         way++;
     return way->ends(s, text, n, at, ends, max);

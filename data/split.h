@@ -27,19 +27,33 @@
  *
  *     nanochat   as cl100k, with \p{N}{1,2} and without \s++$
  *
- * rn_split_ends gives the same pieces by the hundred, several times as fast.
+ * rn_split_ends gives the same pieces by the hundred, several times as fast. They are linear in the
+ * text, without recursion or allocation.
  *
- * Linear in the text, no recursion, no allocation; constant tables, so any thread. */
+ * Other expressions are run by PCRE2: "regex:\\p{L}+|\\P{L}" is the name of one (split_regex.h).
+ *
+ * Constant, so any thread. */
 #ifndef RN_SPLIT_H
 #define RN_SPLIT_H
 
+#include "err.h"
+
 #include <stddef.h>
+#include <stdint.h>
+
+#define RN_SPLIT_REGEX "regex:"
 
 struct rn_split;
 
-const struct rn_split *rn_split_find(const char *name); /* NULL: no such pattern */
+extern const char *const rn_split_names[];              /* NULL-ended */
+const struct rn_split *rn_split_find(const char *name); /* one of these; or NULL */
 const char *rn_split_name(const struct rn_split *);
-extern const char *const rn_split_names[]; /* NULL-ended */
+
+/* A pattern by its name, or the one that the text behind RN_SPLIT_REGEX is. RN_ECORRUPT at `at`. */
+int rn_split_open(struct rn_split **, const char *name, struct rn_place at, struct rn_err *);
+void rn_split_free(struct rn_split *); /* takes NULL */
+/* Texts on which a regular expression gave up: see split_regex.h. */
+int64_t rn_split_gave_up(const struct rn_split *);
 
 /* End of the piece that starts at `at` < n; the result is > at and <= n. text is valid UTF-8 and at
  * is the end of the piece before (or 0). */

@@ -1,6 +1,7 @@
 #include "split_spelling.h"
 
 #include "mem.h"
+#include "split_onig.h"
 
 #include <string.h>
 
@@ -32,10 +33,14 @@ const char *rn_split_spelled(const char *regex)
     return NULL;
 }
 
-const char *rn_split_regex(const char *name)
+bool rn_split_print(const char *name, struct rn_str *out)
 {
+    if (rn_starts_with(name, RN_SPLIT_REGEX))
+        return rn_onig_print(name + strlen(RN_SPLIT_REGEX), out);
     for (size_t i = 0; i < RN_COUNT(spellings); i++)
-        if (strcmp(spellings[i].name, name) == 0)
-            return spellings[i].regex;
-    return NULL;
+        if (strcmp(spellings[i].name, name) == 0) {
+            rn_str_puts(out, spellings[i].regex);
+            return true;
+        }
+    return false;
 }

@@ -17,6 +17,7 @@
 
 struct rn_split {
     const char *name;
+    struct rn_regex *regex; /* instead of the rules below; owned */
     bool gpt2_runs;     /* an optional space before a run of L, N or other; newlines are spaces */
     bool fold_case;     /* contractions in any case, long s included */
     bool end_takes_all; /* white space up to the end of the text is one piece (\s++$) */

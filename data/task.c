@@ -405,11 +405,23 @@ const char *rn_task_digest(const struct rn_task *t)
     return t->digest;
 }
 
-int rn_task_get(const struct rn_task *t, int64_t row, struct rn_conversation *c, struct rn_err *err)
+static const struct row *row_at(const struct rn_task *t, int64_t row)
 {
     RN_ASSERT(row >= 0 && row < (int64_t)t->n);
+    return &t->rows[t->order ? t->order[row] : row];
+}
+
+int rn_task_get(const struct rn_task *t, int64_t row, struct rn_conversation *c, struct rn_err *err)
+{
+    RN_ASSERT(row >= 0 && row < rn_task_rows(t));
     if (!t->words)
-        return say_row(t, &t->rows[t->order ? t->order[row] : row], c, err);
+        return say_row(t, row_at(t, row), c, err);
     t->kind->make(t->words, t->first + row, c);
     return RN_OK;
+}
+
+int rn_task_row(const struct rn_task *t, int64_t row, json_t **out, struct rn_err *err)
+{
+    const struct row *r = row_at(t, row);
+    return rn_json_parse(t->text.p + r->at, r->n, place_of(r), out, err);
 }

@@ -40,6 +40,8 @@ void rn_task_free(struct rn_task *);    /* takes NULL */
 const char *rn_task_name(const struct rn_task *);
 int64_t rn_task_rows(const struct rn_task *);
 const char *rn_task_digest(const struct rn_task *); /* over name and rows */
+/* The row as it stands in its file (not where rows are made); a new reference. */
+int rn_task_row(const struct rn_task *, int64_t row, json_t **, struct rn_err *);
 /* The caller releases the conversation, also after an error. */
 int rn_task_get(const struct rn_task *, int64_t row, struct rn_conversation *, struct rn_err *);
 

@@ -51,7 +51,7 @@ static int open_llmc(struct rn_token_file *f, const char *path, struct rn_err *e
     if (f->map.n < TOKENS_HEADER_BYTES)
         return BAD("%zu bytes, shorter than llm.c's header", f->map.n);
     bool narrow = int32_at(f->map.p) == TOKENS_MAGIC_2;
-    int32_t version = int32_at(f->map.p + 4), want = narrow ? 1 : 7;
+    int32_t version = int32_at(f->map.p + 4), want = narrow ? TOKENS_VERSION_2 : TOKENS_VERSION_4;
     if (version != want)
         return BAD("llm.c's header has version %d, expected %d", version, want);
     return take_tokens(f, TOKENS_HEADER_BYTES, narrow ? 2 : 4, int32_at(f->map.p + 8), path, err);
@@ -134,12 +134,9 @@ static int open_npy(struct rn_token_file *f, const char *path, struct rn_err *er
 
 /* --- Megatron --- */
 
-enum { INDEX_HEADER_BYTES = 34, INDEX_UINT16 = 8, INDEX_INT32 = 4 };
-static const char index_magic[] = "MMIDIDX\0"; /* and the NUL that ends it */
-
 static bool is_index(const unsigned char *p, size_t n)
 {
-    return n >= sizeof index_magic && memcmp(p, index_magic, sizeof index_magic) == 0;
+    return n >= INDEX_MAGIC_BYTES && memcmp(p, INDEX_MAGIC, INDEX_MAGIC_BYTES) == 0;
 }
 
 /* Sequences follow each other without gap from byte 0 on; *tokens: how many there are. */
@@ -211,7 +208,7 @@ static bool is_megatron(const char *path)
 
 bool rn_token_file_is_index(const char *path)
 {
-    unsigned char head[sizeof index_magic];
+    unsigned char head[INDEX_MAGIC_BYTES];
     return is_index(head, rn_file_head(path, head, sizeof head));
 }
 

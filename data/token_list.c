@@ -34,18 +34,6 @@ int rn_token_list_special(struct rn_token_list *l, int64_t id, const char *name,
     return RN_OK;
 }
 
-int rn_split_need(const struct rn_split **out, const char *pattern, struct rn_place at,
-                  struct rn_err *err)
-{
-    *out = rn_split_find(pattern);
-    if (*out)
-        return RN_OK;
-    int rc = rn_fail(err, RN_ECORRUPT, at, "unknown pattern '%.60s'", pattern);
-    const char *nearest = rn_nearest(pattern, rn_split_names);
-    rn_hint(err, nearest ? "did you mean '%s'?" : "known: nanochat, gpt2, cl100k", nearest);
-    return rc;
-}
-
 static int by_id(const void *a, const void *b)
 {
     const struct rn_listed *x = a, *y = b;
@@ -91,16 +79,18 @@ int rn_token_list_finish(struct rn_token_list *l, const char *pattern, struct rn
 {
     struct rn_vocab v = {0};
     const char **specials = NULL;
-    const struct rn_split *split;
+    struct rn_split *split;
     int rc;
     *out = NULL;
-    RN_CHECK(rc = rn_split_need(&split, pattern, l->at, err));
+    RN_CHECK(rc = rn_split_open(&split, pattern, l->at, err));
     if (l->n)
         qsort(l->items, l->n, sizeof *l->items, by_id);
     RN_CHECK(rc = check_order(l, err));
     RN_CHECK(rc = fill(l, &v, &specials, err));
     rc = rn_tokenizer_make(out, &v, split, specials, l->at, err);
+    split = NULL;
 done:
+    rn_split_free(split);
     rn_vocab_release(&v);
     free(specials);
     return rc;

@@ -14,10 +14,6 @@
 #include "bpe.h"
 #include "split.h"
 
-/* The pattern of a file by its name; RN_ECORRUPT at `at` if there is none. */
-int rn_split_need(const struct rn_split **, const char *pattern, struct rn_place at,
-                  struct rn_err *);
-
 struct rn_listed {
     int64_t id;
     size_t start, n; /* in bytes; specials: a name with its NUL behind */

@@ -13,7 +13,7 @@ enum { SPECIALS_MAX = 1024, SPECIAL_MAX_BYTES = 128, BATCH = 256 };
 
 struct rn_tokenizer {
     struct rn_vocab vocab;
-    const struct rn_split *split;
+    struct rn_split *split;
     char **specials; /* id vocab.n + i */
     size_t specials_n, specials_cap;
     char digest[RN_HEX];
@@ -63,9 +63,8 @@ static void set_digest(struct rn_tokenizer *t)
     rn_str_release(&text);
 }
 
-int rn_tokenizer_make(struct rn_tokenizer **out, struct rn_vocab *vocab,
-                      const struct rn_split *split, const char *const *specials, struct rn_place at,
-                      struct rn_err *err)
+int rn_tokenizer_make(struct rn_tokenizer **out, struct rn_vocab *vocab, struct rn_split *split,
+                      const char *const *specials, struct rn_place at, struct rn_err *err)
 {
     struct rn_tokenizer *t = rn_new(struct rn_tokenizer);
     int rc = RN_OK;
@@ -98,6 +97,7 @@ void rn_tokenizer_free(struct rn_tokenizer *t)
     if (!t)
         return;
     rn_vocab_release(&t->vocab);
+    rn_split_free(t->split);
     for (size_t i = 0; i < t->specials_n; i++)
         free(t->specials[i]);
     free(t->specials);

@@ -39,8 +39,8 @@ extern const char *const rn_special_nanochat[];
 
 /* A directory as written by rn_tokenizer_save. RN_ECORRUPT with the line for bad files. */
 int rn_tokenizer_load(struct rn_tokenizer **, const char *dir, struct rn_err *);
-/* A bare .tiktoken file with a pattern name ("nanochat", "gpt2", "cl100k"); specials NULL-ended or
- * NULL. Broken lines, gaps in the ranks, tokens listed twice, a missing byte: RN_ECORRUPT. */
+/* A bare .tiktoken file with the name of a pattern (split.h); specials NULL-ended or NULL. Broken
+ * lines, gaps in the ranks, tokens listed twice, a missing byte: RN_ECORRUPT. */
 int rn_tokenizer_load_tiktoken(struct rn_tokenizer **, const char *path, const char *pattern,
                                const char *const *specials, struct rn_err *);
 /* GPT-2's merges (vocab.bpe) and ids (encoder.json, which may be NULL: the merges imply them); its
@@ -88,7 +88,7 @@ const char *rn_tokenizer_digest(const struct rn_tokenizer *);
 
 /* --- training --- */
 struct rn_bpe_trainer; /* collects word counts, then merges */
-/* NULL: unknown pattern. The result is the same for any number of threads. */
+/* NULL: a pattern that rn_split_open refuses. The result is the same for any number of threads. */
 struct rn_bpe_trainer *rn_bpe_trainer_new(const char *pattern, int threads);
 /* Memory that counting and merging may take; without this, any. What takes more is refused by
  * rn_bpe_trainer_finish (RN_ENOMEM) with how much it would take. */

@@ -4,7 +4,7 @@
 #include "file.h"
 #include "json.h"
 #include "mem.h"
-#include "token_list.h"
+#include "split.h"
 #include "vocab_lines.h"
 
 #include <stdlib.h>
@@ -124,18 +124,27 @@ done:
     return rc;
 }
 
-int rn_tokenizer_load_tiktoken(struct rn_tokenizer **out, const char *path, const char *pattern,
-                               const char *const *specials, struct rn_err *err)
+/* Takes the split over, success or not. */
+static int load_ranks(struct rn_tokenizer **out, const char *path, struct rn_split *split,
+                      const char *const *specials, struct rn_err *err)
 {
     struct rn_vocab v = {0};
-    const struct rn_split *split;
-    *out = NULL;
-    RN_TRY(rn_split_need(&split, pattern, RN_NOWHERE, err));
     int rc = read_ranks(&v, path, err);
     if (rc == RN_OK)
         rc = rn_tokenizer_make(out, &v, split, specials, RN_PATH(path), err);
+    else
+        rn_split_free(split);
     rn_vocab_release(&v);
     return rc;
+}
+
+int rn_tokenizer_load_tiktoken(struct rn_tokenizer **out, const char *path, const char *pattern,
+                               const char *const *specials, struct rn_err *err)
+{
+    struct rn_split *split;
+    *out = NULL;
+    RN_TRY(rn_split_open(&split, pattern, RN_NOWHERE, err));
+    return load_ranks(out, path, split, specials, err);
 }
 
 /* --- our directory --- */
@@ -180,14 +189,15 @@ static int load_with_sidecar(struct rn_tokenizer **out, const char *ranks, const
                              const json_t *doc, struct rn_err *err)
 {
     const char **specials = NULL;
-    int rc;
-    const char *pattern = rn_json_str(doc, "pattern", "");
-    const struct rn_split *split;
-    RN_CHECK(rc = rn_split_need(&split, pattern, RN_PATH(sidecar), err));
-    RN_CHECK(rc = read_specials(doc, sidecar, &specials, err));
-    RN_CHECK(rc = rn_tokenizer_load_tiktoken(out, ranks, pattern, specials, err));
-    rc = check_sidecar(*out, doc, sidecar, err);
-done:
+    struct rn_split *split;
+    RN_TRY(rn_split_open(&split, rn_json_str(doc, "pattern", ""), RN_PATH(sidecar), err));
+    int rc = read_specials(doc, sidecar, &specials, err);
+    if (rc == RN_OK)
+        rc = load_ranks(out, ranks, split, specials, err);
+    else
+        rn_split_free(split);
+    if (rc == RN_OK)
+        rc = check_sidecar(*out, doc, sidecar, err);
     free(specials);
     return rc;
 }

@@ -86,6 +86,7 @@ int rn_tokenizer_load_gpt2(struct rn_tokenizer **out, const char *vocab_bpe,
 {
     struct rn_vocab v = {0};
     struct rn_byte_alphabet a;
+    struct rn_split *split;
     json_t *doc = NULL;
     int rc;
     *out = NULL;
@@ -95,7 +96,8 @@ int rn_tokenizer_load_gpt2(struct rn_tokenizer **out, const char *vocab_bpe,
         RN_CHECK(rc = rn_json_read(encoder_json, RN_VOCAB_FILE_MAX, &doc, err));
         RN_CHECK(rc = check_encoder(&v, &a, doc, encoder_json, err));
     }
-    rc = rn_tokenizer_make(out, &v, rn_split_find("gpt2"), gpt2_specials, RN_PATH(vocab_bpe), err);
+    RN_CHECK(rc = rn_split_open(&split, "gpt2", RN_NOWHERE, err));
+    rc = rn_tokenizer_make(out, &v, split, gpt2_specials, RN_PATH(vocab_bpe), err);
 done:
     json_decref(doc);
     rn_vocab_release(&v);

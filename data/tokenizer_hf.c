@@ -289,12 +289,12 @@ static int model_of(const struct rn_vocab *v, json_t *vocab, json_t *merges, str
     return RN_OK;
 }
 
-static json_t *document_of(const struct rn_tokenizer *t, json_t *vocab, json_t *merges)
+static json_t *document_of(const struct rn_tokenizer *t, const char *regex, json_t *vocab,
+                           json_t *merges)
 {
     const struct rn_vocab *v = rn_tokenizer_vocab(t);
-    json_t *split =
-        json_pack("{s:s, s:{s:s}, s:s, s:b}", "type", "Split", "pattern", "Regex",
-                  rn_split_regex(rn_tokenizer_pattern(t)), "behavior", "Isolated", "invert", 0);
+    json_t *split = json_pack("{s:s, s:{s:s}, s:s, s:b}", "type", "Split", "pattern", "Regex",
+                              regex, "behavior", "Isolated", "invert", 0);
     json_t *model =
         json_pack("{s:s, s:n, s:n, s:n, s:n, s:b, s:b, s:b, s:O, s:O}", "type", "BPE", "dropout",
                   "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", 0,
@@ -308,14 +308,21 @@ static json_t *document_of(const struct rn_tokenizer *t, json_t *vocab, json_t *
 int rn_tokenizer_save_hf(const struct rn_tokenizer *t, const char *path, struct rn_err *err)
 {
     json_t *vocab = json_object(), *merges = json_array();
+    struct rn_str regex = {0};
     int rc = model_of(rn_tokenizer_vocab(t), vocab, merges, err);
+    if (rc == RN_OK && !rn_split_print(rn_tokenizer_pattern(t), &regex))
+        rc = rn_fail(err, RN_ECORRUPT, RN_NOWHERE,
+                     "tokenizer.json cannot hold the pattern: it would mean something else there: "
+                     "%.200s",
+                     rn_tokenizer_pattern(t));
     if (rc == RN_OK) {
-        json_t *doc = document_of(t, vocab, merges);
+        json_t *doc = document_of(t, regex.p, vocab, merges);
         char *text = json_dumps(doc, JSON_INDENT(1));
         rc = rn_file_write(path, text, strlen(text), err);
         free(text);
         json_decref(doc);
     }
+    rn_str_release(&regex);
     json_decref(vocab);
     json_decref(merges);
     return rc;

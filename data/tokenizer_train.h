@@ -36,7 +36,7 @@ struct rn_train_watch {
 
 /* Merges that the plan leaves room for; negative: the specials and bytes do not fit. */
 int64_t rn_train_merges(const struct rn_train_plan *);
-/* The plan's pattern is known and rn_train_merges >= 0. watch.go_on may be NULL. */
+/* The plan's pattern opens (rn_split_open) and rn_train_merges >= 0. watch.go_on may be NULL. */
 int rn_tokenizer_train(struct rn_tokenizer **, struct rn_docs *, const struct rn_train_plan *,
                        struct rn_train_watch watch, struct rn_train_seen *, struct rn_err *);
 

@@ -341,6 +341,14 @@ int32_t rn_tokens_vocab_size(const struct rn_tokens *t)
     return t->vocab_size;
 }
 
+int rn_tokens_width(const struct rn_tokens *t)
+{
+    int width = 2;
+    for (size_t i = 0; i < t->n; i++)
+        width = t->shards[i].width > width ? t->shards[i].width : width;
+    return width;
+}
+
 const char *rn_tokens_digest(const struct rn_tokens *t)
 {
     return t->digest;
@@ -461,6 +469,12 @@ int rn_tokens_open_one(struct rn_tokens **out, const char *path, struct rn_err *
     }
     *out = t;
     return rc;
+}
+
+int rn_tokens_open_any(struct rn_tokens **out, const char *path, int32_t bos, struct rn_err *err)
+{
+    return rn_tokens_is_ours(path) ? rn_tokens_open_one(out, path, err)
+                                   : rn_tokens_open_foreign(out, &path, 1, INT32_MAX, bos, err);
 }
 
 int rn_tokens_check(const char *path, int64_t *tokens, struct rn_err *err)

@@ -87,6 +87,8 @@ int rn_tokens_open_foreign(struct rn_tokens **, const char *const *paths, size_t
                            int32_t vocab_size, int32_t bos, struct rn_err *);
 /* One shard of ours alone, whatever its split and number. */
 int rn_tokens_open_one(struct rn_tokens **, const char *path, struct rn_err *);
+/* One file, of ours or of another program; bos as above. */
+int rn_tokens_open_any(struct rn_tokens **, const char *path, int32_t bos, struct rn_err *);
 /* One shard with all its checksums, whatever its split. */
 int rn_tokens_check(const char *path, int64_t *tokens, struct rn_err *);
 /* True if the file begins as a shard of ours does. */
@@ -94,6 +96,7 @@ bool rn_tokens_is_ours(const char *path);
 int64_t rn_tokens_count(const struct rn_tokens *);
 int64_t rn_tokens_docs(const struct rn_tokens *);
 int32_t rn_tokens_vocab_size(const struct rn_tokens *);
+int rn_tokens_width(const struct rn_tokens *); /* bytes a token: 2 or 4, of the widest shard */
 const char *rn_tokens_digest(const struct rn_tokens *); /* of the content of all shards */
 /* Document `id`, which must exist. */
 struct rn_tokens_doc rn_tokens_doc(const struct rn_tokens *, int64_t id);

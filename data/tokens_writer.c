@@ -35,7 +35,7 @@ int rn_tokens_writer_new(struct rn_tokens_writer **out, const char *dir, const c
     w->dir = rn_xdup(dir);
     w->shard_tokens = spec->shard_tokens;
     w->header.magic = spec->width == 2 ? TOKENS_MAGIC_2 : TOKENS_MAGIC_4;
-    w->header.version = spec->width == 2 ? 1 : 7;
+    w->header.version = spec->width == 2 ? TOKENS_VERSION_2 : TOKENS_VERSION_4;
     w->header.width = spec->width;
     w->header.vocab_size = spec->vocab_size;
     memcpy(w->header.own, TOKENS_MAGIC_OWN, sizeof w->header.own);

@@ -15,24 +15,43 @@ static uint64_t mix(uint64_t h)
     return h ^ h >> 32;
 }
 
-static uint32_t hash_word(const char *p, size_t n)
+/* A word as it is looked for. */
+struct probe {
+    const char *p;
+    size_t n;
+    uint64_t head; /* as in struct rn_word */
+    uint32_t hash;
+};
+
+/* The first bytes of n > 0 at p, zeros behind; `readable` bytes may be read. */
+static inline uint64_t head_of(const char *p, size_t n, size_t readable)
 {
-    uint64_t h = n, x;
-    for (; n >= 8; p += 8, n -= 8) {
-        memcpy(&x, p, 8);
-        h = mix(h ^ x);
+    uint64_t head = 0;
+    if (readable < sizeof head) {
+        memcpy(&head, p, n < readable ? n : readable);
+        return head;
     }
-    x = 0;
-    memcpy(&x, p, n);
-    return (uint32_t)mix(mix(h ^ x));
+    memcpy(&head, p, sizeof head);
+    return n < sizeof head ? head & ~UINT64_C(0) >> (64 - 8 * n) : head;
+}
+
+static inline struct probe probe_of(const char *p, size_t n, size_t readable)
+{
+    struct probe probe = {p, n, head_of(p, n, readable), 0};
+    uint64_t h = mix(n ^ probe.head);
+    for (size_t at = sizeof h; at < n; at += sizeof h)
+        h = mix(h ^ head_of(p + at, n - at, readable - at));
+    probe.hash = (uint32_t)mix(h);
+    return probe;
 }
 
 static void place(struct rn_words *w, size_t index)
 {
-    size_t i = w->items[index].hash & w->mask;
-    while (w->slots[i])
+    uint32_t hash = w->items[index].hash;
+    size_t i = hash & w->mask;
+    while (w->slots[i].index)
         i = (i + 1) & w->mask;
-    w->slots[i] = (uint32_t)index + 1;
+    w->slots[i] = (struct rn_word_slot){hash, (uint32_t)index + 1};
 }
 
 static int slots_room(struct rn_words *w)
@@ -50,8 +69,9 @@ static int slots_room(struct rn_words *w)
     return RN_OK;
 }
 
-static int add_word(struct rn_words *w, const char *p, size_t n, uint32_t hash, int64_t count)
+static int add_word(struct rn_words *w, const struct probe *probe, int64_t count)
 {
+    size_t n = probe->n;
     if (n > UINT32_MAX / 2 || w->n == UINT32_MAX / 2)
         return rn_fail(&w->err, RN_ENOMEM, RN_NOWHERE,
                        "too much for one vocabulary: a word of %zu bytes, %zu distinct words", n,
@@ -59,39 +79,62 @@ static int add_word(struct rn_words *w, const char *p, size_t n, uint32_t hash, 
     RN_TRY(slots_room(w));
     RN_TRY(rn_try_grow(&w->text, &w->text_cap, w->text_n + n, 1, "words", &w->err));
     RN_TRY(rn_try_grow(&w->items, &w->cap, w->n + 1, sizeof *w->items, "words", &w->err));
-    memcpy(w->text + w->text_n, p, n);
-    w->items[w->n] = (struct rn_word){w->text_n, (uint32_t)n, hash, count};
+    memcpy(w->text + w->text_n, probe->p, n);
+    w->items[w->n] = (struct rn_word){w->text_n, (uint32_t)n, probe->hash, count, probe->head};
     w->text_n += n;
     place(w, w->n++);
     return RN_OK;
 }
 
-static int count_word(struct rn_words *w, const char *p, size_t n, uint32_t hash, int64_t count)
+static inline bool is_word(const struct rn_words *w, const struct rn_word *word,
+                           const struct probe *probe)
+{
+    const size_t n = probe->n, head = sizeof probe->head;
+    return word->size_bytes == n && word->head == probe->head &&
+           (n <= head || memcmp(w->text + word->start + head, probe->p + head, n - head) == 0);
+}
+
+static int count_word(struct rn_words *w, const struct probe *probe, int64_t count)
 {
     if (!w->slots)
-        return add_word(w, p, n, hash, count);
-    for (size_t i = hash & w->mask; w->slots[i]; i = (i + 1) & w->mask) {
-        struct rn_word *word = &w->items[w->slots[i] - 1];
-        if (word->hash == hash && word->size_bytes == n &&
-            memcmp(w->text + word->start, p, n) == 0) {
+        return add_word(w, probe, count);
+    for (size_t i = probe->hash & w->mask; w->slots[i].index; i = (i + 1) & w->mask) {
+        struct rn_word *word = &w->items[w->slots[i].index - 1];
+        if (w->slots[i].hash == probe->hash && is_word(w, word, probe)) {
             word->count += count;
             return RN_OK;
         }
     }
-    return add_word(w, p, n, hash, count);
+    return add_word(w, probe, count);
+}
+
+/* Tells the processor which slots, and then which words, will be asked for. */
+static void fetch_ahead(const struct rn_words *w, const struct probe *probes, size_t n)
+{
+    if (!w->slots)
+        return;
+    for (size_t i = 0; i < n; i++)
+        __builtin_prefetch(&w->slots[probes[i].hash & w->mask]);
+    for (size_t i = 0; i < n; i++) {
+        struct rn_word_slot slot = w->slots[probes[i].hash & w->mask];
+        if (slot.hash == probes[i].hash && slot.index)
+            __builtin_prefetch(&w->items[slot.index - 1]);
+    }
 }
 
 static void count_valid(struct rn_words *w, const struct rn_split *split, const char *text,
                         size_t n)
 {
     size_t ends[BATCH];
+    struct probe probes[BATCH];
     for (size_t at = 0; at < n;) {
         size_t count = rn_split_ends(split, text, n, at, ends, BATCH);
-        for (size_t i = 0; i < count; at = ends[i++]) {
-            uint32_t hash = hash_word(text + at, ends[i] - at);
-            if (count_word(w, text + at, ends[i] - at, hash, 1) != RN_OK)
+        for (size_t i = 0; i < count; at = ends[i++])
+            probes[i] = probe_of(text + at, ends[i] - at, n - at);
+        fetch_ahead(w, probes, count);
+        for (size_t i = 0; i < count; i++)
+            if (count_word(w, &probes[i], 1) != RN_OK)
                 return;
-        }
     }
 }
 
@@ -127,8 +170,9 @@ static void gather_shares(void *ctx, int64_t first, int64_t end, int worker)
             const struct rn_words *from = &g->parts[k];
             for (size_t i = 0; i < from->n && to->err.code == RN_OK; i++) {
                 const struct rn_word *w = &from->items[i];
+                struct probe probe = {from->text + w->start, w->size_bytes, w->head, w->hash};
                 if ((int64_t)((uint64_t)w->hash * (uint64_t)g->n >> 32) == share)
-                    count_word(to, from->text + w->start, w->size_bytes, w->hash, w->count);
+                    count_word(to, &probe, w->count);
             }
         }
     }

@@ -17,13 +17,17 @@ struct rn_word {
     size_t start; /* in text */
     uint32_t size_bytes, hash;
     int64_t count;
+    uint64_t head; /* the first bytes again, zeros behind: most words are no longer */
+};
+struct rn_word_slot {
+    uint32_t hash, index; /* index into items + 1, 0: free */
 };
 struct rn_words {
     char *text; /* words end to end */
     size_t text_n, text_cap;
     struct rn_word *items;
     size_t n, cap;
-    uint32_t *slots; /* open addressing: index into items + 1, 0 free */
+    struct rn_word_slot *slots; /* open addressing */
     size_t mask;
     struct rn_err err; /* the first failure sticks: RN_ENOMEM; nothing is counted after it */
 };

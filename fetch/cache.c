@@ -118,19 +118,21 @@ bool rn_cache_has(const struct rn_cache *c, const char *sha256)
     return has;
 }
 
-static char *recall_in(const struct rn_cache *c, const char *dir, const char *sha256)
+static char *recall_in(const struct rn_cache *c, const char *dir, const char *sha256,
+                       struct rn_seen *seen)
 {
     char hex[RN_HEX], *path = content_path(dir, sha256);
-    if (rn_memo_recall(c->digests, path, hex) && strcmp(hex, sha256) == 0)
+    if (rn_seen_look(seen, path) && rn_memo_recall_seen(c->digests, seen, hex) &&
+        strcmp(hex, sha256) == 0)
         return path;
     free(path);
     return NULL;
 }
 
-char *rn_cache_recall(const struct rn_cache *c, const char *sha256)
+char *rn_cache_recall(const struct rn_cache *c, const char *sha256, struct rn_seen *seen)
 {
-    char *path = recall_in(c, c->dir, sha256);
-    return path || !c->spare ? path : recall_in(c, c->spare, sha256);
+    char *path = recall_in(c, c->dir, sha256, seen);
+    return path || !c->spare ? path : recall_in(c, c->spare, sha256, seen);
 }
 
 /* Digests what is there. A damaged file is removed where that is possible, and never used. */
@@ -154,16 +156,17 @@ static int find_in(const struct rn_cache *c, const char *dir, const char *sha256
 
 int rn_cache_find(const struct rn_cache *c, const char *sha256, char **path, struct rn_err *err)
 {
-    *path = rn_cache_recall(c, sha256);
+    struct rn_seen seen;
+    *path = rn_cache_recall(c, sha256, &seen);
     if (!*path)
         RN_TRY(find_in(c, c->dir, sha256, path, err));
     return *path || !c->spare ? RN_OK : find_in(c, c->spare, sha256, path, err);
 }
 
-bool rn_cache_checked(const struct rn_cache *c, const char *path, const char *check)
+bool rn_cache_checked(const struct rn_cache *c, const struct rn_seen *seen, const char *check)
 {
     char hex[RN_HEX];
-    return rn_memo_recall(c->checks, path, hex) && strcmp(hex, check) == 0;
+    return rn_memo_recall_seen(c->checks, seen, hex) && strcmp(hex, check) == 0;
 }
 
 void rn_cache_learn_check(const struct rn_cache *c, const char *path, const char *check)
@@ -316,14 +319,17 @@ static bool give_second_name(const struct rn_cache *c, const char *sha256, const
                              const char *to)
 {
     char digest[RN_HEX], check[RN_HEX];
-    bool known = rn_memo_recall(c->digests, path, digest) && strcmp(digest, sha256) == 0;
-    bool checked = known && rn_memo_recall(c->checks, path, check);
+    struct rn_seen seen;
+    bool known = rn_seen_look(&seen, path) && rn_memo_recall_seen(c->digests, &seen, digest) &&
+                 strcmp(digest, sha256) == 0;
+    bool checked = known && rn_memo_recall_seen(c->checks, &seen, check);
     if (link(path, to) != 0)
         return false;
+    known = known && rn_seen_look(&seen, path);
     if (known)
-        rn_memo_learn(c->digests, path, digest);
-    if (checked)
-        rn_memo_learn(c->checks, path, check);
+        rn_memo_learn_seen(c->digests, &seen, digest);
+    if (known && checked)
+        rn_memo_learn_seen(c->checks, &seen, check);
     return true;
 }
 

@@ -47,11 +47,11 @@ bool rn_cache_has(const struct rn_cache *, const char *sha256);
  * way since its digest was taken is digested again; a damaged one is removed and counts as absent.
  * Any thread. */
 int rn_cache_find(const struct rn_cache *, const char *sha256, char **path, struct rn_err *);
-/* The same, where it needs no digest: NULL may also mean 'ask rn_cache_find'. */
-char *rn_cache_recall(const struct rn_cache *, const char *sha256);
+/* The same, where it needs no digest: NULL may also mean 'ask rn_cache_find'. seen: the file. */
+char *rn_cache_recall(const struct rn_cache *, const char *sha256, struct rn_seen *seen);
 
 /* True if this very file passed the check of that digest before; and remembers that it did. */
-bool rn_cache_checked(const struct rn_cache *, const char *path, const char *check);
+bool rn_cache_checked(const struct rn_cache *, const struct rn_seen *, const char *check);
 void rn_cache_learn_check(const struct rn_cache *, const char *path, const char *check);
 
 /* Private files that are read-only move to their names by content; all of it is on the disk when it

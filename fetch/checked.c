@@ -36,11 +36,12 @@ static void digest(const struct rn_fetch_file *file, char hex[RN_HEX])
     rn_str_release(&s);
 }
 
-bool rn_checked(const struct rn_cache *c, const struct rn_fetch_file *file, const char *path)
+bool rn_checked(const struct rn_cache *c, const struct rn_fetch_file *file,
+                const struct rn_seen *seen)
 {
     char check[RN_HEX];
     digest(file, check);
-    return rn_cache_checked(c, path, check);
+    return rn_cache_checked(c, seen, check);
 }
 
 void rn_checked_learn(const struct rn_cache *c, const struct rn_fetch_file *file, const char *path)

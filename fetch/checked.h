@@ -1,6 +1,6 @@
 /* fetch/checked.h - which cached files passed which check already.
  *
- *     if (!rn_checked(cache, file, path))        the file is read and judged, then:
+ *     if (!rn_checked(cache, file, &seen))       the file is read and judged, then:
  *         rn_checked_learn(cache, file, path);
  *
  * A check is everything that is asked of a payload, and the version of the program that asks. */
@@ -10,7 +10,7 @@
 #include "cache.h"
 #include "proof.h"
 
-bool rn_checked(const struct rn_cache *, const struct rn_fetch_file *, const char *path);
+bool rn_checked(const struct rn_cache *, const struct rn_fetch_file *, const struct rn_seen *);
 void rn_checked_learn(const struct rn_cache *, const struct rn_fetch_file *, const char *path);
 
 #endif

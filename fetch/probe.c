@@ -2,10 +2,9 @@
 
 #include "file.h"
 #include "headers.h"
+#include "hop.h"
 #include "mem.h"
-#include "request.h"
 
-#include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,50 +40,26 @@ static size_t on_header(char *line, size_t each, size_t count, void *ctx)
     return each * count;
 }
 
-static struct curl_slist *make_headers(const struct asking *a)
-{
-    struct curl_slist *list = curl_slist_append(NULL, "Accept-Encoding: identity");
-    bool trusted = rn_request_trusts(&a->request, a->next);
-    for (size_t i = 0; trusted && i < a->request.n_headers; i++)
-        list = curl_slist_append(list, a->request.headers[i]);
-    char *range = rn_xprintf("Range: bytes=0-%d", HEAD_BYTES - 1);
-    list = curl_slist_append(list, range);
-    free(range);
-    RN_ASSERT(list);
-    return list;
-}
-
 static void set_options(struct asking *a)
 {
-    const char *ca = getenv("CURL_CA_BUNDLE");
-    double connect_s = a->p->f->connect_s > 0 ? a->p->f->connect_s : 15;
-    if (!ca || !*ca)
-        ca = getenv("SSL_CERT_FILE");
-    curl_easy_setopt(a->curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(a->curl, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(a->curl, CURLOPT_SUPPRESS_CONNECT_HEADERS,
-                     1L); /* a proxy vouches for nothing */
-    curl_easy_setopt(a->curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(a->curl, CURLOPT_USERAGENT, "runnel/" RUNNEL_VERSION);
-    curl_easy_setopt(a->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)(connect_s * 1000));
-    curl_easy_setopt(a->curl, CURLOPT_TIMEOUT_MS, (long)((connect_s + a->p->f->stall_s) * 1000));
+    double all_s = (a->p->f->connect_s > 0 ? a->p->f->connect_s : 15) + a->p->f->stall_s;
+    rn_hop_prepare(a->curl, a->p->f->connect_s);
+    curl_easy_setopt(a->curl, CURLOPT_TIMEOUT_MS, (long)(all_s * 1000));
     curl_easy_setopt(a->curl, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(a->curl, CURLOPT_HEADERDATA, a);
     curl_easy_setopt(a->curl, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(a->curl, CURLOPT_WRITEDATA, a);
-    if (ca && *ca)
-        curl_easy_setopt(a->curl, CURLOPT_CAINFO, ca);
 }
 
 static CURLcode perform(struct asking *a)
 {
-    struct curl_slist *headers = make_headers(a);
+    char range[64];
+    snprintf(range, sizeof range, "Range: bytes=0-%d", HEAD_BYTES - 1);
+    struct curl_slist *headers = rn_hop_headers(&a->request, a->next);
+    headers = curl_slist_append(headers, range);
     a->n_head = 0;
-    a->here = rn_url_parse(a->next);
+    rn_hop_aim(a->curl, a->next, headers, &a->here);
     snprintf(a->p->r.host, sizeof a->p->r.host, "%s", a->here.host);
-    curl_easy_setopt(a->curl, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(a->curl, CURLOPT_URL, a->next);
-    curl_easy_setopt(a->curl, CURLOPT_NOPROXY, a->here.loopback ? "*" : NULL);
     CURLcode code = curl_easy_perform(a->curl);
     curl_easy_getinfo(a->curl, CURLINFO_RESPONSE_CODE, &a->p->r.status);
     curl_slist_free_all(headers);
@@ -95,35 +70,24 @@ static CURLcode perform(struct asking *a)
 /* True if there is another hop to ask. */
 static bool follow(struct asking *a, CURLcode code)
 {
-    struct rn_response *r = &a->p->r;
-    char *target = NULL;
-    if (code != CURLE_OK || !rn_status_redirects(r->status) ||
-        curl_easy_getinfo(a->curl, CURLINFO_REDIRECT_URL, &target) != CURLE_OK || !target)
+    char *target;
+    if (code != CURLE_OK || !rn_hop_next(a->curl, &a->here, &a->p->r, &target))
         return false;
-    struct rn_url there = rn_url_parse(target);
-    if (r->redirects++ == RN_REDIRECTS_MAX)
-        return rn_find(&r->finding, RN_REFUSED, "more than %d redirects", RN_REDIRECTS_MAX);
-    if (!rn_redirect_allowed(&a->here, &there))
-        return rn_find(&r->finding, RN_INTERCEPTED, "redirect to plain http at %s", there.host);
+    target = rn_xdup(target);
     free(a->next);
-    a->next = rn_xdup(target);
+    a->next = target;
     return true;
 }
 
 /* --- what it means --- */
 
-static const char *header(CURL *curl, const char *name)
-{
-    struct curl_header *h;
-    return curl_easy_header(curl, name, 0, CURLH_HEADER, -1, &h) == CURLHE_OK ? h->value : NULL;
-}
-
 static int64_t total_bytes(const struct asking *a)
 {
     struct rn_content_range range;
     if (a->p->r.status != 206)
-        return rn_content_length(header(a->curl, "Content-Length"));
-    return rn_content_range_parse(header(a->curl, "Content-Range"), &range) ? range.total : -1;
+        return rn_content_length(rn_hop_header(a->curl, "Content-Length"));
+    return rn_content_range_parse(rn_hop_header(a->curl, "Content-Range"), &range) ? range.total
+                                                                                   : -1;
 }
 
 static void judge_status(struct asking *a)

@@ -2,10 +2,10 @@
 
 #include "file.h"
 #include "headers.h"
+#include "hop.h"
 #include "mem.h"
 #include "str.h"
 
-#include <curl/curl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,7 +46,6 @@ struct transfer {
 struct rn_transfers {
     struct rn_transfer_rules rules;
     CURLM *multi;
-    const char *ca_file;
     struct transfer *first; /* running */
     struct transfer *ended;
     size_t running;
@@ -64,8 +63,7 @@ static long status_of(CURL *curl)
 
 static const char *header(const struct transfer *t, const char *name)
 {
-    struct curl_header *h;
-    return curl_easy_header(t->curl, name, 0, CURLH_HEADER, -1, &h) == CURLHE_OK ? h->value : "";
+    return rn_hop_header(t->curl, name);
 }
 
 static int64_t length_of(CURL *curl)
@@ -243,44 +241,26 @@ static void ask_for_rest(struct transfer *t)
     t->headers = curl_slist_append(t->headers, line);
 }
 
-static void make_headers(struct transfer *t)
-{
-    curl_slist_free_all(t->headers);
-    t->headers = curl_slist_append(NULL, "Accept-Encoding: identity");
-    bool trusted = rn_request_trusts(&t->request, t->next);
-    for (size_t i = 0; trusted && i < t->request.n_headers; i++)
-        t->headers = curl_slist_append(t->headers, t->request.headers[i]);
-    ask_for_rest(t);
-    RN_ASSERT(t->headers);
-    curl_easy_setopt(t->curl, CURLOPT_HTTPHEADER, t->headers);
-}
-
 static void set_options(struct transfer *t)
 {
     enum { RECEIVE = 1 << 18 };
-    const struct rn_transfers *w = t->wire;
-    double connect_s = w->rules.connect_s > 0 ? w->rules.connect_s : 15;
     CURL *c = t->curl;
+    rn_hop_prepare(c, t->wire->rules.connect_s);
     curl_easy_setopt(c, CURLOPT_PRIVATE, t);
-    curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(c, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* a proxy vouches for nothing */
-    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(c, CURLOPT_USERAGENT, "runnel/" RUNNEL_VERSION);
-    curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)(connect_s * 1000));
     curl_easy_setopt(c, CURLOPT_BUFFERSIZE, (long)RECEIVE);
     curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(c, CURLOPT_HEADERDATA, t);
     curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(c, CURLOPT_WRITEDATA, t);
-    if (w->ca_file)
-        curl_easy_setopt(c, CURLOPT_CAINFO, w->ca_file);
 }
 
 static void start_hop(struct transfer *t)
 {
-    t->here = rn_url_parse(t->next);
+    curl_slist_free_all(t->headers);
+    t->headers = rn_hop_headers(&t->request, t->next);
+    ask_for_rest(t);
+    rn_hop_aim(t->curl, t->next, t->headers, &t->here);
     t->sort = SORT_UNKNOWN;
     t->halt = HALT_NONE;
     t->received = t->window_bytes = 0;
@@ -288,9 +268,6 @@ static void start_hop(struct transfer *t)
     rn_str_clear(&t->refusal);
     snprintf(t->r.host, sizeof t->r.host, "%s", t->here.host);
     rn_trail_hop(&t->r.trail, t->next);
-    make_headers(t);
-    curl_easy_setopt(t->curl, CURLOPT_URL, t->next);
-    curl_easy_setopt(t->curl, CURLOPT_NOPROXY, t->here.loopback ? "*" : NULL);
     RN_ASSERT(curl_multi_add_handle(t->wire->multi, t->curl) == CURLM_OK);
 }
 
@@ -326,18 +303,10 @@ static void put_in(struct transfer *t, struct transfer **list)
 /* True if the answer sends us elsewhere and we go. */
 static bool follow(struct transfer *t, CURLcode code)
 {
-    char *target = NULL;
-    curl_easy_getinfo(t->curl, CURLINFO_REDIRECT_URL, &target);
+    char *target;
     bool whole = code == CURLE_OK || t->halt == HALT_ENOUGH;
-    if (!whole || !rn_status_redirects(t->r.status) || !target)
+    if (!whole || !rn_hop_next(t->curl, &t->here, &t->r, &target))
         return false;
-    struct rn_url there = rn_url_parse(target);
-    if (t->r.redirects++ == RN_REDIRECTS_MAX)
-        return rn_find(&t->r.finding, RN_REFUSED, "more than %d redirects", RN_REDIRECTS_MAX);
-    if (!there.https && !there.http)
-        return rn_find(&t->r.finding, RN_REFUSED, "redirect to what is no http url");
-    if (!rn_redirect_allowed(&t->here, &there))
-        return rn_find(&t->r.finding, RN_INTERCEPTED, "redirect to plain http at %s", there.host);
     go_to(t, target);
     return true;
 }
@@ -472,9 +441,7 @@ struct rn_transfers *rn_transfers_new(const struct rn_transfer_rules *rules)
     static pthread_once_t once = PTHREAD_ONCE_INIT; /* libcurl's state is made by one thread */
     pthread_once(&once, init_curl_once);
     struct rn_transfers *w = rn_new(struct rn_transfers);
-    const char *ca = getenv("CURL_CA_BUNDLE");
     w->rules = *rules;
-    w->ca_file = ca && *ca ? ca : getenv("SSL_CERT_FILE");
     w->multi = curl_multi_init();
     RN_ASSERT(w->multi);
     curl_multi_setopt(w->multi, CURLMOPT_MAXCONNECTS, (long)IDLE_CONNECTIONS);

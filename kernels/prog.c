@@ -110,6 +110,12 @@ rn_val rn_prog_state(struct rn_prog *p, const char *name, enum rn_dtype dtype,
     return rn_prog_new_value(p, name, RN_STATE, dtype, shape);
 }
 
+void rn_prog_borrow_states(struct rn_prog *p, const struct rn_prog *lender)
+{
+    RN_ASSERT(lender->planned && !p->planned);
+    p->lender = lender;
+}
+
 rn_val rn_prog_const(struct rn_prog *p, const char *name, enum rn_dtype dtype,
                      struct rn_shape shape, const void *host)
 {

@@ -92,6 +92,9 @@ rn_val rn_prog_const(struct rn_prog *, const char *name, enum rn_dtype, struct r
 rn_val rn_prog_weight(struct rn_prog *, const char *name);
 rn_val rn_prog_weight_grad(struct rn_prog *, const char *name);
 rn_val rn_prog_state(struct rn_prog *, const char *name, enum rn_dtype, struct rn_shape);
+/* Before plan: each state that `lender` (planned; must outlive p) has by the same name and size is
+ * that one, not p's own. So programs of several shapes go on from one KV cache. */
+void rn_prog_borrow_states(struct rn_prog *, const struct rn_prog *lender);
 
 /* Before the first op. What matrix products round their operands to: RN_F32 (default) or RN_BF16.
  * Sums stay fp32, and so does every value, except those between ops that all can do with bf16

@@ -59,8 +59,9 @@ struct rn_op { /* x, y: forward operands, in backward ops too */
 };
 
 struct rn_prog {
-    struct rn_params *params; /* borrowed */
-    struct rn_device *dev;    /* borrowed */
+    struct rn_params *params;     /* borrowed */
+    struct rn_device *dev;        /* borrowed */
+    const struct rn_prog *lender; /* of states; NULL: none */
     struct rn_arena arena;
     struct rn_err err; /* sticks until plan */
     struct rn_value *values;

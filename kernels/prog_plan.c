@@ -40,12 +40,24 @@ static void find_lifetimes(struct rn_prog *p)
             p->values[v].dies = INT_MAX;
 }
 
-/* INPUT, CONST and STATE one after the other: they live as long as the program. */
+/* The lender's memory behind a state, NULL: the state is the program's own. */
+static char *borrowed(const struct rn_prog *p, const struct rn_value *v)
+{
+    rn_val theirs = p->lender && v->role == RN_STATE ? rn_prog_find(p->lender, v->name) : RN_NONE;
+    if (theirs == RN_NONE)
+        return NULL;
+    const struct rn_value *of = rn_value_at(p->lender, theirs);
+    return of->role == RN_STATE && rn_value_bytes(of) == rn_value_bytes(v) ? of->data : NULL;
+}
+
+/* INPUT, CONST and own STATE one after the other: they live as long as the program. */
 static void place_held(struct rn_prog *p)
 {
     for (rn_val i = 0; i < p->n_values; i++) {
         struct rn_value *v = &p->values[i];
         if (v->root != i || (v->role != RN_INPUT && v->role != RN_CONST && v->role != RN_STATE))
+            continue;
+        if (borrowed(p, v))
             continue;
         v->offset = p->held_bytes;
         p->held_bytes += rn_align_up(rn_value_bytes(v));
@@ -184,9 +196,12 @@ static char *address(const struct rn_prog *p, const struct rn_value *v)
         return ps->weights + ps->offsets[v->param];
     case RN_DPARAM:
         return ps->grads + (v->param == ALL_PARAMS ? 0 : ps->offsets[v->param]);
+    case RN_STATE:
+        if (borrowed(p, v))
+            return borrowed(p, v);
+        return p->held + v->offset;
     case RN_INPUT:
     case RN_CONST:
-    case RN_STATE:
         return p->held + v->offset;
     case RN_ACT:
     case RN_GRAD:

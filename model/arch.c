@@ -78,15 +78,15 @@ rn_val rn_build_attention(struct rn_build *b, int64_t layer, rn_val q, rn_val k,
 {
     const struct rn_model_cfg *c = b->cfg;
     struct rn_attrs attrs = {.f = {(float)scale}, .i = {window}};
-    if (!b->decode)
+    if (!b->slots)
         return rn_build_op(b, RN_OP_ATTENTION, attrs, RN_IN(q, k, v), "h.%d.attn.y", (int)layer);
-    struct rn_shape cache = RN_SHAPE(b->B, b->Tmax, c->n_kv_head, c->head_dim);
+    struct rn_shape cache = RN_SHAPE(b->slots, b->Tmax, c->n_kv_head, c->head_dim);
     char name[64];
     snprintf(name, sizeof name, "h.%d.attn.kcache", (int)layer);
     rn_val kcache = rn_prog_state(b->p, name, RN_F32, cache);
     snprintf(name, sizeof name, "h.%d.attn.vcache", (int)layer);
     rn_val vcache = rn_prog_state(b->p, name, RN_F32, cache);
-    return rn_build_op(b, RN_OP_ATTENTION_DECODE, attrs, RN_IN(q, k, v, kcache, vcache, b->pos),
+    return rn_build_op(b, RN_OP_ATTENTION_DECODE, attrs, RN_IN(q, k, v, kcache, vcache, b->span),
                        "h.%d.attn.y", (int)layer);
 }
 

@@ -42,9 +42,11 @@ struct rn_build { /* one program under construction */
     struct rn_prog *p;
     const struct rn_model_cfg *cfg;
     bool recompute;     /* what a block made is not kept for backward */
-    bool decode;        /* one token a row with kept state; otherwise whole rows */
-    int64_t B, T, Tmax; /* decode: T 1; otherwise Tmax = T */
+    int64_t B, T, Tmax; /* Tmax: positions of a row; T unless slots */
+    int64_t slots;      /* rows of a cache that holds earlier positions; 0: rows are whole */
+    bool exact;         /* fp32, whatever the model computes in */
     rn_val ids, pos;    /* int32 (B,T) */
+    rn_val span;        /* int32 (B,2), with slots: see ops.def, attention_decode */
     rn_val rope;        /* (Tmax, head_dim) constant, for those who rotate */
 };
 /* Appends an op; `in` is RN_IN(..) or any list; the value's name is a printf format. */
@@ -59,7 +61,7 @@ rn_val rn_build_weight(struct rn_build *, const char *name, ...) RN_PRINTF(2, 3)
 rn_val rn_build_view(struct rn_build *, rn_val x, struct rn_shape, const char *name);
 /* a + b */
 rn_val rn_build_add(struct rn_build *, rn_val a, rn_val b, const char *name);
-/* Causal attention, over the row or over the kept cache: q (B,T,H,D), k and v (B,T,K,D). A window
+/* Causal attention, over the row or over the cache too: q (B,T,H,D), k and v (B,T,K,D). A window
  * below 0 sees everything before; otherwise window + 1 keys. */
 rn_val rn_build_attention(struct rn_build *, int64_t layer, rn_val q, rn_val k, rn_val v,
                           double scale, int64_t window);

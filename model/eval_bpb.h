@@ -1,7 +1,7 @@
 /* model/eval_bpb.h - bits per byte: a loss that does not depend on the tokenizer.
  *
  *     struct rn_bpb b;
- *     int64_t B = rn_bpb_rows(T);
+ *     int64_t B = rn_bpb_rows(T, tokens);
  *     RN_TRY(rn_eval_bpb(scorer, loader, B, T, batches, byte_counts, &b, err));
  *     double bpb = rn_bpb_value(&b);
  *
@@ -14,9 +14,9 @@
 #include "loader.h"
 #include "scorer.h"
 
-/* Rows of T in a batch: windows of the stream loader are a batch long, so they are part of the
- * number, and nothing that differs between machines may choose them. */
-int64_t rn_bpb_rows(int64_t T);
+/* Rows of T in a batch, for so many tokens in all: the stream loader's windows are a batch long and
+ * so part of the number, and nothing that differs between machines may choose them. */
+int64_t rn_bpb_rows(int64_t T, int64_t tokens);
 
 struct rn_bpb {
     double nats, bytes;

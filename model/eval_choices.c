@@ -1,6 +1,7 @@
 #include "eval_choices.h"
 
 #include "conversation.h"
+#include "evals.h"
 #include "jsonl.h"
 #include "span.h"
 #include "task.h"
@@ -167,40 +168,85 @@ static const struct {
              [RN_CHOICES_TEXT] = {false, ask_text},
              [RN_CHOICES_LETTER] = {true, ask_letter}};
 
+static int ask_some(const struct asker *a, enum rn_choices_form form, const struct question *q,
+                    size_t n, struct rn_questions *to, struct rn_err *err)
+{
+    for (size_t i = 0; i < n; i++)
+        RN_TRY(forms[form].ask(a, &q[i], rn_questions_add(to, q[i].n), err));
+    return RN_OK;
+}
+
 /* Scores up to CHUNK questions; adds the right answers to *right. */
 static int score_chunk(const struct asker *a, enum rn_choices_form form, const struct question *q,
                        size_t n, struct rn_scorer *scorer, size_t *right, struct rn_err *err)
 {
-    size_t first[CHUNK + 1] = {0};
-    for (size_t i = 0; i < n; i++)
-        first[i + 1] = first[i] + q[i].n;
-    struct rn_span *s = rn_xalloc((first[n] + 1) * sizeof *s);
-    int rc = RN_OK;
+    struct rn_questions asked = {0};
+    int rc = ask_some(a, form, q, n, &asked, err);
+    rn_spans_crop(asked.spans, asked.n_spans, rn_scorer_max_len(scorer));
+    if (rc == RN_OK)
+        rc = rn_questions_score(&asked, scorer, err);
     for (size_t i = 0; i < n && rc == RN_OK; i++)
-        rc = forms[form].ask(a, &q[i], s + first[i], err);
-    if (rc == RN_OK) {
-        rn_spans_crop(s, first[n], rn_scorer_max_len(scorer));
-        rc = rn_spans_score(scorer, s, first[n], err);
-    }
-    for (size_t i = 0; i < n && rc == RN_OK; i++)
-        *right += rn_spans_lowest(s + first[i], q[i].n) == q[i].gold;
-    rn_spans_release(s, first[n]);
-    free(s);
+        *right += rn_spans_lowest(rn_question(&asked, i), q[i].n) == q[i].gold;
+    rn_questions_release(&asked);
     return rc;
 }
 
 int rn_choices_score(const struct rn_choices *c, enum rn_choices_form form,
                      const struct rn_tokenizer *tok, struct rn_scorer *scorer, int64_t max_items,
-                     double *accuracy, struct rn_err *err)
+                     struct rn_choices_result *r, struct rn_err *err)
 {
     struct asker a = {.tok = tok};
-    size_t n = max_items >= 0 && max_items < (int64_t)c->n ? (size_t)max_items : c->n, right = 0;
+    *r = (struct rn_choices_result){
+        .n = max_items >= 0 && max_items < (int64_t)c->n ? (size_t)max_items : c->n};
     if (forms[form].chat)
         RN_TRY(rn_chat_tokens_find(&a.special, tok, err));
-    for (size_t i = 0; i < n; i += CHUNK) {
-        size_t some = n - i < CHUNK ? n - i : CHUNK;
-        RN_TRY(score_chunk(&a, form, c->items + i, some, scorer, &right, err));
+    for (size_t i = 0; i < r->n; i += CHUNK) {
+        size_t some = r->n - i < CHUNK ? r->n - i : CHUNK;
+        RN_TRY(score_chunk(&a, form, c->items + i, some, scorer, &r->right, err));
     }
-    *accuracy = n ? (double)right / (double)n : 0;
     return RN_OK;
 }
+
+/* --- the tasks --- */
+
+static int score_forms(const struct rn_eval_run *r, const struct rn_choices *c, const char *id,
+                       struct rn_err *err)
+{
+    static const char *const suffixes[] = {
+        [RN_CHOICES_CHAT] = "", [RN_CHOICES_TEXT] = "_text", [RN_CHOICES_LETTER] = "_letter"};
+    for (size_t form = 0; form < RN_COUNT(suffixes); form++) {
+        struct rn_choices_result found;
+        RN_TRY(rn_eval_goes_on(r, id, form, RN_COUNT(suffixes), err));
+        RN_TRY(rn_choices_score(c, (enum rn_choices_form)form, r->tokenizer, r->scorer,
+                                r->max_items, &found, err));
+        char *metric = rn_xprintf("%s%s", id, suffixes[form]);
+        rn_eval_share(r->report, metric, found.right, found.n);
+        free(metric);
+    }
+    return RN_OK;
+}
+
+static int run_questions(const struct rn_eval_run *r, enum rn_eval_input in, struct rn_err *err)
+{
+    const char *path;
+    struct rn_choices *c;
+    RN_TRY(rn_eval_file(r, in, &path, err));
+    RN_TRY(rn_choices_open(&c, path, err));
+    int rc = score_forms(r, c, rn_eval_input_names[in], err);
+    rn_choices_free(c);
+    return rc;
+}
+
+static int run_tiny_world(struct rn_eval_run *r, struct rn_err *err)
+{
+    return run_questions(r, RN_EVAL_IN_tiny_world, err);
+}
+static int run_choices(struct rn_eval_run *r, struct rn_err *err)
+{
+    return run_questions(r, RN_EVAL_IN_choices, err);
+}
+
+const struct rn_eval_task rn_eval_task_tiny_world = {
+    .protocol = "runnel", .version = 1, .inputs = RN_EVAL_IN(tiny_world), .run = run_tiny_world};
+const struct rn_eval_task rn_eval_task_choices = {
+    .protocol = "runnel", .version = 1, .inputs = RN_EVAL_IN(choices), .run = run_choices};

@@ -2,8 +2,8 @@
  *
  *     struct rn_choices *c;
  *     RN_TRY(rn_choices_open(&c, "choices.jsonl", err));       {query, choices, gold} a line
- *     double accuracy;
- *     RN_TRY(rn_choices_score(c, RN_CHOICES_CHAT, tokenizer, scorer, -1, &accuracy, err));
+ *     struct rn_choices_result r;
+ *     RN_TRY(rn_choices_score(c, RN_CHOICES_CHAT, tokenizer, scorer, -1, &r, err));
  *     rn_choices_free(c);
  *
  *     RN_CHOICES_CHAT    the question as a chat; the answer text with the lowest mean loss wins
@@ -25,9 +25,13 @@ size_t rn_choices_count(const struct rn_choices *);
 const char *rn_choices_query(const struct rn_choices *, size_t i);
 const char *rn_choices_answer(const struct rn_choices *, size_t i); /* the right one */
 
-/* Share of the first max_items questions (< 0: all) answered rightly. RN_ECONFIG if the form needs
- * chat tokens that the tokenizer lacks, or a letter is no single token. */
+struct rn_choices_result {
+    size_t right, n;
+};
+/* Asks the first max_items questions (< 0: all). RN_ECONFIG if the form needs chat tokens that the
+ * tokenizer lacks, or a letter is no single token. */
 int rn_choices_score(const struct rn_choices *, enum rn_choices_form, const struct rn_tokenizer *,
-                     struct rn_scorer *, int64_t max_items, double *accuracy, struct rn_err *);
+                     struct rn_scorer *, int64_t max_items, struct rn_choices_result *,
+                     struct rn_err *);
 
 #endif

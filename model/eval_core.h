@@ -18,30 +18,24 @@
 #ifndef RN_EVAL_CORE_H
 #define RN_EVAL_CORE_H
 
-#include "core_rows.h"
-#include "mem.h"
-
-struct rn_core {
-    struct rn_arena arena;
-    struct rn_core_task *tasks; /* core.yaml's order */
-    size_t n, cap;
-};
-/* An unpacked bundle: core.yaml, eval_meta_data.csv, eval_data/. RN_ECORRUPT with file and line. */
-int rn_core_open(struct rn_core *, const char *dir, struct rn_err *);
-void rn_core_release(struct rn_core *);
+#include "core_bundle.h"
 
 struct rn_core_run {
     const struct rn_tokenizer *tokenizer;
     struct rn_scorer *scorer;
     int64_t max_per_task; /* < 0: all */
     int64_t max_len;      /* prompts are cut to their last max_len tokens; 0: never */
+    /* What became of a question; may be NULL. `spans` are its prompts. */
+    void (*each)(void *ctx, const char *task, int64_t row, size_t gold, const struct rn_span *spans,
+                 size_t n, bool right);
     /* Told after every few questions; false stops with RN_ESTOPPED. May be NULL. */
     bool (*progress)(void *ctx, const char *task, size_t done, size_t all);
     void *ctx;
 };
 struct rn_core_task_result {
     double accuracy, centered, centered_v2;
-    size_t items;
+    size_t items, right;
+    size_t cut; /* prompts that were longer than max_len */
 };
 struct rn_core_result {
     struct rn_core_task_result *tasks; /* as in rn_core.tasks */

@@ -79,6 +79,11 @@ const struct rn_model_cfg *rn_model_config(const struct rn_model *m)
     return &m->cfg;
 }
 
+int64_t rn_model_max_len(const struct rn_model *m)
+{
+    return rn_arch_of(&m->cfg)->window ? 0 : m->cfg.sequence_len;
+}
+
 struct rn_params *rn_model_params(const struct rn_model *m)
 {
     return m->params;
@@ -332,16 +337,18 @@ enum rn_dtype rn_model_computes_in(const struct rn_model *m)
     return m->compute;
 }
 
-/* Inputs ids and pos (B,T), then the architecture's forward pass. */
+/* Inputs ids and pos (B,T), then the architecture's forward pass up to its head. */
 static rn_val forward(struct rn_model *m, struct rn_build *b)
 {
     b->p = rn_prog_new(m->params);
-    rn_prog_compute_in(b->p, b->decode ? RN_F32 : m->compute);
+    rn_prog_compute_in(b->p, b->exact ? RN_F32 : m->compute);
     b->cfg = &m->cfg;
     b->recompute = m->recompute;
     b->rope = RN_NONE;
     b->ids = rn_prog_input(b->p, "x", RN_I32, RN_SHAPE(b->B, b->T));
     b->pos = rn_prog_input(b->p, "pos", RN_I32, RN_SHAPE(b->B, b->T));
+    if (b->slots)
+        b->span = rn_prog_input(b->p, "span", RN_I32, RN_SHAPE(b->B, 2));
     return rn_arch_of(&m->cfg)->forward(b);
 }
 
@@ -350,7 +357,7 @@ static int check_length(const struct rn_model *m, int64_t B, int64_t T, struct r
     if (B < 1 || T < 1 || B > (1 << 20) || T > (1 << 20))
         return rn_fail(err, RN_ECONFIG, RN_NOWHERE, "a batch of %" PRId64 " rows of %" PRId64, B,
                        T);
-    if (!rn_arch_of(&m->cfg)->window && T > m->cfg.sequence_len)
+    if (rn_model_max_len(m) && T > rn_model_max_len(m))
         return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
                        "%" PRId64 " positions, this %s has learned %" PRId64, T, m->cfg.arch,
                        m->cfg.sequence_len);
@@ -375,6 +382,18 @@ static rn_val logits(struct rn_build *b, rn_val x)
         x = rn_build_op(b, RN_OP_SOFTCAP, RN_ATTRS(.f = {(float)c->sw.softcap}), RN_IN(x),
                         "logits");
     return x;
+}
+
+/* Losses and likeliest tokens of every row of x, pinned. */
+static void judge(struct rn_build *b, rn_val x, rn_val y, rn_val *losses, rn_val *argmax)
+{
+    const float one = 1;
+    rn_val scale = rn_prog_const(b->p, "scale", RN_F32, RN_SHAPE(1), &one);
+    rn_val loss = head_loss(b, x, y, scale);
+    *losses = rn_prog_out(b->p, loss, 1);
+    *argmax = rn_prog_out(b->p, loss, 2);
+    rn_prog_pin(b->p, *losses);
+    rn_prog_pin(b->p, *argmax);
 }
 
 /* Plans; a program that cannot be planned is freed. */
@@ -411,53 +430,93 @@ int rn_model_score_prog(struct rn_model *m, int64_t B, int64_t T, struct rn_scor
 {
     RN_TRY(check_length(m, B, T, err));
     struct rn_build b = {.B = B, .T = T, .Tmax = T};
-    const float one = 1;
     rn_val x = forward(m, &b);
     out->x = b.ids;
     out->pos = b.pos;
     out->y = rn_prog_input(b.p, "y", RN_I32, RN_SHAPE(B, T));
-    rn_val scale = rn_prog_const(b.p, "scale", RN_F32, RN_SHAPE(1), &one);
-    rn_val loss = head_loss(&b, x, out->y, scale);
-    out->losses = rn_prog_out(b.p, loss, 1);
-    out->argmax = rn_prog_out(b.p, loss, 2);
-    rn_prog_pin(b.p, out->losses);
-    rn_prog_pin(b.p, out->argmax);
+    judge(&b, x, out->y, &out->losses, &out->argmax);
     return finish(b.p, &out->prog, err);
-}
-
-static int logits_prog(struct rn_model *m, struct rn_build *b, struct rn_logits_prog *out,
-                       struct rn_err *err)
-{
-    RN_TRY(check_length(m, b->B, b->Tmax, err));
-    out->logits = logits(b, forward(m, b));
-    out->x = b->ids;
-    out->pos = b->pos;
-    rn_prog_pin(b->p, out->logits);
-    return finish(b->p, &out->prog, err);
 }
 
 int rn_model_logits_prog(struct rn_model *m, int64_t B, int64_t T, struct rn_logits_prog *out,
                          struct rn_err *err)
 {
+    RN_TRY(check_length(m, B, T, err));
     struct rn_build b = {.B = B, .T = T, .Tmax = T};
-    return logits_prog(m, &b, out, err);
+    out->logits = logits(&b, forward(m, &b));
+    out->x = b.ids;
+    out->pos = b.pos;
+    rn_prog_pin(b.p, out->logits);
+    return finish(b.p, &out->prog, err);
 }
 
-int rn_model_decode_prog(struct rn_model *m, int64_t B, int64_t Tmax, struct rn_logits_prog *out,
+/* What a cached program gives of its last activations x (B,T,C). */
+static void put_wanted(struct rn_build *b, enum rn_cached_want want, rn_val x,
+                       struct rn_cached_prog *out)
+{
+    if (want == RN_WANT_LOGITS) {
+        out->rows = rn_prog_input(b->p, "rows", RN_I32, RN_SHAPE(b->B));
+        x = rn_build_op(b, RN_OP_GATHER_ROWS, RN_NO_ATTRS, RN_IN(x, out->rows), "x_last");
+        out->logits = logits(b, x);
+        rn_prog_pin(b->p, out->logits);
+    } else if (want == RN_WANT_LOSSES) {
+        out->y = rn_prog_input(b->p, "y", RN_I32, RN_SHAPE(b->B, b->T));
+        judge(b, x, out->y, &out->losses, &out->argmax);
+    }
+}
+
+int rn_model_cached_prog(struct rn_model *m, const struct rn_cached_shape *s,
+                         struct rn_cached_prog *out, struct rn_err *err)
+{
+    RN_ASSERT(s->slots > 0 && s->B % s->slots == 0);
+    RN_TRY(check_length(m, s->B, s->Tmax, err));
+    struct rn_build b = {.B = s->B,
+                         .T = s->T,
+                         .Tmax = s->Tmax,
+                         .slots = s->slots,
+                         .exact = s->want == RN_WANT_LOGITS};
+    *out = (struct rn_cached_prog){.last_pos = (int32_t)s->Tmax - 1,
+                                   .rows = RN_NONE,
+                                   .y = RN_NONE,
+                                   .logits = RN_NONE,
+                                   .losses = RN_NONE,
+                                   .argmax = RN_NONE};
+    rn_val x = forward(m, &b);
+    out->x = b.ids;
+    out->pos = b.pos;
+    out->span = b.span;
+    put_wanted(&b, s->want, x, out);
+    if (s->cache_of)
+        rn_prog_borrow_states(b.p, s->cache_of);
+    return finish(b.p, &out->prog, err);
+}
+
+/* Positions from starts[2 b] on in row b (NULL: from 0 on). */
+static int put_positions(struct rn_prog *p, rn_val pos, const int32_t *starts, int32_t last,
                          struct rn_err *err)
 {
-    struct rn_build b = {.decode = true, .B = B, .T = 1, .Tmax = Tmax};
-    return logits_prog(m, &b, out, err);
+    struct rn_shape s = rn_prog_shape(p, pos);
+    int64_t T = rn_cols(s);
+    int32_t *ids;
+    RN_TRY(rn_try_alloc((void **)&ids, (size_t)rn_elems(s), sizeof *ids, "positions", err));
+    for (int64_t i = 0; i < rn_elems(s); i++) {
+        int32_t at = (starts ? starts[2 * (i / T)] : 0) + (int32_t)(i % T);
+        ids[i] = at < last ? at : last;
+    }
+    int rc = rn_prog_put(p, pos, ids, err);
+    free(ids);
+    return rc;
 }
 
 int rn_prog_put_positions(struct rn_prog *p, rn_val pos, struct rn_err *err)
 {
-    struct rn_shape s = rn_prog_shape(p, pos);
-    int32_t *ids;
-    RN_TRY(rn_try_alloc((void **)&ids, (size_t)rn_elems(s), sizeof *ids, "positions", err));
-    for (int64_t i = 0; i < rn_elems(s); i++)
-        ids[i] = (int32_t)(i % rn_cols(s));
-    int rc = rn_prog_put(p, pos, ids, err);
-    free(ids);
-    return rc;
+    return put_positions(p, pos, NULL, INT32_MAX, err);
+}
+
+int rn_cached_put(const struct rn_cached_prog *c, const int32_t *x, const int32_t *span,
+                  struct rn_err *err)
+{
+    RN_TRY(rn_prog_put(c->prog, c->x, x, err));
+    RN_TRY(rn_prog_put(c->prog, c->span, span, err));
+    return put_positions(c->prog, c->pos, span, c->last_pos, err);
 }

@@ -84,6 +84,8 @@ int rn_model_sketch(struct rn_model **, const struct rn_model_cfg *, struct rn_d
 void rn_model_free(struct rn_model *); /* takes NULL */
 const struct rn_model_cfg *rn_model_config(const struct rn_model *);
 struct rn_params *rn_model_params(const struct rn_model *);
+/* The longest row it can read; 0: no limit, its positions are computed and not learnt. */
+int64_t rn_model_max_len(const struct rn_model *);
 
 /* A model directory: config.json + model.safetensors (ours; or Hugging Face's GPT-2, whose names
  * may lack "transformer." and whose mask buffers are ignored). `extra` (may be NULL): further keys
@@ -131,9 +133,36 @@ struct rn_logits_prog { /* forward only */
 /* Of whole rows, each by itself. */
 int rn_model_logits_prog(struct rn_model *, int64_t B, int64_t T, struct rn_logits_prog *,
                          struct rn_err *);
-/* T 1: the next token of each row; what came before is kept inside. */
-int rn_model_decode_prog(struct rn_model *, int64_t B, int64_t Tmax, struct rn_logits_prog *,
+
+/* New tokens of rows whose earlier ones lie in a cache: prompts, one token after another, and
+ * answers that share what stands before them. */
+enum rn_cached_want {
+    RN_WANT_NOTHING, /* the cache alone */
+    RN_WANT_LOGITS,  /* after one token of each row: `rows` says which of B*T */
+    RN_WANT_LOSSES,  /* of targets y, and the likeliest tokens */
+};
+struct rn_cached_shape {
+    int64_t B, T;  /* rows, new tokens of each at most */
+    int64_t Tmax;  /* positions of the cache */
+    int64_t slots; /* rows of the cache. B: each keeps its tokens; fewer, a divisor of B: B / slots
+                      rows go on from each, and the cache stays as it is */
+    enum rn_cached_want want;
+    const struct rn_prog *cache_of; /* a program with the same Tmax and slots; NULL: an own one */
+};
+struct rn_cached_prog {
+    struct rn_prog *prog;
+    rn_val x, pos, span; /* inputs, for rn_cached_put */
+    int32_t last_pos;
+    rn_val rows;           /* input (B): see want; RN_NONE where not wanted, as the following */
+    rn_val y;              /* input (B,T): targets, -1: none */
+    rn_val logits;         /* (B,Vp) after softcap */
+    rn_val losses, argmax; /* (B*T) float, (B*T) int32 */
+};
+int rn_model_cached_prog(struct rn_model *, const struct rn_cached_shape *, struct rn_cached_prog *,
                          struct rn_err *);
+/* x (B,T): new tokens, anything behind them; span (B,2): position of the first, how many. */
+int rn_cached_put(const struct rn_cached_prog *, const int32_t *x, const int32_t *span,
+                  struct rn_err *);
 
 /* Fills a positions input: 0..T-1 in each of B rows. */
 int rn_prog_put_positions(struct rn_prog *, rn_val pos, struct rn_err *);

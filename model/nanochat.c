@@ -250,10 +250,11 @@ static rn_val stem(struct rn_build *b)
         return x;
     rn_val gate = rn_build_weight(b, "smear_gate.weight");
     rn_val lambda = rn_build_weight(b, "smear_lambda");
-    if (!b->decode)
+    if (!b->slots)
         return rn_build_op(b, RN_OP_SMEAR, RN_NO_ATTRS, RN_IN(x, gate, lambda), "x0");
-    rn_val before = rn_prog_state(b->p, "smear.prev", RN_F32, RN_SHAPE(b->B, b->cfg->n_embd));
-    return rn_build_op(b, RN_OP_SMEAR_DECODE, RN_NO_ATTRS, RN_IN(x, gate, lambda, before, b->pos),
+    struct rn_shape all = RN_SHAPE(b->slots, b->Tmax, b->cfg->n_embd);
+    rn_val cache = rn_prog_state(b->p, "smear.cache", RN_F32, all);
+    return rn_build_op(b, RN_OP_SMEAR_DECODE, RN_NO_ATTRS, RN_IN(x, gate, lambda, cache, b->span),
                        "x0");
 }
 

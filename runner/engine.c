@@ -102,8 +102,8 @@ static int open_run(struct rn_running *r, struct rn_err *err)
     free(path);
     RN_TRY(rc);
     if (r->journal.damaged)
-        rn_ui_say(r->ui, "journal.jsonl: %zu damaged line%s passed over", r->journal.damaged,
-                  r->journal.damaged == 1 ? "" : "s");
+        rn_ui_say(r->ui, "%s: %zu damaged line%s left out; as it was: journal.jsonl.damaged",
+                  r->journal.path, r->journal.damaged, r->journal.damaged == 1 ? "" : "s");
     r->plan.journal = json_copy(r->journal.found);
     json_t *record = start_record(r);
     RN_TRY(end_killed(r, json_object_get(record, "stages"), err));

@@ -21,7 +21,7 @@ static void sum_of(const json_t *record, char sum[SUM + 1])
     sum[SUM] = '\0';
 }
 
-/* The line of a record, with its sum and end; caller frees. The record keeps the sum. */
+/* The line of a record, with its sum and end; caller frees. */
 static char *print_record(json_t *record)
 {
     char sum[SUM + 1];
@@ -29,6 +29,7 @@ static char *print_record(json_t *record)
     json_object_set_new(record, "sum", json_string(sum));
     char *text = rn_json_canonical(record), *line = rn_xprintf("%s\n", text);
     free(text);
+    json_object_del(record, "sum");
     return line;
 }
 
@@ -70,7 +71,7 @@ int rn_journal_load(json_t **records, size_t *damaged, const char *path, struct 
     size_t n;
     *records = json_array();
     *damaged = 0;
-    if (!rn_exists(path))
+    if (rn_absent(path))
         return RN_OK;
     int rc = rn_file_read(path, JOURNAL_CAP, &text, &n, err);
     if (rc == RN_OK)
@@ -196,6 +197,17 @@ static int rewrite(struct rn_journal *j, const json_t *records, struct rn_err *e
     return open_file(j, err);
 }
 
+/* What cannot be read is kept for whoever wants to know, and told once. */
+static int put_aside(struct rn_journal *j, struct rn_err *err)
+{
+    char *aside = rn_xprintf("%s.damaged", j->path);
+    int rc = rn_copy_file(j->path, aside, err);
+    if (rc == RN_OK)
+        rc = rewrite(j, j->found, err);
+    free(aside);
+    return rc;
+}
+
 static int shorten(struct rn_journal *j, const json_t *records, struct rn_err *err)
 {
     if (rn_file_size(j->path) <= LONG_BYTES)
@@ -217,7 +229,7 @@ int rn_journal_open(struct rn_journal *j, const char *path, struct rn_err *err)
     if (rc == RN_OK)
         rc = open_file(j, err);
     if (rc == RN_OK)
-        rc = shorten(j, j->found, err);
+        rc = j->damaged ? put_aside(j, err) : shorten(j, j->found, err);
     if (rc != RN_OK)
         rn_journal_close(j);
     return rc;

@@ -10,7 +10,8 @@
  * final name: a process killed anywhere leaves `started` without an end, never a false `done`.
  * Every line carries "time" and "sum", the first 16 hex digits of the sha256 of the rest. Readers
  * pass over a torn last line, which a kill leaves and the next writer cuts off, and over damaged
- * lines before it, which nothing here leaves and which are counted.
+ * lines before it, which nothing here leaves and which are counted. Opening leaves such lines out
+ * for good, and keeps the file as it was as journal.jsonl.damaged.
  *
  * Opening makes a journal short that has grown long: of records with equal event, stage and out key
  * the newest stays (and the first `run`); work of the others is kept as one `spent` record for each
@@ -25,7 +26,7 @@ struct rn_journal {
     int fd;
     char *path;     /* owned */
     bool torn;      /* the last line has no end: cut off before the next is written */
-    size_t damaged; /* lines that are no records, a torn last one aside */
+    size_t damaged; /* lines found that were no records, a torn last one aside */
     json_t *found;  /* the records that were there when it was opened; owned */
     json_t *head;   /* waits for the next record; owned, or NULL */
 };

@@ -12,6 +12,8 @@ int rn_lock_take_run(struct rn_lock *lock, const char *runs, const char *tag, st
     int rc = rn_mkdirs_lasting(dir, err);
     if (rc == RN_OK)
         rc = rn_lock_take(lock, path, what, err);
+    if (rc == RN_EIO)
+        rn_hint(err, "runs are written into '%s': --runs DIR or RUNNEL_RUNS names another", runs);
     free(what);
     free(path);
     free(dir);

@@ -10,6 +10,7 @@
 #include "str.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -71,8 +72,8 @@ static int look_at_run(json_t *wanted, const char *runs, const char *tag, struct
 
 static int find_wanted(json_t *wanted, const char *runs, struct rn_err *err)
 {
+    int rc = rn_runs_check(runs, err);
     char **tags = rn_runs_tags(runs);
-    int rc = RN_OK;
     for (char **t = tags; *t && rc == RN_OK; t++)
         rc = look_at_run(wanted, runs, *t, err);
     rn_runs_free_tags(tags);
@@ -126,6 +127,8 @@ int rn_prune_find(struct rn_prune *p, const char *runs, double older_s, struct r
     char *store = rn_join(runs, ".store");
     int rc = find_wanted(wanted, runs, err);
     DIR *d = rc == RN_OK ? opendir(store) : NULL;
+    if (rc == RN_OK && !d && errno != ENOENT)
+        rc = rn_fail_errno(err, RN_PATH(store), "cannot list the store");
     for (struct dirent *e; d && (e = readdir(d));) {
         if (e->d_name[0] == '.' || json_object_get(wanted, e->d_name))
             continue;

@@ -9,6 +9,7 @@
 #include "str.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,9 +17,19 @@
 static bool has_journal(const char *dir)
 {
     char *path = rn_join(dir, "journal.jsonl");
-    bool has = rn_file_size(path) >= 0;
+    bool has = !rn_absent(path);
     free(path);
     return has;
+}
+
+int rn_runs_check(const char *runs, struct rn_err *err)
+{
+    DIR *d = opendir(runs);
+    if (!d && errno != ENOENT)
+        return rn_fail_errno(err, RN_PATH(runs), "cannot list the runs");
+    if (d)
+        closedir(d);
+    return RN_OK;
 }
 
 static int by_text(const void *a, const void *b)

@@ -16,6 +16,8 @@
  * none, with a hint. */
 int rn_runs_find(const char *runs, const char *arg, char **dir, struct rn_err *err);
 
+/* RN_EIO: the runs directory is there and cannot be listed, which is not the same as no runs. */
+int rn_runs_check(const char *runs, struct rn_err *);
 /* Tags of all runs that have a journal, by name: NULL-ended; free with rn_runs_free_tags. */
 char **rn_runs_tags(const char *runs);
 void rn_runs_free_tags(char **tags);

@@ -225,7 +225,8 @@ void rn_runstate_init(struct rn_runstate *r, const char *dir)
     r->tag = rn_basename(r->dir);
     char *path = rn_join(dir, "journal.jsonl");
     r->running = rn_lock_held_run(r->dir, r->owner, sizeof r->owner);
-    r->records = rn_journal_read(path);
+    size_t damaged;
+    bool read = rn_journal_load(&r->records, &damaged, path, NULL) == RN_OK;
     free(path);
     find_starts(r);
     json_t *names = rn_journal_stages(r->records);
@@ -240,7 +241,7 @@ void rn_runstate_init(struct rn_runstate *r, const char *dir)
     }
     if (r->running)
         r->seen_s = newest_of(r->seen_s, changed_s(dir, "", ".lock", ""));
-    r->word = word_of(r);
+    r->word = read ? word_of(r) : "unreadable";
     json_decref(names);
 }
 

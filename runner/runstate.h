@@ -33,7 +33,7 @@ struct rn_runstate {
     char *dir;
     const char *tag;  /* in dir */
     const char *word; /* "running", "failed", "interrupted", "stale" (outputs are gone), "partial"
-                       * (stages never ran), "done", "never run" */
+                       * (stages never ran), "done", "never run", "unreadable" (its journal) */
     bool running;
     char owner[192];   /* who runs it */
     json_t *records;   /* the journal */

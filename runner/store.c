@@ -157,8 +157,8 @@ static int parse_output(struct rn_stored *e, const char *name, const json_t *doc
 static int parse_manifest(struct rn_stored *e, struct rn_err *err)
 {
     char *path = rn_join(e->dir, "manifest.json");
-    int rc = rn_exists(path) ? rn_json_read(path, MANIFEST_CAP, &e->manifest, err)
-                             : bad_manifest(e->dir, "is missing", err);
+    int rc = rn_absent(path) ? bad_manifest(e->dir, "is missing", err)
+                             : rn_json_read(path, MANIFEST_CAP, &e->manifest, err);
     free(path);
     RN_TRY(rc);
     json_t *outputs = json_object_get(e->manifest, "outputs"), *doc;
@@ -195,7 +195,7 @@ int rn_store_load(struct rn_stored **out, const char *store, const char *kind, c
     *out = NULL;
     char *dir = rn_store_path(store, kind, out_key, "");
     int rc = RN_OK;
-    if (rn_exists(dir))
+    if (!rn_absent(dir))
         rc = rn_store_load_dir(out, dir, how, err);
     if (*out && strcmp(rn_json_str((*out)->manifest, "key", ""), out_key) != 0) {
         rn_stored_free(*out);

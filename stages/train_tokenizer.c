@@ -13,7 +13,7 @@
 struct cfg {
     struct rn_ref text, import;
     int64_t vocab_size, max_chars, doc_chars;
-    int pattern; /* index into rn_split_names */
+    const char *pattern;
     struct rn_list special;
 };
 static const char *const text_kinds[] = {"files", NULL};
@@ -25,8 +25,9 @@ static const struct rn_key keys[] = {
     RN_KEY_TABLE("in", in_keys, "inputs"),
     RN_KEY_COUNT(struct cfg, vocab_size, "vocab_size", RN_IDENTITY, "~", 256, 2e6,
                  "tokens, specials included"),
-    RN_KEY_WORD(struct cfg, pattern, "pattern", RN_IDENTITY, "nanochat", rn_split_names,
-                "how text is cut before merging"),
+    RN_KEY_STR(struct cfg, pattern, "pattern", RN_IDENTITY, "nanochat",
+               "how text is cut before merging: nanochat, gpt2, cl100k, or regex: and a regular "
+               "expression of PCRE2"),
     RN_KEY_COUNT(struct cfg, max_chars, "max_chars", RN_IDENTITY, "2B", 1, 1e15,
                  "stop after the document that passes this many characters"),
     RN_KEY_COUNT(struct cfg, doc_chars, "doc_chars", RN_IDENTITY, "10000", 1, 1e9,
@@ -63,12 +64,25 @@ static const char *const *specials_of(const char **given)
 
 static struct rn_train_plan plan_of(const struct cfg *c, const char **given, int threads)
 {
-    return (struct rn_train_plan){.pattern = rn_split_names[c->pattern],
+    return (struct rn_train_plan){.pattern = c->pattern,
                                   .vocab_size = c->vocab_size,
                                   .specials = specials_of(given),
                                   .max_chars = c->max_chars,
                                   .doc_chars = c->doc_chars,
                                   .threads = threads};
+}
+
+static int check_pattern(const char *pattern, struct rn_err *err)
+{
+    struct rn_split *split;
+    struct rn_err why = {0};
+    if (rn_split_open(&split, pattern, RN_NOWHERE, &why) != RN_OK) {
+        rn_fail(err, RN_ECONFIG, RN_NOWHERE, "'pattern': %s", why.msg);
+        rn_hint(err, "%s", why.hint);
+        return RN_ECONFIG;
+    }
+    rn_split_free(split);
+    return RN_OK;
 }
 
 static int check(const void *cfg, struct rn_err *err)
@@ -77,6 +91,7 @@ static int check(const void *cfg, struct rn_err *err)
     if (!c->text.text == !c->import.text)
         return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
                        "'import' or 'in.text' is needed, and not both");
+    RN_TRY(check_pattern(c->pattern, err));
     if (c->import.text)
         return RN_OK;
     if (c->vocab_size <= 0)
@@ -166,7 +181,7 @@ static int import_files(struct rn_tokenizer **t, const struct rn_artifact *a, co
                         const char **given, struct rn_err *err)
 {
     static const char *const endings[] = {"tokenizer.json", ".pkl", ".tiktoken"};
-    const char *merges = file_named(a, "vocab.bpe"), *pattern = rn_split_names[c->pattern];
+    const char *merges = file_named(a, "vocab.bpe"), *pattern = c->pattern;
     if (strcmp(a->kind, "tokenizer") == 0)
         return rn_tokenizer_load(t, a->dir, err);
     if (merges)

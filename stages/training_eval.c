@@ -17,6 +17,7 @@ int rn_training_eval_init(struct rn_training_eval *e, const struct rn_training_e
     (void)err;
     *e = (struct rn_training_eval){.s = *s};
     int32_t vocab = rn_tokenizer_vocab_size(s->tokenizer);
+    e->scorer = rn_scorer_model(s->model);
     bool old_rule = strcmp(rn_model_config(s->model)->arch, "nanochat-2025") == 0;
     e->byte_counts = rn_xalloc((size_t)vocab * sizeof *e->byte_counts);
     rn_tokenizer_byte_counts(s->tokenizer, old_rule, e->byte_counts);
@@ -29,20 +30,14 @@ void rn_training_eval_release(struct rn_training_eval *e)
     free(e->byte_counts);
 }
 
-static int scorer_of(struct rn_training_eval *e, struct rn_err *err)
-{
-    return e->scorer ? RN_OK : rn_scorer_model(&e->scorer, e->s.model, err);
-}
-
 /* --- bits per byte --- */
 
 static int measure_bpb(struct rn_training_eval *e, struct rn_loader *loader, double *bpb,
                        struct rn_err *err)
 {
-    int64_t T = rn_model_config(e->s.model)->sequence_len, B = rn_bpb_rows(T);
+    int64_t T = rn_model_config(e->s.model)->sequence_len, B = rn_bpb_rows(T, e->s.cfg->bpb_tokens);
     int64_t batches = e->s.cfg->bpb_tokens / (B * T);
     struct rn_bpb sum;
-    RN_TRY(scorer_of(e, err));
     RN_TRY(rn_eval_bpb(e->scorer, loader, B, T, batches > 0 ? batches : 1, e->byte_counts,
                        rn_tokenizer_vocab_size(e->s.tokenizer), &sum, err));
     *bpb = rn_bpb_value(&sum);
@@ -53,7 +48,7 @@ static int evaluate_bpb(struct rn_training_eval *e, int64_t step, double *bpb, s
 {
     int64_t T = rn_model_config(e->s.model)->sequence_len;
     struct rn_loader *loader;
-    RN_TRY(e->s.kind->val_loader(e->s.data, rn_bpb_rows(T), T, &loader, err));
+    RN_TRY(e->s.kind->val_loader(e->s.data, rn_bpb_rows(T, e->s.cfg->bpb_tokens), T, &loader, err));
     if (!loader)
         return RN_OK;
     int rc = measure_bpb(e, loader, bpb, err);
@@ -100,7 +95,8 @@ static int sample_one(struct rn_training_eval *e, struct rn_generator *g, int64_
     struct rn_sampling how = {.max_tokens = SAMPLE_TOKENS, .stop = &bos, .n_stop = 1};
     rn_ids_push(&ids, bos);
     rn_tokenizer_encode(e->s.tokenizer, prompt, strlen(prompt), &ids);
-    int rc = rn_generate(g, ids.p, ids.n, &how, add_token, &s, err);
+    struct rn_text text = {.prompt = ids.p, .n = ids.n, .each = add_token, .ctx = &s};
+    int rc = rn_generate(g, &text, 1, &how, err);
     if (rc == RN_OK)
         tell_sample(e, step, index, prompt, s.text.p ? s.text.p : "");
     rn_str_release(&s.text);
@@ -111,7 +107,7 @@ static int sample_one(struct rn_training_eval *e, struct rn_generator *g, int64_
 static int evaluate_samples(struct rn_training_eval *e, int64_t step, struct rn_err *err)
 {
     struct rn_generator *g;
-    RN_TRY(rn_generator_new(&g, e->s.model, rn_model_config(e->s.model)->sequence_len, err));
+    RN_TRY(rn_generator_new(&g, e->s.model, 1, rn_model_config(e->s.model)->sequence_len, err));
     int rc = RN_OK;
     for (size_t i = 0; i < e->s.cfg->sample_prompts.n && rc == RN_OK; i++)
         rc = sample_one(e, g, step, i, err);
@@ -156,7 +152,6 @@ static int evaluate_core(struct rn_training_eval *e, int64_t step, struct rn_err
         return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
                        "eval.core needs the bundle: watch_in: {core: <reference>}");
     struct rn_core core;
-    RN_TRY(scorer_of(e, err));
     int rc = rn_core_open(&core, bundle->dir, err);
     if (rc == RN_OK)
         rc = score_core(e, &core, step, err);

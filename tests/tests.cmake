@@ -56,6 +56,11 @@ endif()
 # Encoding alone, for tests/bench/tokenizer.sh.
 add_executable(bench-encode EXCLUDE_FROM_ALL tests/bench/encode.c)
 target_link_libraries(bench-encode PRIVATE data)
+# Batches, and columns of text, for the scripts of their names there.
+foreach(bench loader parquet)
+  add_executable(bench-${bench} EXCLUDE_FROM_ALL tests/bench/${bench}.c)
+  target_link_libraries(bench-${bench} PRIVATE data)
+endforeach()
 
 # A training step and its products alone, for tests/bench/train.sh.
 add_executable(bench-step EXCLUDE_FROM_ALL tests/bench/step.c)
@@ -94,6 +99,7 @@ add_test(NAME tidy COMMAND bash ${CMAKE_SOURCE_DIR}/tests/tidy/tidy.sh)
 set(test_env "RUNNEL=${CMAKE_BINARY_DIR}/runnel;SRC=${CMAKE_SOURCE_DIR};BUILD=${CMAKE_BINARY_DIR}")
 set(fuzz_seconds_overrides 5) # others: 20
 set(fuzz_seconds_pickle 5)
+set(fuzz_seconds_tokens 5)
 set(fuzz_seconds_tokenizer_json 5)
 add_test(NAME fuzz-build COMMAND bash ${CMAKE_SOURCE_DIR}/tests/fuzz/build.sh)
 set_tests_properties(fuzz-build PROPERTIES ENVIRONMENT "${test_env}" FIXTURES_SETUP fuzz

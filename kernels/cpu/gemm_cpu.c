@@ -18,11 +18,11 @@ enum { MR = 4, LANES = 8, VECTORS = 2 };
 #endif
 enum {
     NR = LANES * VECTORS,
-    KB = 192, /* words of a K block: a panel of B (KB * NR * 4 bytes) fills L1, not more */
+    KB = 192, /* words of a K block: a panel of B takes 36 KiB at most */
     MB_MAX = 128,
     MB_MIN = 32,
     TASKS_WANTED = 8,
-    NARROW_PANELS = 16, /* of a task whose sums wait in scratch to be rounded */
+    PANELS_MAX = 16, /* of a task: its sums (MB * PANELS * NR * 4 bytes) stay in L2 */
 };
 
 typedef uint32_t word; /* bf16 k in the lower half, k + 1 in the upper */
@@ -34,43 +34,99 @@ static inline word element(const void *p, uint8_t type, int64_t i)
     return type == RN_F32 ? rn_to_bf16(((const float *)p)[i]) : ((const uint16_t *)p)[i];
 }
 
-static inline word pair(const void *p, uint8_t type, int64_t lo, int64_t hi)
+#if defined(__AVX512BF16__)
+/* The processor's own rounding: as rn_to_bf16, but numbers below 2^-126 become zero. */
+static inline __m512i join_neighbours_16(const float *x)
 {
-    return element(p, type, lo) | element(p, type, hi) << 16;
+    return (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(x + LANES), _mm512_loadu_ps(x));
+}
+
+static inline __m512i join_rows_16(const float *x, const float *below)
+{
+    __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(x)));
+    __m512i high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(below)));
+    return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+}
+#endif
+
+/* out[0..n) = words of 2n elements that follow each other */
+static inline void join_neighbours(word *out, const void *p, uint8_t type, int64_t at, int64_t n)
+{
+    int64_t i = 0;
+    if (type == RN_BF16) {
+        memcpy(out, (const uint16_t *)p + at, (size_t)n * sizeof *out);
+        return;
+    }
+#if defined(__AVX512BF16__)
+    for (; i + LANES <= n; i += LANES)
+        _mm512_storeu_si512(out + i, join_neighbours_16((const float *)p + at + 2 * i));
+#endif
+    for (; i < n; i++)
+        out[i] = element(p, type, at + 2 * i) | element(p, type, at + 2 * i + 1) << 16;
+}
+
+/* out[0..n) = words of n elements and the n below them */
+static inline void join_rows(word *out, const void *p, uint8_t type, int64_t at, int64_t ld,
+                             int64_t n)
+{
+    int64_t i = 0;
+#if defined(__AVX512BF16__)
+    const float *x = (const float *)p + at;
+    for (; type == RN_F32 && i + LANES <= n; i += LANES)
+        _mm512_storeu_si512(out + i, join_rows_16(x + i, x + ld + i));
+#endif
+    for (; i < n; i++)
+        out[i] = element(p, type, at + i) | element(p, type, at + ld + i) << 16;
 }
 
 struct block { /* lines [line, line + lines) by elements [k, k + ks) along K */
     int64_t line, lines, k, ks;
 };
 
-/* Lines are rows: out[l * step_l + k * step_k]. */
-static void pack_rows(word *out, int64_t step_l, int64_t step_k, const struct rn_matrix *m,
-                      const struct block *b)
+static int64_t words(int64_t ks)
 {
-    for (int64_t l = 0; l < b->lines; l++) {
-        int64_t at = (b->line + l) * m->ld + b->k;
-        for (int64_t k = 0; k < b->ks / 2; k++)
-            out[l * step_l + k * step_k] = pair(m->p, m->type, at + 2 * k, at + 2 * k + 1);
-        if (b->ks % 2)
-            out[l * step_l + b->ks / 2 * step_k] = element(m->p, m->type, at + b->ks - 1);
+    return rn_div_up(ks, 2);
+}
+
+/* Words [k, k + n) of a line, the last of an odd number of elements half empty. */
+static inline void join_line(word *out, const struct rn_matrix *m, const struct block *b, int64_t l,
+                             int64_t k, int64_t n)
+{
+    int64_t at = (b->line + l) * m->ld + b->k + 2 * k, whole = rn_min(n, b->ks / 2 - k);
+    join_neighbours(out, m->p, m->type, at, whole);
+    if (whole < n)
+        out[whole] = element(m->p, m->type, at + 2 * whole);
+}
+
+/* Lines are rows: line behind line. */
+static void pack_rows(word *out, const struct rn_matrix *m, const struct block *b)
+{
+    for (int64_t l = 0; l < b->lines; l++)
+        join_line(out + l * words(b->ks), m, b, l, 0, words(b->ks));
+}
+
+/* Lines are rows: out[k * NR + l], turned by way of small squares that stay in cache. */
+static void pack_rows_turned(word *out, const struct rn_matrix *m, const struct block *b)
+{
+    enum { SIDE = 16 };
+    for (int64_t k = 0; k < words(b->ks); k += SIDE) {
+        word square[NR][SIDE];
+        int64_t n = rn_min(SIDE, words(b->ks) - k);
+        for (int64_t l = 0; l < b->lines; l++)
+            join_line(square[l], m, b, l, k, n);
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t l = 0; l < b->lines; l++)
+                out[(k + i) * NR + l] = square[l][i];
     }
 }
 
 /* Lines are columns: out[k * width + l]. */
 static void pack_columns(word *out, int64_t width, const struct rn_matrix *m, const struct block *b)
 {
-    for (int64_t k = 0; k < b->ks / 2; k++, out += width) {
-        int64_t at = (b->k + 2 * k) * m->ld + b->line;
-        for (int64_t l = 0; l < b->lines; l++)
-            out[l] = pair(m->p, m->type, at + l, at + m->ld + l);
-    }
+    for (int64_t k = 0; k < b->ks / 2; k++, out += width)
+        join_rows(out, m->p, m->type, (b->k + 2 * k) * m->ld + b->line, m->ld, b->lines);
     for (int64_t l = 0; b->ks % 2 && l < b->lines; l++)
         out[l] = element(m->p, m->type, (b->k + b->ks - 1) * m->ld + b->line + l);
-}
-
-static int64_t words(int64_t ks)
-{
-    return rn_div_up(ks, 2);
 }
 
 /* A panel of A: rows lie behind each other (rows are contiguous along K) or side by side. */
@@ -81,7 +137,7 @@ static void pack_a(word *out, const struct rn_matrix *m, const struct block *b)
     if (m->turned)
         pack_columns(out, MR, m, b);
     else
-        pack_rows(out, words(b->ks), 1, m, b);
+        pack_rows(out, m, b);
 }
 
 static void pack_b(word *out, const struct rn_matrix *m, const struct block *b)
@@ -89,7 +145,7 @@ static void pack_b(word *out, const struct rn_matrix *m, const struct block *b)
     if (b->lines < NR)
         memset(out, 0, (size_t)(NR * words(b->ks)) * sizeof *out);
     if (m->turned)
-        pack_rows(out, 1, NR, m, b);
+        pack_rows_turned(out, m, b);
     else
         pack_columns(out, NR, m, b);
 }
@@ -107,8 +163,10 @@ static void tile(int64_t ks, struct panel_a a, const word *b, float *c, int64_t 
 {
     __m512 sum[MR][VECTORS];
     for (int i = 0; i < MR; i++)
-        for (int j = 0; j < VECTORS; j++)
+        for (int j = 0; j < VECTORS; j++) {
             sum[i][j] = _mm512_setzero_ps();
+            __builtin_prefetch(c + i * ldc + j * LANES, 1);
+        }
     for (int64_t k = 0; k < ks; k++, b += NR, a.p += a.step_k) {
         __m512bh right[VECTORS];
         for (int j = 0; j < VECTORS; j++)
@@ -119,12 +177,12 @@ static void tile(int64_t ks, struct panel_a a, const word *b, float *c, int64_t 
                 sum[i][j] = _mm512_dpbf16_ps(sum[i][j], left, right[j]);
         }
     }
+#pragma GCC unroll 8
     for (int i = 0; i < MR; i++)
+#pragma GCC unroll 3
         for (int j = 0; j < VECTORS; j++) {
             float *to = c + i * ldc + j * LANES;
-            if (add)
-                sum[i][j] = _mm512_add_ps(_mm512_loadu_ps(to), sum[i][j]);
-            _mm512_storeu_ps(to, sum[i][j]);
+            _mm512_storeu_ps(to, add ? _mm512_add_ps(_mm512_loadu_ps(to), sum[i][j]) : sum[i][j]);
         }
 }
 #else
@@ -181,8 +239,7 @@ static struct cut cut_of(const struct rn_product *p)
     c.down = rn_div_up(p->M, c.rows);
     c.across = rn_min(rn_div_up(TASKS_WANTED, c.down), rn_div_up(c.panels, 2));
     c.columns = rn_div_up(c.panels, c.across);
-    if (p->c.type == RN_BF16)
-        c.columns = rn_min(c.columns, NARROW_PANELS);
+    c.columns = rn_min(c.columns, PANELS_MAX);
     c.across = rn_div_up(c.panels, c.columns);
     return c;
 }
@@ -213,7 +270,7 @@ static void pack_all_b(word *packed, const struct rn_product *p, const struct cu
 
 struct thread { /* what a thread has for itself, in words of scratch */
     word a[MB_MAX * KB];
-    float c[MB_MAX * NARROW_PANELS * NR];
+    float c[MB_MAX * PANELS_MAX * NR];
 };
 
 struct task {
@@ -284,7 +341,7 @@ static struct task task_of(const struct rn_product *p, const struct cut *c, int6
                          .panels = rn_min(c->columns, c->panels - panel),
                          .a = own->a,
                          .c = waits ? own->c : (float *)p->c.p + row * p->c.ld + panel * NR,
-                         .ldc = waits ? NARROW_PANELS * NR : p->c.ld};
+                         .ldc = waits ? PANELS_MAX * NR : p->c.ld};
 }
 
 static void run_bf16(const struct rn_product *p, struct thread *threads)

@@ -88,8 +88,9 @@ static json_t *newest_first(const json_t *rows)
     return out;
 }
 
-static int list(const struct rn_cli *cli)
+static int list(const struct rn_cli *cli, struct rn_err *err)
 {
+    RN_TRY(rn_runs_check(rn_cli_runs(cli), err));
     json_t *rows = json_array();
     char **tags = rn_runs_tags(rn_cli_runs(cli));
     for (char **t = tags; *t; t++) {
@@ -206,7 +207,7 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
     const char *file = rn_cli_opt(cli, "matrix");
     if (file)
         return sweep(cli, file, err);
-    return rn_cli_n(cli) > 0 ? prune(cli, err) : list(cli);
+    return rn_cli_n(cli) > 0 ? prune(cli, err) : list(cli, err);
 }
 
 const struct rn_command rn_command_runs = {

@@ -1,177 +1,162 @@
 /* runnel sample MODEL: continue a text, or answer a question in the chat's form. */
 #include "conversation.h"
-#include "generate.h"
-#include "model_ref.h"
-#include "options.h"
+#include "json.h"
+#include "mem.h"
+#include "model_use.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+enum { ROWS_MAX = 64 };
+
 static const struct rn_opt opts[] = {
     {"prompt", 'p', "TEXT", "what to continue, or with --chat the user's message"},
     {"chat", 0, NULL, "render the prompt as a conversation and answer it"},
-    {"max-tokens", 'n', "N", "tokens to generate (64)"},
-    {"temperature", 0, "X", "0: always the most likely token (0)"},
-    {"top-k", 0, "K", "draw among the K most likely; 0: all (50)"},
-    {"seed", 0, "N", "of the draws (42)"},
-    {"tokenizer", 0, "DIR", "where it is not in the store"},
-    RN_OPT_DEVICE,
-    RN_OPT_THREADS,
+    {"samples", 0, "N", "texts from the same prompt, with rising seeds (1)"},
+    RN_OPTS_SAMPLING,
+    RN_OPTS_MODEL,
     {0}};
 
 struct request {
     const char *prompt;
     bool chat;
-    double max_tokens, temperature, top_k, seed, threads;
+    int64_t samples;
+    struct rn_sampling how;
 };
-
-static int number(const struct rn_cli *cli, const char *name, double absent, double *out,
-                  struct rn_err *err)
-{
-    const char *text = rn_cli_opt(cli, name);
-    char *end;
-    *out = text ? strtod(text, &end) : absent;
-    if (text && (end == text || *end || !(*out >= 0) || *out > 1e9))
-        return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "--%s is '%s', expected a number from 0 on",
-                       name, text);
-    return RN_OK;
-}
 
 static int read_request(const struct rn_cli *cli, struct request *r, struct rn_err *err)
 {
-    *r = (struct request){.prompt = rn_cli_opt(cli, "prompt"), .chat = rn_cli_opt(cli, "chat")};
-    RN_TRY(number(cli, "max-tokens", 64, &r->max_tokens, err));
-    RN_TRY(number(cli, "temperature", 0, &r->temperature, err));
-    RN_TRY(number(cli, "top-k", 50, &r->top_k, err));
-    RN_TRY(number(cli, "seed", 42, &r->seed, err));
-    RN_TRY(number(cli, "threads", 0, &r->threads, err));
+    *r = (struct request){.prompt = rn_cli_opt(cli, "prompt"),
+                          .chat = rn_cli_opt(cli, "chat"),
+                          .how = {.max_tokens = 64}};
+    RN_TRY(rn_cli_int(cli, "samples", 1, 1, ROWS_MAX, &r->samples, err));
+    RN_TRY(rn_sampling_options(cli, &r->how, err));
     if (r->chat && !r->prompt)
         return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "--chat needs --prompt TEXT");
     return RN_OK;
 }
 
-/* --- the talk --- */
+/* --- the texts --- */
 
+struct sample {
+    const struct talk *talk;
+    struct rn_tool tool;
+    struct rn_str text;
+};
 struct talk {
-    const struct request *request;
-    struct rn_tokenizer *tokenizer;
+    struct request *request;
+    const struct rn_model_use *use;
+    struct rn_chat_tokens special;
     struct rn_ids prompt;
-    struct rn_str answer;
-    struct rn_sampling how;
     int32_t stop[2];
+    struct sample *samples;
 };
 
 static int render_chat(struct talk *t, struct rn_err *err)
 {
-    struct rn_chat_tokens tokens;
-    RN_TRY(rn_chat_tokens_find(&tokens, t->tokenizer, err));
+    RN_TRY(rn_chat_tokens_find(&t->special, t->use->tokenizer, err));
     struct rn_conversation c = {0};
     rn_conversation_say(&c, t->request->prompt, strlen(t->request->prompt));
-    rn_conversation_prompt(&c, &tokens, t->tokenizer, &t->prompt);
+    rn_conversation_prompt(&c, &t->special, t->use->tokenizer, &t->prompt);
     rn_conversation_release(&c);
-    t->stop[t->how.n_stop++] = tokens.assistant_end;
+    t->stop[t->request->how.n_stop++] = t->special.assistant_end;
     return RN_OK;
 }
 
 static int render_prompt(struct talk *t, struct rn_err *err)
 {
-    int32_t bos = rn_tokenizer_bos(t->tokenizer);
+    int32_t bos = rn_tokenizer_bos(t->use->tokenizer);
+    t->request->how.stop = t->stop;
     if (bos >= 0)
-        t->stop[t->how.n_stop++] = bos;
+        t->stop[t->request->how.n_stop++] = bos;
     if (t->request->chat)
         return render_chat(t, err);
     if (bos >= 0)
         rn_ids_push(&t->prompt, bos);
     if (t->request->prompt)
-        rn_tokenizer_encode(t->tokenizer, t->request->prompt, strlen(t->request->prompt),
+        rn_tokenizer_encode(t->use->tokenizer, t->request->prompt, strlen(t->request->prompt),
                             &t->prompt);
     return RN_OK;
 }
 
 static int add_token(void *ctx, int32_t id)
 {
-    struct talk *t = ctx;
-    for (size_t i = 0; i < t->how.n_stop; i++)
-        if (t->stop[i] == id)
+    struct sample *s = ctx;
+    for (size_t i = 0; i < s->talk->request->how.n_stop; i++)
+        if (s->talk->stop[i] == id)
             return 1;
-    return rn_tokenizer_decode(t->tokenizer, &id, 1, &t->answer, NULL);
+    return rn_tokenizer_decode(s->talk->use->tokenizer, &id, 1, &s->text, NULL);
 }
 
-static int generate(struct talk *t, struct rn_model *model, struct rn_err *err)
+static int generate(struct talk *t, struct rn_err *err)
 {
-    RN_TRY(render_prompt(t, err));
+    size_t n = (size_t)t->request->samples;
     struct rn_generator *g;
-    int64_t Tmax = (int64_t)t->prompt.n + t->how.max_tokens;
-    RN_TRY(rn_generator_new(&g, model, Tmax, err));
-    int rc = rn_generate(g, t->prompt.p, t->prompt.n, &t->how, add_token, t, err);
+    struct rn_text texts[ROWS_MAX];
+    int64_t Tmax = (int64_t)t->prompt.n + t->request->how.max_tokens;
+    int64_t most = rn_model_max_len(t->use->model);
+    RN_TRY(rn_generator_new(&g, t->use->model, (int64_t)n, most && most < Tmax ? most : Tmax, err));
+    for (size_t i = 0; i < n; i++) {
+        struct sample *s = &t->samples[i];
+        *s = (struct sample){t, {.special = &t->special, .tokenizer = t->use->tokenizer}, {0}};
+        texts[i] = (struct rn_text){t->prompt.p, t->prompt.n, t->request->chat ? &s->tool : NULL,
+                                    add_token, s};
+    }
+    int rc = rn_generate(g, texts, n, &t->request->how, err);
     rn_generator_free(g);
     return rc;
 }
 
-static void print_answer(const struct rn_cli *cli, const struct talk *t)
+static void print_sample(const struct rn_cli *cli, const struct request *r, const struct sample *s)
 {
-    const char *text = t->answer.p ? t->answer.p : "";
+    const char *text = s->text.p ? s->text.p : "";
     if (!rn_cli_json(cli)) {
-        if (!t->request->chat && t->request->prompt)
-            fputs(t->request->prompt, stdout);
+        if (!r->chat && r->prompt)
+            fputs(r->prompt, stdout);
         puts(text);
         return;
     }
-    json_t *doc =
-        json_pack("{s:s*, s:s%}", "prompt", t->request->prompt, "text", text, t->answer.n);
+    json_t *doc = json_pack("{s:s*, s:s%}", "prompt", r->prompt, "text", text, s->text.n);
     char *line = doc ? rn_json_canonical(doc) : rn_xdup("{\"error\":\"the text is not UTF-8\"}");
     puts(line);
     free(line);
     json_decref(doc);
 }
 
-static int talk_with(const struct rn_cli *cli, const struct request *r,
-                     const struct rn_model_ref *ref, struct rn_device *device, struct rn_err *err)
+static int sample_all(const struct rn_cli *cli, struct request *r, const struct rn_model_use *use,
+                      struct rn_err *err)
 {
-    struct talk t = {.request = r};
-    t.how = (struct rn_sampling){.max_tokens = (int64_t)r->max_tokens,
-                                 .temperature = r->temperature,
-                                 .top_k = (int64_t)r->top_k,
-                                 .seed = (uint64_t)r->seed,
-                                 .stop = t.stop};
-    struct rn_model *model = NULL;
-    int rc;
-    RN_CHECK(rc = rn_tokenizer_load(&t.tokenizer, ref->tokenizer_dir, err));
-    RN_CHECK(rc = rn_model_load(&model, ref->model_dir, device, false, err));
-    RN_CHECK(rc = generate(&t, model, err));
-    print_answer(cli, &t);
-done:
-    rn_model_free(model);
-    rn_tokenizer_free(t.tokenizer);
+    struct talk t = {.request = r, .use = use};
+    t.samples = rn_xalloc((size_t)r->samples * sizeof *t.samples);
+    int rc = render_prompt(&t, err);
+    if (rc == RN_OK)
+        rc = generate(&t, err);
+    for (int64_t i = 0; i < r->samples; i++) {
+        if (rc == RN_OK)
+            print_sample(cli, r, &t.samples[i]);
+        rn_tool_release(&t.samples[i].tool);
+        rn_str_release(&t.samples[i].text);
+    }
+    free(t.samples);
     rn_ids_release(&t.prompt);
-    rn_str_release(&t.answer);
     return rc;
 }
 
 static int run(const struct rn_cli *cli, struct rn_err *err)
 {
-    if (rn_cli_n(cli) != 1)
-        return rn_fail(err, RN_EUSAGE, RN_NOWHERE,
-                       "expected one MODEL: RUN[:STAGE[@CHECKPOINT]] or a directory");
     struct request r;
-    struct rn_model_ref ref;
-    struct rn_device *device;
-    const char *name = rn_cli_opt(cli, "device");
+    struct rn_model_use use;
     RN_TRY(read_request(cli, &r, err));
-    RN_TRY(rn_model_ref_find(&ref, rn_cli_runs(cli), rn_cli_arg(cli, 0),
-                             rn_cli_opt(cli, "tokenizer"), err));
-    int rc = rn_device_open(&device, name ? name : "cpu", (int)r.threads, NULL, err);
-    if (rc == RN_OK) {
-        rc = talk_with(cli, &r, &ref, device, err);
-        rn_device_close(device);
-    }
-    rn_model_ref_release(&ref);
+    RN_TRY(rn_model_use_open(&use, cli, rn_cli_arg(cli, 0), err));
+    int rc = sample_all(cli, &r, &use, err);
+    rn_model_use_close(&use);
     return rc;
 }
 
 static const struct rn_example examples[] = {
     {"sample smoke-1a2b3c4d:base --prompt Once", "what the model goes on with"},
     {"sample smoke-1a2b3c4d:sft --chat --prompt Hello", "its answer"},
+    {"sample smoke-1a2b3c4d:base --prompt Once --samples 4 --temperature 0.8", "four of them"},
     {0}};
 const struct rn_command rn_command_sample = {
     "sample", "MODEL", "let a model continue a text or answer a question",

@@ -4,6 +4,7 @@
 #include "machine.h"
 #include "mem.h"
 #include "split.h"
+#include "tokenizer_info.h"
 #include "tokenizer_train.h"
 #include "unicode.h"
 #include "units.h"
@@ -209,47 +210,13 @@ static int decode(const struct rn_cli *cli, const struct rn_tokenizer *t, FILE *
 
 /* --- info --- */
 
-static json_t *info_of(const struct rn_tokenizer *t)
-{
-    json_t *special = json_object();
-    size_t longest = 0, total = 0;
-    for (int32_t id = 0; id < rn_tokenizer_vocab_size(t); id++) {
-        size_t n;
-        struct rn_str name = {0};
-        rn_tokenizer_bytes(t, id, &n);
-        longest = n > longest ? n : longest;
-        total += n;
-        if (n == 0 && rn_tokenizer_decode(t, &id, 1, &name, NULL) == RN_OK)
-            json_object_set_new(special, name.p, json_integer(id));
-        rn_str_release(&name);
-    }
-    return json_pack("{s:i, s:s, s:i, s:I, s:I, s:s, s:o}", "vocab_size",
-                     (int)rn_tokenizer_vocab_size(t), "pattern", rn_tokenizer_pattern(t), "bos",
-                     (int)rn_tokenizer_bos(t), "longest_bytes", (json_int_t)longest, "total_bytes",
-                     (json_int_t)total, "digest", rn_tokenizer_digest(t), "special", special);
-}
-
 static int info(const struct rn_cli *cli, struct rn_err *err)
 {
     struct rn_tokenizer *t;
     RN_TRY(open_tokenizer(&t, cli, err));
-    json_t *doc = info_of(t), *value;
-    const char *key;
-    char *line = rn_json_canonical(doc);
-    if (rn_cli_json(cli)) {
-        puts(line);
-    } else {
-        json_object_foreach(doc, key, value)
-        {
-            char *shown = rn_json_canonical(value);
-            printf("%-14s %s\n", key, shown);
-            free(shown);
-        }
-    }
-    free(line);
-    json_decref(doc);
+    int rc = rn_tokenizer_info(t, cli, err);
     rn_tokenizer_free(t);
-    return RN_OK;
+    return rc;
 }
 
 /* --- convert --- */
@@ -282,6 +249,19 @@ static int number(const struct rn_cli *cli, const char *name, const char *absent
                     : rn_fail(err, RN_EUSAGE, RN_NOWHERE, "--%s: expected more than 0", name);
 }
 
+static int check_pattern(const char *pattern, struct rn_err *err)
+{
+    struct rn_split *split;
+    struct rn_err why = {0};
+    int rc = rn_split_open(&split, pattern, RN_NOWHERE, &why);
+    rn_split_free(split);
+    if (rc != RN_OK) {
+        rc = rn_fail(err, RN_EUSAGE, RN_NOWHERE, "--pattern: %s", why.msg);
+        rn_hint(err, "%s", why.hint);
+    }
+    return rc;
+}
+
 static int plan_of(const struct rn_cli *cli, struct rn_train_plan *plan, struct rn_err *err)
 {
     int64_t threads;
@@ -295,9 +275,7 @@ static int plan_of(const struct rn_cli *cli, struct rn_train_plan *plan, struct 
     RN_TRY(number(cli, "doc-chars", "10000", &plan->doc_chars, err));
     RN_TRY(number(cli, "threads", cores, &threads, err));
     plan->threads = (int)(threads > 256 ? 256 : threads);
-    if (!rn_split_find(plan->pattern))
-        return rn_fail(err, RN_EUSAGE, RN_NOWHERE,
-                       "--pattern: %s is none of nanochat, gpt2, cl100k", plan->pattern);
+    RN_TRY(check_pattern(plan->pattern, err));
     if (rn_train_merges(plan) < 0 || plan->vocab_size > VOCAB_MAX)
         return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "--vocab-size: expected 265 to %d", VOCAB_MAX);
     return RN_OK;
@@ -395,7 +373,7 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
 
 static const struct rn_opt opts[] = {
     {"tokenizer", 0, "FILE", "directory, .tiktoken, vocab.bpe, tokenizer.json, tokenizer.pkl"},
-    {"pattern", 0, "NAME", "nanochat (default), gpt2 or cl100k"},
+    {"pattern", 0, "NAME", "nanochat (default), gpt2, cl100k, or regex: and an expression"},
     {"json-lines", 0, NULL, "encode: a JSON string a line in; decode: a JSON string a line out"},
     {"out", 0, "DIR", "train, convert: where the tokenizer goes; convert: or a file by its ending"},
     {"vocab-size", 0, "N", "train: tokens, specials included (default 65536)"},
@@ -403,10 +381,12 @@ static const struct rn_opt opts[] = {
     {"doc-chars", 0, "N", "train: characters taken of each document (default 10000)"},
     {"column", 0, "NAME", "train: text column of parquet and JSONL (default text)"},
     {"threads", 0, "N", "train: threads (default: all cores)"},
+    {"against", 0, "FILE", "info: a tokenizer to compare with; gpt2 and cl100k if they are cached"},
     {0}};
 static const struct rn_example examples[] = {
     {"tokenizer train --out tok --vocab-size 4096 corpus.txt", "make one"},
     {"tokenizer encode --tokenizer tok text.txt", "ids, separated by blanks"},
+    {"tokenizer info tok --against vocab.bpe", "what it is, and bytes per token beside GPT-2's"},
     {"tokenizer convert tok --out tokenizer.json", "for Hugging Face's tokenizers"},
     {0}};
 const struct rn_command rn_command_tokenizer = {"tokenizer",

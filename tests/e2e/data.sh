@@ -21,6 +21,35 @@ EOF2
 echo '{"at":0,"ids":[299,7,14,21,28,35,42,49,299,63,70,77,84,91,98,105]}' >want
 "$RUNNEL" data head "$golden/tokens/u2.npy" --rows 1 >got
 same want got
+"$RUNNEL" data head "$golden/parquet/dict-snappy-v1.parquet" -n 1 >rows
+first=$(sed 's/^{"\([^"]*\)".*/\1/' rows)
+expect 0 "$RUNNEL" data head "$golden/parquet/dict-snappy-v1.parquet" -n 2 --column "$first"
+[ "$(wc -l <out)" -eq 2 ] && ! grep -q '",".*":' out || fail "not the one column: $(cat out)"
+expect 5 "$RUNNEL" data head "$golden/parquet/dict-snappy-v1.parquet" --column nowhere
+expect 2 "$RUNNEL" data head "$golden/tokens/u2.npy" --column text
+says "it has no columns"
+
+# Tokens for other programs: from every format to every format, byte for byte what numpy.save and
+# Python's struct wrote.
+for from in u2.npy llmc-v1.bin megatron-u2.bin; do
+    expect 0 "$RUNNEL" data convert "$golden/tokens/$from" to.npy
+    same to.npy "$golden/tokens/u2.npy"
+    expect 0 "$RUNNEL" data convert "$golden/tokens/$from" to.bin
+    same to.bin "$golden/tokens/llmc-v1.bin"
+    expect 0 "$RUNNEL" data convert "$golden/tokens/$from" to.idx --bos 299
+    same to.bin "$golden/tokens/megatron-u2.bin"
+    same to.idx "$golden/tokens/megatron-u2.idx"
+done
+expect 0 "$RUNNEL" data convert "$golden/tokens/megatron-i4.bin" wide.bin
+same wide.bin "$golden/tokens/llmc-v7.bin"
+expect 0 "$RUNNEL" data convert "$golden/tokens/llmc-v7.bin" wide.npy
+same wide.npy "$golden/tokens/u4.npy"
+expect 2 "$RUNNEL" data convert "$golden/tokens/u2.npy" to.parquet
+says "no format ends so"
+expect 2 "$RUNNEL" data convert "$golden/tokens/u2.npy"
+expect 5 "$RUNNEL" data convert "$golden/tokens/f4.npy" never.npy
+[ ! -e never.npy ] || fail "a name for tokens that could not be read"
+
 expect 0 "$RUNNEL" data info "$golden/tokens/megatron-u2.idx"
 says '"megatron index"'
 for bad in tokens/f4.npy README.md; do

@@ -18,6 +18,7 @@ expect 0 "$RUNNEL" plan "$pipeline" --exit-code
 tag=$("$RUNNEL" status "$pipeline" --json | head -n 1 | sed 's/.*"tag": *"\([^"]*\)".*/\1/')
 expect 0 "$RUNNEL" sample "$tag:sft" --chat --prompt "Where does Mira live?"
 says "In Corvik."
+. "$SRC/tests/e2e/chat.bash"
 expect 0 "$RUNNEL" metrics "$tag" --to csv --stage base
 says "step,loss,grad_norm,lrm,dt_ms,tok_per_sec,mfu,total_time_min"
 expect 0 "$RUNNEL" checkpoints "$tag"

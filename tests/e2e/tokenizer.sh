@@ -34,6 +34,18 @@ same one-thread/tokenizer.json two-threads/tokenizer.json
 expect 0 "$RUNNEL" tokenizer info one-thread
 says '"<|bos|>":331'
 
+# A pattern of one's own: for training, encoding, tokenizer.json, and as a stage below.
+expect 0 "$RUNNEL" tokenizer train docs.jsonl --vocab-size 340 --out own --pattern 'regex:\p{L}+|[0-9]{1,2}+|.'
+expect 0 "$RUNNEL" tokenizer info own
+says 'regex:'
+"$RUNNEL" tokenizer encode --tokenizer own plain >own.ids || fail "encode by an own pattern"
+"$RUNNEL" tokenizer decode --tokenizer own own.ids >plain.back || fail "decode by an own pattern"
+same plain plain.back
+expect 0 "$RUNNEL" tokenizer convert own --out own.json
+grep -qF '(?>[0-9]{1,2})' own.json || fail "tokenizer.json has the pattern as Oniguruma reads it"
+expect 2 "$RUNNEL" tokenizer train docs.jsonl --vocab-size 340 --out bad --pattern 'regex:(a'
+says 'missing closing parenthesis'
+
 # Converted to tokenizer.json and back: the same digest; as a stage, too.
 mkdir hf
 expect 0 "$RUNNEL" tokenizer convert "$vocab" --out hf/tokenizer.json
@@ -42,6 +54,17 @@ says "$("$RUNNEL" tokenizer info "$vocab" | grep digest)"
 expect 2 "$RUNNEL" tokenizer convert "$vocab"
 expect 5 "$RUNNEL" tokenizer convert "$vocab" --out hf/vocab.bpe
 says "GPT-2's pattern"
+
+# How it packs text: built-in samples and given files, beside other tokenizers.
+expect 0 "$RUNNEL" tokenizer info one-thread plain --against "$vocab" --json
+count() { "$RUNNEL" tokenizer encode --tokenizer "$1" plain | tr -cd , | wc -c; }
+ours=$(($(count one-thread) + 1)) theirs=$(($(count "$vocab") + 1))
+says "\"text\":\"plain\",\"tokenizer\":\"this\",\"tokens\":$ours}"
+says "\"text\":\"plain\",\"tokenizer\":\"$vocab\",\"tokens\":$theirs}"
+for kind in news korean code math science; do
+    says "\"text\":\"$kind\""
+done
+expect 1 "$RUNNEL" tokenizer info one-thread no-such-file
 
 # Refusals: one line, the right status, nothing left behind.
 expect 2 "$RUNNEL" tokenizer
@@ -73,17 +96,21 @@ stages:
       ranks: {urls: [ranks.tiktoken]}
       hf: {urls: [hf/tokenizer.json]}
   trained: {kind: train-tokenizer, in: {text: data.docs}, vocab_size: 340}
+  own: {kind: train-tokenizer, in: {text: data.docs}, vocab_size: 340, pattern: 'regex:\p{L}+|[0-9]{1,2}+|.'}
   taken: {kind: train-tokenizer, import: data.ranks, vocab_size: 32768}
   copied: {kind: train-tokenizer, import: taken}
   from_hf: {kind: train-tokenizer, import: data.hf}
 EOF
 expect 0 "$RUNNEL" run tok.yaml
 same runs/tok-*/stages/trained/tokenizer/tokenizer.tiktoken one-thread/tokenizer.tiktoken
+same runs/tok-*/stages/own/tokenizer/tokenizer.tiktoken own/tokenizer.tiktoken
 same runs/tok-*/stages/taken/tokenizer/tokenizer.tiktoken "$vocab"
 same runs/tok-*/stages/copied/tokenizer/tokenizer.json runs/tok-*/stages/taken/tokenizer/tokenizer.json
 same runs/tok-*/stages/from_hf/tokenizer/tokenizer.json runs/tok-*/stages/taken/tokenizer/tokenizer.json
 expect 0 "$RUNNEL" run tok.yaml
 says "nothing to do"
+expect 3 "$RUNNEL" check tok.yaml trained.pattern=nanochta
+says "did you mean 'nanochat'"
 expect 3 "$RUNNEL" check tok.yaml trained.vocab_size=260
 says "leaves no room"
 expect 5 "$RUNNEL" run tok.yaml taken.vocab_size=32767 --until taken

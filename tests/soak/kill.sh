@@ -11,4 +11,5 @@ torture() { # PIPELINE OPTIONS...
         "$source_dir/$1" "$work/kill" jobs=2 seed="$seed" "${@:2}"
 }
 torture tests/pipelines/tiny.yaml random=$((tiny / 5))
+torture tests/pipelines/training.yaml random=0 every=0 training=200
 torture pipelines/smoke.yaml random=$((smoke / 5)) every=0 hang=3600

@@ -2,8 +2,11 @@
  * the same command again must always end with the bytes of the unbroken run.
  *
  *     torture-kill RUNNEL SHIM PIPELINE FOLDER [random=30] [jobs=2] [seed=1] [every=1] [hang=60]
+ *                  [training=0]
  *
  * random: kills at random times, as many again by SIGTERM, and as many again in a recovery.
+ * training: kills of stages that train (in saves, between steps, at any moment, again while they
+ * recover), with 1, 2 and 4 threads in turn.
  * every: takes each n-th record and rename only, 0: none; hang: seconds that no run may take.
  * FOLDER is emptied. Ends with a line of counts. */
 #define _GNU_SOURCE
@@ -28,6 +31,7 @@ struct plan {
     struct fault first,
         second; /* second: in the run that recovers; action NULL and number 0: none */
     const char *what;
+    int threads, threads_after; /* of the run that is broken off, and of those that recover */
 };
 
 /* Shared by the workers. */
@@ -38,9 +42,9 @@ struct counts {
 struct campaign {
     struct program program;
     const char *folder;
-    long random, jobs, seed, every;
+    long random, jobs, seed, every, training;
     struct leavings unbroken;
-    long records, syncs, renames;
+    long records, syncs, renames, saves, lines;
     double whole_s;
     struct plan *plans;
     size_t n, cap;
@@ -56,7 +60,7 @@ static uint64_t draw(const struct campaign *c, uint64_t i)
 
 static void add(struct campaign *c, const char *what, struct fault first, struct fault second)
 {
-    RN_PUSH(c->plans, c->n, c->cap, ((struct plan){first, second, what}));
+    RN_PUSH(c->plans, c->n, c->cap, ((struct plan){first, second, what, 1, 1}));
 }
 
 static void plan_points(struct campaign *c)
@@ -94,6 +98,33 @@ static void plan_random(struct campaign *c)
         add(c, "and again while recovering", kill_at, again);
         add(c, "in a stage", (struct fault){"write rename", "", "stages", "kill-before", at * 2},
             none);
+    }
+}
+
+/* The calls of saving count in all stages; a line of the metrics ends a step or an evaluation. */
+static void plan_training(struct campaign *c)
+{
+    static const int threads[] = {1, 2, 4};
+    const struct fault none = {0};
+    for (long i = 0; i < c->training; i++) {
+        uint64_t r = draw(c, (uint64_t)(1000000 + i));
+        long call = (long)(r % (uint64_t)c->saves) + 1, line = (long)(r % (uint64_t)c->lines) + 1;
+        double when = (double)(r / 1000 % 1000) / 1000;
+        const struct fault moment = {.after_s = when * c->whole_s, .number = SIGKILL};
+        const struct fault save = {"write fsync rename", ".work/", "stages",
+                                   r % 3 ? "kill-before" : "kill-torn", call};
+        const struct fault step = {"write", "/metrics/", "stages",
+                                   r % 3 ? "kill-after" : "kill-torn", line};
+        if (i % 4 == 0)
+            add(c, "in a save", save, none);
+        else if (i % 4 == 1)
+            add(c, "between steps", step, none);
+        else if (i % 4 == 2)
+            add(c, "while training, at any moment", moment, none);
+        else
+            add(c, "while training, and again in a save", moment, save);
+        c->plans[c->n - 1].threads = threads[i % 3];
+        c->plans[c->n - 1].threads_after = threads[i / 3 % 3];
     }
 }
 
@@ -136,7 +167,9 @@ static char *try_plan(struct campaign *c, const struct plan *p, const char *dir)
 {
     struct trial t;
     trial_init(&t, &c->program, dir);
+    t.threads = p->threads;
     char *wrong = break_off(c, &t, &p->first);
+    t.threads = p->threads_after;
     if (!wrong && is_set(&p->second))
         wrong = break_off(c, &t, &p->second);
     if (!wrong) {
@@ -218,11 +251,9 @@ static void set_option(struct campaign *c, const char *text)
     const struct {
         const char *name;
         long *value;
-    } options[] = {{"random=", &c->random},
-                   {"jobs=", &c->jobs},
-                   {"seed=", &c->seed},
-                   {"every=", &c->every},
-                   {"hang=", &c->program.hangs_after_s}};
+    } options[] = {{"random=", &c->random},     {"jobs=", &c->jobs},
+                   {"seed=", &c->seed},         {"every=", &c->every},
+                   {"training=", &c->training}, {"hang=", &c->program.hangs_after_s}};
     for (size_t i = 0; i < RN_COUNT(options); i++)
         if (strncmp(text, options[i].name, strlen(options[i].name)) == 0)
             *options[i].value = strtol(strchr(text, '=') + 1, NULL, 10);
@@ -250,13 +281,16 @@ int main(int argc, char **argv)
     c.records = c.every ? count(&c, "write", "journal.jsonl") : 0;
     c.syncs = c.every ? count(&c, "fsync", "journal.jsonl") : 0;
     c.renames = count(&c, "rename", "");
+    c.saves = c.training ? count(&c, "write fsync rename", ".work/") : 0;
+    c.lines = c.training ? count(&c, "write", "/metrics/") : 0;
     plan_points(&c);
     plan_random(&c);
+    plan_training(&c);
     work_all(&c);
-    printf("%ld trials, %ld kills: %ld records, %ld renames, %ld x 5 at random; %ld failures; "
-           "unbroken run %.2f s, all %.0f s\n",
-           c.counts->trials, c.counts->kills, c.records, c.renames, c.random, c.counts->failures,
-           c.whole_s, rn_clock_s() - start_s);
+    printf("%ld trials, %ld kills: %ld records, %ld renames, %ld x 5 at random, %ld of trainings; "
+           "%ld failures; unbroken run %.2f s, all %.0f s\n",
+           c.counts->trials, c.counts->kills, c.records, c.renames, c.random, c.training,
+           c.counts->failures, c.whole_s, rn_clock_s() - start_s);
     leavings_release(&c.unbroken);
     free(c.plans);
     return c.counts->failures || (size_t)c.counts->trials != c.n ? 1 : 0;

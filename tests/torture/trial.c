@@ -39,7 +39,7 @@ static void pause_ms(long ms)
 void trial_init(struct trial *t, const struct program *program, const char *dir)
 {
     struct rn_err err = {0};
-    *t = (struct trial){program, rn_xdup(dir), rn_join(dir, "runs"), rn_join(dir, "tiny.yaml")};
+    *t = (struct trial){program, rn_xdup(dir), rn_join(dir, "runs"), rn_join(dir, "tiny.yaml"), 1};
     must(rn_remove_tree(dir, &err) == RN_OK && rn_mkdirs(dir, &err) == RN_OK &&
              rn_copy_file(program->pipeline, t->pipeline, &err) == RN_OK,
          dir);
@@ -85,7 +85,7 @@ static void set_fault(const struct trial *t, const struct fault *f, const char *
 static void become_runner(const struct trial *t, const struct fault *f, const char *state,
                           const char *said)
 {
-    char *cache = rn_join(t->dir, "cache");
+    char *cache = rn_join(t->dir, "cache"), *threads = rn_xprintf("%d", t->threads);
     int fd = open(said, O_WRONLY | O_CREAT | O_TRUNC, 0666);
     setpgid(0, 0);
     dup2(fd, 1);
@@ -96,7 +96,7 @@ static void become_runner(const struct trial *t, const struct fault *f, const ch
         set_fault(t, f, state);
     alarm((unsigned)t->program->hangs_after_s);
     execl(t->program->runnel, t->program->runnel, "run", t->pipeline, "--runs", t->runs,
-          "--threads", "1", (char *)NULL);
+          "--threads", threads, (char *)NULL);
     _exit(127);
 }
 

@@ -47,6 +47,7 @@ struct leavings {
 struct trial {
     const struct program *program;
     char *dir, *runs, *pipeline; /* owned */
+    int threads;                 /* of the next run; 1 */
 };
 
 void trial_init(struct trial *, const struct program *, const char *dir); /* dir is emptied */

@@ -412,6 +412,7 @@ Test(fetch, a_full_disk_ends_the_fetch_and_leaves_no_name)
     rig_source(&rig, "/a.jsonl");
     rn_io.write = full_disk;
     cr_assert_eq(rig_fetch(&rig), RN_ENOSPACE);
+    cr_expect(strstr(rig.err.hint, "more are needed"), "%s", rig.err.hint);
     nothing_has_a_name();
     rn_io = real;
     rn_io.rename_new = no_rename;

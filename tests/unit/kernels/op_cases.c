@@ -147,20 +147,50 @@ static void attention(const struct ref *r)
             }
 }
 
+/* Key or value at position j for row b: its own if new, otherwise what the cache holds. */
+static const double *cached(const struct ref *r, int new_x, int cache_x, int64_t b, int64_t j)
+{
+    int64_t T = r->xs[0].d[1], row = r->xs[1].d[2] * r->xs[1].d[3], Tmax = r->xs[3].d[1];
+    int64_t start = (int64_t)r->x[5][2 * b], share = r->xs[0].d[0] / r->xs[3].d[0];
+    return j >= start ? r->x[new_x] + (b * T + j - start) * row
+                      : r->x[cache_x] + (b / share * Tmax + j) * row;
+}
+
+static void attend_cached(const struct ref *r, int64_t b, int64_t t, int64_t h)
+{
+    int64_t T = r->xs[0].d[1], H = r->xs[0].d[2], D = r->xs[0].d[3], K = r->xs[1].d[2];
+    int64_t i = (int64_t)r->x[5][2 * b] + t, window = r->attrs.i[0], n = 0;
+    double keys[1024], values[1024];
+    for (int64_t j = window < 0 || i < window ? 0 : i - window; j <= i; j++, n++)
+        for (int64_t d = 0; d < D; d++) {
+            keys[n * D + d] = cached(r, 1, 3, b, j)[h / (H / K) * D + d];
+            values[n * D + d] = cached(r, 2, 4, b, j)[h / (H / K) * D + d];
+        }
+    int64_t at = ((b * T + t) * H + h) * D;
+    attend(r->y[0] + at, r->x[0] + at, keys, values, 0, n - 1, D, D, (double)r->attrs.f[0]);
+}
+
+static void keep_new(const struct ref *r, int new_x, int cache_x)
+{
+    int64_t T = r->xs[0].d[1], row = r->xs[1].d[2] * r->xs[1].d[3], Tmax = r->xs[3].d[1];
+    for (int64_t b = 0; b < r->xs[0].d[0]; b++)
+        for (int64_t t = 0; t < (int64_t)r->x[5][2 * b + 1]; t++)
+            memcpy(r->x[cache_x] + (b * Tmax + (int64_t)r->x[5][2 * b] + t) * row,
+                   r->x[new_x] + (b * T + t) * row, (size_t)row * sizeof(double));
+}
+
 static void attention_decode(const struct ref *r)
 {
-    int64_t B = r->xs[0].d[0], H = r->xs[0].d[2], D = r->xs[0].d[3], K = r->xs[1].d[2];
-    int64_t Tmax = r->xs[3].d[1], window = r->attrs.i[0];
-    for (int64_t b = 0; b < B; b++) {
-        int64_t t = (int64_t)r->x[5][b], row = K * D, at = b * Tmax * row;
-        memcpy(r->x[3] + at + t * row, r->x[1] + b * row, (size_t)row * sizeof(double));
-        memcpy(r->x[4] + at + t * row, r->x[2] + b * row, (size_t)row * sizeof(double));
-        int64_t lo = window < 0 || t < window ? 0 : t - window;
-        for (int64_t h = 0; h < H; h++)
-            attend(r->y[0] + (b * H + h) * D, r->x[0] + (b * H + h) * D,
-                   r->x[3] + at + h / (H / K) * D, r->x[4] + at + h / (H / K) * D, lo, t, row, D,
-                   (double)r->attrs.f[0]);
-    }
+    int64_t B = r->xs[0].d[0], H = r->xs[0].d[2];
+    memset(r->y[0], 0, (size_t)rn_elems(r->ys[0]) * sizeof(double));
+    for (int64_t b = 0; b < B; b++)
+        for (int64_t t = 0; t < (int64_t)r->x[5][2 * b + 1]; t++)
+            for (int64_t h = 0; h < H; h++)
+                attend_cached(r, b, t, h);
+    if (r->xs[3].d[0] != B)
+        return;
+    keep_new(r, 1, 3);
+    keep_new(r, 2, 4);
 }
 
 static void gelu(const struct ref *r)
@@ -199,14 +229,17 @@ static void smear(const struct ref *r)
 
 static void smear_decode(const struct ref *r)
 {
-    int64_t C = r->xs[0].d[2];
-    for (int64_t b = 0; b < r->xs[0].d[0]; b++) {
-        const double *x = r->x[0] + b * C;
-        double g = r->x[4][b] > 0 ? gate(r->x[1], x, cols(r, 1)) : 0;
-        for (int64_t c = 0; c < C; c++) {
-            r->y[0][b * C + c] = x[c] + r->x[2][0] * g * r->x[3][b * C + c];
-            r->x[3][b * C + c] = x[c];
-        }
+    int64_t B = r->xs[0].d[0], T = r->xs[0].d[1], C = r->xs[0].d[2], S = r->xs[3].d[0];
+    for (int64_t i = 0; i < B * T; i++) {
+        int64_t b = i / T, t = i % T, pos = (int64_t)r->x[4][2 * b] + t;
+        const double *x = r->x[0] + i * C;
+        double *cache = r->x[3] + b / (B / S) * r->xs[3].d[1] * C;
+        const double *before = t ? x - C : cache + (pos - 1) * C;
+        double g = pos > 0 ? gate(r->x[1], x, cols(r, 1)) : 0;
+        for (int64_t c = 0; c < C; c++)
+            r->y[0][i * C + c] = x[c] + (pos > 0 ? r->x[2][0] * g * before[c] : 0);
+        if (S == B && t < (int64_t)r->x[4][2 * b + 1])
+            memcpy(cache + pos * C, x, (size_t)C * sizeof *x);
     }
 }
 
@@ -461,10 +494,31 @@ static void no_clipping(int operand, double *x, int64_t n)
         x[i] = operand == 0 ? 1234.5 : 0.0;
 }
 
-static void first_and_later(int operand, double *x, int64_t n)
+/* Spans of new tokens: rows at the beginning, later, and with none. */
+static void put_spans(double *x, const int *spans, int64_t n)
 {
-    for (int64_t i = 0; operand == 4 && i < n; i++)
-        x[i] = (double)(i % 2 * 5);
+    for (int64_t i = 0; i < n; i++)
+        x[i] = spans[i];
+}
+static void one_token(int operand, double *x, int64_t n)
+{
+    if (operand == 5)
+        put_spans(x, (const int[]){0, 1, 3, 1, 5, 1}, n);
+}
+static void some_tokens(int operand, double *x, int64_t n)
+{
+    if (operand == 5)
+        put_spans(x, (const int[]){0, 5, 4, 3, 2, 0, 4, 5}, n);
+}
+static void many_tokens(int operand, double *x, int64_t n)
+{
+    if (operand == 5)
+        put_spans(x, (const int[]){6, 70}, n);
+}
+static void smear_tokens(int operand, double *x, int64_t n)
+{
+    if (operand == 4)
+        put_spans(x, (const int[]){0, 3, 4, 2, 0, 1, 5, 0}, n);
 }
 
 #define S(...)     RN_SHAPE(__VA_ARGS__)
@@ -559,25 +613,53 @@ const struct op_case op_cases[] = {
      ATT(0.7f, -1),
      .same_a = 1,
      .same_b = 2},
-    {"",
+    {"one token",
      RN_OP_ATTENTION_DECODE,
-     {S(3, 1, 4, 3), S(3, 1, 2, 3), S(3, 1, 2, 3), S(3, 6, 2, 3), S(3, 6, 2, 3), S(3, 1)},
+     {S(3, 1, 4, 3), S(3, 1, 2, 3), S(3, 1, 2, 3), S(3, 6, 2, 3), S(3, 6, 2, 3), S(3, 2)},
      ATT(0.7f, -1),
-     .below = 6},
-    {"window",
+     .fill = one_token},
+    {"one token, window",
      RN_OP_ATTENTION_DECODE,
-     {S(3, 1, 4, 3), S(3, 1, 2, 3), S(3, 1, 2, 3), S(3, 6, 2, 3), S(3, 6, 2, 3), S(3, 1)},
+     {S(3, 1, 4, 3), S(3, 1, 2, 3), S(3, 1, 2, 3), S(3, 6, 2, 3), S(3, 6, 2, 3), S(3, 2)},
      ATT(0.7f, 2),
-     .below = 6},
+     .fill = one_token},
+    {"some tokens, kept",
+     RN_OP_ATTENTION_DECODE,
+     {S(4, 5, 4, 3), S(4, 5, 2, 3), S(4, 5, 2, 3), S(4, 9, 2, 3), S(4, 9, 2, 3), S(4, 2)},
+     ATT(0.7f, -1),
+     .fill = some_tokens},
+    {"some tokens, kept, window",
+     RN_OP_ATTENTION_DECODE,
+     {S(4, 5, 4, 3), S(4, 5, 2, 3), S(4, 5, 2, 3), S(4, 9, 2, 3), S(4, 9, 2, 3), S(4, 2)},
+     ATT(0.7f, 2),
+     .fill = some_tokens},
+    {"rows that share a cache",
+     RN_OP_ATTENTION_DECODE,
+     {S(4, 5, 4, 3), S(4, 5, 2, 3), S(4, 5, 2, 3), S(2, 9, 2, 3), S(2, 9, 2, 3), S(4, 2)},
+     ATT(0.7f, -1),
+     .fill = some_tokens},
+    {"rows that share a cache, window",
+     RN_OP_ATTENTION_DECODE,
+     {S(4, 5, 4, 3), S(4, 5, 2, 3), S(4, 5, 2, 3), S(2, 9, 2, 3), S(2, 9, 2, 3), S(4, 2)},
+     ATT(0.7f, 2),
+     .fill = some_tokens},
+    {"tiles and window",
+     RN_OP_ATTENTION_DECODE,
+     {S(1, 70, 2, 3), S(1, 70, 2, 3), S(1, 70, 2, 3), S(1, 80, 2, 3), S(1, 80, 2, 3), S(1, 2)},
+     ATT(0.7f, 66),
+     .fill = many_tokens},
     {"", RN_OP_GELU, {S(3, 37)}},
     {"", RN_OP_RELU2, {S(3, 37)}},
     {"", RN_OP_SMEAR, {S(2, 5, 9), S(1, 4), S(1)}},
     {"one position", RN_OP_SMEAR, {S(2, 1, 9), S(1, 9), S(1)}},
-    {"",
+    {"kept",
      RN_OP_SMEAR_DECODE,
-     {S(4, 1, 9), S(1, 4), S(1), S(4, 1, 9), S(4, 1)},
-     .below = 9,
-     .fill = first_and_later},
+     {S(4, 3, 9), S(1, 4), S(1), S(4, 7, 9), S(4, 2)},
+     .fill = smear_tokens},
+    {"rows that share a cache",
+     RN_OP_SMEAR_DECODE,
+     {S(4, 3, 9), S(1, 4), S(1), S(2, 7, 9), S(4, 2)},
+     .fill = smear_tokens},
     {"", RN_OP_VE_GATE, {S(2, 3, 2, 5), S(2, 3, 9), S(2, 4), S(7, 10), S(2, 3)}, F(3), .below = 7},
     {"more rows than pieces",
      RN_OP_VE_GATE,

@@ -342,8 +342,8 @@ Test(values, state_starts_at_zero_and_is_kept_between_runs)
     rn_val x[5] = {rn_prog_input(b.p, "x", RN_F32, RN_SHAPE(1, 1, 2)),
                    rn_prog_const(b.p, "w", RN_F32, RN_SHAPE(1, 1), (float[]){0}),
                    rn_prog_const(b.p, "lambda", RN_F32, RN_SHAPE(1), (float[]){2}),
-                   rn_prog_state(b.p, "prev", RN_F32, RN_SHAPE(1, 1, 2)),
-                   rn_prog_const(b.p, "pos", RN_I32, RN_SHAPE(1, 1), (int32_t[]){1})};
+                   rn_prog_state(b.p, "cache", RN_F32, RN_SHAPE(1, 3, 2)),
+                   rn_prog_input(b.p, "span", RN_I32, RN_SHAPE(1, 2))};
     rn_val y = rn_prog_op(b.p, RN_OP_SMEAR_DECODE, "y", x, 5, (struct rn_attrs){0});
     rn_prog_pin(b.p, y);
     must(rn_prog_plan(b.p, &err), &err);
@@ -351,12 +351,54 @@ Test(values, state_starts_at_zero_and_is_kept_between_runs)
     cr_expect_eq(rn_prog_state_at(b.p, 1), RN_NONE);
     float in[2] = {3, 5}, out[2];
     must(rn_prog_put(b.p, x[0], in, &err), &err);
+    must(rn_prog_put(b.p, x[4], (int32_t[]){1, 1}, &err), &err);
     must(rn_prog_run(b.p, &err), &err);
     must(rn_prog_get(b.p, y, out, &err), &err);
     cr_expect(out[0] == 3 && out[1] == 5);
+    must(rn_prog_put(b.p, x[4], (int32_t[]){2, 1}, &err), &err);
     must(rn_prog_run(b.p, &err), &err); /* 2 * sigmoid(0) * previous is added */
     must(rn_prog_get(b.p, y, out, &err), &err);
     cr_expect(out[0] == 6 && out[1] == 10);
+    bench_release(&b);
+}
+
+/* x + 2 * sigmoid(0) * previous, in a program of its own. */
+static struct rn_prog *smearing(struct bench *b, const struct rn_prog *lender, rn_val x[5],
+                                rn_val *y)
+{
+    struct rn_err err = {0};
+    struct rn_prog *p = rn_prog_new(b->ps);
+    x[0] = rn_prog_const(p, "x", RN_F32, RN_SHAPE(1, 1, 2), (float[]){3, 5});
+    x[1] = rn_prog_const(p, "w", RN_F32, RN_SHAPE(1, 1), (float[]){0});
+    x[2] = rn_prog_const(p, "lambda", RN_F32, RN_SHAPE(1), (float[]){2});
+    x[3] = rn_prog_state(p, "cache", RN_F32, RN_SHAPE(1, 3, 2));
+    x[4] = rn_prog_input(p, "span", RN_I32, RN_SHAPE(1, 2));
+    *y = rn_prog_op(p, RN_OP_SMEAR_DECODE, "y", x, 5, (struct rn_attrs){0});
+    rn_prog_pin(p, *y);
+    if (lender)
+        rn_prog_borrow_states(p, lender);
+    must(rn_prog_plan(p, &err), &err);
+    return p;
+}
+
+Test(values, a_borrowed_state_is_the_lenders)
+{
+    struct bench b;
+    struct rn_err err = {0};
+    rn_val x[5], y;
+    float out[2];
+    bench_init(&b);
+    struct rn_prog *lender = smearing(&b, NULL, x, &y);
+    must(rn_prog_put(lender, x[4], (int32_t[]){0, 1}, &err), &err);
+    must(rn_prog_run(lender, &err), &err);
+    struct rn_prog *p = smearing(&b, lender, x, &y);
+    must(rn_prog_put(p, x[4], (int32_t[]){1, 1}, &err), &err);
+    must(rn_prog_run(p, &err), &err);
+    must(rn_prog_get(p, y, out, &err), &err);
+    cr_expect(out[0] == 6 && out[1] == 10);
+    rn_prog_free(p);
+    must(rn_prog_run(lender, &err), &err); /* its memory is still there */
+    rn_prog_free(lender);
     bench_release(&b);
 }
 
@@ -460,7 +502,7 @@ static rn_val decode_program(struct bench *b, rn_val x[6], int64_t window)
         x[i] = rn_prog_input(b->p, "x", RN_F32, qkv_shape(i, 1));
     x[3] = rn_prog_state(b->p, "k", RN_F32, qkv_shape(1, DT));
     x[4] = rn_prog_state(b->p, "v", RN_F32, qkv_shape(2, DT));
-    x[5] = rn_prog_input(b->p, "pos", RN_I32, RN_SHAPE(DB, 1));
+    x[5] = rn_prog_input(b->p, "span", RN_I32, RN_SHAPE(DB, 2));
     return rn_prog_op(b->p, RN_OP_ATTENTION_DECODE, "y", x, 6,
                       (struct rn_attrs){.f = {0.4f}, .i = {window}});
 }
@@ -483,7 +525,7 @@ static void expect_decode_agrees(int64_t window)
     must(rn_prog_get(full.p, yf, want, &err), &err);
     for (int32_t t = 0; t < DT; t++) {
         put_qkv(one.p, xo, t, 1);
-        must(rn_prog_put(one.p, xo[5], (int32_t[DB]){t, t}, &err), &err);
+        must(rn_prog_put(one.p, xo[5], (int32_t[2 * DB]){t, 1, t, 1}, &err), &err);
         must(rn_prog_run(one.p, &err), &err);
         must(rn_prog_get(one.p, yo, got, &err), &err);
         for (int i = 0; i < DB * DH * DD; i++) {

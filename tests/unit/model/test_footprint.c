@@ -137,7 +137,7 @@ Test(footprint, of_a_model_that_no_machine_holds)
     cr_expect_gt(footprint_of(&what).total, 1e12);
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* they take memory themselves */
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* they take memory, too */
 static double peak_bytes(void)
 {
     struct rusage u;

@@ -199,21 +199,7 @@ Test(model, gradients_agree_with_differences_for_every_switch, .timeout = 120)
     }
 }
 
-/* --- one token at a time --- */
-
-static void decode_row(const struct rn_logits_prog *d, const int32_t *x, int64_t B, int64_t T,
-                       int64_t t, float *logits)
-{
-    int32_t ids[8], pos[8];
-    for (int64_t b = 0; b < B; b++) {
-        ids[b] = x[b * T + t];
-        pos[b] = (int32_t)t;
-    }
-    MUST(rn_prog_put(d->prog, d->x, ids, e));
-    MUST(rn_prog_put(d->prog, d->pos, pos, e));
-    MUST(rn_prog_run(d->prog, e));
-    MUST(rn_prog_get(d->prog, d->logits, logits, e));
-}
+/* --- a few tokens at a time --- */
 
 /* The larger of the two; not-a-number is the largest of all. */
 static double worse(double a, double b)
@@ -221,15 +207,34 @@ static double worse(double a, double b)
     return isnan(a) || b <= a ? a : b;
 }
 
-/* Largest difference of logits between a whole row at once and token by token. */
-static double decode_gap(const struct rn_model_cfg *c, int64_t B, int64_t T)
+/* Row b has read span[2 b] tokens; reads up to T more. */
+static void read_some(const struct rn_cached_prog *c, const int32_t *x, int64_t B, int64_t T,
+                      int64_t whole, const int32_t *span, float *logits)
+{
+    int32_t ids[16], last[8];
+    for (int64_t b = 0; b < B; b++) {
+        last[b] = (int32_t)(b * T + span[2 * b + 1] - 1);
+        for (int64_t t = 0; t < T; t++)
+            ids[b * T + t] = t < span[2 * b + 1] ? x[b * whole + span[2 * b] + t] : 0;
+    }
+    MUST(rn_cached_put(c, ids, span, e));
+    MUST(rn_prog_put(c->prog, c->rows, last, e));
+    MUST(rn_prog_run(c->prog, e));
+    MUST(rn_prog_get(c->prog, c->logits, logits, e));
+}
+
+/* Largest difference of logits between a whole row at once and `step` tokens at a time. */
+static double decode_gap(const struct rn_model_cfg *c, int64_t B, int64_t T, int64_t step)
 {
     struct fixture f = fixture_new(c, 1, false);
-    struct rn_logits_prog s, d;
+    struct rn_logits_prog s;
+    struct rn_cached_prog d;
+    struct rn_cached_shape shape = {
+        .B = B, .T = step, .Tmax = T, .slots = B, .want = RN_WANT_LOGITS};
     int64_t V = c->vocab_padded;
     MUST(rn_model_logits_prog(f.model, B, T, &s, e));
-    MUST(rn_model_decode_prog(f.model, B, T, &d, e));
-    int32_t *x = random_ids(B * T, c->vocab_size, 6);
+    MUST(rn_model_cached_prog(f.model, &shape, &d, e));
+    int32_t *x = random_ids(B * T, c->vocab_size, 6), span[16];
     float *whole = rn_xalloc((size_t)(B * T * V) * sizeof *whole);
     float *row = rn_xalloc((size_t)(B * V) * sizeof *row);
     MUST(rn_prog_put(s.prog, s.x, x, e));
@@ -237,11 +242,17 @@ static double decode_gap(const struct rn_model_cfg *c, int64_t B, int64_t T)
     MUST(rn_prog_run(s.prog, e));
     MUST(rn_prog_get(s.prog, s.logits, whole, e));
     double gap = 0;
-    for (int64_t t = 0; t < T; t++) {
-        decode_row(&d, x, B, T, t, row);
+    for (int64_t t = 0; t < T; t += step) {
+        for (int64_t b = 0; b < B; b++) {
+            span[2 * b] = (int32_t)t;
+            span[2 * b + 1] = (int32_t)(T - t < step ? T - t : step);
+        }
+        int64_t at = t + span[1] - 1;
+        read_some(&d, x, B, step, T, span, row);
         for (int64_t b = 0; b < B; b++)
             for (int64_t k = 0; k < c->vocab_size; k++)
-                gap = worse(gap, fabs((double)row[b * V + k] - (double)whole[(b * T + t) * V + k]));
+                gap =
+                    worse(gap, fabs((double)row[b * V + k] - (double)whole[(b * T + at) * V + k]));
     }
     rn_prog_free(s.prog);
     rn_prog_free(d.prog);
@@ -256,8 +267,10 @@ Test(model, decoding_gives_the_logits_of_the_whole_row, .timeout = 60)
 {
     for (size_t v = 0; v < VARIANTS; v++) {
         struct rn_model_cfg c = config_of(&variants[v]);
-        double gap = decode_gap(&c, variants[v].B, variants[v].T);
-        cr_expect(gap <= 1e-4, "%s: %g", variants[v].what, gap);
+        for (int64_t step = 1; step <= 7; step += 6) {
+            double gap = decode_gap(&c, variants[v].B, variants[v].T, step);
+            cr_expect(gap <= 1e-4, "%s, %d at a time: %g", variants[v].what, (int)step, gap);
+        }
     }
 }
 
@@ -374,9 +387,10 @@ Test(model, gpt2_refuses_rows_longer_than_its_positions)
 {
     struct rn_model_cfg c = small("gpt2");
     struct fixture f = fixture_new(&c, 1, false);
-    struct rn_logits_prog d;
+    struct rn_cached_prog d;
     struct rn_err err = {0};
-    cr_expect_eq(rn_model_decode_prog(f.model, 1, 25, &d, &err), RN_ECONFIG);
+    struct rn_cached_shape shape = {.B = 1, .T = 1, .Tmax = 25, .slots = 1};
+    cr_expect_eq(rn_model_cached_prog(f.model, &shape, &d, &err), RN_ECONFIG);
     cr_expect(strstr(err.msg, "25 positions"), "%s", err.msg);
     fixture_free(&f);
 }

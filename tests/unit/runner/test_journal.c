@@ -171,6 +171,37 @@ Test(journal, grown_long_is_made_short_and_still_knows_what_counts)
     json_decref(before);
 }
 
+Test(journal, damage_is_left_out_once_and_kept_aside)
+{
+    size_t damaged;
+    char *aside = rn_xprintf("%s.damaged", path), *text;
+    write_three();
+    cr_assert_eq(rn_file_read(path, 1 << 20, &text, NULL, NULL), RN_OK);
+    memcpy(strchr(text, '\n') + 3, "XXXX", 4);
+    cr_assert_eq(rn_file_write(path, text, strlen(text), NULL), RN_OK);
+    struct rn_journal j = opened();
+    cr_expect_eq(j.damaged, 1);
+    cr_expect_eq(add(&j, "done", "mid", "k2", 0), RN_OK);
+    rn_journal_close(&j);
+    cr_expect_eq(count(&damaged), 3);
+    cr_expect_eq(damaged, 0, "a second opening has nothing to tell");
+    char *kept;
+    cr_assert_eq(rn_file_read(aside, 1 << 20, &kept, NULL, NULL), RN_OK);
+    cr_expect_str_eq(kept, text);
+    free(kept);
+    free(text);
+    free(aside);
+}
+
+Test(journal, what_cannot_be_looked_at_is_no_empty_journal)
+{
+    json_t *records;
+    size_t damaged;
+    cr_assert_eq(symlink("journal.jsonl", path), 0); /* leads to itself */
+    cr_expect_eq(rn_journal_load(&records, &damaged, path, NULL), RN_EIO);
+    json_decref(records);
+}
+
 /* --- a failing disk --- */
 
 static int failing_fsync(int fd)

@@ -504,6 +504,19 @@ Test(stale, nothing_is_adopted_while_another_run_makes_it)
     rn_pipeline_free(p);
 }
 
+Test(stale, store_that_cannot_be_looked_at_is_no_empty_store)
+{
+    struct rn_plan plan;
+    runs_ok();
+    shell("mv %s/.store %s/elsewhere && ln -s .store %s/.store", w.runs, w.runs, w.runs);
+    struct rn_pipeline *p = world_load(&w);
+    struct rn_run_how how = world_how(&w);
+    cr_assert_eq(rn_plan_init(&plan, p, &how, &w.err), RN_OK);
+    cr_expect_eq(rn_plan_decide(&plan, 0, &w.err), RN_EIO, "nothing is 'never run'");
+    rn_plan_release(&plan);
+    rn_pipeline_free(p);
+}
+
 Test(stale, plan_writes_nothing)
 {
     runs_ok();

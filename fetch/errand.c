@@ -1,0 +1,476 @@
+#include "errand.h"
+
+#include "checked.h"
+#include "file.h"
+#include "mem.h"
+#include "str.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void release_first(struct rn_first *first)
+{
+    if (first->payload) {
+        unlink(first->payload); /* not there any more if it was published */
+        rn_partial_drop(&first->partial);
+    }
+    free(first->payload);
+    free(first->host);
+    free(first->etag);
+    *first = (struct rn_first){0};
+}
+
+void rn_errand_free(struct rn_errand *e)
+{
+    release_first(&e->first);
+    rn_partial_keep(&e->partial);
+    rn_proof_release(&e->proof);
+    rn_response_release(&e->r);
+    rn_asking_release(&e->asking);
+    rn_fetched_release(&e->got);
+    free(e);
+}
+
+static void break_off(struct rn_errand *e, int rc, const struct rn_err *why)
+{
+    e->rc = rc;
+    e->err = *why;
+    e->state = RN_BROKEN_OFF;
+}
+
+static void give_to_pool(struct rn_errand *e, void (*work)(struct rn_task *),
+                         void (*then)(struct rn_errand *))
+{
+    e->state = RN_AT_WORK;
+    e->task.work = work;
+    e->then = then;
+    rn_pool_add(e->bench->pool, &e->task);
+}
+
+/* --- the cache --- */
+
+/* A cached file that has its pin may still fail a check that was written after it was fetched. */
+static int check_cached(struct rn_errand *e, struct rn_err *err)
+{
+    struct rn_finding found;
+    const struct rn_fetcher *f = e->bench->f;
+    RN_TRY(rn_prove_check(f->formats, e->file, e->got.path, e->got.size_bytes, &found, err));
+    if (found.verdict == RN_ACCEPTED) {
+        rn_checked_learn(f->cache, e->file, e->got.path);
+        return RN_OK;
+    }
+    rn_hint(err, "its digest is pinned: correct the check, or delete the pin");
+    return rn_fail(err, RN_EFETCH, RN_NOWHERE, "the pinned %s fails its check: %s: %s",
+                   e->file->name, rn_verdict_id(found.verdict), found.detail);
+}
+
+static void describe_cached(struct rn_errand *e, int64_t size_bytes)
+{
+    memcpy(e->got.sha256, e->asking.pin, RN_HEX);
+    e->got.size_bytes = size_bytes;
+    e->got.trust = e->asking.trust;
+    e->got.from_cache = true;
+}
+
+static void find_cached(struct rn_task *t)
+{
+    struct rn_errand *e = (struct rn_errand *)t;
+    e->rc = rn_cache_find(e->bench->f->cache, e->asking.pin, &e->got.path, &e->err);
+    if (e->rc != RN_OK || !e->got.path)
+        return;
+    describe_cached(e, rn_file_size(e->got.path));
+    e->rc = check_cached(e, &e->err);
+}
+
+static void take_cached(struct rn_errand *e)
+{
+    char size[32];
+    rn_log(e->bench->f->log, RN_INFO, "cached %s (%s, sha256 %.12s.., pinned by %s)", e->file->name,
+           rn_show_bytes(size, (double)e->got.size_bytes), e->got.sha256,
+           rn_trust_word(e->got.trust));
+    e->state = RN_BATCHED;
+    rn_batch_add(&e->bench->batch,
+                 &(struct rn_batch_item){.file = e->file, .got = &e->got, .tag = e});
+}
+
+static void after_finding(struct rn_errand *e)
+{
+    if (e->rc != RN_OK)
+        e->state = e->rc == RN_EFETCH ? RN_NOT_HAD : RN_BROKEN_OFF;
+    else if (e->got.path)
+        take_cached(e);
+    else
+        e->state = RN_READY;
+}
+
+/* Known to be whole and checked by a look at its inode; what needs reading goes to the pool. */
+static void look_into_cache(struct rn_errand *e)
+{
+    const struct rn_cache *cache = e->bench->f->cache;
+    if (!*e->asking.pin)
+        return;
+    struct rn_seen seen;
+    e->got.path = rn_cache_recall(cache, e->asking.pin, &seen);
+    if (e->got.path && rn_checked(cache, e->file, &seen)) {
+        describe_cached(e, (int64_t)seen.size_bytes);
+        take_cached(e);
+        return;
+    }
+    rn_fetched_release(&e->got);
+    if (rn_cache_has(cache, e->asking.pin))
+        give_to_pool(e, find_cached, after_finding);
+}
+
+/* --- proof --- */
+
+/* A body that was taken whole and is not the file. If its beginning came from an earlier attempt,
+ * that may be to blame: the same source is asked again, for all of it. */
+static void reject_body(struct rn_errand *e)
+{
+    struct rn_origin none = {.total_bytes = -1};
+    bool patched = e->r.resumed_bytes > 0;
+    if (patched)
+        rn_log(e->bench->f->log, RN_WARN, "%s was continued from %s and is not right: %s; anew",
+               e->file->name, e->r.host, e->r.finding.detail);
+    else
+        rn_asking_reject(&e->asking, &e->r, false, e->now_s);
+    if (e->r.finding.verdict == RN_DIGEST && *e->proof.sha256 && !patched)
+        rn_asking_gave(&e->asking, e->proof.sha256);
+    if (e->partial.fd < 0 && e->r.body)
+        unlink(e->r.body); /* a local copy */
+    if (e->proof.payload)
+        unlink(e->proof.payload); /* what was taken out of it */
+    rn_partial_begin(&e->partial, &none);
+    e->state = RN_READY;
+}
+
+static void publish(struct rn_errand *e, const char *payload, const char *host, const char *etag,
+                    bool remote)
+{
+    char size[32];
+    rn_log(e->bench->f->log, RN_INFO, "accepted %s from %s (%s, sha256 %.12s.., %s)", e->file->name,
+           host, rn_show_bytes(size, (double)e->got.size_bytes), e->got.sha256,
+           rn_trust_word(e->got.trust));
+    e->state = RN_BATCHED;
+    struct rn_batch_item item = {
+        .file = e->file, .got = &e->got, .payload = payload, .synced = e->synced, .tag = e};
+    if (remote && !e->file->passing) {
+        item.host = *host ? host : "-";
+        item.etag = *etag ? etag : NULL;
+    }
+    rn_batch_add(&e->bench->batch, &item);
+}
+
+/* Nobody vouches for what came, but another source can be asked whether it gives the same. */
+static bool wants_second(struct rn_errand *e)
+{
+    return !*e->asking.pin && !e->file->passing && e->proof.trust == RN_TRUST_FIRST_USE &&
+           rn_source_kind(e->asking.now->source.url)->remote &&
+           rn_asking_second(&e->asking, e->proof.sha256);
+}
+
+static void put_aside(struct rn_errand *e)
+{
+    e->first = (struct rn_first){.partial = e->partial,
+                                 .payload = rn_xdup(e->proof.payload),
+                                 .host = rn_xdup(e->r.host),
+                                 .etag = rn_xdup(e->r.claims.etag),
+                                 .size_bytes = e->proof.got_bytes,
+                                 .synced = e->synced};
+    memcpy(e->first.sha256, e->proof.sha256, RN_HEX);
+    e->partial = (struct rn_partial){.fd = -1};
+    rn_log(e->bench->f->log, RN_INFO, "%s: nobody vouches for what %s gave; asking another source",
+           e->file->name, e->r.host);
+    e->state = RN_READY;
+}
+
+/* No second source gave the file: the first one is taken at its word, unless one disagrees. */
+static void give_up(struct rn_errand *e)
+{
+    if (!e->first.payload || rn_asking_disputed(&e->asking)) {
+        e->err = (struct rn_err){0};
+        e->rc = rn_asking_fail(&e->asking, &e->err);
+        e->state = RN_NOT_HAD;
+        return;
+    }
+    memcpy(e->got.sha256, e->first.sha256, RN_HEX);
+    e->got.size_bytes = e->first.size_bytes;
+    e->got.trust = RN_TRUST_FIRST_USE;
+    e->synced = e->first.synced;
+    publish(e, e->first.payload, e->first.host, e->first.etag, true);
+}
+
+static void after_proof(struct rn_errand *e)
+{
+    if (e->rc != RN_OK) {
+        e->state = RN_BROKEN_OFF;
+        return;
+    }
+    if (e->r.finding.verdict != RN_ACCEPTED) {
+        reject_body(e);
+        rn_proof_release(&e->proof);
+        return;
+    }
+    if (wants_second(e)) {
+        put_aside(e);
+        return;
+    }
+    memcpy(e->got.sha256, e->proof.sha256, RN_HEX);
+    e->got.size_bytes = e->proof.got_bytes;
+    e->got.trust = e->first.payload ? RN_TRUST_AGREED
+                   : *e->asking.pin ? e->asking.trust
+                                    : e->proof.trust;
+    publish(e, e->proof.payload, e->r.host, e->r.claims.etag,
+            rn_source_kind(e->proof.source->url)->remote);
+}
+
+/* Read-only; a large one goes to the disk now, on a thread of the pool: small ones go together. */
+static int seal_payload(struct rn_errand *e)
+{
+    enum { LARGE = 1 << 20 };
+    const char *path = e->proof.payload;
+    bool whole_body = strcmp(path, e->partial.path) == 0 && e->partial.fd >= 0 &&
+                      rn_source_kind(e->proof.source->url)->remote; /* a copy is a new file */
+    int fd = whole_body ? e->partial.fd : open(path, O_RDONLY | O_CLOEXEC);
+    int rc = RN_OK;
+    e->synced = e->proof.got_bytes >= LARGE;
+    if (fd < 0 || fchmod(fd, 0444) != 0)
+        rc = rn_fail_errno(&e->err, RN_PATH(path), "cannot make read-only");
+    else if (e->synced && rn_io.fsync(fd) != 0)
+        rc = rn_fail_errno(&e->err, RN_PATH(path), "cannot sync");
+    if (fd >= 0 && !whole_body)
+        close(fd);
+    return rc;
+}
+
+static void prove(struct rn_task *t)
+{
+    struct rn_errand *e = (struct rn_errand *)t;
+    bool remote = rn_source_kind(e->proof.source->url)->remote;
+    e->rc = remote ? rn_partial_flush(&e->partial, e->r.sha256, &e->err) : RN_OK;
+    if (e->rc == RN_OK)
+        e->rc = rn_prove(&e->proof, &e->err);
+    if (e->rc == RN_OK && e->r.finding.verdict == RN_ACCEPTED)
+        e->rc = seal_payload(e);
+}
+
+static void set_up_proof(struct rn_errand *e)
+{
+    rn_proof_release(&e->proof);
+    e->proof = (struct rn_proof){.formats = e->bench->f->formats,
+                                 .file = e->file,
+                                 .source = &e->asking.now->source,
+                                 .pin = *e->asking.pin ? e->asking.pin : NULL,
+                                 .sums = e->sums,
+                                 .lfs = e->asking.now->led ? &e->asking.now->lfs : NULL,
+                                 .body = e->r.body,
+                                 .r = &e->r};
+}
+
+/* --- one attempt --- */
+
+/* How the attempt went, for whoever asks this host next. */
+static void learn(struct rn_errand *e)
+{
+    enum rn_verdict v = e->r.finding.verdict;
+    bool trouble = v == RN_TRANSIENT || v == RN_INTERCEPTED || v == RN_TRUNCATED;
+    e->asking.now->host->running--;
+    rn_host_learn(e->asking.now->host, e->r.size_bytes - e->r.resumed_bytes,
+                  e->now_s - e->started_s, trouble);
+}
+
+void rn_errand_received(struct rn_errand *e, struct rn_ended *ended, double now_s)
+{
+    enum { FURTHER_BYTES = 1 << 20 };
+    e->now_s = now_s;
+    rn_response_release(&e->r);
+    e->r = ended->response;
+    learn(e);
+    if (ended->rc != RN_OK) {
+        break_off(e, ended->rc, &ended->err);
+        return;
+    }
+    enum rn_verdict v = e->r.finding.verdict;
+    if (v == RN_ACCEPTED) {
+        set_up_proof(e);
+        give_to_pool(e, prove, after_proof);
+        return;
+    }
+    bool content = e->r.body && strcmp(e->r.body, e->partial.path) == 0;
+    bool further = content && e->r.size_bytes - e->furthest_bytes >= FURTHER_BYTES;
+    if (further)
+        e->furthest_bytes = e->r.size_bytes;
+    rn_asking_reject(&e->asking, &e->r, further, e->now_s);
+    if (content && v == RN_OVERSIZE)
+        rn_partial_begin(&e->partial, &(struct rn_origin){.total_bytes = -1});
+    else if (e->r.body && !content)
+        unlink(e->r.body);
+    e->state = RN_READY;
+}
+
+static void copy_local(struct rn_task *t)
+{
+    struct rn_errand *e = (struct rn_errand *)t;
+    const struct rn_fetcher *f = e->bench->f;
+    const struct rn_source *s = &e->asking.now->source;
+    struct rn_get get = {.url = s->url,
+                         .path = e->partial.path,
+                         .cap_bytes = rn_asking_cap(&e->asking),
+                         .stopping = f->stopping,
+                         .ctx = f->ctx};
+    e->rc = rn_source_kind(s->url)->get(&f->from, &get, &e->r, &e->err);
+    if (e->rc != RN_OK)
+        return;
+    if (e->r.has_body)
+        e->r.body = rn_xdup(e->partial.path);
+    if (e->r.finding.verdict == RN_ACCEPTED) {
+        set_up_proof(e);
+        prove(t);
+    }
+}
+
+static void after_local(struct rn_errand *e)
+{
+    learn(e);
+    after_proof(e);
+}
+
+static void ask_wire(struct rn_errand *e)
+{
+    const struct rn_source *s = &e->asking.now->source;
+    struct rn_who who = {0};
+    if (e->bench->f->who)
+        who = rn_who_only(e->bench->f->who, s->auth);
+    struct rn_get get = {.url = s->url,
+                         .who = &who,
+                         .cap_bytes = rn_asking_cap(&e->asking),
+                         .pinned = s->sha256 || *e->asking.pin};
+    e->rc = rn_transfers_start(e->bench->wire, &get, &e->partial, e, &e->err);
+    e->state = RN_ON_WIRE;
+    if (e->rc != RN_OK) {
+        e->asking.now->host->running--;
+        e->state = RN_BROKEN_OFF;
+    }
+}
+
+/* What all sources of one key give is one body: a digest says so, or they are one source. */
+static void name_key(const struct rn_errand *e, char key[33])
+{
+    const struct rn_source *s = &e->asking.now->source;
+    char hex[RN_HEX];
+    const char *body = s->sha256                                  ? s->sha256
+                       : !s->member && !s->pack && *e->asking.pin ? e->asking.pin
+                                                                  : s->url;
+    char *text = rn_xprintf("%s|%s", e->file->id, body);
+    rn_sha256_hex(text, strlen(text), hex);
+    snprintf(key, 33, "%.32s", hex);
+    free(text);
+}
+
+static void open_partial(struct rn_task *t)
+{
+    struct rn_errand *e = (struct rn_errand *)t;
+    bool proven = e->asking.now->source.sha256 || *e->asking.pin;
+    e->rc = rn_partial_open(&e->partial, e->bench->partials, e->key, proven, &e->err);
+}
+
+static void ask(struct rn_errand *e)
+{
+    if (e->rc != RN_OK) {
+        e->asking.now->host->running--;
+        e->state = RN_BROKEN_OFF;
+    } else if (rn_source_kind(e->asking.now->source.url)->remote) {
+        ask_wire(e);
+    } else {
+        rn_response_release(&e->r);
+        give_to_pool(e, copy_local, after_local);
+    }
+}
+
+/* The source in asking.now has a free place. */
+void rn_errand_start(struct rn_errand *e, double now_s)
+{
+    char key[sizeof e->key];
+    const char *url = e->asking.now->source.url;
+    e->asking.now->host->running++;
+    e->started_s = e->now_s = now_s;
+    e->rc = RN_OK;
+    if (!rn_source_kind(url))
+        e->rc = rn_fail(&e->err, RN_ECONFIG, RN_NOWHERE, "unknown kind of source '%s'", url);
+    name_key(e, key);
+    bool other = !e->partial.path || strcmp(key, e->key) != 0;
+    if (other && e->rc == RN_OK) {
+        rn_partial_keep(&e->partial);
+        memcpy(e->key, key, sizeof key);
+        if (rn_partials_hold(e->bench->partials, key)) {
+            give_to_pool(e, open_partial, ask);
+            return;
+        }
+        open_partial(&e->task);
+    }
+    ask(e);
+}
+
+int64_t rn_errand_bytes(const struct rn_errand *e)
+{
+    return e->partial.path ? e->partial.size_bytes : 0;
+}
+
+int64_t rn_errand_missing_bytes(const struct rn_errand *e)
+{
+    int64_t total_bytes = e->partial.path ? e->partial.origin.total_bytes : 0;
+    int64_t there_bytes = total_bytes > 0 ? rn_file_size(e->partial.path) : 0;
+    return total_bytes > there_bytes ? total_bytes - (there_bytes < 0 ? 0 : there_bytes) : 0;
+}
+
+/* --- what comes back --- */
+
+enum rn_turn rn_errand_turn(struct rn_errand *e, double now_s)
+{
+    RN_ASSERT(e->state == RN_READY);
+    e->now_s = now_s;
+    enum rn_turn turn = rn_asking_next(&e->asking, now_s);
+    if (turn == RN_WAIT && e->first.payload)
+        turn = RN_GIVE_UP; /* one round is enough for a second opinion */
+    if (turn == RN_GIVE_UP)
+        give_up(e);
+    return turn;
+}
+
+void rn_errand_worked(struct rn_task *task, double now_s)
+{
+    struct rn_errand *e = (struct rn_errand *)task;
+    e->now_s = now_s;
+    e->then(e);
+}
+
+void rn_errand_published(struct rn_errand *e, int rc, const struct rn_err *err)
+{
+    if (rc != RN_OK) {
+        break_off(e, rc, err);
+        return;
+    }
+    bool moved =
+        e->proof.payload && e->partial.path && strcmp(e->proof.payload, e->partial.path) == 0;
+    if (moved)
+        rn_partial_leave(&e->partial);
+    else
+        rn_partial_drop(&e->partial);
+    e->state = RN_HAD;
+}
+
+struct rn_errand *rn_errand_new(struct rn_bench *bench, struct rn_fetch_file *file, double now_s)
+{
+    struct rn_errand *e = rn_new(struct rn_errand);
+    *e = (struct rn_errand){.bench = bench, .file = file, .partial = {.fd = -1}, .now_s = now_s};
+    rn_asking_init(&e->asking, bench->f, file, &bench->hosts);
+    e->rc = rn_publisher_sums(&bench->publisher, bench->f, file, &e->sums, &e->err);
+    if (e->rc == RN_OK)
+        look_into_cache(e);
+    else
+        e->state = RN_NOT_HAD;
+    return e;
+}
