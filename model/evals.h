@@ -37,6 +37,7 @@ struct rn_eval_task {
     const char *protocol; /* whose rules: numbers of different ones are not comparable */
     int version;          /* raised when its numbers change */
     unsigned inputs;      /* RN_EVAL_IN(core) | .. */
+    bool runs_code;       /* of the model, in a sandbox: only where that is allowed */
     int (*run)(struct rn_eval_run *, struct rn_err *);
 };
 struct rn_eval { /* a line of the table */

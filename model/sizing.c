@@ -15,7 +15,7 @@ int rn_sizing_of(struct rn_sizing *s, const struct rn_model_cfg *c, const struct
     struct rn_footprint_of how = ask->how;
     how.model = c;
     if (ask->device)
-        RN_TRY(rn_footprint_apart(&s->memory, ask->device, ask->threads, &how, err));
+        rn_footprint_apart(&s->memory, ask->device, ask->threads, &how, NULL);
     RN_TRY(rn_scaling_steps(&s->steps, c, c->sequence_len, batch, &ask->horizon, err));
     s->tokens = (double)s->steps * (double)batch;
     s->flops = s->tokens * s->flops_per_token;

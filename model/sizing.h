@@ -27,12 +27,12 @@ struct rn_sizing {
     int64_t batch_tokens, steps;
     double tokens, flops; /* of the whole training */
     double flops_per_token;
-    struct rn_footprint memory;
-    double checkpoint_bytes; /* weights and moments */
+    struct rn_footprint memory; /* zero where the device cannot be asked */
+    double checkpoint_bytes;    /* weights and moments */
 };
 
-/* RN_EDEVICE: the device cannot be asked. RN_ECONFIG where the horizon is shorter than one batch or
- * absurdly long; the fields before `steps` are filled even then. */
+/* RN_ECONFIG where the horizon is shorter than one batch or absurdly long; what does not depend on it
+ * is filled even then. */
 int rn_sizing_of(struct rn_sizing *, const struct rn_model_cfg *, const struct rn_sizing_ask *,
                  struct rn_err *);
 

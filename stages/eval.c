@@ -15,6 +15,7 @@ struct cfg {
     struct rn_ref tokenizer, data[RN_EVAL_INPUTS];
     int64_t max_per_task, max_len, bpb_tokens;
     int protocol;
+    bool run_code;
 };
 
 static const char *const model_kinds[] = {"model", NULL};
@@ -45,6 +46,8 @@ static const struct rn_key keys[] = {
                  "validation tokens for bpb, at most one pass"),
     RN_KEY_WORD(struct cfg, protocol, "protocol", RN_IDENTITY, "nanochat", protocols,
                 "whose rules CORE follows"),
+    RN_KEY_BOOL(struct cfg, run_code, "run_code", RN_NEUTRAL, "false",
+                "let humaneval and chatcore run what models write, in a sandbox"),
     RN_KEY_LIST_OF(struct cfg, prompts, "prompts", RN_IDENTITY, "~", RN_T_STR,
                    "questions that sample answers; by default the first of tiny-world or choices"),
     RN_KEYS_END};
@@ -75,6 +78,10 @@ static int check(const void *cfg, struct rn_err *err)
         const struct rn_eval *e = names[i] ? rn_eval_find(names[i]) : NULL;
         if (!e)
             return rn_eval_unknown(names[i] ? names[i] : "", err);
+        if (e->task->runs_code && !c->run_code)
+            return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
+                           "'tasks' has %s, which runs what models write: allow it with 'run_code'",
+                           e->name);
         RN_TRY(check_inputs(c, e, err));
     }
     return RN_OK;

@@ -84,7 +84,7 @@ extern const struct rn_output rn_training_outputs[];
         RN_KEY_WORD(struct rn_training_cfg, recompute, "recompute", RN_NEUTRAL, "none",            \
                     rn_recompute_words, "what backward makes again instead of keeping it"),        \
         RN_KEY_INT(struct rn_training_cfg, seed, "seed", RN_IDENTITY, "42", 0, 9e15, "",           \
-                   "of the initial weights and samples"),                                          \
+                   "of the initial weights, samples, and the order of data that is shuffled"),     \
         RN_KEY_TABLE("checkpoint", rn_training_checkpoint_keys, "what is saved, and when"),        \
         RN_KEY_TABLE("eval", rn_training_eval_keys, "what is measured on the way"),                \
         RN_KEY_TABLE("health", rn_health_keys, "which steps are not trained on")
@@ -124,7 +124,7 @@ int rn_training_estimate(const struct rn_job *, const void *cfg, struct rn_estim
                          struct rn_err *);
 int rn_training_run(struct rn_job *, const void *cfg, struct rn_err *);
 #define RN_TRAINING_STAGE                                                                          \
-    .version = 3, .trains = true, .cfg_bytes = sizeof(struct rn_training_cfg),                     \
+    .version = 4, .trains = true, .cfg_bytes = sizeof(struct rn_training_cfg),                     \
     .outputs = rn_training_outputs, .metrics = rn_training_metrics, .settle = rn_training_settle,  \
     .check = rn_training_check, .fingerprint = rn_training_fingerprint,                            \
     .estimate = rn_training_estimate, .run = rn_training_run

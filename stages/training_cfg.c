@@ -144,7 +144,16 @@ const struct rn_metric rn_training_metrics[] = {
     {"data_order", "", 0, "48 bits of the digest of all batches so far, in order"},
     {"val_bpb", "bits/byte", -1, "on the validation tokens"},
     {"core", "", +1, "CORE metric, on the rows asked for"},
+#define OP(id, name) {"op_ms_" #name, "ms", -1, "of a step, in op " #name " (--op-times)"},
+#include "ops.def"
+#undef OP
     {NULL, NULL, 0, NULL}};
+
+const char *const rn_op_metrics[] = {
+#define OP(id, name) "op_ms_" #name,
+#include "ops.def"
+#undef OP
+};
 
 static int count_given(const CFG *c)
 {

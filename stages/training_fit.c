@@ -7,8 +7,7 @@
 
 const char *const rn_recompute_words[] = {"none", "block", NULL};
 
-/* The largest divisor of step_rows that is at most `most`. */
-static int64_t divisor(int64_t step_rows, int64_t most)
+int64_t rn_training_divisor(int64_t step_rows, int64_t most)
 {
     int64_t rows = most < step_rows ? most : step_rows;
     while (step_rows % rows != 0)
@@ -18,7 +17,7 @@ static int64_t divisor(int64_t step_rows, int64_t most)
 
 int64_t rn_training_rows_asked(const struct rn_training_cfg *c, int64_t step_rows)
 {
-    return divisor(step_rows, c->device_rows > 0 ? c->device_rows : RN_SIZING_ROWS);
+    return rn_training_divisor(step_rows, c->device_rows > 0 ? c->device_rows : RN_SIZING_ROWS);
 }
 
 struct rn_footprint_of rn_training_footprint_of(const struct rn_training_cfg *c,
@@ -38,7 +37,8 @@ struct rn_footprint_of rn_training_footprint_of(const struct rn_training_cfg *c,
 static int most_that_fit(struct rn_footprint_of how, int64_t step_rows, struct rn_device *dev,
                          int64_t *rows, struct rn_footprint *need, struct rn_err *err)
 {
-    for (*rows = how.rows; *rows > 0; *rows = *rows > 1 ? divisor(step_rows, *rows - 1) : 0) {
+    for (*rows = how.rows; *rows > 0;
+         *rows = *rows > 1 ? rn_training_divisor(step_rows, *rows - 1) : 0) {
         how.rows = *rows;
         RN_TRY(rn_footprint_on(need, dev, &how, err));
         if (need->total <= rn_footprint_limit())

@@ -37,6 +37,7 @@ struct rn_training {
     int64_t skipped;    /* steps whose batch was not trained on */
     struct rn_health health;
     double last_save_s;
+    struct rn_op_times *times; /* NULL: not asked for */
 };
 
 /* Rows of a micro-step of `step_rows` rows in all, on an open device: as the file asks, or the most
@@ -44,7 +45,8 @@ struct rn_training {
  * RN_ENOMEM says what is needed, what there is, and what would fit. */
 int rn_training_fit(const struct rn_training_cfg *, const struct rn_model_cfg *, int64_t step_rows,
                     struct rn_device *, int64_t *rows, struct rn_footprint *need, struct rn_err *);
-/* The largest divisor of step_rows that is at most what the file asks for. */
+/* The largest divisor of step_rows that is at most `most`; at most what the file asks for. */
+int64_t rn_training_divisor(int64_t step_rows, int64_t most);
 int64_t rn_training_rows_asked(const struct rn_training_cfg *, int64_t step_rows);
 struct rn_footprint_of rn_training_footprint_of(const struct rn_training_cfg *,
                                                 const struct rn_model_cfg *, int64_t rows);
@@ -52,6 +54,12 @@ struct rn_footprint_of rn_training_footprint_of(const struct rn_training_cfg *,
 /* Opens device, tokenizer, model, data, loader, optimizer and program. Close in both cases. */
 int rn_training_open(struct rn_training *, struct rn_err *);
 void rn_training_close(struct rn_training *);
+
+/* --op-times: every op is timed from here on; at the end a table in the log, and metrics. Both do
+ * nothing where nobody asked. */
+void rn_training_time_ops(struct rn_training *);
+void rn_training_tell_times(const struct rn_training *);
+extern const char *const rn_op_metrics[]; /* by enum rn_op_kind */
 
 /* What is to be evaluated after t->step steps. */
 struct rn_training_due rn_training_due_at(const struct rn_training *);

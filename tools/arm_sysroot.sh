@@ -8,7 +8,7 @@ set -euo pipefail
 root=${1:?usage: tools/arm_sysroot.sh FOLDER}
 packages=(libc6-dev libgomp1 libstdc++6 libyaml-dev libjansson-dev libssl-dev
           libcurl4-openssl-dev libzip-dev libarchive-dev libmicrohttpd-dev libzstd-dev libsnappy-dev zlib1g-dev liblz4-dev libpcre2-dev
-          libopenblas-pthread-dev)
+          libopenblas-pthread-dev libseccomp-dev)
 libraries=usr/lib/aarch64-linux-gnu
 
 stamp=$root/.packages

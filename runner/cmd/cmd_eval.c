@@ -1,10 +1,10 @@
 /* runnel eval MODEL...: what models know, measured by the tasks of model/evals.def. */
+#include "corpus.h"
 #include "evals.h"
 #include "file.h"
 #include "json.h"
 #include "mem.h"
 #include "model_use.h"
-#include "corpus.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +17,7 @@ static const struct rn_opt opts[] = {
     {"max-per-task", 0, "N", "questions of each task (all)"},
     {"max-len", 0, "N", "prompts keep their last N tokens (4096)"},
     {"bpb-tokens", 0, "N", "validation tokens for bpb (10485760)"},
+    {"run-code", 0, NULL, "let humaneval and chatcore run what models write, in a sandbox"},
     {"out", 'o', "DIR", "write scores.json, tables and what became of each question there"},
     RN_OPTS_MODEL,
     {0}};
@@ -80,6 +81,9 @@ static int add_input(struct measuring *m, const char *text, struct rn_err *err)
 
 static int check_inputs(const struct measuring *m, const struct rn_eval *e, struct rn_err *err)
 {
+    if (e->task->runs_code && !rn_cli_opt(m->cli, "run-code"))
+        return rn_fail(err, RN_EUSAGE, RN_NOWHERE,
+                       "%s runs what models write: allow it with --run-code", e->name);
     for (int in = 0; in < RN_EVAL_INPUTS; in++)
         if ((e->task->inputs >> in & 1) && m->inputs[in].n == 0)
             return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "%s needs --data %s=PATH", e->name,

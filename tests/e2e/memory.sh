@@ -19,8 +19,14 @@ says "weights and gradients"
 small() {
     (ulimit -v 1900000 && "$RUNNEL" run "${few[@]}" --threads 2 --runs kept "${wide[@]}" base.horizon.steps=1 "$@")
 }
+planned() {
+    (ulimit -v 1900000 && "$RUNNEL" plan "${few[@]}" --runs kept "${wide[@]}" "$@")
+}
+expect 0 planned base.batch.device_rows=512
+says "a training may take 1.4 GiB here"
 expect 1 small base.batch.device_rows=512
 says "512 rows a micro-step need"
+says "weights and gradients"
 says "batch.device_rows: "
 expect 0 small base.batch.tokens=4096
 says "base-train"

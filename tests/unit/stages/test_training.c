@@ -2,7 +2,7 @@
  * what is published is what an unbroken run publishes. */
 #include "training_rig.h"
 
-TestSuite(training, .init = rig_enter, .fini = rig_leave, .timeout = 60);
+TestSuite(training, .init = rig_enter, .fini = rig_leave, .timeout = 300);
 
 Test(training, stopped_after_any_step_it_ends_with_the_same_bits_and_metrics)
 {
