@@ -31,8 +31,8 @@ struct rn_sizing {
     double checkpoint_bytes;    /* weights and moments */
 };
 
-/* RN_ECONFIG where the horizon is shorter than one batch or absurdly long; what does not depend on it
- * is filled even then. */
+/* RN_ECONFIG where the horizon is shorter than one batch or absurdly long; what does not depend on
+ * it is filled even then. */
 int rn_sizing_of(struct rn_sizing *, const struct rn_model_cfg *, const struct rn_sizing_ask *,
                  struct rn_err *);
 
