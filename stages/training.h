@@ -56,7 +56,8 @@ struct rn_training_cfg {
     int64_t checkpoint_every, checkpoint_keep;
     double checkpoint_every_s;
     int on_full;
-    int64_t bpb_every, bpb_tokens, core_every, core_max_per_task, sample_every;
+    int64_t bpb_every, bpb_tokens, core_every, core_max_per_task, hellaswag_every, hellaswag_max,
+        sample_every;
     struct rn_list sample_prompts;
     struct rn_list mixture, val_mixture;
     struct rn_health_rules health;

@@ -50,8 +50,10 @@ Test(tokenizer, gives_tiktokens_ids_and_back)
 {
     struct rn_err err = {0};
     struct rn_tokenizer *t = nanochat();
+    struct rn_encoder *e;
     json_t *doc, *row;
     size_t i;
+    cr_assert_eq(rn_encoder_new(&e, t, &err), RN_OK);
     cr_assert_eq(rn_json_read(GOLDEN "encode-nanochat-32k.json", 1 << 22, &doc, &err), RN_OK);
     cr_assert_eq(json_array_size(doc), 300);
     json_array_foreach(doc, i, row)
@@ -61,6 +63,9 @@ Test(tokenizer, gives_tiktokens_ids_and_back)
         struct rn_str back = {0};
         rn_tokenizer_encode(t, json_string_value(text), json_string_length(text), &ids);
         expect_ids(&ids, json_object_get(row, "ids"), json_string_value(text));
+        ids.n = 0;
+        rn_encoder_encode(e, json_string_value(text), json_string_length(text), &ids);
+        expect_ids(&ids, json_object_get(row, "ids"), json_string_value(text));
         cr_assert_eq(rn_tokenizer_decode(t, ids.p, ids.n, &back, &err), RN_OK);
         cr_assert_eq(back.n, json_string_length(text));
         cr_assert(back.n == 0 || memcmp(back.p, json_string_value(text), back.n) == 0);
@@ -68,6 +73,7 @@ Test(tokenizer, gives_tiktokens_ids_and_back)
         rn_str_release(&back);
     }
     json_decref(doc);
+    rn_encoder_free(e);
     rn_tokenizer_free(t);
 }
 
