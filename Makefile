@@ -30,6 +30,7 @@ oracle: build ## compare with the Python originals (pip installs them into build
 
 bench: build ## throughput of training, tokenizer and parquet reading
 	@tests/bench/run.sh $(BUILD)/runnel
+	@ninja -C $(BUILD) bench-step >/dev/null && tests/bench/train.sh $(BUILD)
 	@tests/bench/noop.sh $(BUILD)/runnel
 
 asan tsan dev release: setup ## builds and tests with a preset

@@ -23,18 +23,19 @@ static int map_all(struct rn_map *m, int fd, const char *path, struct rn_err *er
 
 int rn_map_open(struct rn_map *m, const char *path, struct rn_err *err)
 {
-    *m = (struct rn_map){0};
+    *m = (struct rn_map){.p = (const unsigned char *)""};
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return rn_fail_errno(err, RN_PATH(path), "cannot open");
-    int rc = map_all(m, fd, path, err);
-    close(fd);
+    int rc = fd < 0 ? rn_fail_errno(err, RN_PATH(path), "cannot open") : map_all(m, fd, path, err);
+    if (fd >= 0)
+        close(fd);
+    if (rc != RN_OK)
+        *m = (struct rn_map){0};
     return rc;
 }
 
 void rn_map_close(struct rn_map *m)
 {
-    if (m->p)
+    if (m->n)
         munmap((void *)m->p, m->n);
     *m = (struct rn_map){0};
 }

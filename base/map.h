@@ -15,7 +15,7 @@
 #include <stddef.h>
 
 struct rn_map {
-    const unsigned char *p; /* NULL: an empty file, or none */
+    const unsigned char *p; /* of an empty file, too; NULL: none is open */
     size_t n;
 };
 /* RN_EIO, or RN_ECORRUPT for what is no regular file; then there is nothing to close. */

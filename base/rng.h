@@ -3,10 +3,12 @@
  *     uint32_t r = rn_rand_u32(rn_stream(seed, "init/wte"), i);
  *
  * The same numbers on every machine and for any thread count, because no generator state exists:
- * value i of a stream is computed from i (Philox 4x32-10, Salmon et al. 2011). */
+ * value i of a stream is computed from i (Philox 4x32-10, Salmon et al. 2011), by nothing but exact
+ * and correctly rounded operations. */
 #ifndef RN_RNG_H
 #define RN_RNG_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* A stream for one purpose; distinct names give independent streams. */
@@ -14,8 +16,12 @@ uint64_t rn_stream(uint64_t seed, const char *name);
 
 uint64_t rn_rand_u64(uint64_t stream, uint64_t index);
 double rn_rand_unit(uint64_t stream, uint64_t index); /* [0, 1), 53 bits */
-/* N(0, 1): Box-Muller on one counter block. */
+/* N(0, 1), by its quantile function. */
 double rn_rand_normal(uint64_t stream, uint64_t index);
+/* Many at once: out[i] is rn_rand_u64(stream, first + i), of which the others are made. */
+void rn_rand_many(uint64_t stream, uint64_t first, size_t n, uint64_t *out);
+double rn_unit_of(uint64_t);
+double rn_normal_of(uint64_t);
 /* Uniform in [0, n), without modulo bias worth naming (n < 2^32). */
 uint32_t rn_rand_below(uint64_t stream, uint64_t index, uint32_t n);
 

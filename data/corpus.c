@@ -1,5 +1,5 @@
+#include "bisect.h"
 #include "corpus_kinds.h"
-
 #include "mem.h"
 
 #include <stdlib.h>
@@ -81,16 +81,8 @@ int64_t rn_corpus_first_doc(const struct rn_corpus *c, int64_t group)
 
 int64_t rn_corpus_group_of(const struct rn_corpus *c, int64_t doc)
 {
-    size_t low = 0, high = c->n_groups;
     RN_ASSERT(doc >= 0 && doc < c->n_docs);
-    while (high - low > 1) {
-        size_t mid = (low + high) / 2;
-        if (c->docs[mid] <= doc)
-            low = mid;
-        else
-            high = mid;
-    }
-    return (int64_t)low;
+    return rn_bisect(c->docs, (int64_t)c->n_groups, doc);
 }
 
 /* --- reading --- */

@@ -20,6 +20,7 @@ struct source {
     struct rn_jsonl *jsonl;
     json_t *here, *ahead; /* the line given out, and the one after it */
     struct rn_place ahead_at;
+    int64_t lines; /* given out */
     char *text;
     bool text_given;
 };
@@ -107,7 +108,7 @@ static int next_jsonl(struct source *s, struct rn_doc *doc, struct rn_err *err)
     RN_TRY(look_ahead(s, err));
     *doc = (struct rn_doc){.text = json_string_value(text),
                            .n = json_string_length(text),
-                           .group_end = s->ahead == NULL};
+                           .group_end = s->ahead == NULL || ++s->lines % RN_DOCS_GROUP == 0};
     return RN_OK;
 }
 

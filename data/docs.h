@@ -13,7 +13,8 @@
  *     .jsonl     a document a line: a member of an object, or a JSON string
  *     .txt       one document: the file
  *
- * Order: files as given, rows as stored. One row group is in memory at a time. */
+ * Order: files as given, rows as stored. One row group is in memory at a time; where the format
+ * knows none, RN_DOCS_GROUP documents are one. */
 #ifndef RN_DOCS_H
 #define RN_DOCS_H
 
@@ -23,12 +24,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { RN_DOCS_GROUP = 1024 }; /* as nanochat's shards have them */
+
 struct rn_docs;
 struct rn_doc {
     const char *text; /* NULL at the end; borrowed until the next call; valid UTF-8 */
     size_t n;
     size_t file;    /* index into paths */
-    bool group_end; /* last document of a parquet row group, or of the file */
+    bool group_end; /* last document of a row group, or of the file */
 };
 int rn_docs_open(struct rn_docs **, const char *const *paths, size_t n_paths, const char *column,
                  struct rn_err *);

@@ -3,6 +3,9 @@
  * the one that stood there; met again, it changes places with the first. So the many pieces that
  * come once do not drive out the few that come always.
  *
+ * Pieces of other scripts are cut at seams first (bpe_seams.h): they seldom come again, their parts
+ * do. A part that is one character of three bytes has its place by its number.
+ *
  * Pieces are taken a batch at a time: first all hashes, with a hint to the processor to fetch their
  * lines, then all look-ups, which then need not wait for memory. */
 #define _GNU_SOURCE /* madvise, MAP_ANONYMOUS */
@@ -25,7 +28,6 @@ enum {
     LONG_BITS = 13, /* 2^LONG_BITS longer pieces are kept */
     LONG_MAX = 126, /* bytes of one */
     LONG_IDS = 96,
-    PARTS_MIN = 7,      /* bytes of a piece of several characters of three */
     WIDE = 3,           /* bytes of a character that is kept by itself */
     WIDE_BITS = 4 + 12, /* that tell it from others */
     BATCH = 256,
@@ -202,7 +204,7 @@ static struct longer *place_of(const struct rn_encoder *e, const char *p, size_t
     return &e->longer[h >> 7 & ((1 << LONG_BITS) - 1)];
 }
 
-/* Merges, unless the same was merged a short time ago. */
+/* Merges, unless what stands in its place is the same. */
 static void encode_long(struct rn_encoder *e, const char *p, size_t n, struct rn_ids *out)
 {
     struct longer *kept = n <= LONG_MAX ? place_of(e, p, n) : NULL;
@@ -261,7 +263,7 @@ static void encode_wide(struct rn_encoder *e, const unsigned char *p, struct rn_
 /* Is the piece better cut at its seams? It has no place in a line, or probably too many ids. */
 static inline bool has_parts(const char *p, size_t n)
 {
-    return n > KEY_MAX || (n > PARTS_MIN && ((unsigned char)p[0] | (unsigned char)p[1]) >= 0xE0);
+    return n > KEY_MAX || (n > IDS_MAX && ((unsigned char)p[0] | (unsigned char)p[1]) >= 0xE0);
 }
 
 static void encode_parts(struct rn_encoder *e, const char *p, size_t n, size_t readable,

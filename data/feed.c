@@ -1,5 +1,6 @@
 #include "feed.h"
 
+#include "bisect.h"
 #include "mem.h"
 #include "rng.h"
 
@@ -110,25 +111,11 @@ static int next_file(struct rn_feed *f, struct rn_err *err)
     return RN_OK;
 }
 
-/* The group of the share that a place lies in: the last one that does not begin behind it, among
- * which are no empty ones. */
-static int64_t group_at(const struct share *s, int64_t place)
-{
-    int64_t low = 0, high = s->n_groups;
-    while (high - low > 1) {
-        int64_t mid = (low + high) / 2;
-        if (s->starts[mid] <= place)
-            low = mid;
-        else
-            high = mid;
-    }
-    return low;
-}
-
 int rn_feed_next(struct rn_feed *f, int64_t *doc, bool *pause, struct rn_err *err)
 {
     const struct share *s = &f->share;
-    int64_t place = s->order ? s->order[f->at] : f->at, group = group_at(s, place);
+    int64_t place = s->order ? s->order[f->at] : f->at;
+    int64_t group = rn_bisect(s->starts, s->n_groups, place);
     *doc = s->docs[group] + place - s->starts[group];
     f->at++;
     *pause = f->at == (s->order ? s->n_docs : s->starts[group + 1]);

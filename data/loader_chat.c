@@ -18,7 +18,7 @@ struct chat_loader {
     struct rn_chat_form form;
     int64_t cursor; /* the next conversation to render */
     int64_t given;  /* conversations given out whole or left out; waiting ones are not */
-    int64_t read, cut, left_out; /* since opening; cut and left_out in the first pass alone */
+    int64_t read, cut, left_out; /* conversations; cut and left_out in the first pass alone */
     struct waiting now; /* STREAM: the last one; its ids from `used` on are still to come */
     size_t used;
     struct waiting buffer[PACK_BUFFER];
@@ -212,12 +212,14 @@ static json_t *state(const void *self)
         json_array_append_new(waiting, json_integer(l->buffer[i].at));
         json_array_append_new(stand_for, json_integer(l->buffer[i].stands_for));
     }
-    return json_pack(
-        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "kind", forms[l->form.kind].name,
-        "data", rn_mixture_digest(l->mixture), "tokenizer", rn_tokenizer_digest(l->tok), "B",
-        (json_int_t)l->form.B, "T", (json_int_t)l->form.T, "max_tokens", (json_int_t)max_tokens(l),
-        "cursor", (json_int_t)l->cursor, "given", (json_int_t)l->given, "left",
-        (json_int_t)(l->now.r.ids.n - l->used), "buffer", waiting, "stand_for", stand_for);
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",
+                     "kind", forms[l->form.kind].name, "data", rn_mixture_digest(l->mixture),
+                     "tokenizer", rn_tokenizer_digest(l->tok), "B", (json_int_t)l->form.B, "T",
+                     (json_int_t)l->form.T, "max_tokens", (json_int_t)max_tokens(l), "cursor",
+                     (json_int_t)l->cursor, "given", (json_int_t)l->given, "read",
+                     (json_int_t)l->read, "cut", (json_int_t)l->cut, "left_out",
+                     (json_int_t)l->left_out, "left", (json_int_t)(l->now.r.ids.n - l->used),
+                     "buffer", waiting, "stand_for", stand_for);
 }
 
 static int same(const json_t *state_doc, const char *key, const char *have, struct rn_err *err)
@@ -294,10 +296,14 @@ static int restore(void *self, const json_t *s, struct rn_err *err)
     struct chat_loader *l = self;
     RN_TRY(same_shape(l, s, err));
     int64_t cursor = rn_json_int(s, "cursor", -1), given = rn_json_int(s, "given", -1);
-    if (cursor < 0 || cursor >= rn_mixture_rows(l->mixture) || given < 0)
+    int64_t read = rn_json_int(s, "read", -1);
+    if (cursor < 0 || cursor >= rn_mixture_rows(l->mixture) || given < 0 || read < 0)
         return bad_position(err);
     l->cursor = cursor;
     l->given = given;
+    l->read = read;
+    l->cut = rn_json_int(s, "cut", 0);
+    l->left_out = rn_json_int(s, "left_out", 0);
     RN_TRY(restore_left(l, l->form.kind == RN_CHAT_STREAM ? rn_json_int(s, "left", -1) : 0, err));
     return restore_buffer(l, s, err);
 }

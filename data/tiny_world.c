@@ -428,6 +428,19 @@ static int write_choices(const char *name, const char *path, struct rn_err *err)
     return write_text(path, &out, err);
 }
 
+/* What the spelling tasks spell: the people's names, in small letters. */
+static int write_words(const char *name, const char *path, struct rn_err *err)
+{
+    struct rn_str out = {0};
+    (void)name;
+    for (int i = 0; i < RN_WORLD_PEOPLE; i++) {
+        for (const char *p = rn_world_person(i); *p; p++)
+            rn_str_putc(&out, (char)(*p | ('a' - 'A')));
+        rn_str_putc(&out, '\n');
+    }
+    return write_text(path, &out, err);
+}
+
 /* Two people, one of whom has the pet: which name makes the sentence likelier? */
 static json_t *schema_row(struct maker *m)
 {
@@ -672,6 +685,7 @@ static const struct {
     {"eval_bundle.zip", write_bundle},
     {"vocab.bpe", write_bpe},
     {"encoder.json", write_encoder},
+    {"words.txt", write_words},
 };
 
 static int unknown_name(const char *name, struct rn_err *err)
@@ -686,7 +700,7 @@ static int unknown_name(const char *name, struct rn_err *err)
     else
         rn_hint(err, "it has shard_NNNNN.parquet, shard_val.parquet, conversations.jsonl, "
                      "conversations_val.jsonl, choices.jsonl, eval_bundle.zip, vocab.bpe, "
-                     "encoder.json");
+                     "encoder.json, words.txt");
     return RN_ECONFIG;
 }
 

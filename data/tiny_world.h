@@ -11,6 +11,7 @@
  *                                in words that no other file uses for that fact
  *     eval_bundle.zip            CORE's layout with three small tasks of all three types
  *     vocab.bpe, encoder.json    a tiny tokenizer in GPT-2's files
+ *     words.txt                  words to spell, a line each
  *
  * The same bytes on every machine. */
 #ifndef RN_TINY_WORLD_H

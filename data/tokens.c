@@ -1,4 +1,5 @@
 #include "tokens.h"
+#include "docs.h"
 #include "file.h"
 #include "mem.h"
 #include "str.h"
@@ -249,11 +250,10 @@ static int ends_by_bos(struct shard *s, int32_t bos, size_t *cap, struct rn_err 
     return s->n_tokens ? add_end(s, cap, s->n_tokens, err) : RN_OK;
 }
 
-/* Such a file has no row groups; nanochat's size lets several streams share it. */
+/* Such a file has no row groups; with some, several streams can share it. */
 static void mark_ends(struct shard *s)
 {
-    enum { GROUP_DOCS = 1024 };
-    for (int64_t d = GROUP_DOCS - 1; d < s->n_docs; d += GROUP_DOCS)
+    for (int64_t d = RN_DOCS_GROUP - 1; d < s->n_docs; d += RN_DOCS_GROUP)
         s->own_ends[d] |= TOKENS_GROUP_END;
     if (s->n_docs) {
         s->own_ends[s->n_docs - 1] |= TOKENS_GROUP_END;

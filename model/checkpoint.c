@@ -2,7 +2,6 @@
 
 #include "file.h"
 #include "mem.h"
-#include "safetensors.h"
 #include "str.h"
 
 #include <dirent.h>
@@ -425,48 +424,12 @@ int rn_ckpt_find(const struct rn_ckpt *c, const char *name, int64_t *step, struc
 
 /* --- loading --- */
 
-static bool same_shape(const struct rn_shape *a, const struct rn_shape *b)
-{
-    bool same = a->n == b->n;
-    for (int i = 0; same && i < a->n; i++)
-        same = a->d[i] == b->d[i];
-    return same;
-}
-
-static int load_weight(const struct rn_safetensors *st, struct rn_params *params, size_t i,
-                       struct rn_err *err)
-{
-    const struct rn_param_spec *spec = rn_params_spec(params, i);
-    const struct rn_tensor_info *t = rn_safetensors_find(st, spec->name);
-    if (!t || !same_shape(&t->shape, &spec->shape))
-        return rn_fail(err, RN_ECORRUPT, RN_PATH(rn_safetensors_path(st)), "tensor %s is %s",
-                       spec->name, t ? "of another shape" : "missing");
-    void *buf;
-    RN_TRY(rn_try_alloc(&buf, (size_t)rn_elems(spec->shape), sizeof(float), spec->name, err));
-    int rc = rn_safetensors_read_f32(st, t, buf, err);
-    if (rc == RN_OK)
-        rc = rn_params_put(params, i, buf, err);
-    free(buf);
-    return rc;
-}
-
-static int load_weights(const char *path, struct rn_params *params, struct rn_err *err)
-{
-    struct rn_safetensors *st;
-    RN_TRY(rn_safetensors_open(&st, path, err));
-    int rc = RN_OK;
-    for (size_t i = 0; i < rn_params_count(params) && rc == RN_OK; i++)
-        rc = load_weight(st, params, i, err);
-    rn_safetensors_close(st);
-    return rc;
-}
-
 int rn_ckpt_load(const struct rn_ckpt *c, int64_t step, struct rn_model *m, struct rn_optim *optim,
                  json_t **state, struct rn_err *err)
 {
     char *dir = rn_ckpt_path(c, step), *weights = rn_join(dir, "model.safetensors");
     char *moments = rn_join(dir, "optimizer.safetensors"), *path = rn_join(dir, "state.json");
-    int rc = load_weights(weights, rn_model_params(m), err);
+    int rc = rn_model_load_weights(m, weights, err);
     if (rc == RN_OK && optim)
         rc = rn_optim_load(optim, moments, err);
     if (rc == RN_OK)

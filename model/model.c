@@ -77,23 +77,24 @@ static int largest_weight(const struct rn_model *m, float **buf, struct rn_err *
 
 /* --- initial values --- */
 
-static float initial(const struct rn_weight *w, uint64_t stream, int64_t i, int64_t n)
+static bool is_random(const struct rn_weight *w)
 {
-    switch (w->init) {
-    case RN_INIT_ZERO:
-        break;
-    case RN_INIT_CONST:
-        if (n == 1)
-            return w->init_scale;
-        return w->init_scale + (w->init_last - w->init_scale) * (float)i / (float)(n - 1);
-    case RN_INIT_NORMAL:
-        return w->init_scale * (float)rn_rand_normal(stream, (uint64_t)i);
-    case RN_INIT_UNIFORM: {
-        double u = rn_rand_unit(stream, (uint64_t)i);
-        return w->init_scale * (float)(w->init_above_0 ? u : 2 * u - 1);
-    }
-    }
-    return 0;
+    return w->init == RN_INIT_NORMAL || w->init == RN_INIT_UNIFORM;
+}
+
+static float random_value(const struct rn_weight *w, uint64_t bits)
+{
+    if (w->init == RN_INIT_NORMAL)
+        return w->init_scale * (float)rn_normal_of(bits);
+    double u = rn_unit_of(bits);
+    return w->init_scale * (float)(w->init_above_0 ? u : 2 * u - 1);
+}
+
+static float fixed_value(const struct rn_weight *w, int64_t i, int64_t n)
+{
+    if (w->init == RN_INIT_ZERO || n == 1)
+        return w->init == RN_INIT_ZERO ? 0 : w->init_scale;
+    return w->init_scale + (w->init_last - w->init_scale) * (float)i / (float)(n - 1);
 }
 
 struct filling { /* of one weight, at its beginning */
@@ -106,10 +107,18 @@ struct filling { /* of one weight, at its beginning */
 /* No state: any order gives the same. */
 static void fill_piece(void *ctx, int64_t first, int64_t end, int worker)
 {
+    enum { MANY = 256 };
     const struct filling *f = ctx;
+    uint64_t bits[MANY] = {0};
     (void)worker;
-    for (int64_t i = first; i < end; i++)
-        f->out[i] = initial(f->weight, f->stream, i, f->n);
+    for (int64_t at = first; at < end; at += MANY) {
+        int64_t n = end - at < MANY ? end - at : MANY;
+        if (is_random(f->weight))
+            rn_rand_many(f->stream, (uint64_t)at, (size_t)n, bits);
+        for (int64_t i = 0; i < n; i++)
+            f->out[at + i] = is_random(f->weight) ? random_value(f->weight, bits[i])
+                                                  : fixed_value(f->weight, at + i, f->n);
+    }
 }
 
 int rn_model_init_weights(struct rn_model *m, uint64_t seed, struct rn_err *err)

@@ -203,6 +203,7 @@ static int build_step(struct rn_optim *o, const struct rn_weight *w, double deca
     int64_t n_hyper = init_slots(o, w, decay_scale);
     o->hyper_host = rn_xalloc((size_t)n_hyper * sizeof *o->hyper_host);
     o->prog = rn_prog_new(rn_model_params(o->model));
+    rn_prog_compute_in(o->prog, rn_model_computes_in(o->model));
     o->hyper = rn_prog_input(o->prog, "hyper", RN_F32, RN_SHAPE(n_hyper));
     o->coef = rn_prog_input(o->prog, "coef", RN_F32, RN_SHAPE(1));
     for (size_t i = 0; i < o->n; i++)
@@ -314,6 +315,12 @@ int rn_optim_drop(struct rn_optim *o, struct rn_err *err)
 {
     o->measured = false;
     return rn_params_zero_grads(rn_model_params(o->model), err);
+}
+
+void rn_optim_time_ops(struct rn_optim *o, struct rn_op_times *times)
+{
+    rn_prog_time_ops(o->norm_prog, times);
+    rn_prog_time_ops(o->prog, times);
 }
 
 /* --- moments on disk --- */

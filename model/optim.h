@@ -15,6 +15,7 @@
 
 #include "hash.h"
 #include "model.h"
+#include "op_times.h"
 #include "schedule.h"
 
 #include <math.h>
@@ -40,7 +41,8 @@ struct rn_optim_cfg {
     ((struct rn_optim_cfg){.clip = NAN, .lr_scale = 1, .lr_frac = 1, .decay_scale = 1})
 
 struct rn_optim;
-/* The model needs gradients. RN_ECONFIG names an unknown group and the known ones. */
+/* The model needs gradients; Muon's products are computed as the model's. RN_ECONFIG names an
+ * unknown group and the known ones. */
 int rn_optim_new(struct rn_optim **, struct rn_model *, const struct rn_optim_cfg *,
                  struct rn_err *);
 void rn_optim_free(struct rn_optim *); /* takes NULL */
@@ -56,6 +58,9 @@ int rn_optim_step(struct rn_optim *, const struct rn_optim_step *, float *grad_n
                   struct rn_err *);
 /* No step: the gradients are zero again, weights and moments stay. */
 int rn_optim_drop(struct rn_optim *, struct rn_err *);
+
+/* From now on each step adds to times (op_times.h), which must outlive the optimizer. */
+void rn_optim_time_ops(struct rn_optim *, struct rn_op_times *times);
 
 /* Moments as tensors m.<weight>, v.<weight>, buf.<weight>, buf2.<weight>. Load checks that names
  * and shapes are exactly those of this optimizer (RN_ECORRUPT). hex may be NULL. */

@@ -1,16 +1,18 @@
-/* model/peak.h - how fast this device multiplies matrices: the yardstick of MFU.
+/* model/peak.h - how fast this device multiplies matrices (the yardstick of MFU) and how fast its
+ * memory is.
  *
- *     double peak = rn_peak_flops(device);
+ *     double peak = rn_peak_flops(device, RN_BF16);
  *
- * The best of a few fp32 products of square matrices filled with random numbers, through the same
- * op that the model uses. The matrices grow from 256 x 256 until a product takes a millisecond:
- * a small machine is not kept busy by it, a large one is not measured by its overhead. 0 if the
- * device cannot. */
+ * The best of a few products of square matrices of random numbers, through the op that models use.
+ * The matrices grow from 256 x 256 until a product takes a millisecond: a small machine is not kept
+ * busy by it, a large one is not measured by its overhead. 0 if the device cannot. */
 #ifndef RN_PEAK_H
 #define RN_PEAK_H
 
-#include "device.h"
+#include "prog.h"
 
-double rn_peak_flops(struct rn_device *);
+double rn_peak_flops(struct rn_device *, enum rn_dtype compute); /* a second */
+/* Bytes a second that an op reads and writes when nothing but memory holds it up. 0 as above. */
+double rn_peak_bytes(struct rn_device *);
 
 #endif

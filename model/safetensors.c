@@ -437,9 +437,10 @@ static int check_finite(const struct rn_tensor_out *t, const void *data, struct 
 {
     const unsigned char *p = data;
     uint32_t bad = 0;
-    for (int64_t i = 0; t->type == RN_TENSOR_F32 && i < rn_elems(t->shape); i++) {
+    size_t n = t->type == RN_TENSOR_F32 ? (size_t)rn_elems(t->shape) : 0;
+    for (size_t i = 0; i < n; i++) {
         uint32_t bits;
-        memcpy(&bits, p + i * 4, sizeof bits);
+        memcpy(&bits, p + i * sizeof bits, sizeof bits);
         bad |= (bits & 0x7f800000U) == 0x7f800000U;
     }
     return bad ? rn_fail(err, RN_EDEVICE, RN_NOWHERE, "'%.80s' has values that are not finite",

@@ -31,6 +31,7 @@ struct rn_run_how {
     int threads;     /* all stages that run side by side share them */
     int jobs;        /* stages at the same time; 0 is 1; `background` ones come on top */
     bool allow_exec; /* commands of the pipeline file may run */
+    bool op_times;   /* trainings tell where their time went */
     bool keep_going; /* a failure stops only what needs the stage */
     enum rn_verify verify;
     struct rn_memo *memo;       /* of the runs directory, and its history: shared by the plans of */

@@ -125,6 +125,7 @@ struct rn_job rn_plan_job(struct rn_plan *plan, struct rn_runner *r)
                          .threads = plan->how->threads,
                          .offline = plan->how->offline,
                          .locked = plan->how->locked,
+                         .op_times = plan->how->op_times,
                          .memo = plan->memo,
                          .resume_from =
                              n->resume_named && !n->begun ? plan->how->resume_from : NULL,

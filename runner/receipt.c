@@ -124,6 +124,21 @@ static int64_t count_steps(const json_t *lines)
     return n;
 }
 
+/* Steps whose batch was not trained on: where the count of them in the metrics grows. */
+static json_t *skipped_steps(const json_t *lines)
+{
+    json_t *steps = json_array();
+    double before = 0;
+    for (size_t i = 0; i < json_array_size(lines); i++) {
+        const json_t *line = json_array_get(lines, i);
+        double skipped = rn_json_real(line, "skipped", before);
+        if (skipped > before)
+            json_array_append(steps, json_object_get(line, "step"));
+        before = skipped;
+    }
+    return steps;
+}
+
 /* --- writing --- */
 
 static json_t *entry_of(const struct rn_plan *plan, size_t i, int threads)
@@ -133,11 +148,12 @@ static json_t *entry_of(const struct rn_plan *plan, size_t i, int threads)
     char *path = rn_xprintf("%s/metrics/%s.jsonl", plan->run_dir, s->name);
     json_t *lines = rn_metrics_read(path);
     int64_t steps = count_steps(lines), every = EVERY * (1 + steps / (EVERY * MARKS_MAX));
-    json_t *entry = json_pack(
-        "{s:s, s:i, s:s, s:s, s:o, s:o, s:I, s:I, s:o}", "kind", s->stage->kind, "version",
-        s->stage->version, "progress", keys->progress, "out", keys->out, "config",
-        config_of(plan->p, s), "machine", rn_receipt_machine(plan->how->device, threads), "steps",
-        (json_int_t)steps, "every", (json_int_t)every, "marks", rn_receipt_marks(lines, every));
+    json_t *entry = json_pack("{s:s, s:i, s:s, s:s, s:o, s:o, s:I, s:I, s:o, s:o}", "kind",
+                              s->stage->kind, "version", s->stage->version, "progress",
+                              keys->progress, "out", keys->out, "config", config_of(plan->p, s),
+                              "machine", rn_receipt_machine(plan->how->device, threads), "steps",
+                              (json_int_t)steps, "every", (json_int_t)every, "skipped",
+                              skipped_steps(lines), "marks", rn_receipt_marks(lines, every));
     json_decref(lines);
     free(path);
     return entry;

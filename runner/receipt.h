@@ -5,7 +5,7 @@
  *         "config": {"seed": 42, "precision": "fp32", "device_rows": 8},
  *         "machine": {"device": "cpu", "processor": "..", "features": "AVX2, ..", "isa": "",
  *                     "threads": 2, "runnel": "0.1.0", "program": sha256 of it},
- *         "steps": 300, "every": 20,
+ *         "steps": 300, "every": 20, "skipped": [117],      not trained on (`health`)
  *         "marks": [{"step": 19, "loss": 3.21, "data_order": 1234, "digest": "16 hex digits"}, ..]
  *     }}}
  *

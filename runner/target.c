@@ -165,6 +165,7 @@ int rn_target_how(struct rn_run_how *how, const struct rn_cli *cli, struct rn_er
                                .offline = rn_cli_opt(cli, "offline"),
                                .locked = rn_cli_opt(cli, "locked"),
                                .allow_exec = rn_cli_opt(cli, "allow-exec"),
+                               .op_times = rn_cli_opt(cli, "op-times"),
                                .keep_going = rn_cli_opt(cli, "keep-going"),
                                .verify = verify && strcmp(verify, "hash") == 0 ? RN_VERIFY_HASH
                                                                                : RN_VERIFY_STAT};

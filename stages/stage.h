@@ -93,6 +93,7 @@ struct rn_job {
     const char *device;      /* "cpu" */
     int threads;
     bool offline, locked;
+    bool op_times;        /* tell at the end where the time of a training went */
     struct rn_memo *memo; /* digests of files that have not changed; NULL: none are known */
     const struct rn_log *log;
     struct rn_runner *runner; /* opaque; for the calls below */
@@ -186,6 +187,7 @@ struct rn_estimate {
     int64_t resume_step;     /* newest checkpoint that would be continued, -1: none */
     const char *resume_key;  /* ... of this earlier work (job->earlier); NULL: of work_dir */
     const char *restart_key; /* earlier work of which no step can be used; NULL: none */
+    char note[160];          /* what one should know before it runs, in half a line; "": nothing */
 };
 
 struct rn_fetcher;

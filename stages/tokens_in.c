@@ -91,3 +91,12 @@ int rn_tokens_in_open(struct rn_corpus **out, const struct rn_artifact *a, const
     free(o.paths);
     return rc;
 }
+
+void rn_tokens_in_note(const struct rn_artifact *a, char note[160])
+{
+    if (a && !is_ours(a) && !is_text(a))
+        snprintf(note, 160,
+                 "%.60s names no tokenizer: all that can be checked is that its ids are below the "
+                 "vocabulary",
+                 a->name);
+}

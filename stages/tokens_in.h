@@ -17,6 +17,9 @@ extern const char *const rn_tokens_in_kinds[]; /* artifact kinds that may stand 
  * The tokenizer outlives the corpus. RN_ECORRUPT as data/tokens.h and data/corpus.h say. */
 int rn_tokens_in_open(struct rn_corpus **, const struct rn_artifact *, const char *split,
                       const struct rn_tokenizer *, const struct rn_log *, struct rn_err *);
+/* Why nobody can say that the tokenizer is theirs; "" if they say it themselves, are text, or are
+ * not there yet (NULL). */
+void rn_tokens_in_note(const struct rn_artifact *, char note[160]);
 /* True if the artifact holds shards of the split by their names. */
 bool rn_tokens_in_has(const struct rn_artifact *, const char *split);
 

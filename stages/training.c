@@ -226,6 +226,7 @@ static int train(struct rn_training *t, struct rn_err *err)
     struct rn_training_due due = {0};
     RN_TRY(rn_training_resume(t, &due, err));
     t->last_save_s = rn_clock_s();
+    rn_training_time_ops(t);
     RN_TRY(evaluate(t, &due, err));
     while (t->step < t->steps) {
         int64_t epoch_before = rn_loader_epoch(t->loader);
@@ -235,6 +236,7 @@ static int train(struct rn_training *t, struct rn_err *err)
     }
     struct rn_metric_value last = {"total_time_min", t->total_time_s / 60};
     rn_job_metrics(t->job, t->step, &last, 1); /* how many steps there were */
+    rn_training_tell_times(t);
     return RN_OK;
 }
 

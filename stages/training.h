@@ -56,7 +56,8 @@ struct rn_training_cfg {
     int64_t checkpoint_every, checkpoint_keep;
     double checkpoint_every_s;
     int on_full;
-    int64_t bpb_every, bpb_tokens, core_every, core_max_per_task, sample_every;
+    int64_t bpb_every, bpb_tokens, core_every, core_max_per_task, hellaswag_every, hellaswag_max,
+        sample_every;
     struct rn_list sample_prompts;
     struct rn_list mixture, val_mixture;
     struct rn_health_rules health;
@@ -80,7 +81,7 @@ extern const struct rn_output rn_training_outputs[];
         RN_KEY_WORD(struct rn_training_cfg, precision, "precision", RN_IDENTITY, "auto",           \
                     rn_precision_words, "of matrix products; auto: as this processor is best at"), \
         RN_KEY_INT(struct rn_training_cfg, seed, "seed", RN_IDENTITY, "42", 0, 9e15, "",           \
-                   "of the initial weights and samples"),                                          \
+                   "of the initial weights, samples, and the order of data that is shuffled"),     \
         RN_KEY_TABLE("checkpoint", rn_training_checkpoint_keys, "what is saved, and when"),        \
         RN_KEY_TABLE("eval", rn_training_eval_keys, "what is measured on the way"),                \
         RN_KEY_TABLE("health", rn_health_keys, "which steps are not trained on")
@@ -120,7 +121,7 @@ int rn_training_estimate(const struct rn_job *, const void *cfg, struct rn_estim
                          struct rn_err *);
 int rn_training_run(struct rn_job *, const void *cfg, struct rn_err *);
 #define RN_TRAINING_STAGE                                                                          \
-    .version = 3, .trains = true, .cfg_bytes = sizeof(struct rn_training_cfg),                     \
+    .version = 4, .trains = true, .cfg_bytes = sizeof(struct rn_training_cfg),                     \
     .outputs = rn_training_outputs, .metrics = rn_training_metrics, .settle = rn_training_settle,  \
     .check = rn_training_check, .fingerprint = rn_training_fingerprint,                            \
     .estimate = rn_training_estimate, .run = rn_training_run

@@ -103,6 +103,10 @@ static const struct rn_key core_keys[] = {
     RN_KEY_INT(CFG, core_max_per_task, "max_per_task", RN_NEUTRAL, "500", 1, 1e9, "rows",
                "rows of a task"),
     RN_KEYS_END};
+static const struct rn_key hellaswag_keys[] = {
+    RN_KEY_STEPS(CFG, hellaswag_every, "every", RN_NEUTRAL, "0", 0, 1e9, "0: never"),
+    RN_KEY_INT(CFG, hellaswag_max, "max_items", RN_NEUTRAL, "-1", -1, 1e9, "rows", "-1: all"),
+    RN_KEYS_END};
 static const struct rn_key sample_keys[] = {
     RN_KEY_STEPS(CFG, sample_every, "every", RN_NEUTRAL, "0", 0, 1e9, "0: never"),
     RN_KEY_LIST_OF(CFG, sample_prompts, "prompts", RN_NEUTRAL, "[\"The capital of France is\"]",
@@ -111,6 +115,7 @@ static const struct rn_key sample_keys[] = {
 const struct rn_key rn_training_eval_keys[] = {
     RN_KEY_TABLE("bpb", bpb_keys, "bits per byte on the validation tokens"),
     RN_KEY_TABLE("core", core_keys, "CORE on the bundle named by watch_in: {core: ..}"),
+    RN_KEY_TABLE("hellaswag", hellaswag_keys, "HellaSwag's rows: watch_in: {hellaswag: ..}"),
     RN_KEY_TABLE("sample", sample_keys, "continuations printed to the log"), RN_KEYS_END};
 
 static const char *const file_kinds[] = {"files", NULL};
@@ -144,7 +149,17 @@ const struct rn_metric rn_training_metrics[] = {
     {"data_order", "", 0, "48 bits of the digest of all batches so far, in order"},
     {"val_bpb", "bits/byte", -1, "on the validation tokens"},
     {"core", "", +1, "CORE metric, on the rows asked for"},
+    {"hellaswag", "", +1, "right by mean loss of the ending's tokens, on the rows asked for"},
+#define OP(id, name) {"op_ms_" #name, "ms", -1, "of a step, in op " #name " (--op-times)"},
+#include "ops.def"
+#undef OP
     {NULL, NULL, 0, NULL}};
+
+const char *const rn_op_metrics[] = {
+#define OP(id, name) "op_ms_" #name,
+#include "ops.def"
+#undef OP
+};
 
 static int count_given(const CFG *c)
 {

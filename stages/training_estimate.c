@@ -3,6 +3,7 @@
 #include "file.h"
 #include "model_in.h"
 #include "sizing.h"
+#include "tokens_in.h"
 #include "training_run.h"
 
 #include <stdlib.h>
@@ -135,6 +136,7 @@ int rn_training_estimate(const struct rn_job *job, const void *cfg, struct rn_es
     struct rn_model_cfg mc;
     struct rn_horizon h;
     bool known = rn_training_horizon(c, kind, 0, &h);
+    rn_tokens_in_note(rn_job_artifact(job, &c->in_tokens), e->note);
     if (!model_of(job, c, kind, &mc)) {
         estimate_steps(c, &h, e);
         e->resume_step = newest(job, e->steps);

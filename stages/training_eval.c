@@ -1,7 +1,7 @@
 #include "training_eval.h"
 
 #include "eval_bpb.h"
-#include "eval_core.h"
+#include "evals.h"
 #include "file.h"
 #include "generate.h"
 #include "scorer.h"
@@ -115,75 +115,88 @@ static int evaluate_samples(struct rn_training_eval *e, int64_t step, struct rn_
     return rc;
 }
 
-/* --- CORE --- */
+/* --- tasks of evals.def, on what `watch_in` names --- */
 
-static bool goes_on(void *ctx, const char *task, size_t done, size_t all)
+static bool goes_on(void *ctx, const char *what, size_t done, size_t all)
 {
     const struct rn_training_eval *e = ctx;
-    char text[96];
-    snprintf(text, sizeof text, "CORE %s", task);
-    rn_job_progress(e->s.job, (double)done, (double)all, "items", text);
+    rn_job_progress(e->s.job, (double)done, (double)all, "items", what);
     return !rn_job_stopping(e->s.job);
 }
 
-static int score_core(struct rn_training_eval *e, const struct rn_core *core, int64_t step,
-                      struct rn_err *err)
+static int measure_task(struct rn_training_eval *e, const char *name, enum rn_eval_input input,
+                        int64_t max_items, struct rn_eval_report *report, struct rn_err *err)
 {
-    struct rn_core_run how = {.tokenizer = e->s.tokenizer,
+    struct rn_eval_data data[RN_EVAL_INPUTS] = {0};
+    const struct rn_artifact *a = rn_job_watched(e->s.job, name);
+    if (!a)
+        return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
+                       "eval.%s needs its data: watch_in: {%s: <reference>}", name, name);
+    const char **paths = rn_artifact_paths(a);
+    data[input] = (struct rn_eval_data){paths, a->n_files};
+    struct rn_eval_run run = {.model = e->s.model,
+                              .tokenizer = e->s.tokenizer,
                               .scorer = e->scorer,
-                              .max_per_task = e->s.cfg->core_max_per_task,
-                              .max_len = rn_scorer_max_len(e->scorer),
+                              .data = data,
+                              .report = report,
+                              .max_items = max_items,
+                              .log = e->s.job->log,
                               .progress = goes_on,
                               .ctx = e};
-    struct rn_core_result result = {0};
-    int rc = rn_core_score(core, &how, &result, err);
-    if (rc == RN_OK) {
-        rn_log(e->s.job->log, RN_INFO, "step %05" PRId64 ": CORE %.4f", step, result.core);
-        rn_job_metrics(e->s.job, step, &(struct rn_metric_value){"core", result.core}, 1);
-    }
-    rn_core_result_release(&result);
+    int rc = rn_eval_measure(&run, rn_eval_find(name), err);
+    free(paths);
     return rc;
 }
 
-static int evaluate_core(struct rn_training_eval *e, int64_t step, struct rn_err *err)
+static int evaluate_task(struct rn_training_eval *e, const char *name, enum rn_eval_input input,
+                         int64_t max_items, int64_t step, struct rn_err *err)
 {
-    const struct rn_artifact *bundle = rn_job_watched(e->s.job, "core");
-    if (!bundle)
-        return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
-                       "eval.core needs the bundle: watch_in: {core: <reference>}");
-    struct rn_core core;
-    int rc = rn_core_open(&core, bundle->dir, err);
-    if (rc == RN_OK)
-        rc = score_core(e, &core, step, err);
-    rn_core_release(&core);
+    struct rn_eval_report *report = rn_eval_report_new(e->s.job->stage, NULL);
+    int rc = measure_task(e, name, input, max_items, report, err);
+    if (rc == RN_OK) {
+        struct rn_metric_value v = {name, rn_eval_value(report, name)};
+        rn_log(e->s.job->log, RN_INFO, "step %05" PRId64 ": %s %.4f", step, name, v.value);
+        rn_job_metrics(e->s.job, step, &v, 1);
+    }
+    rn_eval_report_free(report);
     return rc;
 }
 
 /* --- all of them --- */
 
-/* Settles one evaluation: done, or failed with a warning; an interrupted one stays due. */
-static void settle(const struct rn_training_eval *e, bool *due, const char *what, int64_t step,
-                   int rc, const struct rn_err *err)
+const char *const rn_training_look_names[RN_LOOKS] = {"bpb", "core", "hellaswag", "sample"};
+
+static int look(struct rn_training_eval *e, enum rn_training_look what, int64_t step, double *bpb,
+                struct rn_err *err)
 {
-    if (rc == RN_ESTOPPED)
-        return;
-    *due = false;
-    if (rc != RN_OK)
-        rn_log(e->s.job->log, RN_WARN, "step %05" PRId64 ": %s failed, training goes on: %s", step,
-               what, err->msg);
+    const struct rn_training_cfg *c = e->s.cfg;
+    switch (what) {
+    case RN_LOOK_BPB:
+        return evaluate_bpb(e, step, bpb, err);
+    case RN_LOOK_CORE:
+        return evaluate_task(e, "core", RN_EVAL_IN_core, c->core_max_per_task, step, err);
+    case RN_LOOK_HELLASWAG:
+        return evaluate_task(e, "hellaswag", RN_EVAL_IN_hellaswag, c->hellaswag_max, step, err);
+    case RN_LOOK_SAMPLE:
+    case RN_LOOKS:
+        break;
+    }
+    return evaluate_samples(e, step, err);
 }
 
+/* Done, or failed with a warning; an interrupted one stays due. */
 double rn_training_evaluate(struct rn_training_eval *e, int64_t step, struct rn_training_due *due)
 {
     double bpb = NAN;
-    struct rn_err bpb_err = {0}, core_err = {0}, sample_err = {0};
-    if (due->bpb)
-        settle(e, &due->bpb, "bits per byte", step, evaluate_bpb(e, step, &bpb, &bpb_err),
-               &bpb_err);
-    if (due->core && !rn_job_stopping(e->s.job))
-        settle(e, &due->core, "CORE", step, evaluate_core(e, step, &core_err), &core_err);
-    if (due->sample && !rn_job_stopping(e->s.job))
-        settle(e, &due->sample, "sampling", step, evaluate_samples(e, step, &sample_err),
-               &sample_err);
+    for (int i = 0; i < RN_LOOKS; i++) {
+        struct rn_err err = {0};
+        if (!due->is[i] || (i > 0 && rn_job_stopping(e->s.job)))
+            continue;
+        int rc = look(e, (enum rn_training_look)i, step, &bpb, &err);
+        due->is[i] = rc == RN_ESTOPPED;
+        if (rc != RN_OK && rc != RN_ESTOPPED)
+            rn_log(e->s.job->log, RN_WARN, "step %05" PRId64 ": %s failed, training goes on: %s",
+                   step, rn_training_look_names[i], err.msg);
+    }
     return bpb;
 }

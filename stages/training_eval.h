@@ -1,4 +1,4 @@
-/* stages/training_eval.h - what is measured on the way: bits per byte, CORE, samples.
+/* stages/training_eval.h - what is measured on the way: bits per byte, CORE, HellaSwag, samples.
  *
  *     RN_TRY(rn_training_eval_init(&e, &setup, err));
  *     double bpb = rn_training_evaluate(&e, step, &due);      NaN: not asked for, or it failed
@@ -11,8 +11,11 @@
 
 #include "training.h"
 
+enum rn_training_look { RN_LOOK_BPB, RN_LOOK_CORE, RN_LOOK_HELLASWAG, RN_LOOK_SAMPLE, RN_LOOKS };
+extern const char *const rn_training_look_names[RN_LOOKS]; /* as checkpoints have them */
+
 struct rn_training_due {
-    bool bpb, core, sample;
+    bool is[RN_LOOKS];
 };
 
 struct rn_training_eval_setup { /* borrowed for as long as the evaluation lives */

@@ -178,7 +178,7 @@ int rn_training_open(struct rn_training *t, struct rn_err *err)
                                      .log = job->log,
                                      .extra = t->config_extra,
                                      .steps = t->steps};
-    t->peak_flops = rn_peak_flops(t->device);
+    t->peak_flops = rn_peak_flops(t->device, rn_model_computes_in(t->model));
     rn_health_init(&t->health, &t->cfg->health);
     t->best_bpb = INFINITY;
     t->best_step = -1;
@@ -194,6 +194,7 @@ int rn_training_open(struct rn_training *t, struct rn_err *err)
 
 void rn_training_close(struct rn_training *t)
 {
+    free(t->times);
     rn_health_release(&t->health);
     rn_training_eval_release(&t->eval);
     rn_prog_free(t->program.prog);

@@ -36,11 +36,18 @@ struct rn_training {
     int64_t skipped;    /* steps whose batch was not trained on */
     struct rn_health health;
     double last_save_s;
+    struct rn_op_times *times; /* NULL: not asked for */
 };
 
 /* Opens device, tokenizer, model, data, loader, optimizer and program. Close in both cases. */
 int rn_training_open(struct rn_training *, struct rn_err *);
 void rn_training_close(struct rn_training *);
+
+/* --op-times: every op is timed from here on; at the end a table in the log, and metrics. Both do
+ * nothing where nobody asked. */
+void rn_training_time_ops(struct rn_training *);
+void rn_training_tell_times(const struct rn_training *);
+extern const char *const rn_op_metrics[]; /* by enum rn_op_kind */
 
 /* What is to be evaluated after t->step steps. */
 struct rn_training_due rn_training_due_at(const struct rn_training *);

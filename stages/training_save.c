@@ -9,12 +9,9 @@
 static json_t *state_json(const struct rn_training *t, const struct rn_training_due *due)
 {
     json_t *pending = json_array();
-    if (due->bpb)
-        json_array_append_new(pending, json_string("bpb"));
-    if (due->core)
-        json_array_append_new(pending, json_string("core"));
-    if (due->sample)
-        json_array_append_new(pending, json_string("sample"));
+    for (int i = 0; i < RN_LOOKS; i++)
+        if (due->is[i])
+            json_array_append_new(pending, json_string(rn_training_look_names[i]));
     json_t *best = isfinite(t->best_bpb) ? json_real(t->best_bpb) : json_null();
     return json_pack("{s:I, s:I, s:o, s:o, s:I, s:I, s:I, s:o, s:I, s:I, s:s, s:I, s:o}", "step",
                      (json_int_t)t->step, "steps", (json_int_t)t->steps, "loader",
@@ -46,8 +43,8 @@ static int name_checkpoint(const struct rn_training *t, struct rn_err *err)
     snprintf(epoch, sizeof epoch, "epoch_%05" PRId64, t->epoch_done);
     if (t->epoch_done > 0)
         RN_TRY(rn_ckpt_point(&t->checkpoint, epoch, t->step, err));
-    if (t->best_step == t->step)
-        RN_TRY(rn_ckpt_point(&t->checkpoint, "best", t->step, err));
+    if (t->best_step >= 0 && rn_ckpt_pointed(&t->checkpoint, "best") != t->best_step)
+        RN_TRY(rn_ckpt_point(&t->checkpoint, "best", t->best_step, err));
     return rn_ckpt_rotate(&t->checkpoint, t->step, t->cfg->checkpoint_keep, err);
 }
 
@@ -80,28 +77,29 @@ bool rn_training_every(int64_t step, int64_t cadence)
     return cadence > 0 && step % cadence == 0;
 }
 
+/* Bits per byte before the first step and after the last one, too; the others are dear. */
 struct rn_training_due rn_training_due_at(const struct rn_training *t)
 {
     const struct rn_training_cfg *c = t->cfg;
+    const int64_t every[RN_LOOKS] = {c->bpb_every, c->core_every, c->hellaswag_every,
+                                     c->sample_every};
     bool last = t->step == t->steps;
-    return (struct rn_training_due){.bpb = last || rn_training_every(t->step, c->bpb_every),
-                                    .core = c->core_every > 0 && t->step > 0 &&
-                                            (last || rn_training_every(t->step, c->core_every)),
-                                    .sample =
-                                        c->sample_every > 0 && t->step > 0 &&
-                                        (last || rn_training_every(t->step, c->sample_every))};
+    struct rn_training_due due = {0};
+    for (int i = 0; i < RN_LOOKS; i++)
+        due.is[i] = every[i] > 0 && t->step > 0 && (last || rn_training_every(t->step, every[i]));
+    due.is[RN_LOOK_BPB] = last || rn_training_every(t->step, c->bpb_every);
+    return due;
 }
 
 static void restore_pending(const json_t *state, struct rn_training_due *due)
 {
-    size_t i;
+    size_t n;
     json_t *word;
-    json_array_foreach(json_object_get(state, "pending"), i, word)
+    json_array_foreach(json_object_get(state, "pending"), n, word)
     {
-        const char *w = json_string_value(word);
-        due->bpb |= w && strcmp(w, "bpb") == 0;
-        due->core |= w && strcmp(w, "core") == 0;
-        due->sample |= w && strcmp(w, "sample") == 0;
+        for (int i = 0; i < RN_LOOKS; i++)
+            due->is[i] |= json_is_string(word) &&
+                          strcmp(json_string_value(word), rn_training_look_names[i]) == 0;
     }
 }
 

@@ -1,10 +1,12 @@
-/* nanochat's Muon in fp32: momentum, orthogonalisation by five matrix polynomials, update.
+/* nanochat's Muon: momentum, orthogonalisation by five matrix polynomials, update. The program says
+ * what the products of the polynomials round to; everything else is fp32.
  *
  *     flavour 0    December 2025: Newton-Schulz
  *     flavour 1    July 2026: rows made equally long first (MuonEq), Polar Express, Frobenius norm
  *                  restored (Muon+), variance of rows or columns evened out (NorMuon), decay only
  *                  where it agrees with the update */
-#include "cpu.h"
+#include "gemm.h"
+#include "mem.h"
 #include "vmath.h"
 
 #include <string.h>
@@ -31,12 +33,17 @@ struct muon {
     float *A, *B;      /* (s,s), s = min(N,K) */
     float *mean, *mul; /* max(N,K) each */
     double *row;       /* N */
+    enum rn_dtype compute;
+    void *scratch; /* of the products */
 };
 
-static size_t floats_of(int64_t N, int64_t K)
+/* Of X, Y, A, B, mean and mul; the products' scratch begins behind them, as aligned as this one. */
+static size_t own_bytes(int64_t N, int64_t K)
 {
     int64_t s = rn_min(N, K);
-    return (size_t)(2 * N * K + 2 * s * s + 2 * rn_max(N, K));
+    size_t floats = (size_t)(2 * N * K + 2 * s * s + 2 * rn_max(N, K));
+    return ((size_t)N * sizeof(double) + floats * sizeof(float) + RN_ALIGN - 1) / RN_ALIGN *
+           RN_ALIGN;
 }
 
 static struct muon muon_of(const struct rn_args *a)
@@ -54,6 +61,8 @@ static struct muon muon_of(const struct rn_args *a)
     m.B = m.A + s * s;
     m.mean = m.B + s * s;
     m.mul = m.mean + rn_max(N, K);
+    m.compute = a->compute;
+    m.scratch = (char *)a->scratch + own_bytes(N, K);
     return m;
 }
 
@@ -103,18 +112,51 @@ static void even_rows(const struct muon *m)
     scale_rows(m, 1.0f, m->mul);
 }
 
-/* X = aX + (bA + cA^2) X with A = XX^T; a tall X is treated as its transpose. */
+/* A = X X^T, and B = A A; a tall X is treated as its transpose. */
+static struct rn_product gram_of(const struct muon *m)
+{
+    int64_t s = rn_min(m->N, m->K), l = rn_max(m->N, m->K);
+    bool tall = m->N > m->K;
+    return (struct rn_product){
+        s, s, l, {m->X, m->K, tall, RN_F32}, {m->X, m->K, !tall, RN_F32}, {m->A, s}};
+}
+
+static struct rn_product square_of(const struct muon *m)
+{
+    int64_t s = rn_min(m->N, m->K);
+    return (struct rn_product){s, s, s, {m->A, s}, {m->A, s}, {m->B, s}};
+}
+
+/* Y = B X */
+static struct rn_product next_of(const struct muon *m)
+{
+    int64_t s = rn_min(m->N, m->K);
+    struct rn_matrix X = {m->X, m->K, false, RN_F32}, B = {m->B, s, false, RN_F32};
+    bool tall = m->N > m->K;
+    return (struct rn_product){m->N, m->K, s, tall ? X : B, tall ? B : X, {m->Y, m->K}};
+}
+
+/* B = aI + bA + cB */
+static void polynomial(const struct muon *m, const float coef[3])
+{
+    int64_t s = rn_min(m->N, m->K);
+#pragma omp parallel for schedule(static) if (rn_worth(s * s))
+    for (int64_t i = 0; i < s; i++) {
+        for (int64_t k = i * s; k < (i + 1) * s; k++)
+            m->B[k] = coef[1] * m->A[k] + coef[2] * m->B[k];
+        m->B[i * s + i] += coef[0];
+    }
+}
+
+/* X = (aI + bA + cA^2) X with A = XX^T, five times. */
 static void polynomials(struct muon *m, const float coef[STEPS][3])
 {
-    int64_t N = m->N, K = m->K, s = rn_min(N, K), l = rn_max(N, K);
-    bool tall = N > K;
     for (int i = 0; i < STEPS; i++) {
-        rn_gemm(tall, !tall, s, s, l, 1, m->X, K, m->X, K, 0, m->A, s);
-        memcpy(m->B, m->A, (size_t)(s * s) * sizeof(float));
-        rn_gemm(false, false, s, s, s, coef[i][2], m->A, s, m->A, s, coef[i][1], m->B, s);
-        memcpy(m->Y, m->X, (size_t)(N * K) * sizeof(float));
-        rn_gemm(false, false, N, K, s, 1, tall ? m->X : m->B, tall ? K : s, tall ? m->B : m->X,
-                tall ? s : K, coef[i][0], m->Y, K);
+        struct rn_product gram = gram_of(m), square = square_of(m), next = next_of(m);
+        rn_product_run(&gram, m->compute, m->scratch);
+        rn_product_run(&square, m->compute, m->scratch);
+        polynomial(m, coef[i]);
+        rn_product_run(&next, m->compute, m->scratch);
         float *other = m->X;
         m->X = m->Y;
         m->Y = other;
@@ -220,9 +262,14 @@ static void fwd(const struct rn_args *a)
 
 static size_t scratch_bytes(const struct rn_args *a, int threads)
 {
-    (void)threads;
-    int64_t N = a->xs[0].d[0], K = a->xs[0].d[1];
-    return (size_t)N * sizeof(double) + floats_of(N, K) * sizeof(float);
+    struct muon m = {.N = a->xs[0].d[0], .K = a->xs[0].d[1]};
+    struct rn_product p[] = {gram_of(&m), square_of(&m), next_of(&m)};
+    size_t most = 0;
+    for (size_t i = 0; i < RN_COUNT(p); i++) {
+        size_t need = rn_product_scratch_bytes(&p[i], a->compute, threads);
+        most = need > most ? need : most;
+    }
+    return own_bytes(m.N, m.K) + most;
 }
 
 const struct rn_kernel RN_CPU(muon) = {fwd, NULL, scratch_bytes};

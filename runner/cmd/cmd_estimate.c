@@ -4,6 +4,7 @@
 #include "mem.h"
 #include "options.h"
 #include "peak.h"
+#include "precision.h"
 #include "sizing.h"
 #include "table.h"
 
@@ -84,7 +85,7 @@ static int measure_rate(struct estimate *e, struct rn_err *err)
 {
     struct rn_device *device;
     RN_TRY(rn_device_open(&device, "cpu", 0, NULL, err));
-    e->rate_flops = rn_peak_flops(device);
+    e->rate_flops = rn_peak_flops(device, rn_precision_dtype(rn_precision_best(NULL)));
     e->measured = true;
     rn_device_close(device);
     return RN_OK;

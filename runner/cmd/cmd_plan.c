@@ -60,6 +60,8 @@ static void print_stage(const struct table *t, const char *name, const struct rn
     if (n->consent)
         printf("  %-*s  needs consent: it %s; agree with --yes=%s\n", t->name, "", n->consent_for,
                name);
+    if (rn_planview_is_work(n) && *n->cost.note)
+        printf("  %-*s  note: %s\n", t->name, "", n->cost.note);
 }
 
 static void print_totals(const struct table *t, const struct rn_plan *plan)

@@ -19,6 +19,7 @@ static const struct rn_opt opts[] = {
     RN_OPT_OFFLINE,
     RN_OPT_LOCKED,
     RN_OPT_VERIFY,
+    {"op-times", 0, NULL, "trainings tell at their end where the time went, by kind of op"},
     {"progress", 0, "auto|plain|tty|json|none", "how to show what happens (default: auto)"},
     {0}};
 
@@ -64,6 +65,7 @@ static char *command_to_continue(const struct rn_cli *cli)
     add_option(&s, cli, "allow-exec", true);
     add_option(&s, cli, "offline", true);
     add_option(&s, cli, "locked", true);
+    add_option(&s, cli, "op-times", true);
     return s.p;
 }
 

@@ -1,4 +1,5 @@
 #include "command.h"
+#include "encoder.h"
 #include "file.h"
 #include "json.h"
 #include "machine.h"
@@ -83,11 +84,10 @@ static bool read_line(FILE *in, struct rn_str *line)
     return c == '\n' || line->n > 0;
 }
 
-/* Calls each(.., document) for every line. */
+/* Calls each(ctx, document) for every line. */
 static int each_line(FILE *in, const char *name,
-                     int (*each)(const struct rn_tokenizer *, const json_t *, struct rn_place,
-                                 struct rn_err *),
-                     const struct rn_tokenizer *t, struct rn_err *err)
+                     int (*each)(void *ctx, const json_t *, struct rn_place, struct rn_err *),
+                     void *ctx, struct rn_err *err)
 {
     struct rn_place at = RN_PATH(name);
     struct rn_str line = {0};
@@ -97,7 +97,7 @@ static int each_line(FILE *in, const char *name,
         at.line++;
         rc = rn_json_parse(line.p ? line.p : "", line.n, at, &doc, err);
         if (rc == RN_OK)
-            rc = each(t, doc, at, err);
+            rc = each(ctx, doc, at, err);
         json_decref(doc);
     }
     if (rc == RN_OK && ferror(in))
@@ -111,10 +111,10 @@ static int each_line(FILE *in, const char *name,
 
 /* --- encode --- */
 
-static void print_ids(const struct rn_tokenizer *t, const char *text, size_t n)
+static void print_ids(struct rn_encoder *e, const char *text, size_t n)
 {
     struct rn_ids ids = {0};
-    rn_tokenizer_encode(t, text, n, &ids);
+    rn_encoder_encode(e, text, n, &ids);
     putchar('[');
     for (size_t i = 0; i < ids.n; i++)
         printf(i ? ", %d" : "%d", ids.p[i]);
@@ -122,25 +122,32 @@ static void print_ids(const struct rn_tokenizer *t, const char *text, size_t n)
     rn_ids_release(&ids);
 }
 
-static int encode_line(const struct rn_tokenizer *t, const json_t *doc, struct rn_place at,
-                       struct rn_err *err)
+static int encode_line(void *encoder, const json_t *doc, struct rn_place at, struct rn_err *err)
 {
     if (!json_is_string(doc))
         return rn_fail(err, RN_ECORRUPT, at, "expected a JSON string");
-    print_ids(t, json_string_value(doc), json_string_length(doc));
+    print_ids(encoder, json_string_value(doc), json_string_length(doc));
     return RN_OK;
 }
 
-static int encode(const struct rn_cli *cli, const struct rn_tokenizer *t, FILE *in,
-                  const char *name, struct rn_err *err)
+static int encode_whole(struct rn_encoder *e, FILE *in, const char *name, struct rn_err *err)
 {
-    if (rn_cli_opt(cli, "json-lines"))
-        return each_line(in, name, encode_line, t, err);
     struct rn_str text = {0};
     int rc = read_all(in, name, &text, err);
     if (rc == RN_OK)
-        print_ids(t, text.p, text.n);
+        print_ids(e, text.p, text.n);
     rn_str_release(&text);
+    return rc;
+}
+
+static int encode(const struct rn_cli *cli, struct rn_tokenizer *t, FILE *in, const char *name,
+                  struct rn_err *err)
+{
+    struct rn_encoder *e;
+    RN_TRY(rn_encoder_new(&e, t, err));
+    int rc = rn_cli_opt(cli, "json-lines") ? each_line(in, name, encode_line, e, err)
+                                           : encode_whole(e, in, name, err);
+    rn_encoder_free(e);
     return rc;
 }
 
@@ -173,8 +180,7 @@ static int decode_doc(const struct rn_tokenizer *t, const json_t *doc, struct rn
     return rc;
 }
 
-static int decode_line(const struct rn_tokenizer *t, const json_t *doc, struct rn_place at,
-                       struct rn_err *err)
+static int decode_line(void *t, const json_t *doc, struct rn_place at, struct rn_err *err)
 {
     struct rn_str bytes = {0}, clean = {0};
     int rc = decode_doc(t, doc, at, &bytes, err);
@@ -191,8 +197,7 @@ static int decode_line(const struct rn_tokenizer *t, const json_t *doc, struct r
     return rc;
 }
 
-static int decode_bytes(const struct rn_tokenizer *t, const json_t *doc, struct rn_place at,
-                        struct rn_err *err)
+static int decode_bytes(void *t, const json_t *doc, struct rn_place at, struct rn_err *err)
 {
     struct rn_str bytes = {0};
     int rc = decode_doc(t, doc, at, &bytes, err);
@@ -202,8 +207,8 @@ static int decode_bytes(const struct rn_tokenizer *t, const json_t *doc, struct 
     return rc;
 }
 
-static int decode(const struct rn_cli *cli, const struct rn_tokenizer *t, FILE *in,
-                  const char *name, struct rn_err *err)
+static int decode(const struct rn_cli *cli, struct rn_tokenizer *t, FILE *in, const char *name,
+                  struct rn_err *err)
 {
     return each_line(in, name, rn_cli_opt(cli, "json-lines") ? decode_line : decode_bytes, t, err);
 }
@@ -325,8 +330,8 @@ static int train(const struct rn_cli *cli, struct rn_err *err)
 /* --- the command --- */
 
 static int with_input(const struct rn_cli *cli,
-                      int (*use)(const struct rn_cli *, const struct rn_tokenizer *, FILE *,
-                                 const char *, struct rn_err *),
+                      int (*use)(const struct rn_cli *, struct rn_tokenizer *, FILE *, const char *,
+                                 struct rn_err *),
                       struct rn_err *err)
 {
     struct rn_tokenizer *t = NULL;

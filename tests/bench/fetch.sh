@@ -2,6 +2,9 @@
 # Downloads from a TLS server on loopback: runnel beside curl --parallel, aria2c and the hub's own
 # downloader, same files, same server, taking turns; medians of ROUNDS.
 #   tests/bench/fetch.sh build/runnel [ROUNDS]
+# Each turn has a folder of its own and nothing is deleted before the end: ext4 shuns inodes that were
+# freed in the last minutes and looks at each of them again for every file that is made, which costs
+# whoever comes next several times what he does himself.
 # runnel digests every byte and syncs every file; "no sync" is the same with sync calls that do
 # nothing. The others do neither. Needs nginx, openssl and cc; curl, aria2c and a Python with
 # huggingface_hub ($HF_PYTHON, default build/hf/bin/python) where they are to be compared.
@@ -17,7 +20,7 @@ cleanup() {
 }
 trap cleanup EXIT
 cd "$work"
-mkdir www out logs
+mkdir www logs
 
 # --- the files and the server ---
 make_files() { # FOLDER COUNT BYTES
@@ -44,13 +47,14 @@ http {
 NGINX
 nginx -p "$work" -c "$work/nginx.conf" 2>/dev/null &
 server=$!
-export CURL_CA_BUNDLE="$work/ca.pem" SSL_CERT_FILE="$work/ca.pem" RUNNEL_CACHE="$work/cache" CI=true
+export CURL_CA_BUNDLE="$work/ca.pem" SSL_CERT_FILE="$work/ca.pem" CI=true
 base="https://localhost:$port"
 for _ in $(seq 100); do curl -sf "$base/small/f00000" -o /dev/null && break; sleep 0.05; done
 
 cat >nosync.c <<'C'
 int fsync(int fd) { return fd < 0 ? -1 : 0; }
 int fdatasync(int fd) { return fd < 0 ? -1 : 0; }
+int syncfs(int fd) { return fd < 0 ? -1 : 0; }
 C
 cc -shared -fPIC -o nosync.so nosync.c
 
@@ -106,12 +110,16 @@ median() {
 measure() { # FOLDER COUNT LABEL
     for _ in $(seq "$rounds"); do
         for c in "${contenders[@]}"; do
-            rm -rf out cache p.lock
+            cd "$(mktemp -d -p "$work" turn-XXXXXX)"
+            export RUNNEL_CACHE="$PWD/cache"
             mkdir out
             sync # what the one before left to write is not this one's work
             start=$(date +%s.%N)
-            "run_$c" "$1" "$2" 2>logs/$c || { echo "$c failed"; tail -n 3 logs/$c; exit 1; }
-            awk -v a="$start" -v b="$(date +%s.%N)" 'BEGIN {print b - a}' >>"times-$1-$c"
+            "run_$c" "$1" "$2" 2>"$work/logs/$c" ||
+                { echo "$c failed"; tail -n 3 "$work/logs/$c"; exit 1; }
+            awk -v a="$start" -v b="$(date +%s.%N)" 'BEGIN {print b - a}' >>"$work/times-$1-$c"
+            find . -type f -size +1M -exec chmod u+w {} + -exec truncate -s 0 {} +
+            cd "$work"
         done
     done
     local mine plain fastest=

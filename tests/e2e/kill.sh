@@ -8,10 +8,10 @@ scratch=$work
 trap 'rm -rf "$scratch"; cleanup' EXIT
 
 "$BUILD/torture-kill" "$BUILD/runnel" "$BUILD/librunnel-faults.so" "$tiny" "$scratch/kill" \
-    random=4 || fail "a killed run did not recover"
+    random=4 hang=600 || fail "a killed run did not recover"
 # A training of 60 steps, with another number of threads each time.
 "$BUILD/torture-kill" "$BUILD/runnel" "$BUILD/librunnel-faults.so" \
-    "$SRC/tests/pipelines/training.yaml" "$scratch/kill" random=0 every=0 training=40 ||
+    "$SRC/tests/pipelines/training.yaml" "$scratch/kill" random=0 every=0 training=40 hang=600 ||
     fail "a killed training did not end with the bits of the unbroken one"
 
 expect 0 "$RUNNEL" run "$tiny" --runs whole --threads 1

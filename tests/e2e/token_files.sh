@@ -26,6 +26,12 @@ stages:
 EOF2
 expect 0 "$RUNNEL" run tokens.yaml
 says "30 tokens in 1 documents; they name no tokenizer: all are below 322"
+expect 0 "$RUNNEL" plan tokens.yaml base.horizon.steps=3
+says "note: data.train names no tokenizer: all that can be checked is that its ids are below"
+expect 0 "$RUNNEL" plan tokens.yaml base.horizon.steps=3 --json
+says '"note":"data.train names no tokenizer'
+expect 0 "$RUNNEL" plan tokens.yaml
+silent_about "note:"
 expect 0 "$RUNNEL" run tokens.yaml --yes=data vars.format=llmc vars.train=llmc-v1.bin
 says "base       step 00002: val_bpb"
 expect 4 "$RUNNEL" run tokens.yaml --yes=data vars.train=f4.npy

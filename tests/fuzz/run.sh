@@ -3,7 +3,8 @@
 #
 # tests/fuzz/NAME.c is the target, corpus/NAME/ its seeds (small, committed), NAME.dict its words if
 # there is one. A finding ends it: the input is kept in BUILD/fuzz/findings and becomes a seed and a
-# test. What a long run learns stays in BUILD/fuzz/learned/NAME; GROW=1 starts from there.
+# test. What a long run learns stays in BUILD/fuzz/learned/NAME; GROW=1 starts from there. RUNS=N
+# ends it after so many inputs; 0 SECONDS are without end.
 set -u
 name=$1 seconds=${2:-20}
 : "${SRC:?source folder}" "${BUILD:?build folder}"
@@ -23,6 +24,7 @@ mkdir -p "$BUILD/fuzz/findings"
 # The same walk every time, so that a change is judged by what it changed; a long run takes another.
 options=(-seed="${SEED:-1}" -max_total_time="$seconds" -rss_limit_mb=512 -timeout=5 -print_final_stats=1
          -artifact_prefix="$BUILD/fuzz/findings/$name-")
+[ -n "${RUNS:-}" ] && options+=(-runs="$RUNS")
 [ -f "$SRC/tests/fuzz/$name.dict" ] && options+=(-dict="$SRC/tests/fuzz/$name.dict")
 [ "$(find "$seeds" -type f | wc -l)" -gt 0 ] || { echo "FAIL: no seeds in $seeds"; exit 1; }
 

@@ -44,7 +44,7 @@ static void teardown(void)
     rn_memo_free(memo);
     rn_remove_tree(dir, NULL);
 }
-TestSuite(memo, .init = setup, .fini = teardown, .timeout = 20);
+TestSuite(memo, .init = setup, .fini = teardown, .timeout = 300);
 
 static bool is_digest_of(const char *text)
 {

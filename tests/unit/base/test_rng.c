@@ -43,6 +43,36 @@ Test(rng, normals_have_mean_0_and_variance_1)
     cr_assert(!(fabs(square / N - 1) > 5 * sqrt(2.0 / N)));
 }
 
+Test(rng, many_at_once_are_the_same_numbers)
+{
+    const uint64_t stream = rn_stream(3, "many"), first = UINT32_MAX - 20;
+    uint64_t many[101];
+    rn_rand_many(stream, first, 101, many);
+    for (uint64_t i = 0; i < 101; i++)
+        cr_assert_eq(many[i], rn_rand_u64(stream, first + i), "number %d", (int)i);
+}
+
+/* Quantiles as tables have them, from the middle to as far out as 52 bits reach. */
+Test(rng, normals_are_quantiles)
+{
+    const struct {
+        double p, x;
+    } rows[] = {{0.5, 0},
+                {0.75, 0.674489750196081743},
+                {0.925, 1.43953147093845663},
+                {0.975, 1.95996398454005424},
+                {0.001, -3.09023230616781354},
+                {1e-6, -4.75342430881708787},
+                {1e-12, -7.03448383331152393}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        double x = rn_normal_of((uint64_t)(rows[i].p * 0x1p52) << 12);
+        cr_expect(fabs(x - rows[i].x) <= 1e-4 * (1 + fabs(x)), "quantile of %g is %.17g", rows[i].p,
+                  x);
+    }
+    cr_expect_eq(rn_normal_of(0), -rn_normal_of(UINT64_MAX), "symmetric to the last bit");
+    cr_expect(fabs(rn_normal_of(0) + 8.2) < 0.1);
+}
+
 Test(rng, below_covers_its_range)
 {
     int seen[6] = {0};

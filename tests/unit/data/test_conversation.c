@@ -445,7 +445,7 @@ Test(chat, states_of_other_data_or_shape_or_out_of_range_are_refused)
     json_t *state = rn_loader_state(strange);
     cr_assert_eq(rn_loader_restore(l, state, &err), RN_ECORRUPT);
     json_decref(state);
-    static const char *const keys[] = {"cursor", "given", "left", "B"};
+    static const char *const keys[] = {"cursor", "given", "read", "left", "B"};
     for (size_t i = 0; i < RN_COUNT(keys); i++) {
         state = rn_loader_state(l);
         json_object_set_new(state, keys[i], json_integer(-5));
@@ -514,6 +514,27 @@ Test(chat, every_row_has_a_target_whatever_the_mixture_holds)
     rn_str_release(&s);
 }
 
+/* They are counted while training goes on as well, and outlive a restart. */
+static void expect_counts_in_the_state(const struct rn_mixture *m, const struct rn_chat_form *f,
+                                       const struct rn_chat_pass *pass)
+{
+    struct rn_err err = {0};
+    int32_t x[B * T], y[B * T];
+    struct rn_loader *l;
+    json_t *state = NULL;
+    for (int life = 0; life < 30; life++) {
+        cr_assert_eq(rn_loader_chat(&l, m, tok, f, &err), RN_OK);
+        cr_assert(!state || rn_loader_restore(l, state, &err) == RN_OK, "%s", err.msg);
+        next(l, x, y);
+        json_decref(state);
+        state = rn_loader_state(l);
+        rn_loader_free(l);
+    }
+    cr_expect_eq(rn_json_int(state, "cut", -1), pass->cut);
+    cr_expect_eq(rn_json_int(state, "left_out", -1), pass->left_out);
+    json_decref(state);
+}
+
 Test(chat, what_is_cut_or_left_out_is_counted_once_a_pass)
 {
     struct rn_str s = {0};
@@ -530,6 +551,7 @@ Test(chat, what_is_cut_or_left_out_is_counted_once_a_pass)
         cr_assert_eq(rn_loader_chat_pass(m, tok, &f, &pass, &err), RN_OK, "%s", err.msg);
         cr_expect_eq(pass.cut, 7);
         cr_expect_eq(pass.left_out, kind == RN_CHAT_STREAM ? 0 : 14);
+        expect_counts_in_the_state(m, &f, &pass);
     }
     rn_mixture_free(m);
     rn_str_release(&s);

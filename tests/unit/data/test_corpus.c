@@ -4,7 +4,7 @@
 #include "scratch.h"
 #include "shared.h"
 
-TestSuite(corpus, .init = scratch_make, .fini = scratch_remove, .timeout = 30);
+TestSuite(corpus, .init = scratch_make, .fini = scratch_remove, .timeout = 300);
 
 static struct rn_tokenizer *make_tokenizer(const char *const *specials)
 {

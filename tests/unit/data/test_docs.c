@@ -1,10 +1,11 @@
 /* Documents from real files: the shards are the ones every tokenizer and loader test stands on. */
 #include "docs.h"
 #include "hash.h"
+#include "scratch.h"
 #include "shared.h"
+#include "str.h"
 
-#include <criterion/criterion.h>
-#include <string.h>
+TestSuite(docs, .init = scratch_make, .fini = scratch_remove);
 
 Test(docs, shard_gives_its_rows_in_groups_of_1024)
 {
@@ -28,4 +29,22 @@ Test(docs, shard_gives_its_rows_in_groups_of_1024)
     cr_assert_eq(groups, 7);
     cr_assert_gt(bytes, 20 << 20);
     rn_docs_free(d);
+}
+
+Test(docs, lines_are_in_groups_of_1024_as_well)
+{
+    struct rn_err err = {0};
+    struct rn_str text = {0};
+    struct rn_docs *d;
+    struct rn_doc doc;
+    for (int i = 0; i < 2500; i++)
+        rn_str_printf(&text, "\"%d\"\n", i);
+    const char *path = scratch_write("a.jsonl", text.p, text.n);
+    cr_assert_eq(rn_docs_open(&d, &path, 1, "text", &err), RN_OK, "%s", err.msg);
+    for (int n = 1; n <= 2500; n++) {
+        cr_assert_eq(rn_docs_next(d, &doc, &err), RN_OK, "%s", err.msg);
+        cr_assert_eq(doc.group_end, n % 1024 == 0 || n == 2500, "%d", n);
+    }
+    rn_docs_free(d);
+    rn_str_release(&text);
 }

@@ -7,7 +7,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-TestSuite(formats_binary, .timeout = 20);
+TestSuite(formats_binary, .timeout = 300);
 
 static const char *put(const void *bytes, size_t n)
 {

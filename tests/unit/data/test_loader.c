@@ -135,22 +135,22 @@ static void expect_golden(const char *name, make_loader *make,
     json_decref(golden);
 }
 
-Test(loader, stream_gives_the_batches_of_nanochat_2025, .timeout = 60)
+Test(loader, stream_gives_the_batches_of_nanochat_2025, .timeout = 300)
 {
     expect_golden("golden/loader-stream-2025.json", stream, from_tokens);
 }
 
-Test(loader, stream_gives_them_from_parquet_text_as_well, .timeout = 60)
+Test(loader, stream_gives_them_from_parquet_text_as_well, .timeout = 300)
 {
     expect_golden("golden/loader-stream-2025.json", stream, from_text);
 }
 
-Test(loader, bestfit_gives_the_batches_of_nanochat_2026, .timeout = 60)
+Test(loader, bestfit_gives_the_batches_of_nanochat_2026, .timeout = 300)
 {
     expect_golden("golden/loader-bestfit-2026.json", bestfit, from_tokens);
 }
 
-Test(loader, bestfit_gives_them_from_parquet_text_as_well, .timeout = 60)
+Test(loader, bestfit_gives_them_from_parquet_text_as_well, .timeout = 300)
 {
     expect_golden("golden/loader-bestfit-2026.json", bestfit, from_text);
 }

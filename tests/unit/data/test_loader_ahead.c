@@ -87,7 +87,7 @@ static int64_t position(const struct rn_loader *l)
     return n;
 }
 
-TestSuite(ahead, .timeout = 60);
+TestSuite(ahead, .timeout = 300);
 
 Test(ahead, batches_come_in_order_with_the_positions_behind_them)
 {

@@ -169,7 +169,7 @@ static char *load(const char *name, size_t *n)
     return bytes;
 }
 
-Test(parquet_rows, no_truncated_file_reads, .timeout = 60)
+Test(parquet_rows, no_truncated_file_reads, .timeout = 300)
 {
     size_t n;
     char *bytes = load("plain-gzip-v2.parquet", &n);
@@ -204,7 +204,7 @@ static void change_every_byte(const char *name, size_t refused_min)
     free(bytes);
 }
 
-Test(parquet_rows, changed_bytes_never_crash, .timeout = 60)
+Test(parquet_rows, changed_bytes_never_crash, .timeout = 300)
 {
     change_every_byte("delta-zstd-v2.parquet", 1000);
     change_every_byte("dict-snappy-v1.parquet", 4000); /* checksums */

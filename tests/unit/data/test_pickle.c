@@ -5,7 +5,7 @@
 
 #define GOLDEN RUNNEL_SOURCE_DIR "/tests/golden/"
 
-TestSuite(pickle, .init = scratch_make, .fini = scratch_remove, .timeout = 30);
+TestSuite(pickle, .init = scratch_make, .fini = scratch_remove, .timeout = 300);
 
 Test(pickle, a_pickled_encoding_is_the_tokenizer_it_was_made_of)
 {

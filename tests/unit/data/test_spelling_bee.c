@@ -3,7 +3,7 @@
 #include "shared.h"
 #include "task.h"
 
-TestSuite(spelling, .init = scratch_make, .fini = scratch_remove, .timeout = 60);
+TestSuite(spelling, .init = scratch_make, .fini = scratch_remove, .timeout = 300);
 
 /* A conversation as nanochat writes it. */
 static json_t *json_of(const struct rn_conversation *c)

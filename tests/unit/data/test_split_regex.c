@@ -11,7 +11,7 @@
 
 #define GOLDEN RUNNEL_SOURCE_DIR "/tests/golden/"
 
-TestSuite(split_regex, .init = scratch_make, .fini = scratch_remove, .timeout = 60);
+TestSuite(split_regex, .init = scratch_make, .fini = scratch_remove, .timeout = 300);
 
 static struct rn_split *open_ok(const char *name)
 {

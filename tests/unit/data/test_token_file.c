@@ -7,7 +7,7 @@
 
 #define GOLDEN RUNNEL_SOURCE_DIR "/tests/golden/tokens/"
 
-TestSuite(token_file, .init = scratch_make, .fini = scratch_remove, .timeout = 30);
+TestSuite(token_file, .init = scratch_make, .fini = scratch_remove, .timeout = 300);
 
 enum { TOKENS = 30, VOCAB = 300, BOS = 299 };
 static const struct {

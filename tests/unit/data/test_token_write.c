@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-TestSuite(token_write, .init = scratch_make, .fini = scratch_remove, .timeout = 30);
+TestSuite(token_write, .init = scratch_make, .fini = scratch_remove, .timeout = 300);
 
 static const char digest[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 enum { DOCS = 3000, VOCAB = 50000 };

@@ -7,7 +7,7 @@
 
 #define GOLDEN RUNNEL_SOURCE_DIR "/tests/golden/"
 
-TestSuite(tokenizer_hf, .init = scratch_make, .fini = scratch_remove, .timeout = 30);
+TestSuite(tokenizer_hf, .init = scratch_make, .fini = scratch_remove, .timeout = 300);
 
 static struct rn_tokenizer *open_ok(const char *path)
 {

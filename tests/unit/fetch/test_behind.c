@@ -27,7 +27,7 @@ static void down(void)
     unlink(path);
 }
 
-TestSuite(behind, .init = up, .fini = down, .timeout = 30);
+TestSuite(behind, .init = up, .fini = down, .timeout = 300);
 
 static ssize_t fail_to_write(int fd, const void *bytes, size_t n)
 {

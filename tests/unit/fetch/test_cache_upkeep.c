@@ -31,7 +31,7 @@ static void down(void)
     rig_down(&rig);
 }
 
-TestSuite(upkeep, .init = up, .fini = down, .timeout = 20);
+TestSuite(upkeep, .init = up, .fini = down, .timeout = 300);
 
 static void damage(const char *path)
 {

@@ -29,7 +29,7 @@ static void down(void)
     free(body);
 }
 
-TestSuite(claims, .init = up, .fini = down, .timeout = 10);
+TestSuite(claims, .init = up, .fini = down, .timeout = 300);
 
 /* Header lines of all hops, '\n' between them. */
 static bool holds(const char *headers)

@@ -16,7 +16,7 @@ static void down(void)
     rig_down(&rig);
 }
 
-TestSuite(fetch, .init = up, .fini = down, .timeout = 20);
+TestSuite(fetch, .init = up, .fini = down, .timeout = 300);
 
 static void nothing_has_a_name(void)
 {

@@ -3,7 +3,7 @@
 
 #include <criterion/criterion.h>
 
-TestSuite(headers, .timeout = 10);
+TestSuite(headers, .timeout = 300);
 
 Test(headers, content_ranges)
 {

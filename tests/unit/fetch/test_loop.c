@@ -40,7 +40,7 @@ static void down(void)
     rig_down(&rig);
 }
 
-TestSuite(loop, .init = up, .fini = down, .timeout = 30);
+TestSuite(loop, .init = up, .fini = down, .timeout = 300);
 
 /* --- many files --- */
 

@@ -26,7 +26,7 @@ static void down(void)
     free(payload);
 }
 
-TestSuite(packing, .init = up, .fini = down, .timeout = 20);
+TestSuite(packing, .init = up, .fini = down, .timeout = 300);
 
 static void add_gzip(const void *bytes, size_t n)
 {

@@ -41,7 +41,7 @@ static void down(void)
     free(text);
 }
 
-TestSuite(partial, .init = up, .fini = down, .timeout = 20);
+TestSuite(partial, .init = up, .fini = down, .timeout = 300);
 
 static struct rn_partials *open_all(void)
 {

@@ -24,7 +24,7 @@ static void down(void)
     free(run);
 }
 
-TestSuite(pins, .init = up, .fini = down, .timeout = 10);
+TestSuite(pins, .init = up, .fini = down, .timeout = 300);
 
 static struct rn_pin pin(const char *id, const char *content)
 {

@@ -18,7 +18,7 @@ static void down(void)
     rig_down(&rig);
 }
 
-TestSuite(quarantine, .init = up, .fini = down, .timeout = 20);
+TestSuite(quarantine, .init = up, .fini = down, .timeout = 300);
 
 static json_t *read_meta(const char *folder)
 {

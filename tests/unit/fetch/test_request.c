@@ -27,7 +27,7 @@ static void down(void)
     rn_remove_tree(dir, NULL);
 }
 
-TestSuite(request, .init = up, .fini = down, .timeout = 10);
+TestSuite(request, .init = up, .fini = down, .timeout = 300);
 
 static int make(const char *url)
 {

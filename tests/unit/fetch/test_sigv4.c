@@ -7,7 +7,7 @@
 
 #define NO_BODY "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
-TestSuite(sigv4, .timeout = 10);
+TestSuite(sigv4, .timeout = 300);
 
 static const struct rn_sigv4_header suite_headers[] = {{"host", "example.amazonaws.com"},
                                                        {"x-amz-date", "20150830T123600Z"}};

@@ -25,7 +25,7 @@ static void down(void)
     rig_down(&rig);
 }
 
-TestSuite(sources, .init = up, .fini = down, .timeout = 20);
+TestSuite(sources, .init = up, .fini = down, .timeout = 300);
 
 static void put(const char *name, const char *text)
 {

@@ -2,7 +2,7 @@
 #include "rig.h"
 #include "template.h"
 
-TestSuite(template, .timeout = 10);
+TestSuite(template, .timeout = 300);
 
 static const char *filled(const char *text, int64_t i, const char *file)
 {

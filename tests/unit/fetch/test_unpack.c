@@ -22,7 +22,7 @@ static void down(void)
     free(out);
 }
 
-TestSuite(unpack, .init = up, .fini = down, .timeout = 20);
+TestSuite(unpack, .init = up, .fini = down, .timeout = 300);
 
 static zip_t *begin(void)
 {
@@ -239,7 +239,7 @@ static void rig_end(void)
     down();
 }
 
-TestSuite(packed, .init = rig_begin, .fini = rig_end, .timeout = 20);
+TestSuite(packed, .init = rig_begin, .fini = rig_end, .timeout = 300);
 
 static void serve_zip(const char *name)
 {

@@ -1,7 +1,7 @@
 /* Bytes decide; looks alike are told apart. */
 #include "rig.h"
 
-TestSuite(verdict, .timeout = 10);
+TestSuite(verdict, .timeout = 300);
 
 static enum rn_verdict judge(const char *body, const char *format)
 {

@@ -27,7 +27,7 @@ static void down(void)
     free(out);
 }
 
-TestSuite(archives, .init = up, .fini = down, .timeout = 60);
+TestSuite(archives, .init = up, .fini = down, .timeout = 300);
 
 /* --- makers; arg: what differs between the rows that share one --- */
 

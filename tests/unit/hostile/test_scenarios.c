@@ -250,7 +250,7 @@ static void play(const struct scenario *rows, size_t n, const char *format)
 
 #define PLAY(rows, format) play(rows, RN_COUNT(rows), format)
 
-TestSuite(scenarios, .timeout = 60);
+TestSuite(scenarios, .timeout = 300);
 
 /* --- the table --- */
 

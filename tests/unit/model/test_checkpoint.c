@@ -370,6 +370,56 @@ Test(checkpoint, where_none_verifies_nothing_starts_over_silently)
     free(path);
 }
 
+/* latest, then latest_backup, then the rolling ones; names that lie about it change nothing. */
+Test(checkpoint, the_newest_that_is_whole_goes_before_what_names_say)
+{
+    for (int64_t step = 1; step <= 4; step++)
+        MUST(save_and_rotate(step, 9, e));
+    cr_expect_eq(rn_ckpt_pointed(&ckpt, "latest"), 4);
+    cr_expect_eq(rn_ckpt_pointed(&ckpt, "latest_backup"), 3);
+    MUST(rn_ckpt_point(&ckpt, "latest", 1, e));
+    for (int64_t step = 4; step >= 2; step--) {
+        char *path = part(step, parts[(size_t)step % RN_COUNT(parts)]);
+        cr_expect_eq(found(), step);
+        cut_to(path, 3);
+        free(path);
+    }
+    cr_expect_eq(found(), 1);
+}
+
+Test(checkpoint, what_is_forgotten_is_gone_with_its_names)
+{
+    for (int64_t step = 1; step <= 4; step++)
+        MUST(save_and_rotate(step, 9, e));
+    MUST(rn_ckpt_point(&ckpt, "best", 4, e));
+    MUST(rn_ckpt_point(&ckpt, "epoch_00001", 2, e));
+    MUST(rn_ckpt_forget_after(&ckpt, 2, e));
+    cr_expect_eq(found(), 2);
+    cr_expect(has_step(1) && has_step(2) && !has_step(3) && !has_step(4));
+    cr_expect_eq(rn_ckpt_pointed(&ckpt, "latest"), 2);
+    cr_expect_eq(rn_ckpt_pointed(&ckpt, "best"), -1);
+    cr_expect_eq(rn_ckpt_pointed(&ckpt, "latest_backup"), -1);
+    cr_expect_eq(rn_ckpt_pointed(&ckpt, "epoch_00001"), 2);
+    cr_expect_eq(rn_ckpt_pointed(&ckpt, "rolling_step_000003"), -1);
+}
+
+Test(checkpoint, weights_that_are_no_numbers_are_not_saved_and_the_last_ones_stay)
+{
+    struct rn_err err = {0};
+    struct rn_params *p = rn_model_params(f.model);
+    MUST(save_and_rotate(1, 2, e));
+    size_t n = (size_t)rn_elems(rn_params_spec(p, 0)->shape);
+    float *w = rn_xalloc(n * sizeof *w);
+    MUST(rn_params_get(p, 0, w, e));
+    w[n - 1] = -INFINITY;
+    MUST(rn_params_put(p, 0, w, e));
+    cr_expect_eq(save_trained(2, 2, &err), RN_EDEVICE);
+    cr_expect(strstr(err.msg, rn_params_spec(p, 0)->name), "%s", err.msg);
+    cr_expect_eq(found(), 1);
+    cr_expect_not(has_step(2));
+    free(w);
+}
+
 Test(checkpoint, every_truncation_is_noticed)
 {
     train_to(1);

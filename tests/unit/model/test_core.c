@@ -139,7 +139,7 @@ static json_t *golden_items(void)
     return all;
 }
 
-Test(core, prompts_tokens_and_spans_are_nanochats_for_all_22_tasks, .timeout = 60)
+Test(core, prompts_tokens_and_spans_are_nanochats_for_all_22_tasks, .timeout = 300)
 {
     const char *zip = shared_file("data/eval_bundle.zip");
     const char *merges = shared_file("data/tokenizer_gpt2/vocab.bpe");

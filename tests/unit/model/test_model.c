@@ -263,7 +263,7 @@ static double decode_gap(const struct rn_model_cfg *c, int64_t B, int64_t T, int
     return gap;
 }
 
-Test(model, decoding_gives_the_logits_of_the_whole_row, .timeout = 60)
+Test(model, decoding_gives_the_logits_of_the_whole_row, .timeout = 300)
 {
     for (size_t v = 0; v < VARIANTS; v++) {
         struct rn_model_cfg c = config_of(&variants[v]);
@@ -304,7 +304,7 @@ static float *trained(const struct rn_model_cfg *c, int threads)
     return all;
 }
 
-Test(model, training_gives_equal_bits_for_any_number_of_threads, .timeout = 60)
+Test(model, training_gives_equal_bits_for_any_number_of_threads, .timeout = 300)
 {
     for (size_t a = 0; rn_arch_names[a]; a++) {
         struct rn_model_cfg c = small(rn_arch_names[a]);

@@ -23,7 +23,7 @@ static void teardown(void)
 {
     rn_remove_tree(dir, NULL);
 }
-TestSuite(journal, .init = setup, .fini = teardown, .timeout = 30);
+TestSuite(journal, .init = setup, .fini = teardown, .timeout = 300);
 
 static struct rn_journal opened(void)
 {

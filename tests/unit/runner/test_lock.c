@@ -34,7 +34,7 @@ static void teardown(void)
     waitpid(other, NULL, 0);
     rn_remove_tree(dir, NULL);
 }
-TestSuite(lock, .init = setup, .fini = teardown, .timeout = 20);
+TestSuite(lock, .init = setup, .fini = teardown, .timeout = 300);
 
 static long long start_of(pid_t pid)
 {

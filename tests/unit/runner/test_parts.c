@@ -23,7 +23,7 @@ static void teardown(void)
 {
     fake_release(&f);
 }
-TestSuite(parts, .init = setup, .fini = teardown, .timeout = 30);
+TestSuite(parts, .init = setup, .fini = teardown, .timeout = 300);
 
 /* --- keys --- */
 

@@ -88,7 +88,7 @@ static void read_until(int fd, const char *words, char *screen, size_t cap)
 }
 
 /* A line that wraps could not be taken back: wide characters count twice, nothing is cut in two. */
-Test(progress, live_lines_fit_the_terminal, .timeout = 10)
+Test(progress, live_lines_fit_the_terminal, .timeout = 300)
 {
     int outer, inner;
     struct winsize w = {.ws_col = 30, .ws_row = 24};
@@ -110,7 +110,7 @@ Test(progress, live_lines_fit_the_terminal, .timeout = 10)
     rn_ui_release(&ui);
 }
 
-Test(progress, more_stages_than_lines_are_counted, .timeout = 10)
+Test(progress, more_stages_than_lines_are_counted, .timeout = 300)
 {
     int outer, inner;
     struct winsize w = {.ws_col = 80, .ws_row = 8};

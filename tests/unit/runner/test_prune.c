@@ -41,7 +41,7 @@ static void teardown(void)
     rn_prune_release(&prune);
     rn_remove_tree(runs, NULL);
 }
-TestSuite(prune, .init = setup, .fini = teardown, .timeout = 10);
+TestSuite(prune, .init = setup, .fini = teardown, .timeout = 300);
 
 static bool is_there(void)
 {

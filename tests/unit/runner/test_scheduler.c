@@ -24,7 +24,7 @@ static void teardown(void)
 {
     fake_release(&f);
 }
-TestSuite(scheduler, .init = setup, .fini = teardown, .timeout = 30);
+TestSuite(scheduler, .init = setup, .fini = teardown, .timeout = 300);
 
 static void runs_ok(void)
 {

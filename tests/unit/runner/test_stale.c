@@ -26,7 +26,7 @@ static void teardown(void)
 {
     world_release(&w);
 }
-TestSuite(stale, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(stale, .init = setup, .fini = teardown, .timeout = 300);
 
 static const char *const agreed[] = {"load", NULL};
 

@@ -25,7 +25,7 @@ static void teardown(void)
 {
     fake_release(&f);
 }
-TestSuite(watch, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(watch, .init = setup, .fini = teardown, .timeout = 300);
 
 /* base gets into trouble at half time, so often. */
 static struct rn_watch *watch_base(enum fake_trouble trouble, int times)

@@ -20,7 +20,7 @@ static void teardown(void)
 {
     rn_inbox_release(&inbox);
 }
-TestSuite(wire, .init = setup, .fini = teardown, .timeout = 20);
+TestSuite(wire, .init = setup, .fini = teardown, .timeout = 300);
 
 static struct rn_news next(void)
 {

@@ -58,7 +58,7 @@ static void down(void)
     rn_problems_release(&problems);
 }
 
-TestSuite(fetch_stage, .init = up, .fini = down, .timeout = 20);
+TestSuite(fetch_stage, .init = up, .fini = down, .timeout = 300);
 
 /* The filled config of `files:` given in YAML flow style. */
 static void *filled(const char *files)

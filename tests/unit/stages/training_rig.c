@@ -62,7 +62,7 @@ static void progress(struct rn_runner *r, double done, double total, const char 
 {
     (void)unit;
     cr_expect(!(total > 0) || done <= total);
-    r->stopping |= r->stop_in_core && text && strncmp(text, "CORE", 4) == 0;
+    r->stopping |= r->stop_in_core && text && strcmp(text, "copa") == 0;
 }
 static const struct rn_job_ops ops = {.stopping = stopping,
                                       .artifact = artifact,

@@ -1,7 +1,7 @@
 /* tests/unit/stages/training_rig.h - trainings under a runner of the test's own, in a folder of
  * their own, with a tokenizer and tokens that tests of this room share.
  *
- *     TestSuite(training, .init = rig_enter, .fini = rig_leave, .timeout = 60);
+ *     TestSuite(training, .init = rig_enter, .fini = rig_leave, .timeout = 300);
  *
  *     char *lines;
  *     rig_unbroken(BASE EVERY_4, &lines);
