@@ -12,6 +12,7 @@ static const char *shape(const struct rn_shape *const *xs, const struct rn_attrs
     return NULL;
 }
 
-/* y1 mean, y2 rstd */
+/* y1 mean, y2 rstd. x is a sum that many ops add to: fp32; backward reads it anyway, so that y is
+ * made again for the price of reading it. */
 const struct rn_opdef rn_op_layernorm = {
-    .nx = 3, .ny = 3, .keep_x = 3, .keep_y = 6, .shape = shape};
+    .nx = 3, .ny = 3, .narrow_y = 1, .keep_x = 3, .keep_y = 6, .again = true, .shape = shape};

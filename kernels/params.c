@@ -16,13 +16,21 @@ static void copy_specs(struct rn_params *ps, const struct rn_param_spec *specs, 
     ps->n = n;
 }
 
+struct rn_params *rn_params_sketch(struct rn_device *dev, const struct rn_param_spec *specs,
+                                   size_t n, bool with_grads)
+{
+    struct rn_params *ps = rn_new(struct rn_params);
+    ps->dev = dev;
+    ps->with_grads = with_grads;
+    copy_specs(ps, specs, n);
+    return ps;
+}
+
 int rn_params_new(struct rn_params **out, struct rn_device *dev, const struct rn_param_spec *specs,
                   size_t n, bool with_grads, struct rn_err *err)
 {
     *out = NULL;
-    struct rn_params *ps = rn_new(struct rn_params);
-    ps->dev = dev;
-    copy_specs(ps, specs, n);
+    struct rn_params *ps = rn_params_sketch(dev, specs, n, with_grads);
     int rc;
     RN_CHECK(rc = dev->be->alloc(dev->ctx, (void **)&ps->weights, ps->size_bytes, err));
     if (with_grads)

@@ -147,7 +147,7 @@ rn_val rn_prog_weight(struct rn_prog *p, const char *name)
         if (v == RN_NONE)
             return v;
         rn_value_at(p, v)->param = i;
-        rn_value_at(p, v)->wants = p->params->grads != NULL;
+        rn_value_at(p, v)->wants = p->params->with_grads;
         p->weights[i] = v;
     }
     return p->weights[i];
@@ -171,7 +171,7 @@ rn_val rn_prog_weight_grad(struct rn_prog *p, const char *name)
     int i = find_param(p, name);
     if (i < 0)
         return RN_NONE;
-    RN_ASSERT(p->params->grads);
+    RN_ASSERT(p->params->with_grads);
     return rn_prog_dparam(p, i);
 }
 
@@ -259,7 +259,7 @@ static void push_outputs(struct rn_prog *p, const struct rn_opdef *def, struct r
 
 static rn_val all_grads(struct rn_prog *p)
 {
-    RN_ASSERT(p->params->grads);
+    RN_ASSERT(p->params->with_grads);
     rn_val v = rn_prog_new_value(p, "gradients", RN_DPARAM, RN_F32,
                                  RN_SHAPE((int64_t)(p->params->size_bytes / sizeof(float))));
     if (v != RN_NONE)

@@ -64,6 +64,10 @@ struct rn_param_spec {
 };
 int rn_params_new(struct rn_params **, struct rn_device *, const struct rn_param_spec *, size_t n,
                   bool with_grads, struct rn_err *);
+/* Without memory: programs of a sketch are planned as others are, but take no memory, what is put
+ * into them is dropped, and they cannot be run; rn_prog_bytes says what they would take. */
+struct rn_params *rn_params_sketch(struct rn_device *, const struct rn_param_spec *, size_t n,
+                                   bool with_grads);
 void rn_params_free(struct rn_params *);
 size_t rn_params_count(const struct rn_params *);
 const struct rn_param_spec *rn_params_spec(const struct rn_params *, size_t i);

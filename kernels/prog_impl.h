@@ -24,7 +24,8 @@ struct rn_params {
     struct rn_param_spec *specs;
     size_t *offsets; /* bytes into both slabs */
     size_t n, size_bytes;
-    char *weights, *grads; /* device memory; grads NULL if not wanted */
+    bool with_grads;
+    char *weights, *grads; /* device memory; NULL: not wanted, or a sketch */
 };
 
 struct rn_value {
@@ -90,6 +91,10 @@ static inline size_t rn_align_up(size_t size_bytes)
 static inline size_t rn_value_bytes(const struct rn_value *v)
 {
     return (size_t)rn_elems(v->shape) * rn_dtype_bytes(v->dtype);
+}
+static inline bool rn_params_is_sketch(const struct rn_params *ps)
+{
+    return !ps->weights;
 }
 static inline bool rn_role_is_planned(enum rn_role role)
 {

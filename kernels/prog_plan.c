@@ -296,6 +296,17 @@ static int fill_constants(struct rn_prog *p, struct rn_err *err)
     return RN_OK;
 }
 
+/* Memory, pointers, constants, and the backend's own plan. */
+static int make_real(struct rn_prog *p, struct rn_err *err)
+{
+    RN_TRY(take_memory(p, err));
+    set_addresses(p);
+    for (int i = 0; i < p->n_ops; i++)
+        fill_pointers(p, &p->ops[i], &p->calls[i]);
+    RN_TRY(fill_constants(p, err));
+    return p->dev->be->plan(p->dev->ctx, &p->plan, p->calls, (size_t)p->n_ops, err);
+}
+
 static int plan(struct rn_prog *p, bool reuse, struct rn_err *err)
 {
     if (p->err.code)
@@ -307,15 +318,9 @@ static int plan(struct rn_prog *p, bool reuse, struct rn_err *err)
     place_held(p);
     place_planned(p, reuse);
     size_scratch(p);
-    RN_TRY(take_memory(p, err));
-    set_addresses(p);
-    for (int i = 0; i < p->n_ops; i++)
-        fill_pointers(p, &p->ops[i], &p->calls[i]);
-    RN_TRY(fill_constants(p, err));
-    RN_TRY(p->dev->be->plan(p->dev->ctx, &p->plan, p->calls, (size_t)p->n_ops, err));
-    p->planned = true;
     p->reused = reuse;
-    return RN_OK;
+    p->planned = true;
+    return rn_params_is_sketch(p->params) ? RN_OK : make_real(p, err);
 }
 
 int rn_prog_plan(struct rn_prog *p, struct rn_err *err)

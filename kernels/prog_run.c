@@ -2,7 +2,7 @@
 
 int rn_prog_run(struct rn_prog *p, struct rn_err *err)
 {
-    RN_ASSERT(p->planned);
+    RN_ASSERT(p->plan);
     if (p->times)
         return rn_prog_run_timed(p, err);
     return p->dev->be->run(p->dev->ctx, p->plan, 0, (size_t)p->n_ops, err);
@@ -12,6 +12,8 @@ int rn_prog_put(struct rn_prog *p, rn_val v, const void *host, struct rn_err *er
 {
     const struct rn_value *value = rn_value_at(p, v);
     RN_ASSERT(p->planned && value->dtype != RN_BF16);
+    if (rn_params_is_sketch(p->params))
+        return RN_OK;
     return p->dev->be->put(p->dev->ctx, value->data, host, rn_value_bytes(value), err);
 }
 
@@ -19,7 +21,7 @@ int rn_prog_put(struct rn_prog *p, rn_val v, const void *host, struct rn_err *er
 int rn_prog_get(struct rn_prog *p, rn_val v, void *host, struct rn_err *err)
 {
     const struct rn_value *value = rn_value_at(p, v);
-    RN_ASSERT(p->planned && value->data && value->dtype != RN_BF16);
+    RN_ASSERT(p->plan && value->data && value->dtype != RN_BF16);
     RN_ASSERT(!p->reused || (value->role != RN_ACT && value->role != RN_GRAD));
     return p->dev->be->get(p->dev->ctx, host, value->data, rn_value_bytes(value), err);
 }

@@ -89,3 +89,10 @@ rn_val rn_build_attention(struct rn_build *b, int64_t layer, rn_val q, rn_val k,
     return rn_build_op(b, RN_OP_ATTENTION_DECODE, attrs, RN_IN(q, k, v, kcache, vcache, b->span),
                        "h.%d.attn.y", (int)layer);
 }
+
+rn_val rn_build_block_end(struct rn_build *b, rn_val x)
+{
+    if (b->recompute)
+        rn_prog_forget(b->p, x);
+    return x;
+}

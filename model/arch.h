@@ -41,6 +41,7 @@ struct rn_weight *rn_weights_add(struct rn_weights *, const char *group, struct 
 struct rn_build { /* one program under construction */
     struct rn_prog *p;
     const struct rn_model_cfg *cfg;
+    bool recompute;     /* what a block made is not kept for backward */
     int64_t B, T, Tmax; /* Tmax: positions of a row; T unless slots */
     int64_t slots;      /* rows of a cache that holds earlier positions; 0: rows are whole */
     bool exact;         /* fp32, whatever the model computes in */
@@ -64,6 +65,9 @@ rn_val rn_build_add(struct rn_build *, rn_val a, rn_val b, const char *name);
  * below 0 sees everything before; otherwise window + 1 keys. */
 rn_val rn_build_attention(struct rn_build *, int64_t layer, rn_val q, rn_val k, rn_val v,
                           double scale, int64_t window);
+
+/* Ends a block, or the stem: x is all that is kept of it where blocks are made again. Returns x. */
+rn_val rn_build_block_end(struct rn_build *, rn_val x);
 
 /* --- an architecture --- */
 

@@ -124,10 +124,11 @@ static rn_val forward(struct rn_build *b)
     rn_val wpe = rn_build_weight(b, "transformer.wpe.weight");
     rn_val tok = rn_build_op(b, RN_OP_EMBED, RN_NO_ATTRS, RN_IN(b->ids, wte), "tok");
     rn_val pos = rn_build_op(b, RN_OP_EMBED, RN_NO_ATTRS, RN_IN(b->pos, wpe), "pos_embed");
-    rn_val x = rn_build_add(b, tok, pos, "x0");
+    rn_val x = rn_build_block_end(b, rn_build_add(b, tok, pos, "x0"));
     for (int i = 0; i < (int)b->cfg->n_layer; i++) {
         x = rn_build_add(b, x, attention(b, i, block_layernorm(b, i, x, "ln_1")), "x_attn");
         x = rn_build_add(b, x, mlp(b, i, block_layernorm(b, i, x, "ln_2")), "x_mlp");
+        rn_build_block_end(b, x);
     }
     return layernorm(b, x, "ln_f");
 }

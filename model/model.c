@@ -18,24 +18,49 @@ struct rn_model {
     size_t n;
     struct rn_params *params;
     enum rn_dtype compute;
+    bool recompute;
 };
+
+static struct rn_param_spec *specs_of(const struct rn_model *m)
+{
+    struct rn_param_spec *specs = rn_xalloc(m->n * sizeof *specs);
+    for (size_t i = 0; i < m->n; i++)
+        specs[i] = (struct rn_param_spec){m->weights[i].name, m->weights[i].shape};
+    return specs;
+}
+
+static struct rn_model *model_of(const struct rn_model_cfg *cfg)
+{
+    struct rn_model *m = rn_new(struct rn_model);
+    m->cfg = *cfg;
+    m->n = rn_model_weights(cfg, &m->weights);
+    return m;
+}
 
 int rn_model_new(struct rn_model **out, const struct rn_model_cfg *cfg, struct rn_device *dev,
                  bool with_grads, struct rn_err *err)
 {
     RN_TRY(rn_model_cfg_check(cfg, err));
-    struct rn_model *m = rn_new(struct rn_model);
-    m->cfg = *cfg;
-    m->n = rn_model_weights(cfg, &m->weights);
-    struct rn_param_spec *specs = rn_xalloc(m->n * sizeof *specs);
-    for (size_t i = 0; i < m->n; i++)
-        specs[i] = (struct rn_param_spec){m->weights[i].name, m->weights[i].shape};
+    struct rn_model *m = model_of(cfg);
+    struct rn_param_spec *specs = specs_of(m);
     int rc = rn_params_new(&m->params, dev, specs, m->n, with_grads, err);
     free(specs);
     if (rc != RN_OK) {
         rn_model_free(m);
         return rc;
     }
+    *out = m;
+    return RN_OK;
+}
+
+int rn_model_sketch(struct rn_model **out, const struct rn_model_cfg *cfg, struct rn_device *dev,
+                    struct rn_err *err)
+{
+    RN_TRY(rn_model_cfg_check(cfg, err));
+    struct rn_model *m = model_of(cfg);
+    struct rn_param_spec *specs = specs_of(m);
+    m->params = rn_params_sketch(dev, specs, m->n, true);
+    free(specs);
     *out = m;
     return RN_OK;
 }
@@ -311,6 +336,11 @@ void rn_model_compute_in(struct rn_model *m, enum rn_dtype type)
     m->compute = type;
 }
 
+void rn_model_recompute(struct rn_model *m, bool blocks)
+{
+    m->recompute = blocks;
+}
+
 enum rn_dtype rn_model_computes_in(const struct rn_model *m)
 {
     return m->compute;
@@ -322,6 +352,7 @@ static rn_val forward(struct rn_model *m, struct rn_build *b)
     b->p = rn_prog_new(m->params);
     rn_prog_compute_in(b->p, b->exact ? RN_F32 : m->compute);
     b->cfg = &m->cfg;
+    b->recompute = m->recompute;
     b->rope = RN_NONE;
     b->ids = rn_prog_input(b->p, "x", RN_I32, RN_SHAPE(b->B, b->T));
     b->pos = rn_prog_input(b->p, "pos", RN_I32, RN_SHAPE(b->B, b->T));

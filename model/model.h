@@ -78,6 +78,9 @@ int rn_model_new(struct rn_model **, const struct rn_model_cfg *, struct rn_devi
                  bool with_grads, struct rn_err *);
 /* A function of the seed and each weight's name, the same on every machine and device. */
 int rn_model_init_weights(struct rn_model *, uint64_t seed, struct rn_err *);
+/* Without memory, with gradients: its programs are planned and measured, never run. */
+int rn_model_sketch(struct rn_model **, const struct rn_model_cfg *, struct rn_device *,
+                    struct rn_err *);
 void rn_model_free(struct rn_model *); /* takes NULL */
 const struct rn_model_cfg *rn_model_config(const struct rn_model *);
 struct rn_params *rn_model_params(const struct rn_model *);
@@ -101,6 +104,9 @@ int rn_model_load_weights(struct rn_model *, const char *path, struct rn_err *);
  * fp32 at first. Decoding stays fp32: one row is bound by the memory that weights lie in. */
 void rn_model_compute_in(struct rn_model *, enum rn_dtype);
 enum rn_dtype rn_model_computes_in(const struct rn_model *);
+/* Of later training programs: blocks are made again in backward instead of being kept. The same
+ * bits, less memory, about a third more time. Default: kept. */
+void rn_model_recompute(struct rn_model *, bool blocks);
 
 struct rn_train_prog { /* forward + backward of one micro-batch; adds to the gradients */
     struct rn_prog *prog;

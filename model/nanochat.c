@@ -292,9 +292,9 @@ static rn_val forward(struct rn_build *b)
 {
     const struct rn_model_cfg *c = b->cfg;
     b->rope = rope_table(b);
-    rn_val x0 = stem(b), x = x0, middle = RN_NONE;
+    rn_val x0 = rn_build_block_end(b, stem(b)), x = x0, middle = RN_NONE;
     for (int i = 0; i < (int)c->n_layer; i++) {
-        x = layer(b, x, x0, i);
+        x = rn_build_block_end(b, layer(b, x, x0, i));
         if (i == (int)c->n_layer / 2)
             middle = x;
     }

@@ -248,6 +248,11 @@ void rn_optim_free(struct rn_optim *o)
     free(o);
 }
 
+size_t rn_optim_bytes(const struct rn_optim *o)
+{
+    return rn_prog_bytes(o->prog) + rn_prog_bytes(o->norm_prog);
+}
+
 /* --- a step --- */
 
 static void put_adamw(float *h, const struct slot *s, const struct rn_optim_step *now)

@@ -46,6 +46,8 @@ struct rn_optim;
 int rn_optim_new(struct rn_optim **, struct rn_model *, const struct rn_optim_cfg *,
                  struct rn_err *);
 void rn_optim_free(struct rn_optim *); /* takes NULL */
+/* Moments, and what a step needs besides. */
+size_t rn_optim_bytes(const struct rn_optim *);
 
 struct rn_optim_step {
     int64_t t;                                 /* 1 at the first step: Adam's bias correction */

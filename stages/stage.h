@@ -182,6 +182,7 @@ struct rn_metric {
 /* What a run of the stage would cost, for `plan`. Zero: unknown or nothing. */
 struct rn_estimate {
     double flops, tokens, memory_bytes, disk_bytes, download_bytes;
+    double weights_bytes, optimizer_bytes, activation_bytes; /* parts of memory_bytes */
     int64_t steps, params;
     int64_t vocab_size;      /* of the tokenizer that it makes */
     int64_t resume_step;     /* newest checkpoint that would be continued, -1: none */

@@ -23,6 +23,8 @@
 #include "training_health.h"
 
 enum rn_training_on_full { RN_FULL_PAUSE, RN_FULL_EXIT };
+enum rn_recompute { RN_RECOMPUTE_NONE, RN_RECOMPUTE_BLOCK };
+extern const char *const rn_recompute_words[]; /* by enum, NULL-ended */
 enum rn_training_loader { RN_LOADER_AUTO, RN_LOADER_STREAM, RN_LOADER_BESTFIT };
 
 struct rn_training_group { /* optimizer.groups.NAME; -1 and n 0: by the architecture's rule */
@@ -50,7 +52,7 @@ struct rn_training_cfg {
     int schedule;
     int64_t warmup;
     double warmdown, final_frac, max_lr, min_lr, lr_frac; /* < 0: by rule */
-    int loader, shuffle, precision;
+    int loader, shuffle, precision, recompute;
     int64_t streams;
     int64_t seed;
     int64_t checkpoint_every, checkpoint_keep;
@@ -80,6 +82,8 @@ extern const struct rn_output rn_training_outputs[];
                     "times every learning rate; -1: by rule"),                                     \
         RN_KEY_WORD(struct rn_training_cfg, precision, "precision", RN_IDENTITY, "auto",           \
                     rn_precision_words, "of matrix products; auto: as this processor is best at"), \
+        RN_KEY_WORD(struct rn_training_cfg, recompute, "recompute", RN_NEUTRAL, "none",            \
+                    rn_recompute_words, "what backward makes again instead of keeping it"),        \
         RN_KEY_INT(struct rn_training_cfg, seed, "seed", RN_IDENTITY, "42", 0, 9e15, "",           \
                    "of the initial weights, samples, and the order of data that is shuffled"),     \
         RN_KEY_TABLE("checkpoint", rn_training_checkpoint_keys, "what is saved, and when"),        \
@@ -130,8 +134,6 @@ int rn_training_run(struct rn_job *, const void *cfg, struct rn_err *);
  * false if the horizon depends on it then (steps is 0). */
 bool rn_training_horizon(const struct rn_training_cfg *, const struct rn_training_kind *,
                          int64_t one_pass, struct rn_horizon *);
-/* Rows of a micro-step: what the file asks for, cut to a divisor of the step's rows. */
-int64_t rn_training_micro_rows(const struct rn_training_cfg *, int64_t rows);
 /* Tokens of a step: as given, by the kind's rule, or by the architecture's. */
 int64_t rn_training_batch(const struct rn_job *, const struct rn_training_cfg *,
                           const struct rn_training_kind *, const struct rn_model_cfg *);

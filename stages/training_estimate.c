@@ -107,6 +107,31 @@ static void estimate_steps(const struct rn_training_cfg *c, const struct rn_hori
     e->tokens = (double)h->steps * (double)c->batch_tokens;
 }
 
+/* Of the rows that the file asks for; where it leaves them open, of the most that fit. */
+static void measure_memory(const struct rn_job *job, const struct rn_training_cfg *c,
+                           const struct rn_model_cfg *mc, int64_t step_rows,
+                           struct rn_footprint *need)
+{
+    int64_t rows = rn_training_rows_asked(c, step_rows);
+    for (;;) {
+        struct rn_footprint_of how = rn_training_footprint_of(c, mc, rows);
+        if (rn_footprint_apart(need, job->device, job->threads, &how, NULL) != RN_OK)
+            return;
+        if (c->device_rows > 0 || rows == 1 || need->total <= rn_footprint_limit())
+            return;
+        rows = rn_training_divisor(step_rows, rows - 1);
+    }
+}
+
+static void note_what_does_not_fit(struct rn_estimate *e)
+{
+    char need[32], limit[32];
+    if (e->memory_bytes <= rn_footprint_limit())
+        return;
+    snprintf(e->note, sizeof e->note, "%s of memory are needed, a training may take %s here",
+             rn_show_bytes(need, e->memory_bytes), rn_show_bytes(limit, rn_footprint_limit()));
+}
+
 static void estimate_model(const struct rn_job *job, const struct rn_training_cfg *c,
                            const struct rn_model_cfg *mc, const struct rn_horizon *h,
                            struct rn_estimate *e)
@@ -114,14 +139,19 @@ static void estimate_model(const struct rn_job *job, const struct rn_training_cf
     enum { MORE = 2 }; /* than rolling ones: the best, and the one being written */
     struct rn_sizing s;
     int64_t batch = rn_training_batch(job, c, job->kind->own, mc), rows = batch / mc->sequence_len;
-    struct rn_sizing_ask ask = {.batch_tokens = batch,
-                                .rows = rows > 0 ? rn_training_micro_rows(c, rows) : 0};
+    struct rn_sizing_ask ask = {.batch_tokens = batch};
     if (h)
         ask.horizon = *h;
     bool known = rn_sizing_of(&s, mc, &ask, NULL) == RN_OK && h;
+    if (rows > 0)
+        measure_memory(job, c, mc, rows, &s.memory);
     e->params = s.params;
-    e->memory_bytes = s.memory_bytes;
+    e->memory_bytes = s.memory.total;
+    e->weights_bytes = s.memory.weights + s.memory.gradients;
+    e->optimizer_bytes = s.memory.optimizer;
+    e->activation_bytes = s.memory.activations;
     e->disk_bytes = s.checkpoint_bytes * (double)(c->checkpoint_keep + MORE);
+    note_what_does_not_fit(e);
     e->steps = known ? s.steps : 0;
     e->tokens = known ? s.tokens : 0;
     e->flops = known ? s.flops : 0;

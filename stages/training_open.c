@@ -27,12 +27,42 @@ static int load_init(struct rn_training *t, struct rn_err *err)
     return rc;
 }
 
+static void tell_memory(const struct rn_training *t, const struct rn_footprint *need)
+{
+    char b[5][32];
+    rn_log(t->job->log, RN_INFO,
+           "%s: %s of memory (weights and gradients %s, optimizer %s, activations %s, of %s)",
+           t->job->kind->kind, rn_show_bytes(b[0], need->total),
+           rn_show_bytes(b[1], need->weights + need->gradients),
+           rn_show_bytes(b[2], need->optimizer), rn_show_bytes(b[3], need->activations),
+           rn_show_bytes(b[4], rn_footprint_limit()));
+}
+
+/* Before the weights take memory. */
+static int choose_batch(struct rn_training *t, const struct rn_model_cfg *mc, struct rn_err *err)
+{
+    t->T = mc->sequence_len;
+    t->batch_tokens = rn_training_batch(t->job, t->cfg, t->kind, mc);
+    if (t->batch_tokens % t->T != 0)
+        return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
+                       "'batch.tokens' is %" PRId64
+                       ", expected a multiple of sequence_len %" PRId64,
+                       t->batch_tokens, t->T);
+    int64_t rows = t->batch_tokens / t->T;
+    struct rn_footprint need;
+    RN_TRY(rn_training_fit(t->cfg, mc, rows, t->device, &t->B, &need, err));
+    t->micro_steps = rows / t->B;
+    tell_memory(t, &need);
+    return RN_OK;
+}
+
 static int new_model(struct rn_training *t, struct rn_err *err)
 {
     struct rn_model_cfg mc;
     struct rn_model_shape_request shape = t->cfg->shape;
     shape.vocab_size = rn_tokenizer_vocab_size(t->tokenizer);
     RN_TRY(rn_model_cfg_fill(&mc, rn_arch_names[t->cfg->arch], &shape, err));
+    RN_TRY(choose_batch(t, &mc, err));
     RN_TRY(rn_model_new(&t->model, &mc, t->device, true, err));
     return t->cfg->init.text ? load_init(t, err)
                              : rn_model_init_weights(t->model, (uint64_t)t->cfg->seed, err);
@@ -42,7 +72,8 @@ static int load_model(struct rn_training *t, struct rn_err *err)
 {
     const struct rn_artifact *a = rn_job_artifact(t->job, &t->cfg->in_model);
     RN_TRY(rn_model_in_check(a, t->tokenizer, err));
-    return rn_model_load(&t->model, a->dir, t->device, true, err);
+    RN_TRY(rn_model_load(&t->model, a->dir, t->device, true, err));
+    return choose_batch(t, rn_model_config(t->model), err);
 }
 
 static int open_model(struct rn_training *t, struct rn_err *err)
@@ -53,33 +84,9 @@ static int open_model(struct rn_training *t, struct rn_err *err)
         why = "as the file says";
     RN_TRY(t->kind->continues ? load_model(t, err) : new_model(t, err));
     rn_model_compute_in(t->model, rn_precision_dtype(precision));
+    rn_model_recompute(t->model, t->cfg->recompute == RN_RECOMPUTE_BLOCK);
     rn_log(t->job->log, RN_INFO, "%s: products in %s, %s", t->job->kind->kind,
            rn_precision_words[precision], why);
-    return RN_OK;
-}
-
-int64_t rn_training_micro_rows(const struct rn_training_cfg *c, int64_t rows)
-{
-    int64_t asked = c->device_rows > 0 ? c->device_rows : RN_SIZING_ROWS;
-    int64_t B = asked < rows ? asked : rows;
-    while (rows % B != 0)
-        B--;
-    return B;
-}
-
-static int choose_batch(struct rn_training *t, struct rn_err *err)
-{
-    const struct rn_model_cfg *mc = rn_model_config(t->model);
-    t->T = mc->sequence_len;
-    t->batch_tokens = rn_training_batch(t->job, t->cfg, t->kind, mc);
-    if (t->batch_tokens % t->T != 0)
-        return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
-                       "'batch.tokens' is %" PRId64
-                       ", expected a multiple of sequence_len %" PRId64,
-                       t->batch_tokens, t->T);
-    int64_t rows = t->batch_tokens / t->T;
-    t->B = rn_training_micro_rows(t->cfg, rows);
-    t->micro_steps = rows / t->B;
     return RN_OK;
 }
 
@@ -159,7 +166,6 @@ int rn_training_open(struct rn_training *t, struct rn_err *err)
     RN_TRY(open_model(t, err));
     t->defaults = t->kind->defaults(rn_model_config(t->model));
     t->schedule = rn_training_schedule(t->cfg, t->kind, rn_model_config(t->model));
-    RN_TRY(choose_batch(t, err));
     RN_TRY(t->kind->open(job, t->cfg, t->tokenizer, rn_model_config(t->model), &t->data, err));
     RN_TRY(open_loader(t, err));
     RN_TRY(open_optim(t, err));

@@ -4,6 +4,7 @@
 #define RN_TRAINING_RUN_H
 
 #include "checkpoint.h"
+#include "footprint.h"
 #include "hash.h"
 #include "training.h"
 #include "training_eval.h"
@@ -38,6 +39,17 @@ struct rn_training {
     double last_save_s;
     struct rn_op_times *times; /* NULL: not asked for */
 };
+
+/* Rows of a micro-step of `step_rows` rows in all, on an open device: as the file asks, or the most
+ * that fit, at most RN_SIZING_ROWS (more are no faster); always a divisor. `need`: their memory.
+ * RN_ENOMEM says what is needed, what there is, and what would fit. */
+int rn_training_fit(const struct rn_training_cfg *, const struct rn_model_cfg *, int64_t step_rows,
+                    struct rn_device *, int64_t *rows, struct rn_footprint *need, struct rn_err *);
+/* The largest divisor of step_rows that is at most `most`; at most what the file asks for. */
+int64_t rn_training_divisor(int64_t step_rows, int64_t most);
+int64_t rn_training_rows_asked(const struct rn_training_cfg *, int64_t step_rows);
+struct rn_footprint_of rn_training_footprint_of(const struct rn_training_cfg *,
+                                                const struct rn_model_cfg *, int64_t rows);
 
 /* Opens device, tokenizer, model, data, loader, optimizer and program. Close in both cases. */
 int rn_training_open(struct rn_training *, struct rn_err *);

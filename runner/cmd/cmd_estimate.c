@@ -69,7 +69,7 @@ static int read_numbers(const struct rn_cli *cli, struct estimate *e, struct rn_
     const struct number numbers[] = {
         {"vocab", 1 << 24, &e->shape.vocab_size}, {"sequence-len", 1 << 20, &e->shape.sequence_len},
         {"batch", 1e12, &e->ask.batch_tokens},    {"steps", 1e12, &e->ask.horizon.steps},
-        {"tokens", 1e18, &e->ask.horizon.tokens}, {"rows", 65536, &e->ask.rows}};
+        {"tokens", 1e18, &e->ask.horizon.tokens}, {"rows", 65536, &e->ask.how.rows}};
     for (size_t i = 0; i < RN_COUNT(numbers); i++) {
         const struct number *n = &numbers[i];
         double value;
@@ -94,7 +94,8 @@ static int measure_rate(struct estimate *e, struct rn_err *err)
 static int read_options(const struct rn_cli *cli, struct estimate *e, struct rn_err *err)
 {
     const char *arch = rn_cli_opt(cli, "arch");
-    *e = (struct estimate){.arch = arch ? arch : "nanochat-2026", .ask.rows = RN_SIZING_ROWS};
+    *e = (struct estimate){.arch = arch ? arch : "nanochat-2026",
+                           .ask = {.device = "cpu", .how.rows = RN_SIZING_ROWS}};
     e->origin = origin_of(e->arch);
     if (e->origin)
         e->shape.vocab_size = e->origin->vocab;
@@ -116,7 +117,7 @@ static json_t *row_of(const struct estimate *e, const struct rn_model_cfg *c,
         (json_int_t)c->sequence_len, "params", (json_int_t)s->params, "scaling_params",
         (json_int_t)s->scaling_params, "batch_tokens", (json_int_t)s->batch_tokens, "steps",
         (json_int_t)s->steps, "tokens", s->tokens, "flops_per_token", s->flops_per_token, "flops",
-        s->flops, "memory_bytes", s->memory_bytes, "checkpoint_bytes", s->checkpoint_bytes,
+        s->flops, "memory_bytes", s->memory.total, "checkpoint_bytes", s->checkpoint_bytes,
         "rate_flops", e->rate_flops, "step_s", time_s / (double)s->steps, "time_s", time_s);
     if (e->origin)
         json_object_set_new(row, "shards", json_real(ceil(s->tokens / e->origin->shard_tokens)));
@@ -184,7 +185,7 @@ static void print_head(const struct estimate *e)
     printf("%s, vocabulary %lld; %sFLOP/s%s; memory with %lld rows a micro-step, fp32\n", e->arch,
            (long long)e->shape.vocab_size, rn_show_count(rate, e->rate_flops),
            e->measured ? " (a product of matrices on this machine; training is slower)" : "",
-           (long long)e->ask.rows);
+           (long long)e->ask.how.rows);
 }
 
 static int run(const struct rn_cli *cli, struct rn_err *err)

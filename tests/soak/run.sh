@@ -4,6 +4,7 @@ set -euo pipefail
 here=$(dirname "$0")
 "$here/kill.sh" "$1"
 "$here/faults.sh" "$1"
+"$here/faults_kernels.sh"
 "$here/fetch.sh" "$1"
 "$here/gate.sh" "$1"
 "$here/fuzz.sh" "$1"

@@ -22,7 +22,8 @@ static struct rn_sizing size_of(const char *arch, int64_t depth, int64_t vocab,
 /* The user's run on two H100: 430k tokens a second are 8.66e14 FLOP/s. */
 Test(sizing, depth_16_of_2025_is_the_run_that_was_seen)
 {
-    struct rn_sizing s = size_of("nanochat-2025", 16, 65536, &(struct rn_sizing_ask){.rows = 32});
+    struct rn_sizing s =
+        size_of("nanochat-2025", 16, 65536, &(struct rn_sizing_ask){.how.rows = 32});
     cr_expect_eq(s.params, 335544320);
     cr_expect_eq(s.steps, 12800);
     cr_expect_eq(s.batch_tokens, 524288);
@@ -33,7 +34,7 @@ Test(sizing, depth_16_of_2025_is_the_run_that_was_seen)
 
 Test(sizing, what_is_asked_for_goes_before_the_rules)
 {
-    struct rn_sizing_ask ask = {.batch_tokens = 4096, .horizon = {.steps = 7}, .rows = 1};
+    struct rn_sizing_ask ask = {.batch_tokens = 4096, .horizon = {.steps = 7}, .how.rows = 1};
     struct rn_sizing s = size_of("nanochat-2026", 12, 32768, &ask);
     cr_expect_eq(s.params, 286261730);
     cr_expect_eq(s.batch_tokens, 4096);
@@ -45,7 +46,7 @@ Test(sizing, a_horizon_shorter_than_a_batch_is_refused)
 {
     struct rn_model_cfg c = small("gpt2");
     struct rn_sizing s;
-    struct rn_sizing_ask ask = {.batch_tokens = 4096, .horizon = {.tokens = 100}, .rows = 1};
+    struct rn_sizing_ask ask = {.batch_tokens = 4096, .horizon = {.tokens = 100}, .how.rows = 1};
     cr_expect_eq(rn_sizing_of(&s, &c, &ask, NULL), RN_ECONFIG);
     cr_expect_gt(s.params, 0, "what does not depend on it is known");
 }
