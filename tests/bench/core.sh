@@ -28,6 +28,7 @@ stages:
     model: {arch: nanochat-2025, depth: 4, head_dim: 64, sequence_len: 512}
     batch: {tokens: 2048, device_rows: 4}
     horizon: {steps: 2}
+    eval: {bpb: {tokens: 2048}}
 YAML
 (cd "$work" && RUNNEL_RUNS=runs RUNNEL_CACHE=cache "$runnel" run p.yaml >log 2>&1) || {
     tail -n 20 "$work/log" >&2
