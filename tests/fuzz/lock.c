@@ -45,6 +45,21 @@ static void check_again(const struct rn_pins *pins, const char *path, const char
     rn_pins_release(&again);
 }
 
+/* A pin to other bytes stays unless the new one names it. */
+static void add(struct rn_pins *pins, const struct rn_pin *fresh)
+{
+    struct rn_pin pin = *fresh;
+    struct rn_err err = {0};
+    const struct rn_pin *old = rn_pins_find(pins, pin.id);
+    if (old && strcmp(old->sha256, pin.sha256) != 0) {
+        RN_ASSERT(rn_pins_add(pins, &pin, 1, &err) == RN_EFETCH && err.msg[0]);
+        old = rn_pins_find(pins, pin.id);
+        RN_ASSERT(old && strcmp(old->sha256, pin.sha256) != 0);
+        memcpy(pin.replaces, old->sha256, RN_HEX);
+    }
+    RN_ASSERT(rn_pins_add(pins, &pin, 1, &err) == RN_OK);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
     static const struct rn_pin fresh = {
@@ -62,7 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     if (rc != RN_OK)
         return 0;
     check_pins(&pins);
-    RN_ASSERT(rn_pins_add(&pins, &fresh, 1, &err) == RN_OK);
+    add(&pins, &fresh);
     check_again(&pins, path, fresh.id);
     rn_pins_release(&pins);
     return 0;
