@@ -279,7 +279,7 @@ static int write_all(const char *path, const char *dir, const struct rn_unpack *
     if (root < 0)
         return rn_fail_errno(err, RN_PATH(dir), "cannot open");
     int rc = walk_open(&w, path, NULL, u, err);
-    w.reads = true; /* what is left out must be as sound as what is kept: as rn_archive_check says */
+    w.reads = true; /* what is left out must be as sound as what is kept, as the check has it */
     while (rc == RN_OK && (rc = next_file(&w, &seen, &name, err)) == RN_OK && name)
         rc = write_file(&w, root, name, err);
     walk_close(&w);
