@@ -46,18 +46,35 @@ static char *find_plugin(const char *name)
     return found;
 }
 
-static int load(struct rn_device *d, struct rn_err *err)
+/* *path NULL: an error. Caller frees. */
+static int plugin_of(const char *name, char **path, struct rn_err *err)
 {
-    char *path = find_plugin(d->name);
-    if (!path)
-        return rn_fail(err, RN_EDEVICE, RN_NOWHERE,
-                       "no device '%s': librunnel-%s.so lies neither beside the program nor in "
-                       "../lib/runnel",
-                       d->name, d->name);
+    *path = NULL;
+    if (!name_is_plain(name))
+        return rn_fail(err, RN_EDEVICE, RN_NOWHERE, "'%.40s' is no name of a device", name);
+    *path = find_plugin(name);
+    if (*path)
+        return RN_OK;
+    rn_hint(err, "install the plugin there, or compute on the processor: --device cpu");
+    return rn_fail(err, RN_EDEVICE, RN_NOWHERE,
+                   "no device '%s': librunnel-%s.so lies neither beside the program nor in "
+                   "../lib/runnel",
+                   name, name);
+}
+
+int rn_device_find(const char *name, struct rn_err *err)
+{
+    char *path;
+    int rc = plugin_of(name, &path, err);
+    free(path);
+    return rc;
+}
+
+static int load(struct rn_device *d, const char *path, struct rn_err *err)
+{
     d->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!d->library)
         rn_fail(err, RN_EDEVICE, RN_NOWHERE, "cannot load device '%s': %s", d->name, dlerror());
-    free(path);
     return d->library ? RN_OK : RN_EDEVICE;
 }
 
@@ -106,17 +123,18 @@ static int open_backend(struct rn_device *d, int threads, struct rn_err *err)
 int rn_device_open(struct rn_device **out, const char *name, int threads, const struct rn_log *log,
                    struct rn_err *err)
 {
+    char *path;
     *out = NULL;
-    if (!name_is_plain(name))
-        return rn_fail(err, RN_EDEVICE, RN_NOWHERE, "'%.40s' is no name of a device", name);
+    RN_TRY(plugin_of(name, &path, err));
     struct rn_device *d = rn_new(struct rn_device);
     memcpy(d->name, name, strlen(name) + 1);
     d->host = (struct rn_host){RN_ABI, sizeof d->host, RUNNEL_OPS_DIGEST, log, rn_fail};
     int rc;
-    RN_CHECK(rc = load(d, err));
+    RN_CHECK(rc = load(d, path, err));
     RN_CHECK(rc = open_backend(d, threads, err));
     *out = d;
 done:
+    free(path);
     if (rc != RN_OK)
         rn_device_close(d);
     return rc;

@@ -17,6 +17,9 @@
 #include <stddef.h>
 
 struct rn_device;
+/* RN_EDEVICE if there is no plugin of this name. Loads nothing: to be told before hours of fetching
+ * rather than after. Whether the plugin can be used is seen when it is opened. */
+int rn_device_find(const char *name, struct rn_err *);
 /* threads 0: as many as the processor has. */
 int rn_device_open(struct rn_device **, const char *name, int threads, const struct rn_log *,
                    struct rn_err *);

@@ -29,8 +29,11 @@ static bool wait_for_room(const struct rn_training *t, int tries, const struct r
     enum { TRY_EVERY_S = 5, SAY_EVERY = 12 };
     char free_text[32];
     if (tries % SAY_EVERY == 0)
-        rn_log(t->job->log, RN_WARN, "%s; %s free; waiting for room (checkpoint.on_full: pause)",
-               err->msg, rn_show_bytes(free_text, (double)rn_disk_free(t->job->work_dir)));
+        rn_log(
+            t->job->log, RN_WARN,
+            "%s; %s free; waiting for room (checkpoint.on_full: pause): make some and it goes on "
+            "by itself, or stop it and go on later from the checkpoint before",
+            err->msg, rn_show_bytes(free_text, (double)rn_disk_free(t->job->work_dir)));
     for (int s = 0; s < TRY_EVERY_S && !rn_job_stopping(t->job); s++)
         sleep(1);
     return !rn_job_stopping(t->job);

@@ -1,4 +1,5 @@
 /* runnel run - makes what is not up to date. */
+#include "device.h"
 #include "engine.h"
 #include "signals.h"
 #include "str.h"
@@ -135,7 +136,10 @@ static int load_and_run(const struct rn_cli *cli, struct rn_ui *ui, struct rn_er
     how.ask = ui->mode != RN_UI_SILENT;
     int rc = rn_target_cells(&cells, cli, err);
     if (rc == RN_OK) {
-        rc = run_cells(cli, cells, &how, ui, err);
+        /* A device asked for by name is missed now, not after hours of fetching. */
+        rc = rn_cli_opt(cli, "device") ? rn_device_find(how.device, err) : RN_OK;
+        if (rc == RN_OK)
+            rc = run_cells(cli, cells, &how, ui, err);
         rn_cells_free(cells);
     }
     rn_target_how_release(&how);

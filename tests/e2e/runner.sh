@@ -7,6 +7,14 @@ listing() { find "$1" \( -type f -exec sha256sum {} + \) -o -print | sort; }
 expect 10 "$RUNNEL" plan mini.yaml --exit-code
 says "never run"
 [ ! -e "$RUNNEL_RUNS" ] || fail "plan made a folder"
+
+# A device that is not there is told before anything is fetched.
+expect 11 "$RUNNEL" run mini.yaml --device none
+says "no device 'none'"
+says "--device cpu"
+[ ! -e "$RUNNEL_RUNS" ] || fail "a run began without its device"
+
+# What can not be run is told with what can.
 expect 2 "$RUNNEL" run mini.yaml --from bsae
 says "did you mean 'base'?"
 expect 2 "$RUNNEL" run mini.yaml --from tokens
