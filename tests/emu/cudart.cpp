@@ -2,6 +2,8 @@
  * streams run late (emu_stream.h); graphs are lists of what was recorded. */
 #include "emu_stream.h"
 
+#include "cuda_emu.h"
+
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -79,7 +81,7 @@ void drain(cudaStream_t s)
 
 } /* namespace */
 
-void emu::submit(cudaStream_t s, work w)
+void emu::enqueue(cudaStream_t s, work w)
 {
     if (!s)
         broken("work for the default stream");
@@ -201,7 +203,7 @@ cudaError_t cudaMemsetAsync(void *p, int value, size_t n, cudaStream_t s)
 {
     if (emu::fails("cudaMemsetAsync") || !on_device(p, n))
         return say(cudaErrorInvalidValue);
-    emu::submit(s, [=] { memset(p, value, n); });
+    emu::enqueue(s, [=] { memset(p, value, n); });
     return cudaSuccess;
 }
 
@@ -215,10 +217,10 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t n, enum cudaMemcp
         return say(cudaErrorInvalidValue);
     if (!from_device && !is_pinned(from)) {
         std::vector<char> staged((const char *)from, (const char *)from + n);
-        emu::submit(s, [=] { memcpy(to, staged.data(), n); });
+        emu::enqueue(s, [=] { memcpy(to, staged.data(), n); });
         return cudaSuccess;
     }
-    emu::submit(s, [=] { memmove(to, from, n); });
+    emu::enqueue(s, [=] { memmove(to, from, n); });
     return cudaSuccess;
 }
 
@@ -226,6 +228,7 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t n, enum cudaMemcp
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, unsigned)
 {
+    emu::submit = emu::enqueue;
     *s = new CUstream_st();
     streams.insert(*s);
     return cudaSuccess;
@@ -307,7 +310,7 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t g, unsigned 
 cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t s)
 {
     for (auto &node : exec->nodes)
-        emu::submit(s, node);
+        emu::enqueue(s, node);
     return cudaSuccess;
 }
 

@@ -1,7 +1,7 @@
 /* tests/emu/emu_stream.h - a stream of the stand-in for the CUDA runtime: what is enqueued runs as
  * late as a GPU might run it, when somebody waits.
  *
- *     emu::submit(stream, [=] { ... });
+ *     emu::enqueue(stream, [=] { ... });
  *
  * So whoever reads without waiting, or changes memory that a copy has yet to read, sees it. */
 #ifndef EMU_STREAM_H
@@ -14,7 +14,7 @@ namespace emu
 {
 
 /* Into the stream's queue, or into the graph that it records. */
-void submit(cudaStream_t, std::function<void()>);
+void enqueue(cudaStream_t, std::function<void()>);
 
 /* What the next calls of the runtime and the libraries should answer, from the environment:
  * RN_EMU_FAIL=cudaMalloc:3 makes the third call of that name fail. */
