@@ -1,6 +1,7 @@
 /* The GPU as a device. A plan is the list of calls; one that is run whole more than once becomes a
  * graph, so that a step costs the host one launch. */
 #include "cuda_device.h"
+#include "matmul.h"
 #include "mem.h"
 
 #include <stdarg.h>
@@ -97,6 +98,7 @@ static int find_gpu(struct rn_cuda *c, struct rn_err *err)
 static void cuda_close(void *dev)
 {
     struct rn_cuda *c = dev;
+    rn_matmuls_free(c->matmuls);
     rn_staging_release(&c->staging);
     if (c->stream)
         cudaStreamDestroy(c->stream);
@@ -111,7 +113,8 @@ static int open_stream(struct rn_cuda *c, struct rn_err *err)
         e = cudaStreamCreateWithFlags(&c->stream, cudaStreamNonBlocking);
     if (e == cudaSuccess)
         e = rn_staging_init(&c->staging);
-    rn_cuda_ok(c, e, "opening it");
+    if (rn_cuda_ok(c, e, "opening it"))
+        c->matmuls = rn_matmuls_new(c);
     return told(c, err);
 }
 

@@ -256,6 +256,11 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned)
     return cudaSuccess;
 }
 
+cudaError_t cudaEventCreate(cudaEvent_t *e)
+{
+    return cudaEventCreateWithFlags(e, 0);
+}
+
 cudaError_t cudaEventDestroy(cudaEvent_t e)
 {
     delete e;
