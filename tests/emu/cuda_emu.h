@@ -20,6 +20,7 @@
 #define CUDA_EMU_H
 
 #include <cuda_runtime_api.h>
+#include <functional>
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -54,8 +55,10 @@ struct site { /* where in the source a thread waits */
 extern uint3 thread_index, block_index; /* of the thread that runs */
 extern dim3 block_size, grid_size;
 
-/* Runs body(ctx) as every thread of every block. */
-void run(dim3 grid, dim3 block, size_t shared_bytes, void (*body)(void *), void *ctx);
+/* Runs body as every thread of every block. */
+void run(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()> &body);
+/* Into the stream's queue: who stands in for the CUDA runtime runs it, at once or later. */
+void submit(cudaStream_t, std::function<void()>);
 
 void barrier(struct site);
 /* The lanes of mask meet: when the last one comes, meet(of) runs once, where of[i] is what lane i
@@ -63,22 +66,18 @@ void barrier(struct site);
 void collective(unsigned mask, struct site, void *own, void (*meet)(void *of[32]));
 int lane();
 
+[[noreturn]] void broken(const char *promise, struct site);
+
 void *dynamic_shared();
 /* One for each key and block. */
 void *shared(const void *key, size_t size_bytes, struct site);
 
 template <class... P, class... A>
-void launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t,
+void launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream,
             A... args)
 {
-    std::tuple<void (*)(P...), std::tuple<P...>> call{kernel, std::tuple<P...>(args...)};
-    run(
-        grid, block, shared_bytes,
-        [](void *ctx) {
-            auto *c = (decltype(call) *)ctx;
-            std::apply(std::get<0>(*c), std::get<1>(*c));
-        },
-        &call);
+    std::tuple<P...> held(args...);
+    submit(stream, [=] { run(grid, block, shared_bytes, [&] { std::apply(kernel, held); }); });
 }
 
 /* --- operations of a warp --- */
@@ -161,6 +160,11 @@ static inline int lane_up(int step, int width = 32)
 #define RN_SHARED(type, name, count)                                                               \
     static const char name##_of_block = 0;                                                         \
     type *name = (type *)emu::shared(&name##_of_block, (count) * sizeof(type), EMU_HERE)
+#define RN_KERNEL_ASSERT(cond)                                                                     \
+    do {                                                                                           \
+        if (!(cond))                                                                               \
+            emu::broken(#cond, EMU_HERE);                                                          \
+    } while (0)
 #define RN_SHARED_DYNAMIC(type, name) type *name = (type *)emu::dynamic_shared()
 
 #endif
