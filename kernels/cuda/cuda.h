@@ -49,8 +49,14 @@ struct rn_cuda_kernel { /* NULL: there is none */
 /* RN_LAUNCH(kernel, grid, block, shared_bytes, stream, arguments ...); a kernel with commas in its
  * name stands in parentheses.
  * RN_SHARED(type, name, count): `type *name`, memory of the block, known at compile time.
- * RN_SHARED_DYNAMIC(type, name): `type *name`, the launch's shared_bytes, aligned to 16. */
+ * RN_SHARED_DYNAMIC(type, name): `type *name`, the launch's shared_bytes, aligned to 16.
+ * RN_KERNEL_ASSERT(cond): a broken promise ends the kernel and with it the device. */
 #ifdef __CUDACC__
+#define RN_KERNEL_ASSERT(cond)                                                                     \
+    do {                                                                                           \
+        if (!(cond))                                                                               \
+            __trap();                                                                              \
+    } while (0)
 #define RN_LAUNCH(kernel, grid, block, shared_bytes, stream, ...)                                  \
     kernel<<<grid, block, shared_bytes, stream>>>(__VA_ARGS__)
 #define RN_SHARED(type, name, count)                                                               \

@@ -3,6 +3,8 @@
  *
  *     A = X X^T        B = b A + c A A        X' = a X + B X
  *
+ * A and B are fp32 and rounded to what is multiplied: b A + c A A is a small difference.
+ *
  *     flavour 0    December 2025: Newton-Schulz
  *     flavour 1    July 2026: Polar Express */
 #include "matmul.h"
@@ -23,7 +25,9 @@ static const float polar_express[STEPS][3] = {
 
 struct work { /* of one matrix, in scratch memory */
     struct rn_muon m;
-    void *Y, *A, *B; /* (N,K), (s,s), (s,s) of m.type */
+    void *Y;          /* (N,K) of m.type */
+    float *A32, *B32; /* (s,s) */
+    void *A, *B;      /* (s,s) of m.type: these, where it is fp32 */
 };
 
 static int64_t shorter(int64_t N, int64_t K)
@@ -46,9 +50,11 @@ static uintptr_t place(struct work *w, uintptr_t at)
     size_t each = rn_dtype_bytes((enum rn_dtype)m->type);
     m->X32 = take(&at, m->N * m->K, sizeof *m->X32);
     m->X = take(&at, m->N * m->K, each);
-    w->Y = m->X32; /* the products have no use for it any more */
-    w->A = take(&at, s * s, each);
-    w->B = take(&at, s * s, each);
+    w->Y = m->X32; /* X is what the products start from; of five, the last gives Y */
+    w->A32 = take(&at, s * s, sizeof *w->A32);
+    w->B32 = take(&at, s * s, sizeof *w->B32);
+    w->A = m->type == RN_F32 ? w->A32 : take(&at, s * s, each);
+    w->B = m->type == RN_F32 ? w->B32 : take(&at, s * s, each);
     m->squares = take(&at, l, sizeof *m->squares);
     m->factor = take(&at, l, sizeof *m->factor);
     m->part = take(&at, rn_cuda_muon_part_floats(m->N, m->K), sizeof *m->part);
@@ -78,9 +84,15 @@ static size_t scratch_bytes(struct rn_cuda *c, const struct rn_args *a)
     return place(&w, 0);
 }
 
+/* What is multiplied. */
 static struct rn_cuda_matrix matrix(const struct work *w, void *p, int64_t ld, bool turned)
 {
     return (struct rn_cuda_matrix){.p = p, .ld = ld, .turned = turned, .type = w->m.type};
+}
+
+static struct rn_cuda_matrix square32(float *p, int64_t s)
+{
+    return (struct rn_cuda_matrix){.p = p, .ld = s, .type = RN_F32};
 }
 
 /* A = X X^T; of a tall X, X^T X. */
@@ -92,25 +104,29 @@ static void gram(struct rn_cuda *c, const struct work *w)
     struct rn_cuda_product p = RN_CUDA_PRODUCT(s, s, m->N + m->K - s);
     p.a = matrix(w, m->X, m->K, tall);
     p.b = matrix(w, m->X, m->K, !tall);
-    p.d = matrix(w, w->A, s, false);
+    p.d = square32(w->A32, s);
     rn_cuda_matmul(c, &p);
+    if (w->A != w->A32)
+        rn_cuda_muon_round(c, w->A, m->type, w->A32, s, 0);
 }
 
-/* B = b A + c A A */
-static void polynomial(struct rn_cuda *c, const struct work *w, const float coef[3])
+/* B = diagonal I + b A + c A A */
+static void polynomial(struct rn_cuda *c, const struct work *w, const float coef[3], float diagonal)
 {
     int64_t s = shorter(w->m.N, w->m.K);
     struct rn_cuda_product p = RN_CUDA_PRODUCT(s, s, s);
     p.a = p.b = matrix(w, w->A, s, false);
-    p.d = matrix(w, w->B, s, false);
-    p.c = w->A;
+    p.d = square32(w->B32, s);
+    p.c = w->A32;
     p.alpha = coef[2];
     p.beta = coef[1];
     rn_cuda_matmul(c, &p);
+    if (w->B != w->B32 || diagonal != 0)
+        rn_cuda_muon_round(c, w->B, w->m.type, w->B32, s, diagonal);
 }
 
-/* Y = a X + B X; of a tall X, a X + X B. */
-static void next(struct rn_cuda *c, const struct work *w, const float coef[3])
+/* Y = B X; of a tall X, X B. */
+static struct rn_cuda_product times_b(const struct work *w)
 {
     const struct rn_muon *m = &w->m;
     bool tall = m->N > m->K;
@@ -120,24 +136,32 @@ static void next(struct rn_cuda *c, const struct work *w, const float coef[3])
     p.a = tall ? X : B;
     p.b = tall ? B : X;
     p.d = matrix(w, w->Y, m->K, false);
-    p.c = m->X;
-    p.beta = coef[0];
+    return p;
+}
+
+/* X' = a X + B X; the last in fp32, for what comes next counts its squares. */
+static void step(struct rn_cuda *c, struct work *w, const float coef[3], bool last)
+{
+    gram(c, w);
+    polynomial(c, w, coef, last ? coef[0] : 0);
+    struct rn_cuda_product p = times_b(w);
+    if (last)
+        p.d.type = RN_F32;
+    p.c = w->m.X;
+    p.beta = last ? 0 : coef[0];
     rn_cuda_matmul(c, &p);
+    void *other = w->m.X;
+    w->m.X = w->Y;
+    w->Y = other;
 }
 
 static void fwd(struct rn_cuda *c, const struct rn_args *a)
 {
     struct work w = work_of(a);
     rn_cuda_muon_before(c, &w.m);
-    for (int i = 0; i < STEPS; i++) {
-        const float *coef = w.m.is_2026 ? polar_express[i] : newton_schulz[i];
-        gram(c, &w);
-        polynomial(c, &w, coef);
-        next(c, &w, coef);
-        void *other = w.m.X;
-        w.m.X = w.Y;
-        w.Y = other;
-    }
+    for (int i = 0; i < STEPS; i++)
+        step(c, &w, w.m.is_2026 ? polar_express[i] : newton_schulz[i], i == STEPS - 1);
+    RN_ASSERT(w.m.X == w.m.X32);
     rn_cuda_muon_after(c, &w.m);
 }
 

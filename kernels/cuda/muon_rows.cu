@@ -1,7 +1,7 @@
 /* What Muon does beside its products is bound by memory: each kernel goes over the matrix once. */
 #include "muon_rows.h"
 
-#include "vec.cuh"
+#include "columns.cuh"
 
 /* buf = lerp(buf, g, 1 - momentum); X = lerp(g, buf, momentum): Nesterov's look ahead. */
 static __global__ void momentum(struct rn_muon m)
@@ -25,59 +25,36 @@ static __global__ void momentum(struct rn_muon m)
 /* --- sums of squares --- */
 
 /* A warp for each row. */
-static __global__ void row_squares(float *squares, struct rn_tensor X, int64_t N, int64_t K)
+static __global__ void row_squares(struct rn_muon m)
 {
     int64_t r = rn_row();
-    if (r >= N)
+    if (r >= m.N)
         return;
+    struct rn_tensor X = {m.X32, RN_F32};
     float x[RN_VEC], sum = 0;
-    for (int64_t c = rn_lane() * RN_VEC; c < K; c += RN_WARP_SPAN) {
-        rn_load(x, X, r * K + c, (r + 1) * K);
+    for (int64_t c = rn_lane() * RN_VEC; c < m.K; c += RN_WARP_SPAN) {
+        rn_load(x, X, r * m.K + c, (r + 1) * m.K);
         for (int i = 0; i < RN_VEC; i++)
             sum += x[i] * x[i];
     }
     sum = rn_warp_sum(sum);
     if (rn_lane() == 0)
-        squares[r] = sum;
+        m.squares[r] = sum;
 }
 
-enum { ROWS_OF_PIECE = 64 };
-
-static int64_t pieces_of(int64_t N)
-{
-    return rn_div_up(N, ROWS_OF_PIECE);
-}
+struct square {
+    const float *x;
+    int64_t K;
+    __device__ float operator()(int64_t row, int64_t column) const
+    {
+        float value = x[row * K + column];
+        return value * value;
+    }
+};
 
 int64_t rn_cuda_muon_part_floats(int64_t N, int64_t K)
 {
-    return pieces_of(N) * K;
-}
-
-/* A thread for each column, a row of blocks for each piece of the rows. */
-static __global__ void column_squares(struct rn_muon m)
-{
-    struct rn_tensor X = {m.X, m.type};
-    int64_t c = (int64_t)blockIdx.x * RN_BLOCK_THREADS + threadIdx.x;
-    int64_t first = (int64_t)blockIdx.y * ROWS_OF_PIECE, last = first + ROWS_OF_PIECE;
-    if (c >= m.K)
-        return;
-    float sum = 0;
-    for (int64_t r = first; r < last && r < m.N; r++) {
-        float x = rn_load_one(X, r * m.K + c);
-        sum += x * x;
-    }
-    m.part[blockIdx.y * m.K + c] = sum;
-}
-
-static __global__ void add_pieces(struct rn_muon m, int64_t pieces)
-{
-    int64_t c = (int64_t)blockIdx.x * RN_BLOCK_THREADS + threadIdx.x;
-    if (c >= m.K)
-        return;
-    float sum = 0;
-    for (int64_t p = 0; p < pieces; p++)
-        sum += m.part[p * m.K + c];
-    m.squares[c] = sum;
+    return rn_column_floats(N, K);
 }
 
 /* --- factors: one block each, for there are few rows and columns --- */
@@ -171,7 +148,7 @@ static __global__ void update(struct rn_muon m)
     int64_t r = rn_row();
     if (r >= m.N)
         return;
-    struct rn_tensor X = {m.X, m.type}, W = {m.w, RN_F32};
+    struct rn_tensor X = {m.X32, RN_F32}, W = {m.w, RN_F32};
     float x[RN_VEC], w[RN_VEC], lr = lr_of(m);
     for (int64_t c = rn_lane() * RN_VEC; c < m.K; c += RN_WARP_SPAN) {
         rn_load(x, X, r * m.K + c, (r + 1) * m.K);
@@ -186,30 +163,46 @@ static __global__ void update(struct rn_muon m)
     }
 }
 
+static __global__ void round_square(struct rn_tensor to, const float *from, int64_t s, float a)
+{
+    int64_t at = rn_vec_at(), n = s * s;
+    if (at >= n)
+        return;
+    struct rn_tensor t = {(void *)from, RN_F32};
+    float x[RN_VEC];
+    rn_load(x, t, at, n);
+    for (int i = 0; i < RN_VEC; i++)
+        x[i] += (at + i) % (s + 1) == 0 ? a : 0.0f;
+    rn_store(to, at, n, x);
+}
+
 /* --- together --- */
+
+void rn_cuda_muon_round(struct rn_cuda *c, void *to, uint8_t type, const float *from, int64_t s,
+                        float a)
+{
+    struct rn_tensor t = {to, type};
+    RN_LAUNCH(round_square, rn_vec_blocks(s * s), RN_BLOCK_THREADS, 0, rn_cuda_stream(c), t, from,
+              s, a);
+}
 
 void rn_cuda_muon_before(struct rn_cuda *c, const struct rn_muon *m)
 {
     cudaStream_t s = rn_cuda_stream(c);
-    struct rn_tensor X = {m->X32, RN_F32};
     RN_LAUNCH(momentum, rn_vec_blocks(m->N * m->K), RN_BLOCK_THREADS, 0, s, *m);
-    RN_LAUNCH(row_squares, rn_row_blocks(m->N), RN_BLOCK_THREADS, 0, s, m->squares, X, m->N, m->K);
+    RN_LAUNCH(row_squares, rn_row_blocks(m->N), RN_BLOCK_THREADS, 0, s, *m);
     RN_LAUNCH(factors_before, 1, RN_BLOCK_THREADS, 0, s, *m);
     RN_LAUNCH(scale_rows, rn_row_blocks(m->N), RN_BLOCK_THREADS, 0, s, *m);
 }
 
 static void find_squares(struct rn_cuda *c, const struct rn_muon *m)
 {
-    cudaStream_t s = rn_cuda_stream(c);
-    struct rn_tensor X = {m->X, m->type};
     if (m->N >= m->K) {
-        RN_LAUNCH(row_squares, rn_row_blocks(m->N), RN_BLOCK_THREADS, 0, s, m->squares, X, m->N,
-                  m->K);
+        RN_LAUNCH(row_squares, rn_row_blocks(m->N), RN_BLOCK_THREADS, 0, rn_cuda_stream(c), *m);
         return;
     }
-    dim3 blocks(rn_blocks(m->K, RN_BLOCK_THREADS), (unsigned)pieces_of(m->N));
-    RN_LAUNCH(column_squares, blocks, RN_BLOCK_THREADS, 0, s, *m);
-    RN_LAUNCH(add_pieces, blocks.x, RN_BLOCK_THREADS, 0, s, *m, pieces_of(m->N));
+    rn_column_parts(c, m->part, m->N, m->K, square{m->X32, m->K});
+    rn_column_sums(c, m->squares, m->part, m->N, m->K, 0, m->K, false);
 }
 
 void rn_cuda_muon_after(struct rn_cuda *c, const struct rn_muon *m)

@@ -25,8 +25,11 @@ struct rn_muon { /* all in device memory */
 
 /* Momentum into buf and X32; X32 over its norm into X, in 2026 with rows of one length. */
 void rn_cuda_muon_before(struct rn_cuda *, const struct rn_muon *);
-/* w -= lr times what the products have made of X. */
+/* w -= lr times what the products have made of it, in X32. */
 void rn_cuda_muon_after(struct rn_cuda *, const struct rn_muon *);
+/* to(s,s) of `type` = from + a I; to may be from. */
+void rn_cuda_muon_round(struct rn_cuda *, void *to, uint8_t type, const float *from, int64_t s,
+                        float a);
 
 int64_t rn_cuda_muon_part_floats(int64_t N, int64_t K);
 

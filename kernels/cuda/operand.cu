@@ -1,6 +1,6 @@
 #include "operand.h"
 
-#include "vec.cuh"
+#include "columns.cuh"
 
 static __global__ void convert(struct rn_tensor to, struct rn_tensor from, int64_t n)
 {
@@ -45,56 +45,25 @@ struct rn_cuda_matrix rn_cuda_operand(struct rn_cuda *c, enum rn_dtype compute, 
     return m;
 }
 
-/* --- sums of columns: of pieces of the rows first, then of these in their order --- */
+/* --- sums of columns --- */
 
-enum { ROWS_OF_PIECE = 64, PIECES_MAX = 256 };
-
-struct columns {
+struct element {
     struct rn_tensor x;
-    float *part, *sums;
-    int64_t R, N, pieces;
-    bool add;
+    int64_t N;
+    __device__ float operator()(int64_t row, int64_t column) const
+    {
+        return rn_load_one(x, row * N + column);
+    }
 };
-
-static int64_t pieces_of(int64_t R)
-{
-    int64_t n = rn_div_up(R, ROWS_OF_PIECE);
-    return n < PIECES_MAX ? n : (int64_t)PIECES_MAX;
-}
-
-/* A thread for each column, a row of blocks for each piece. */
-static __global__ void sum_pieces(struct columns t)
-{
-    int64_t c = (int64_t)blockIdx.x * RN_BLOCK_THREADS + threadIdx.x, p = blockIdx.y;
-    if (c >= t.N)
-        return;
-    float sum = 0;
-    for (int64_t r = p * t.R / t.pieces; r < (p + 1) * t.R / t.pieces; r++)
-        sum += rn_load_one(t.x, r * t.N + c);
-    t.part[p * t.N + c] = sum;
-}
-
-static __global__ void add_pieces(struct columns t)
-{
-    int64_t c = (int64_t)blockIdx.x * RN_BLOCK_THREADS + threadIdx.x;
-    if (c >= t.N)
-        return;
-    float sum = 0;
-    for (int64_t p = 0; p < t.pieces; p++)
-        sum += t.part[p * t.N + c];
-    t.sums[c] = t.add ? t.sums[c] + sum : sum;
-}
 
 size_t rn_cuda_column_sums_bytes(int64_t R, int64_t N)
 {
-    return (size_t)(pieces_of(R) * N) * sizeof(float);
+    return (size_t)rn_column_floats(R, N) * sizeof(float);
 }
 
 void rn_cuda_column_sums(struct rn_cuda *c, float *sums, bool add, const void *x, uint8_t type,
                          int64_t R, int64_t N, float *scratch)
 {
-    struct columns t = {{(void *)x, type}, scratch, sums, R, N, pieces_of(R), add};
-    dim3 blocks(rn_blocks(N, RN_BLOCK_THREADS), (unsigned)t.pieces);
-    RN_LAUNCH(sum_pieces, blocks, RN_BLOCK_THREADS, 0, rn_cuda_stream(c), t);
-    RN_LAUNCH(add_pieces, blocks.x, RN_BLOCK_THREADS, 0, rn_cuda_stream(c), t);
+    rn_column_parts(c, scratch, R, N, element{{(void *)x, type}, N});
+    rn_column_sums(c, sums, scratch, R, N, 0, N, add);
 }

@@ -174,5 +174,11 @@ static inline unsigned rn_vec_blocks(int64_t n)
 {
     return rn_blocks(n, (int64_t)RN_BLOCK_THREADS * RN_VEC);
 }
+/* Of a sum over all elements: so many blocks give one number each. By n alone. */
+static inline unsigned rn_part_blocks(int64_t n)
+{
+    const unsigned most = 1024, blocks = rn_vec_blocks(n);
+    return blocks < most ? blocks : most;
+}
 
 #endif

@@ -292,7 +292,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t p, const vo
         return CUBLAS_STATUS_NOT_SUPPORTED;
     if (algo->data[0] > 1 || emu::fails("cublasLtMatmul"))
         return CUBLAS_STATUS_EXECUTION_FAILED;
-    emu::enqueue(stream, [=] {
+    emu::submit(stream, [=] {
         for (int32_t i = 0; i < x.d.batch; i++)
             multiply(x, i);
     });

@@ -19,7 +19,6 @@ namespace emu
 
 uint3 thread_index, block_index;
 dim3 block_size, grid_size;
-void (*submit)(cudaStream_t, std::function<void()>);
 
 namespace
 {
@@ -70,8 +69,7 @@ struct context scheduler;
 void *scheduler_fake_stack;
 const void *scheduler_stack;
 size_t scheduler_stack_bytes;
-void (*body)(void *);
-void *body_ctx;
+const std::function<void()> *body;
 uint64_t random_state = 1;
 struct memory dynamic;
 std::map<const void *, struct memory> statics;
@@ -186,7 +184,7 @@ void pause(enum state state)
 void fiber_main()
 {
     arrive_from(NULL, &scheduler_stack, &scheduler_stack_bytes);
-    body(body_ctx);
+    (*body)();
     pause(DONE);
     abort(); /* nobody goes on with it */
 }
@@ -306,11 +304,10 @@ void check_launch(dim3 grid, dim3 block, size_t shared_bytes)
 
 /* --- what kernels call --- */
 
-void run(dim3 grid, dim3 block, size_t shared_bytes, void (*of)(void *), void *ctx)
+void run(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()> &of)
 {
     check_launch(grid, block, shared_bytes);
-    body = of;
-    body_ctx = ctx;
+    body = &of;
     grid_size = grid;
     block_size = block;
     statics.clear();
@@ -329,6 +326,13 @@ void run(dim3 grid, dim3 block, size_t shared_bytes, void (*of)(void *), void *c
 int lane()
 {
     return now->number % 32;
+}
+
+void broken(const char *promise, struct site at)
+{
+    now->at = at;
+    fprintf(stderr, "emu: not true: %s\n", promise);
+    fail("a broken promise", now);
 }
 
 void barrier(struct site at)

@@ -4,8 +4,7 @@
  *     ... cuda_emu.cpp
  *
  *     emu_seed(7);                  another order of blocks and threads
- *     rn_cuda_rmsnorm.fwd(c, a);    RN_LAUNCH runs every thread of every block, at once or when
- *                                   the stream of cudart.cpp comes to it
+ *     rn_cuda_rmsnorm.fwd(c, a);    RN_LAUNCH runs every thread of every block before it returns
  *
  * Every thread is a fiber. One runs until it meets a barrier or an operation of its warp, then
  * another, in an order that the seed decides; blocks run one after the other, likewise. Memory of a
@@ -56,8 +55,10 @@ struct site { /* where in the source a thread waits */
 extern uint3 thread_index, block_index; /* of the thread that runs */
 extern dim3 block_size, grid_size;
 
-/* Runs body(ctx) as every thread of every block. */
-void run(dim3 grid, dim3 block, size_t shared_bytes, void (*body)(void *), void *ctx);
+/* Runs body as every thread of every block. */
+void run(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()> &body);
+/* Into the stream's queue: who stands in for the CUDA runtime runs it, at once or later. */
+void submit(cudaStream_t, std::function<void()>);
 
 void barrier(struct site);
 /* The lanes of mask meet: when the last one comes, meet(of) runs once, where of[i] is what lane i
@@ -65,29 +66,18 @@ void barrier(struct site);
 void collective(unsigned mask, struct site, void *own, void (*meet)(void *of[32]));
 int lane();
 
+[[noreturn]] void broken(const char *promise, struct site);
+
 void *dynamic_shared();
 /* One for each key and block. */
 void *shared(const void *key, size_t size_bytes, struct site);
-
-/* Where launches of a stream go; NULL: they run before RN_LAUNCH returns. */
-extern void (*submit)(cudaStream_t, std::function<void()>);
 
 template <class... P, class... A>
 void launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream,
             A... args)
 {
-    using call = std::tuple<void (*)(P...), std::tuple<P...>>;
-    auto of_thread = [](void *ctx) {
-        auto *c = (call *)ctx;
-        std::apply(std::get<0>(*c), std::get<1>(*c));
-    };
-    auto all = [=, c = call{kernel, std::tuple<P...>(args...)}]() mutable {
-        run(grid, block, shared_bytes, of_thread, &c);
-    };
-    if (submit)
-        submit(stream, all);
-    else
-        all();
+    std::tuple<P...> held(args...);
+    submit(stream, [=] { run(grid, block, shared_bytes, [&] { std::apply(kernel, held); }); });
 }
 
 /* --- operations of a warp --- */
@@ -170,6 +160,11 @@ static inline int lane_up(int step, int width = 32)
 #define RN_SHARED(type, name, count)                                                               \
     static const char name##_of_block = 0;                                                         \
     type *name = (type *)emu::shared(&name##_of_block, (count) * sizeof(type), EMU_HERE)
+#define RN_KERNEL_ASSERT(cond)                                                                     \
+    do {                                                                                           \
+        if (!(cond))                                                                               \
+            emu::broken(#cond, EMU_HERE);                                                          \
+    } while (0)
 #define RN_SHARED_DYNAMIC(type, name) type *name = (type *)emu::dynamic_shared()
 
 #endif

@@ -2,8 +2,6 @@
  * streams run late (emu_stream.h); graphs are lists of what was recorded. */
 #include "emu_stream.h"
 
-#include "cuda_emu.h"
-
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -46,7 +44,7 @@ cudaError_t say(cudaError_t e)
     return e;
 }
 
-[[noreturn]] void broken(const char *what)
+[[noreturn]] void complain(const char *what)
 {
     fprintf(stderr, "emu: %s\n", what);
     abort();
@@ -72,7 +70,7 @@ bool is_pinned(const void *p)
 void drain(cudaStream_t s)
 {
     if (s->recording)
-        broken("waits for a stream that records a graph");
+        complain("waits for a stream that records a graph");
     std::vector<work> now;
     now.swap(s->queue);
     for (auto &w : now)
@@ -81,10 +79,11 @@ void drain(cudaStream_t s)
 
 } /* namespace */
 
-void emu::enqueue(cudaStream_t s, work w)
+/* Into the queue, or into the graph that is recorded. */
+void emu::submit(cudaStream_t s, work w)
 {
     if (!s)
-        broken("work for the default stream");
+        complain("work for the default stream");
     (s->recording ? s->recorded : s->queue).push_back(std::move(w));
 }
 
@@ -171,7 +170,7 @@ cudaError_t cudaFree(void *p)
         drain(s);
     auto block = blocks.find(p);
     if (block == blocks.end())
-        broken("cudaFree of what is no block");
+        complain("cudaFree of what is no block");
     bytes_now -= block->second;
     blocks.erase(block);
     free(p);
@@ -203,7 +202,7 @@ cudaError_t cudaMemsetAsync(void *p, int value, size_t n, cudaStream_t s)
 {
     if (emu::fails("cudaMemsetAsync") || !on_device(p, n))
         return say(cudaErrorInvalidValue);
-    emu::enqueue(s, [=] { memset(p, value, n); });
+    emu::submit(s, [=] { memset(p, value, n); });
     return cudaSuccess;
 }
 
@@ -217,10 +216,10 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t n, enum cudaMemcp
         return say(cudaErrorInvalidValue);
     if (!from_device && !is_pinned(from)) {
         std::vector<char> staged((const char *)from, (const char *)from + n);
-        emu::enqueue(s, [=] { memcpy(to, staged.data(), n); });
+        emu::submit(s, [=] { memcpy(to, staged.data(), n); });
         return cudaSuccess;
     }
-    emu::enqueue(s, [=] { memmove(to, from, n); });
+    emu::submit(s, [=] { memmove(to, from, n); });
     return cudaSuccess;
 }
 
@@ -228,7 +227,6 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t n, enum cudaMemcp
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, unsigned)
 {
-    emu::submit = emu::enqueue;
     *s = new CUstream_st();
     streams.insert(*s);
     return cudaSuccess;
@@ -315,7 +313,7 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t g, unsigned 
 cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t s)
 {
     for (auto &node : exec->nodes)
-        emu::enqueue(s, node);
+        emu::submit(s, node);
     return cudaSuccess;
 }
 

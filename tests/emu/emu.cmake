@@ -24,7 +24,8 @@ endfunction()
 
 file(GLOB cuda_kernels CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/cuda/*_cuda.cu)
 emu_sources(emu_kernels ${cuda_kernels})
-add_library(runnel-emu-kernels MODULE tests/emu/kernels_plugin.c tests/emu/cuda_emu.cpp ${emu_kernels})
+add_library(runnel-emu-kernels MODULE tests/emu/kernels_plugin.c tests/emu/cuda_emu.cpp
+            tests/emu/at_once.cpp ${emu_kernels})
 target_include_directories(runnel-emu-kernels PRIVATE tests/emu kernels/cuda)
 target_include_directories(runnel-emu-kernels SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
 target_compile_options(runnel-emu-kernels PRIVATE -O2)
@@ -34,7 +35,7 @@ add_dependencies(runnel-emu-kernels runnel-cpu)
 # librunnel-cuda-emu.so is the CUDA backend as it is, over stand-ins for CUDA's runtime and libraries.
 file(GLOB cuda_host CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/cuda/*.c)
 file(GLOB cuda_device CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/cuda/*.cu)
-file(GLOB emu_library CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/emu/*.cpp)
+set(emu_library tests/emu/cuda_emu.cpp tests/emu/cudart.cpp tests/emu/cublaslt.cpp)
 emu_sources(emu_device ${cuda_device})
 add_library(runnel-cuda-emu MODULE ${cuda_host} ${emu_device} ${emu_library})
 target_include_directories(runnel-cuda-emu PRIVATE tests/emu kernels/cuda)
