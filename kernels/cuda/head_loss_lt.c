@@ -1,5 +1,5 @@
-/* The last product of a model and its loss, a chunk of rows at a time: logits by the library, losses
- * and slopes by a kernel, gradients by the library. */
+/* The last product of a model and its loss, a chunk of rows at a time: logits by the library,
+ * losses and slopes by a kernel, gradients by the library. */
 #include "head_rows.h"
 #include "operand.h"
 

@@ -1,7 +1,7 @@
 /* kernels/cuda/matmul_choices.h - which of the library's candidates was the fastest, from run to
  * run: a small file in the cache folder, for one card, driver and library.
  *
- *     struct rn_choices *ch = rn_choices_open("NVIDIA H100 80GB HBM3, driver 13000, cuBLASLt 130100");
+ *     struct rn_choices *ch = rn_choices_open("NVIDIA H100, driver 13000, cuBLASLt 130100");
  *     int i = rn_choices_find(ch, "65536 768 768 bf16 ..");       -1: not known
  *     rn_choices_learn(ch, "65536 768 768 bf16 ..", 3);
  *     rn_choices_close(ch);                                       saves what was learnt

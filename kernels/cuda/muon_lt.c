@@ -1,5 +1,5 @@
-/* nanochat's Muon: five matrix polynomials, each three products of the library, whose alpha and beta
- * do what a kernel would. With s <= l the sides of the matrix and X as its wide form (s,l):
+/* nanochat's Muon: five matrix polynomials, each three products of the library, whose alpha and
+ * beta do what a kernel would. With s <= l the sides of the matrix and X as its wide form (s,l):
  *
  *     A = X X^T        B = b A + c A A        X' = a X + B X
  *

@@ -1,5 +1,6 @@
-/* tests/emu/emu_stream.h - what the stand-ins for CUDA's libraries share: emu::submit of cuda_emu.h,
- * which runs work as late as a GPU might run it, when somebody waits; and failures on demand.
+/* tests/emu/emu_stream.h - what the stand-ins for CUDA's libraries share: emu::submit of
+ * cuda_emu.h, which runs work as late as a GPU might run it, when somebody waits; and failures on
+ * demand.
  *
  * So whoever reads without waiting, or changes memory that a copy has yet to read, sees it. */
 #ifndef EMU_STREAM_H
