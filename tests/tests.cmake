@@ -79,6 +79,8 @@ if(TARGET test-kernels)
   endforeach()
 endif()
 
+include(tests/emu/emu.cmake)
+
 # Kills and faults from outside: a preloaded library, and programs that run runnel under it.
 add_library(runnel-faults MODULE tests/shim/faults.c)
 target_compile_options(runnel-faults PRIVATE -fno-sanitize=all -Wno-pedantic)
