@@ -142,3 +142,7 @@ set_tests_properties(e2e-smoke e2e-kill e2e-faults fuzz-build PROPERTIES COST 10
 add_executable(bench-core EXCLUDE_FROM_ALL tests/bench/core.c)
 target_link_libraries(bench-core PRIVATE model)
 add_dependencies(bench-core runnel-cpu)
+
+# One rank of a world, for tests/e2e/ranks.sh.
+add_executable(test-collectives tests/ranks/collectives.c)
+target_link_libraries(test-collectives PRIVATE kernels)
