@@ -4,7 +4,8 @@
  *
  * On a terminal a screen drawn twice a second (dashboard.h); elsewhere a line for each stage that
  * went on, every 30 seconds and whenever its state changes, with json an object in its place.
- * Reads files only, at most a fiftieth of the time: where that takes long, it is done less often. */
+ * Reads files only, for at most a fiftieth of the time: where that takes long, it is done less
+ * often. */
 #ifndef RN_STATUS_WATCH_H
 #define RN_STATUS_WATCH_H
 
