@@ -25,8 +25,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#include <tuple>
-#include <utility>
 #include <vector_functions.h>
 
 /* The toolkit's headers know these words, too, as nothing. */
@@ -72,12 +70,12 @@ void *dynamic_shared();
 /* One for each key and block. */
 void *shared(const void *key, size_t size_bytes, struct site);
 
+/* Static, as all of a kernel's types may have namesakes in other files. */
 template <class... P, class... A>
-void launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream,
-            A... args)
+static void launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared_bytes,
+                   cudaStream_t stream, A... args)
 {
-    std::tuple<P...> held(args...);
-    submit(stream, [=] { run(grid, block, shared_bytes, [&] { std::apply(kernel, held); }); });
+    submit(stream, [=] { run(grid, block, shared_bytes, [&] { kernel(args...); }); });
 }
 
 /* --- operations of a warp --- */
