@@ -135,6 +135,11 @@ static inline int lane_up(int step, int width = 32)
     return lane() % width >= step ? lane() - step : lane();
 }
 
+/* --- products of a warp: kernels/cuda/mma.cuh says who holds what --- */
+
+void load_matrices(uint32_t r[4], const uint16_t *row, bool transposed, struct site);
+void multiply_matrices(float c[4], const uint32_t a[4], const uint32_t b[2], struct site);
+
 } /* namespace emu */
 
 #define EMU_HERE  (emu::site{__FILE__, __LINE__})
@@ -152,6 +157,10 @@ static inline int lane_up(int step, int width = 32)
 #define __ballot_sync(mask, yes)       emu::ballot(mask, yes, EMU_HERE)
 #define __any_sync(mask, yes)          (emu::ballot(mask, yes, EMU_HERE) != 0)
 #define __all_sync(mask, yes)          (emu::ballot(mask, !(yes), EMU_HERE) == 0)
+
+#define rn_ldmatrix(r, row)   emu::load_matrices(r, row, false, EMU_HERE)
+#define rn_ldmatrix_t(r, row) emu::load_matrices(r, row, true, EMU_HERE)
+#define rn_mma(c, a, b)       emu::multiply_matrices(c, a, b, EMU_HERE)
 
 #define RN_LAUNCH(kernel, grid, block, shared_bytes, stream, ...)                                  \
     emu::launch(kernel, grid, block, shared_bytes, stream, __VA_ARGS__)

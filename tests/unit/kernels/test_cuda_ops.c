@@ -20,7 +20,7 @@ static void check_every_other(size_t first)
 {
     struct rn_device *dev = open_emulator();
     for (size_t i = first; i < op_case_count; i += 2)
-        op_check(&dev, 1, &op_cases[i]);
+        op_check(&dev, 1, &op_cases[i], INSIDE_ROUNDED);
     rn_device_close(dev);
 }
 
