@@ -19,12 +19,13 @@ static __global__ void smear_decode(struct decode t)
     int64_t row = b / (t.B / t.S) * t.Tmax * t.C;
     bool keep = t.S == t.B && i < n, first = pos == 0;
     float z = rn_warp_dot(t.w, 0, t.x, r * t.C, t.G), k = *t.lambda * rn_sigmoid(z);
+    struct rn_tensor earlier = {i > 0 ? t.x.p : t.cache.p, RN_F32};
     int64_t from = i > 0 ? (r - 1) * t.C : row + (pos - 1) * t.C;
     for (int64_t c = rn_lane() * RN_VEC; c < t.C; c += RN_WARP_SPAN) {
         float x[RN_VEC], y[RN_VEC], before[RN_VEC] = {0};
         rn_load(x, t.x, r * t.C + c, (r + 1) * t.C);
         if (!first)
-            rn_load(before, i > 0 ? t.x : t.cache, from + c, from + t.C);
+            rn_load(before, earlier, from + c, from + t.C);
         for (int e = 0; e < RN_VEC; e++)
             y[e] = first ? x[e] : x[e] + k * before[e];
         rn_store(t.y, r * t.C + c, (r + 1) * t.C, y);
