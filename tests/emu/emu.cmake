@@ -25,10 +25,10 @@ endfunction()
 file(GLOB cuda_kernels CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/cuda/*_cuda.cu)
 emu_sources(emu_kernels ${cuda_kernels})
 add_library(runnel-emu-kernels MODULE tests/emu/kernels_plugin.c tests/emu/cuda_emu.cpp
-            tests/emu/at_once.cpp ${emu_kernels})
+            tests/emu/mma_emu.cpp tests/emu/at_once.cpp ${emu_kernels})
 target_include_directories(runnel-emu-kernels PRIVATE tests/emu kernels/cuda)
 target_include_directories(runnel-emu-kernels SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
-target_compile_options(runnel-emu-kernels PRIVATE -O2)
+target_compile_options(runnel-emu-kernels PRIVATE -O2 -Wno-unknown-pragmas)
 target_link_libraries(runnel-emu-kernels PRIVATE kernels)
 add_dependencies(runnel-emu-kernels runnel-cpu)
 
