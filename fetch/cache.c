@@ -105,7 +105,7 @@ void rn_cache_sweep(const struct rn_cache *c)
 
 static char *content_path(const char *dir, const char *sha256)
 {
-    return rn_xprintf("%s/sha256/%.2s/%s", dir, sha256, sha256);
+    return rn_xprintf("%s/sha256/%s", dir, sha256);
 }
 
 bool rn_cache_has(const struct rn_cache *c, const char *sha256)
@@ -193,53 +193,19 @@ static int sync_bytes(const struct rn_cache *c, const struct rn_cache_item *p, s
     return RN_OK;
 }
 
-/* Folders whose entries changed: those of contents by the first byte of their names, and whether
- * the two above them did. */
-struct touched {
-    bool dirs[256];
-    size_t n;
-    bool above;
-};
-
-static unsigned first_byte(const char *sha256)
+/* A new folder has to have its own name on the disk too. */
+static int make_folder(const struct rn_cache *c, struct rn_err *err)
 {
-    const char two[] = {sha256[0], sha256[1], '\0'};
-    return (unsigned)strtoul(two, NULL, 16);
-}
-
-static int sync_touched(const struct rn_cache *c, const struct touched *t, struct rn_err *err)
-{
-    const char *home = rn_cache_home(c);
-    if (t->n + 2 * t->above >= MANY)
-        return rn_sync(home, rn_io.syncfs, err);
-    int rc = RN_OK;
-    char *top = rn_join(home, "sha256");
-    for (unsigned i = 0; i < RN_COUNT(t->dirs) && rc == RN_OK; i++) {
-        char *dir = rn_xprintf("%s/%02x", top, i);
-        rc = t->dirs[i] ? rn_sync(dir, rn_io.fsync, err) : RN_OK;
-        free(dir);
-    }
-    if (rc == RN_OK && t->above)
-        rc = rn_sync(top, rn_io.fsync, err);
-    if (rc == RN_OK && t->above)
-        rc = rn_sync(home, rn_io.fsync, err);
-    free(top);
+    char *dir = rn_join(rn_cache_home(c), "sha256");
+    int rc = rn_exists(dir) ? RN_OK : rn_mkdirs_lasting(dir, err);
+    free(dir);
     return rc;
 }
 
-/* The folder of a content; where it is new, those above it have changed too. */
-static int make_folder(const struct rn_cache *c, const char *sha256, struct touched *t,
-                       struct rn_err *err)
+static int sync_names(const struct rn_cache *c, struct rn_err *err)
 {
-    unsigned i = first_byte(sha256);
-    if (t->dirs[i])
-        return RN_OK;
-    char *dir = rn_xprintf("%s/sha256/%02x", rn_cache_home(c), i);
-    bool there = rn_exists(dir);
-    int rc = there ? RN_OK : rn_mkdirs(dir, err);
-    t->above |= !there;
-    t->dirs[i] = true;
-    t->n++;
+    char *dir = rn_join(rn_cache_home(c), "sha256");
+    int rc = rn_sync(dir, rn_io.fsync, err);
     free(dir);
     return rc;
 }
@@ -266,11 +232,9 @@ static int give_name(const struct rn_cache *c, const struct rn_cache_item *p, st
     return rn_fail_errno(err, RN_PATH(p->path), "cannot rename %s to this name", p->file);
 }
 
-static int publish_one(const struct rn_cache *c, struct rn_cache_item *p, struct touched *t,
-                       struct rn_err *err)
+static int publish_one(const struct rn_cache *c, struct rn_cache_item *p, struct rn_err *err)
 {
     p->path = content_path(rn_cache_home(c), p->sha256);
-    RN_TRY(make_folder(c, p->sha256, t, err));
     RN_TRY(give_name(c, p, err));
     if (!rn_seen_look(&p->seen, p->path))
         return rn_fail_errno(err, RN_PATH(p->path), "cannot look at");
@@ -281,13 +245,13 @@ static int publish_one(const struct rn_cache *c, struct rn_cache_item *p, struct
 int rn_cache_publish(const struct rn_cache *c, struct rn_cache_item *p, size_t n,
                      struct rn_err *err)
 {
-    struct touched touched = {0};
     if (n == 0)
         return RN_OK;
+    RN_TRY(make_folder(c, err));
     RN_TRY(sync_bytes(c, p, n, err));
     for (size_t i = 0; i < n; i++)
-        RN_TRY(publish_one(c, &p[i], &touched, err));
-    return sync_touched(c, &touched, err);
+        RN_TRY(publish_one(c, &p[i], err));
+    return sync_names(c, err);
 }
 
 /* --- taking --- */

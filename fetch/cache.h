@@ -7,7 +7,7 @@
  *     RN_TRY(rn_cache_take(&cache, &item, "out/a", &seen, err));   a name of its own for it
  *     rn_cache_release(&cache);
  *
- *     sha256/ab/abcd...    a content, mode 0444
+ *     sha256/abcd...       a content, mode 0444: the folder behind a web server is a mirror
  *     partial/...          bodies on their way (partial.h)
  *     digests, checks      memos (base/memo.h): what was hashed and checked already
  *
@@ -55,8 +55,8 @@ bool rn_cache_checked(const struct rn_cache *, const struct rn_seen *, const cha
 void rn_cache_learn_check(const struct rn_cache *, const struct rn_seen *, const char *check);
 
 /* Private files that are read-only move to their names by content; all of it is on the disk when it
- * returns. A few are synced one by one, many by two syncs of the whole file system: one before they
- * have names, one after. */
+ * returns. A few are synced one by one, many by one sync of the whole file system before they have
+ * names; and then their folder. */
 struct rn_cache_item {
     const char *sha256, *file;
     bool synced;         /* the file's bytes are on the disk */
