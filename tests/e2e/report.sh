@@ -13,6 +13,11 @@ grep -q 'id="loss"' "$page" || fail "no curve of the loss"
 grep -q 'resolved.yaml' "$page" || fail "no configuration"
 ! grep -oE '(src|href)="?https?:' "$page" || fail "the page wants the network"
 
+expect 0 "$RUNNEL" report "$tag" --md card.md --card README.md
+grep -q '^## Base model training: base' card.md || fail "no section of nanochat's"
+grep -q '^| val_bpb | [0-9.]* |' card.md || fail "no table"
+head -n 1 README.md | grep -qx -- '---' || fail "no front matter"
+
 expect 0 "$RUNNEL" run p.yaml vars.seed=7
 other=$(ls runs | grep -v "^$tag\$")
 expect 0 "$RUNNEL" compare "$tag" "$other" -o both.html
