@@ -3,6 +3,7 @@
 #include "file.h"
 #include "mem.h"
 #include "page.h"
+#include "panels.h"
 #include "target.h"
 
 #include <stdlib.h>
@@ -11,14 +12,13 @@ static const struct rn_opt opts[] = {
     {"out", 'o', "FILE", "where to (default: report.html in the run's folder)"},
     {"md", 0, "FILE", "write a report card as Markdown, in nanochat's sections"},
     {"card", 0, "FILE", "write a model card: a README.md with front matter"},
+    {"png", 0, "FILE", "draw loss against steps and time, MFU and throughput (cairo)"},
     RN_OPTS_PIPELINE,
     {0}};
 
 static int write_file(const char *path, struct rn_str *text, struct rn_err *err)
 {
     int rc = rn_file_write(path, text->p, text->n, err);
-    if (rc == RN_OK)
-        printf("%s\n", path);
     rn_str_release(text);
     return rc;
 }
@@ -52,15 +52,23 @@ static int write_model_card(const struct rn_account *a, const char *path, struct
 static const struct form {
     const char *option;
     int (*write)(const struct rn_account *, const char *path, struct rn_err *);
-} forms[] = {{"md", write_report_card}, {"card", write_model_card}};
+} forms[] = {{"md", write_report_card}, {"card", write_model_card}, {"png", rn_panels_write}};
+
+static int tell(const char *path, int rc)
+{
+    if (rc == RN_OK)
+        printf("%s\n", path);
+    return rc;
+}
 
 static int write_forms(const struct rn_cli *cli, const char *dir, struct rn_err *err)
 {
     struct rn_account a;
     int rc = rn_account_read(&a, dir, err);
-    for (size_t i = 0; i < RN_COUNT(forms) && rc == RN_OK; i++)
-        if (rn_cli_opt(cli, forms[i].option))
-            rc = forms[i].write(&a, rn_cli_opt(cli, forms[i].option), err);
+    for (size_t i = 0; i < RN_COUNT(forms) && rc == RN_OK; i++) {
+        const char *path = rn_cli_opt(cli, forms[i].option);
+        rc = path ? tell(path, forms[i].write(&a, path, err)) : RN_OK;
+    }
     rn_account_release(&a);
     return rc;
 }
@@ -82,7 +90,7 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
     int rc = others ? write_forms(cli, dir, err) : RN_OK;
     if (rc == RN_OK && (given || !others)) {
         char *path = given ? rn_xdup(given) : rn_join(dir, "report.html");
-        rc = write_page(dir, path, err);
+        rc = tell(path, write_page(dir, path, err));
         free(path);
     }
     free(dir);
@@ -92,6 +100,7 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
 static const struct rn_example examples[] = {
     {"report smoke-1a2b3c4d", "stages, curves, results, data and configuration in one file"},
     {"report smoke-1a2b3c4d --md report.md --card README.md", "the same to show others"},
+    {"report smoke-1a2b3c4d --png run.png", "four curves as a picture"},
     {0}};
 const struct rn_command rn_command_report = {
     "report",
@@ -99,7 +108,8 @@ const struct rn_command rn_command_report = {
     "a run as one HTML file",
     opts,
     run,
-    "Without --md and --card, or with --out beside them, the HTML page is written: it needs no "
+    "Without --md, --card and --png, or with --out beside them, the HTML page is written: it needs "
+    "no "
     "network and is readable without JavaScript. The Markdown forms claim nothing that the run did "
     "not record.",
     examples};

@@ -1,5 +1,6 @@
 #include "page.h"
 
+#include "chart.h"
 #include "file.h"
 #include "html.h"
 #include "json.h"
@@ -229,6 +230,8 @@ static void put_head(struct rn_str *s, const struct rn_page *p)
     put_title(s, p);
     rn_str_puts(s, "</title>\n<style>\n");
     rn_str_puts(s, rn_page_css);
+    for (size_t i = 0; i < RN_CHART_COLOURS; i++)
+        rn_str_printf(s, ".c%zu { --c: #%06x }\n", i, rn_chart_colours[i]);
     rn_str_puts(s, "</style>\n<h1>");
     put_title(s, p);
     rn_str_puts(s, "</h1>\n");

@@ -18,6 +18,17 @@ grep -q '^## Base model training: base' card.md || fail "no section of nanochat'
 grep -q '^| val_bpb | [0-9.]* |' card.md || fail "no table"
 head -n 1 README.md | grep -qx -- '---' || fail "no front matter"
 
+if pkg-config --exists cairo; then
+    expect 0 "$RUNNEL" report "$tag" --png run.png
+    [ "$(head -c 8 run.png | od -An -tx1)" = " 89 50 4e 47 0d 0a 1a 0a" ] || fail "no PNG"
+    [ "$(wc -c <run.png)" -gt 20000 ] || fail "an empty picture"
+else
+    echo "SKIP: no cairo, no picture was drawn"
+    expect 2 "$RUNNEL" report "$tag" --png run.png
+    says "cairo"
+fi
+[ ! -e "runs/$tag/report.png" ] || fail "a picture that nobody asked for"
+
 expect 0 "$RUNNEL" run p.yaml vars.seed=7
 other=$(ls runs | grep -v "^$tag\$")
 expect 0 "$RUNNEL" compare "$tag" "$other" -o both.html
