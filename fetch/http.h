@@ -47,7 +47,7 @@ struct rn_response {
     struct rn_str trail;     /* of every hop, see trail.h; owned */
 };
 
-/* An url, taken apart by libcurl as it does when it asks. Neither https nor http: it is not asked. */
+/* An url, taken apart by libcurl as it does when it asks. Other than https or http: not asked. */
 struct rn_url {
     bool https, http, loopback;
     bool has_user;           /* "https://user:password@host/" says a secret aloud */
