@@ -214,9 +214,9 @@ void rn_writer_printf(struct rn_writer *w, const char *fmt, ...)
 
 int rn_writer_commit(struct rn_writer *w, char hex[RN_HEX], struct rn_err *err)
 {
-    char ignored[RN_HEX];
     flush(w);
-    rn_sha256_done(&w->sha, hex ? hex : ignored);
+    if (hex)
+        rn_sha256_done(&w->sha, hex);
     if (!w->failed && rn_io.fsync(w->fd) != 0)
         w->failed = errno;
     if (w->fd >= 0 && close(w->fd) != 0 && !w->failed)
@@ -239,11 +239,9 @@ int rn_writer_commit(struct rn_writer *w, char hex[RN_HEX], struct rn_err *err)
 
 void rn_writer_abort(struct rn_writer *w)
 {
-    char ignored[RN_HEX];
     if (w->fd >= 0)
         close(w->fd);
-    if (w->sha.ctx)
-        rn_sha256_done(&w->sha, ignored);
+    rn_sha256_drop(&w->sha);
     if (w->tmp)
         unlink(w->tmp);
     free(w->tmp);

@@ -46,16 +46,6 @@ static void to_bytes(const char hex[RN_HEX], unsigned char out[DIGEST])
         out[i] = (unsigned char)(nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]));
 }
 
-static void to_hex(const unsigned char bytes[DIGEST], char hex[RN_HEX])
-{
-    static const char digits[] = "0123456789abcdef";
-    for (int i = 0; i < DIGEST; i++) {
-        hex[2 * i] = digits[bytes[i] >> 4];
-        hex[2 * i + 1] = digits[bytes[i] & 15];
-    }
-    hex[2 * DIGEST] = '\0';
-}
-
 /* --- the table --- */
 
 static void make_slots(struct rn_memo *m, size_t n)
@@ -236,7 +226,7 @@ bool rn_memo_recall_seen(struct rn_memo *m, const struct rn_seen *now, char hex[
     const struct record *r = slot_of(m, now->device, now->inode);
     bool known = same_file(&r->seen, now);
     if (known)
-        to_hex(r->sha256, hex);
+        rn_hex(hex, r->sha256, DIGEST);
     pthread_mutex_unlock(&m->lock);
     return known;
 }

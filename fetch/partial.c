@@ -204,9 +204,7 @@ static bool claim_one(const struct rn_partials *all, const char *key, struct rn_
 /* Digests the first bytes of the file anew. */
 static bool hash_prefix(struct rn_partial *p, int64_t size_bytes)
 {
-    char ignored[RN_HEX];
-    rn_sha256_done(&p->sha, ignored);
-    rn_sha256_init(&p->sha);
+    rn_sha256_restart(&p->sha);
     unsigned char *buf = rn_xalloc(BUFFER);
     int64_t done = 0;
     for (ssize_t got; done < size_bytes; done += got) {
@@ -332,10 +330,8 @@ static void free_buffer(struct rn_partial *p)
 
 void rn_partial_begin(struct rn_partial *p, const struct rn_origin *origin)
 {
-    char ignored[RN_HEX];
     settle(p);
-    rn_sha256_done(&p->sha, ignored);
-    rn_sha256_init(&p->sha);
+    rn_sha256_restart(&p->sha);
     forget_file(p);
     free_buffer(p); /* the next is as large as this body needs */
     p->drain = (struct rn_drain){.fd = -1};
@@ -448,12 +444,10 @@ int rn_partial_cut(struct rn_partial *p, int64_t size_bytes, struct rn_err *err)
 
 static void release(struct rn_partial *p)
 {
-    char ignored[RN_HEX];
     settle(p);
     if (p->fd >= 0)
         close(p->fd);
-    if (p->sha.ctx)
-        rn_sha256_done(&p->sha, ignored);
+    rn_sha256_drop(&p->sha);
     free_buffer(p);
     free(p->meta);
     free(p->path);

@@ -9,10 +9,10 @@
 #include "mem.h"
 #include "op_times.h"
 #include "opdef.h"
+#include "plugin.h"
 
 struct rn_device {
-    char name[32];
-    void *library; /* dlopen handle */
+    char name[RN_PLUGIN_NAME];
     struct rn_host host;
     const struct rn_backend *be;
     void *ctx;

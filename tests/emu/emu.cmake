@@ -1,0 +1,36 @@
+# Tests of the CUDA kernels without a GPU: librunnel-emu-kernels.so is the CPU backend with those
+# kernels in place of its own, compiled as C++ and run by the emulator (cuda_emu.h).
+include(CheckLanguage)
+check_language(CXX)
+find_package(CUDAToolkit QUIET)
+if(NOT CMAKE_CXX_COMPILER OR NOT CUDAToolkit_FOUND)
+  message(STATUS "no CUDA toolkit or no C++ compiler: the CUDA kernels are not tested")
+  return()
+endif()
+enable_language(CXX)
+set(CMAKE_CXX_STANDARD 17)
+
+# emu_sources(OUT files...): for each .cu file a C++ file that compiles it for the emulator.
+function(emu_sources out)
+  set(all "")
+  foreach(kernel ${ARGN})
+    get_filename_component(name ${kernel} NAME_WE)
+    set(source ${CMAKE_BINARY_DIR}/emu/${name}.cpp)
+    file(CONFIGURE OUTPUT ${source} CONTENT "#include \"cuda_emu.h\"\n#include \"${kernel}\"\n" @ONLY)
+    list(APPEND all ${source})
+  endforeach()
+  set(${out} ${all} PARENT_SCOPE)
+endfunction()
+
+file(GLOB cuda_kernels CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/cuda/*_cuda.cu)
+emu_sources(emu_kernels ${cuda_kernels})
+add_library(runnel-emu-kernels MODULE tests/emu/kernels_plugin.c tests/emu/cuda_emu.cpp
+            tests/emu/at_once.cpp ${emu_kernels})
+target_include_directories(runnel-emu-kernels PRIVATE tests/emu kernels/cuda)
+target_include_directories(runnel-emu-kernels SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
+target_compile_options(runnel-emu-kernels PRIVATE -O2)
+target_link_libraries(runnel-emu-kernels PRIVATE kernels)
+add_dependencies(runnel-emu-kernels runnel-cpu)
+if(TARGET test-kernels)
+  add_dependencies(test-kernels runnel-emu-kernels)
+endif()

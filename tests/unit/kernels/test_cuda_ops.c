@@ -1,0 +1,35 @@
+/* The CUDA kernels, in the emulator, against the same references as the CPU's: tests/emu. What that
+ * device guards beside (bounds, order of threads, bits) is an error of the run. */
+#include "op_check.h"
+
+#include "prog_impl.h"
+
+#include <criterion/criterion.h>
+
+static struct rn_device *open_emulator(void)
+{
+    struct rn_err err = {0};
+    struct rn_device *dev = NULL;
+    if (rn_device_find("emu-kernels", &err) != RN_OK)
+        cr_skip_test("SKIP: built without the CUDA toolkit, no CUDA kernel is tested");
+    cr_assert_eq(rn_device_open(&dev, "emu-kernels", 1, NULL, &err), RN_OK, "%s", err.msg);
+    return dev;
+}
+
+static void check_every_other(size_t first)
+{
+    struct rn_device *dev = open_emulator();
+    for (size_t i = first; i < op_case_count; i += 2)
+        op_check(&dev, 1, &op_cases[i]);
+    rn_device_close(dev);
+}
+
+Test(cuda_ops, agree_with_their_references_even_cases)
+{
+    check_every_other(0);
+}
+
+Test(cuda_ops, agree_with_their_references_odd_cases)
+{
+    check_every_other(1);
+}
