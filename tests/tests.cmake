@@ -131,3 +131,6 @@ add_dependencies(bench-core runnel-cpu)
 # One rank of a world, for tests/e2e/ranks.sh.
 add_executable(test-collectives tests/ranks/collectives.c)
 target_link_libraries(test-collectives PRIVATE kernels)
+if(TARGET runnel-mpi)
+  add_dependencies(test-collectives runnel-mpi)
+endif()
