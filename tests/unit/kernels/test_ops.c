@@ -373,8 +373,8 @@ static double tolerance(const struct op_case *c, enum rn_dtype compute, int outp
     return 3e-6;
 }
 
-/* A gradient in bf16 was rounded (2^-9 of its size), and so was what it was made of; attention rounds
- * its weights and their gradients besides. */
+/* A gradient in bf16 was rounded (2^-9 of its size), and so was what it was made of; attention
+ * rounds its weights and their gradients besides. */
 static double gradient_tolerance(const struct op_case *c, enum rn_dtype compute)
 {
     if (compute != RN_BF16)
