@@ -99,7 +99,7 @@ static int open_model(struct rn_training *t, struct rn_err *err)
 {
     enum rn_precision precision = (enum rn_precision)t->cfg->precision;
     const char *why;
-    if (precision != rn_precision_best(&why))
+    if (precision != rn_precision_best(t->job->device, &why))
         why = "as the file says";
     RN_TRY(t->kind->continues ? load_model(t, err) : new_model(t, err));
     rn_model_compute_in(t->model, rn_precision_dtype(precision));
