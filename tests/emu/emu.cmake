@@ -34,3 +34,11 @@ add_dependencies(runnel-emu-kernels runnel-cpu)
 if(TARGET test-kernels)
   add_dependencies(test-kernels runnel-emu-kernels)
 endif()
+
+# The emulator itself.
+add_executable(test-emu tests/emu/selftest.cpp tests/emu/cuda_emu.cpp tests/emu/mma_emu.cpp
+               tests/emu/at_once.cpp)
+target_include_directories(test-emu PRIVATE tests/emu kernels/cuda)
+target_include_directories(test-emu SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
+target_compile_options(test-emu PRIVATE -O1)
+add_test(NAME emu COMMAND test-emu)
