@@ -1,5 +1,6 @@
 #include "formats_binary.h"
 
+#include "bytes.h"
 #include "file.h"
 #include "json.h"
 #include "mem.h"
@@ -149,14 +150,13 @@ int rn_check_safetensors(const char *path, const struct rn_expect *want, struct 
 {
     enum { LENGTH = 8, LARGEST = 64 << 20 };
     unsigned char length[LENGTH];
-    int64_t size = rn_file_size(path), n = 0;
+    int64_t size = rn_file_size(path);
     json_error_t why;
     (void)want;
     if (rn_file_head(path, length, LENGTH) != LENGTH)
         return BAD("not safetensors: %lld bytes", (long long)size);
-    for (int i = LENGTH - 1; i >= 0 && n <= LARGEST; i--)
-        n = n << 8 | length[i];
-    if (n < 2 || n > LARGEST || n > size - LENGTH)
+    uint64_t n = rn_le64_at(length);
+    if (n < 2 || n > LARGEST || (int64_t)n > size - LENGTH)
         return BAD("not safetensors: the length of its header is wrong");
     char *text = rn_xalloc((size_t)n + LENGTH);
     size_t got = rn_file_head(path, text, (size_t)n + LENGTH);

@@ -1,4 +1,5 @@
 #include "parquet.h"
+#include "bytes.h"
 #include "codec.h"
 #include "file.h"
 #include "mem.h"
@@ -59,8 +60,7 @@ static int read_footer(struct rn_parquet *p, struct rn_err *err)
         return corrupt(p, err, "it does not begin with PAR1");
     if (memcmp(tail + 4, "PAR1", MAGIC_BYTES))
         return corrupt(p, err, "it does not end with PAR1, so it may be truncated");
-    uint32_t n =
-        tail[0] | (uint32_t)tail[1] << 8 | (uint32_t)tail[2] << 16 | (uint32_t)tail[3] << 24;
+    uint32_t n = rn_le32_at(tail);
     if (n > FOOTER_BYTES_MAX || n > p->size_bytes - MAGIC_BYTES - TAIL_BYTES)
         return corrupt(p, err, "its footer is longer than it may be");
     void *footer;

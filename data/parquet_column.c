@@ -1,4 +1,5 @@
 #include "parquet_column.h"
+#include "bytes.h"
 #include "mem.h"
 #include "rle.h"
 
@@ -164,8 +165,7 @@ static int cut_levels(const struct work *w, const struct rn_pq_page *h, struct l
     if (in->encoding == RN_PQ_BIT_PACKED) {
         n = ((size_t)h->n_values * (size_t)width_of(max) + 7) / 8;
     } else if (in->encoding == RN_PQ_RLE && there >= 4) {
-        n = (size_t)((*p)[0] | (uint32_t)(*p)[1] << 8 | (uint32_t)(*p)[2] << 16 |
-                     (uint32_t)(*p)[3] << 24);
+        n = rn_le32_at(*p);
         *p += 4;
         there -= 4;
     } else {

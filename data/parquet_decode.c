@@ -1,4 +1,5 @@
 #include "parquet_decode.h"
+#include "bytes.h"
 #include "delta.h"
 #include "mem.h"
 #include "rle.h"
@@ -54,11 +55,6 @@ static int corrupt_page(const struct rn_pq_input *in, const char *why)
     return rn_pq_corrupt(&in->at, "page", why);
 }
 
-static uint32_t get_u32(const unsigned char *p)
-{
-    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
 static int check_text(const struct rn_pq_input *in, const struct rn_parquet_string *s)
 {
     if (in->leaf->text && !rn_utf8_valid(s->p, s->n))
@@ -74,7 +70,7 @@ static int plain_strings(const struct rn_pq_input *in, struct rn_parquet_string 
     for (size_t i = 0; i < n; i++) {
         if (end - p < 4)
             return corrupt_page(in, "ends before its last string");
-        out[i].n = get_u32(p);
+        out[i].n = rn_le32_at(p);
         p += 4;
         if (out[i].n > (size_t)(end - p))
             return corrupt_page(in, "has a string longer than itself");
@@ -106,9 +102,7 @@ static int64_t widen_int32(const struct rn_pq_leaf *leaf, int32_t v)
 static void widen(const struct rn_pq_leaf *leaf, const unsigned char *p, void *out, size_t i)
 {
     if (leaf->type == RN_PQ_INT32) {
-        int32_t v;
-        memcpy(&v, p + 4 * i, 4);
-        ((int64_t *)out)[i] = widen_int32(leaf, v);
+        ((int64_t *)out)[i] = widen_int32(leaf, (int32_t)rn_le32_at(p + 4 * i));
     } else if (leaf->type == RN_PQ_FLOAT) {
         float v;
         memcpy(&v, p + 4 * i, 4);
@@ -169,9 +163,9 @@ static int dictionary(const struct rn_pq_input *in, void *out, size_t n)
 static int run_booleans(const struct rn_pq_input *in, void *out, size_t n)
 {
     const unsigned char *p = in->p;
-    if (in->end - p < 4 || get_u32(p) > (size_t)(in->end - p - 4))
+    if (in->end - p < 4 || rn_le32_at(p) > (size_t)(in->end - p - 4))
         return corrupt_page(in, "has runs longer than itself");
-    struct rn_rle r = {.p = p + 4, .end = p + 4 + get_u32(p), .width = 1};
+    struct rn_rle r = {.p = p + 4, .end = p + 4 + rn_le32_at(p), .width = 1};
     RN_TRY(take_runs(in, r, n));
     for (size_t i = 0; i < n; i++)
         ((int64_t *)out)[i] = ((const uint32_t *)in->scratch->indices.p)[i];

@@ -1,5 +1,6 @@
 #include "token_file.h"
 
+#include "bytes.h"
 #include "file.h"
 #include "mem.h"
 #include "str.h"
@@ -12,16 +13,12 @@
 
 static int32_t int32_at(const unsigned char *p)
 {
-    int32_t value;
-    memcpy(&value, p, sizeof value);
-    return value;
+    return (int32_t)rn_le32_at(p);
 }
 
 static int64_t int64_at(const unsigned char *p)
 {
-    int64_t value;
-    memcpy(&value, p, sizeof value);
-    return value;
+    return (int64_t)rn_le64_at(p);
 }
 
 /* Takes the ids from byte `at` to the end of the file. */
@@ -118,11 +115,10 @@ static int open_npy(struct rn_token_file *f, const char *path, struct rn_err *er
 {
     enum { HEADER_MAX = 1 << 16 };
     int major = f->map.p[6];
-    size_t start = major == 1 ? 10 : 12, n = 0;
+    size_t start = major == 1 ? 10 : 12;
     if (major < 1 || major > 3 || f->map.n < start)
         return BAD(".npy of version %d, expected 1 to 3", major);
-    for (size_t i = start; i-- > 8;)
-        n = n << 8 | f->map.p[i];
+    size_t n = major == 1 ? rn_le16_at(f->map.p + 8) : rn_le32_at(f->map.p + 8);
     if (n > HEADER_MAX || n > f->map.n - start)
         return BAD("the header of its .npy is longer than the file, or than %d bytes", HEADER_MAX);
     char *header = rn_xalloc(n + 1);

@@ -1,4 +1,5 @@
 #include "tokens.h"
+#include "bytes.h"
 #include "docs.h"
 #include "file.h"
 #include "mem.h"
@@ -68,11 +69,7 @@ static int check_header(const struct shard *s, struct rn_err *err)
 
 static uint64_t doc_end(const struct shard *s, int64_t doc)
 {
-    uint64_t end;
-    if (doc < 0)
-        return 0;
-    memcpy(&end, s->ends + 8 * doc, 8);
-    return end;
+    return doc < 0 ? 0 : rn_le64_at(s->ends + 8 * doc);
 }
 
 static int check_tables(const struct shard *s, struct rn_err *err)
@@ -384,15 +381,13 @@ struct rn_tokens_doc rn_tokens_doc(const struct rn_tokens *t, int64_t id)
 static int check_block(struct shard *s, int64_t block, struct rn_err *err)
 {
     int64_t at = block * TOKENS_BLOCK_BYTES, n = s->n_tokens * s->width - at;
-    uint32_t crc;
     if (!s->crcs)
         return RN_OK;
     if (atomic_load_explicit(&s->checked[block], memory_order_relaxed))
         return RN_OK;
-    memcpy(&crc, s->crcs + 4 * block, 4);
     if (n > TOKENS_BLOCK_BYTES)
         n = TOKENS_BLOCK_BYTES;
-    if (crc32_z(0, s->tokens + at, (size_t)n) != crc)
+    if (crc32_z(0, s->tokens + at, (size_t)n) != rn_le32_at(s->crcs + 4 * block))
         return rn_fail(err, RN_ECORRUPT, RN_PATH(s->path),
                        "damaged token shard: bytes %lld to %lld do not match their checksum",
                        (long long)(TOKENS_HEADER_BYTES + at),

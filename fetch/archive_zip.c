@@ -3,6 +3,7 @@
  * archive. */
 #include "archive_kind.h"
 
+#include "bytes.h"
 #include "file.h"
 #include "mem.h"
 
@@ -33,14 +34,6 @@ struct zip_reader {
 
 /* --- the end of the file --- */
 
-static uint64_t little(const unsigned char *p, int bytes)
-{
-    uint64_t n = 0;
-    for (int i = bytes; i-- > 0;)
-        n = n << 8 | p[i];
-    return n;
-}
-
 struct directory {
     uint64_t entries, size_bytes, offset;
     uint64_t end; /* where it must stop */
@@ -51,14 +44,14 @@ static int read_end64(const struct zip_reader *z, FILE *f, const unsigned char *
                       struct directory *d, struct rn_err *err)
 {
     unsigned char end[END64_BYTES];
-    uint64_t at = little(locator + 8, 8);
+    uint64_t at = rn_le64_at(locator + 8);
     if (at > d->end - LOCATOR_BYTES || fseeko(f, (off_t)at, SEEK_SET) != 0 ||
         fread(end, 1, sizeof end, f) != sizeof end || memcmp(end, "PK\6\6", 4) != 0 ||
-        little(end + 4, 8) != END64_BYTES - 12 || at + END64_BYTES != d->end - LOCATOR_BYTES)
+        rn_le64_at(end + 4) != END64_BYTES - 12 || at + END64_BYTES != d->end - LOCATOR_BYTES)
         return BAD(z, "not a whole zip archive: its zip64 end is not where it is said to be");
-    d->entries = little(end + 32, 8);
-    d->size_bytes = little(end + 40, 8);
-    d->offset = little(end + 48, 8);
+    d->entries = rn_le64_at(end + 32);
+    d->size_bytes = rn_le64_at(end + 40);
+    d->offset = rn_le64_at(end + 48);
     d->end = at;
     return RN_OK;
 }
@@ -77,16 +70,16 @@ static int read_directory(const struct zip_reader *z, FILE *f, struct directory 
     int ends = 0;
     for (size_t i = 0; i + END_BYTES <= want; i++)
         if (memcmp(tail + i, "PK\5\6", 4) == 0 &&
-            little(tail + i + 20, 2) == want - i - END_BYTES) {
+            rn_le16_at(tail + i + 20) == want - i - END_BYTES) {
             ends++;
             at = i;
         }
     if (ends != 1)
         return BAD(z, "not a whole zip archive: %s",
                    ends ? "it ends in two ways" : "no end of its directory at the end of the file");
-    d->entries = little(tail + at + 10, 2);
-    d->size_bytes = little(tail + at + 12, 4);
-    d->offset = little(tail + at + 16, 4);
+    d->entries = rn_le16_at(tail + at + 10);
+    d->size_bytes = rn_le32_at(tail + at + 12);
+    d->offset = rn_le32_at(tail + at + 16);
     d->end = (uint64_t)size - want + at;
     if (at >= LOCATOR_BYTES && memcmp(tail + at - LOCATOR_BYTES, "PK\6\7", 4) == 0)
         return read_end64(z, f, tail + at - LOCATOR_BYTES, d, err);
@@ -119,8 +112,8 @@ static int check_names(const struct zip_reader *z, FILE *f, const struct directo
     bool good = fseeko(f, (off_t)d->offset, SEEK_SET) == 0;
     for (uint64_t i = 0; i < d->entries && good; i++) {
         good = fread(h, 1, sizeof h, f) == sizeof h && memcmp(h, "PK\1\2", 4) == 0;
-        size_t n = good ? little(h + 28, 2) : 0;
-        off_t rest = good ? (off_t)(little(h + 30, 2) + little(h + 32, 2)) : 0;
+        size_t n = good ? rn_le16_at(h + 28) : 0;
+        off_t rest = good ? (off_t)(rn_le16_at(h + 30) + rn_le16_at(h + 32)) : 0;
         good = good && fread(name, 1, n, f) == n && fseeko(f, rest, SEEK_CUR) == 0;
         if (good && memchr(name, 0, n))
             return BAD(z, "entry %llu has a NUL in its name", (unsigned long long)i);

@@ -1,5 +1,6 @@
 #include "safetensors.h"
 
+#include "bytes.h"
 #include "file.h"
 #include "mem.h"
 
@@ -13,13 +14,6 @@
 
 enum { HEADER_CAP = 100 << 20, TENSORS_CAP = 1 << 20, CHUNK = 1 << 16 };
 
-static float from_f32(const unsigned char *p)
-{
-    float x;
-    memcpy(&x, p, sizeof x);
-    return x;
-}
-
 static float from_bits(uint32_t u)
 {
     float x;
@@ -27,19 +21,19 @@ static float from_bits(uint32_t u)
     return x;
 }
 
-static uint32_t half_word(const unsigned char *p)
+static float from_f32(const unsigned char *p)
 {
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8;
+    return from_bits(rn_le32_at(p));
 }
 
 static float from_bf16(const unsigned char *p)
 {
-    return from_bits(half_word(p) << 16);
+    return from_bits(rn_le16_at(p) << 16);
 }
 
 static float from_f16(const unsigned char *p)
 {
-    uint32_t h = half_word(p), sign = (h & 0x8000u) << 16, exp = h >> 10 & 31, frac = h & 1023;
+    uint32_t h = rn_le16_at(p), sign = (h & 0x8000u) << 16, exp = h >> 10 & 31, frac = h & 1023;
     if (exp == 0) { /* zero and subnormals: frac * 2^-24 */
         float x = (float)frac * 0x1p-24F;
         return sign ? -x : x;
@@ -50,16 +44,12 @@ static float from_f16(const unsigned char *p)
 
 static int64_t from_i32(const unsigned char *p)
 {
-    int32_t x;
-    memcpy(&x, p, sizeof x);
-    return x;
+    return (int32_t)rn_le32_at(p);
 }
 
 static int64_t from_i64(const unsigned char *p)
 {
-    int64_t x;
-    memcpy(&x, p, sizeof x);
-    return x;
+    return (int64_t)rn_le64_at(p);
 }
 
 static int64_t from_u8(const unsigned char *p)
@@ -439,8 +429,7 @@ static int check_finite(const struct rn_tensor_out *t, const void *data, struct 
     uint32_t bad = 0;
     size_t n = t->type == RN_TENSOR_F32 ? (size_t)rn_elems(t->shape) : 0;
     for (size_t i = 0; i < n; i++) {
-        uint32_t bits;
-        memcpy(&bits, p + i * sizeof bits, sizeof bits);
+        uint32_t bits = rn_le32_at(p + 4 * i);
         bad |= (bits & 0x7f800000U) == 0x7f800000U;
     }
     return bad ? rn_fail(err, RN_EDEVICE, RN_NOWHERE, "'%.80s' has values that are not finite",

@@ -31,8 +31,21 @@ target_include_directories(runnel-emu-kernels SYSTEM PRIVATE ${CUDAToolkit_INCLU
 target_compile_options(runnel-emu-kernels PRIVATE -O2 -Wno-unknown-pragmas)
 target_link_libraries(runnel-emu-kernels PRIVATE kernels)
 add_dependencies(runnel-emu-kernels runnel-cpu)
+
+# librunnel-cuda-emu.so is the CUDA backend as it is, over stand-ins for CUDA's runtime and libraries.
+file(GLOB cuda_host CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/cuda/*.c)
+file(GLOB cuda_device CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/cuda/*.cu)
+set(emu_library tests/emu/cuda_emu.cpp tests/emu/cudart.cpp tests/emu/cublaslt.cpp)
+emu_sources(emu_device ${cuda_device})
+add_library(runnel-cuda-emu MODULE ${cuda_host} ${emu_device} ${emu_library})
+target_include_directories(runnel-cuda-emu PRIVATE tests/emu kernels/cuda)
+target_include_directories(runnel-cuda-emu SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
+target_compile_definitions(runnel-cuda-emu PRIVATE RUNNEL_CUDA_VERSION="emulated")
+target_compile_options(runnel-cuda-emu PRIVATE -O2)
+target_link_libraries(runnel-cuda-emu PRIVATE kernels PkgConfig::OPENBLAS)
+target_link_options(runnel-cuda-emu PRIVATE -Wl,--no-undefined)
 if(TARGET test-kernels)
-  add_dependencies(test-kernels runnel-emu-kernels)
+  add_dependencies(test-kernels runnel-emu-kernels runnel-cuda-emu)
 endif()
 
 # The emulator itself.
