@@ -31,6 +31,8 @@ struct rn_wire {
     int fd;
     pthread_mutex_t lock;
     double told_s; /* when progress went out last */
+    size_t n_held; /* arrivals that were not sent yet */
+    char held[1 << 14];
 };
 
 /* How a stage ended, and what that took. */
@@ -48,6 +50,7 @@ void rn_wire_log(struct rn_wire *, enum rn_level, const char *text);
 void rn_wire_progress(struct rn_wire *, double done, double total, const char *unit,
                       const char *text);
 void rn_wire_numbers(struct rn_wire *, int64_t step, const struct rn_metric_value *, size_t n);
+/* Held until anything else is sent. */
 void rn_wire_arrival(struct rn_wire *, const struct rn_arrival *);
 void rn_wire_end(struct rn_wire *, const struct rn_stage_end *);
 
