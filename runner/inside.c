@@ -5,6 +5,7 @@
 #include "board.h"
 #include "file.h"
 #include "metrics.h"
+#include "spent.h"
 #include "synctime.h"
 
 #include <fcntl.h>
@@ -16,6 +17,7 @@ struct at_work {
     struct rn_wire *wire;
     struct rn_metrics metrics;
     struct rn_board board;
+    struct rn_spent spent;
 };
 
 /* Final values that belong to the result, not to the machine. */
@@ -41,6 +43,7 @@ static int open_metrics(struct at_work *a, struct rn_err *err)
     path =
         w->run->plan.p->tensorboard ? rn_run_path(w->run, "tensorboard", w->stage->name, "") : NULL;
     rn_board_init(&a->board, path);
+    rn_spent_init(&a->spent, w->run->monitoring.gauge);
     free(path);
     return w->node->action == RN_ACT_RESUME ? RN_OK : rn_metrics_cut(&a->metrics, 0, err);
 }
@@ -53,7 +56,7 @@ static void show_log(void *ctx, enum rn_level level, const char *text)
 static int call_stage(struct at_work *a, struct rn_err *err)
 {
     struct rn_work *w = a->work;
-    struct rn_runner runner = {&w->run->plan, w->index, &a->metrics, &a->board, a->wire};
+    struct rn_runner runner = {&w->run->plan, w->index, &a->metrics, &a->board, a->wire, &a->spent};
     struct rn_job job = rn_plan_job(&w->run->plan, &runner);
     struct rn_log log = rn_stagelog_log(&w->log, show_log, a->wire);
     struct rn_earlier earlier;
@@ -108,6 +111,7 @@ static void keep_own_only(const struct rn_work *w)
         if (other->child.fd >= 0)
             close(other->child.fd);
     }
+    rn_helpers_forget(w->run);
     fcntl(w->lock.fd, F_SETFD, 0);
 }
 
