@@ -257,9 +257,9 @@ static void set_options(struct transfer *t)
 static void start_hop(struct transfer *t)
 {
     curl_slist_free_all(t->headers);
-    t->headers = rn_hop_headers(&t->request, t->next);
+    t->headers = rn_hop_headers(&t->request, &t->here);
     ask_for_rest(t);
-    rn_hop_aim(t->curl, t->next, t->headers, &t->here);
+    rn_hop_aim(t->curl, t->next, &t->here, t->headers);
     t->sort = SORT_UNKNOWN;
     t->halt = HALT_NONE;
     t->received = t->window_bytes = 0;
@@ -275,6 +275,15 @@ static void go_to(struct transfer *t, const char *url)
     char *next = rn_xdup(url);
     free(t->next);
     t->next = next;
+    t->here = rn_url_parse(next);
+    start_hop(t);
+}
+
+static void go_to_start(struct transfer *t)
+{
+    free(t->next);
+    t->next = rn_xdup(t->request.url);
+    t->here = t->request.at;
     start_hop(t);
 }
 
@@ -324,7 +333,7 @@ static bool ask_anew(struct transfer *t)
     rn_partial_begin(t->to, &none);
     t->no_range = true;
     t->r.redirects = 0;
-    go_to(t, t->request.url);
+    go_to_start(t);
     return true;
 }
 
@@ -337,7 +346,7 @@ static bool ask_next_part(struct transfer *t, CURLcode code)
     if (!part || t->parts++ == PARTS_MAX)
         return false;
     t->r.redirects = 0;
-    go_to(t, t->request.url);
+    go_to_start(t);
     return true;
 }
 
@@ -490,12 +499,11 @@ int rn_transfers_start(struct rn_transfers *w, const struct rn_get *get, struct 
     w->running++;
     rn_find(&t->r.finding, RN_ACCEPTED, "%s", "");
     set_options(t);
-    if (rn_url_allowed(request.url, get->pinned)) {
+    if (rn_url_allowed(&request.at, get->pinned)) {
         go_to(t, request.url);
         return RN_OK;
     }
-    struct rn_url u = rn_url_parse(request.url);
-    snprintf(t->r.host, sizeof t->r.host, "%s", u.host);
+    snprintf(t->r.host, sizeof t->r.host, "%s", request.at.host);
     rn_find(&t->r.finding, RN_REFUSED, "plain http without a sha256");
     end(t, CURLE_OK);
     return RN_OK;

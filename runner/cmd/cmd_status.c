@@ -3,16 +3,21 @@
 #include "pins.h"
 #include "runs.h"
 #include "runstate.h"
+#include "status_watch.h"
 #include "table.h"
 #include "target.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static const struct rn_opt opts[] = {RN_OPTS_PIPELINE, {0}};
+static const struct rn_opt opts[] = {
+    {"watch", 'w', NULL, "keep looking until the run ends: a screen, or lines where none is"},
+    RN_OPTS_PIPELINE,
+    {0}};
 static const struct rn_example examples[] = {
     {"status pipelines/smoke.yaml", "the run that this file stands for, against the file"},
     {"status smoke-1a2b3c4d --json", "one object for each stage"},
+    {"status smoke-1a2b3c4d --watch", "curve, pace, end and newest sample while it runs"},
     {0}};
 
 /* --- cells --- */
@@ -31,6 +36,14 @@ static void cell_step(struct rn_str *s, const json_t *row, const char *key)
         rn_str_printf(s, steps > 0 ? "%lld/%lld" : "%lld", step, steps);
 }
 
+static void cell_end(struct rn_str *s, const json_t *row, const char *key)
+{
+    char shown[32];
+    double now_s = rn_time_s(), left_s = rn_json_real(row, key, 0);
+    if (left_s > 0)
+        rn_str_puts(s, rn_show_moment(shown, now_s + left_s, now_s));
+}
+
 static void cell_glance(struct rn_str *s, const json_t *row, const char *key)
 {
     rn_runstate_glance(s, json_object_get(row, key));
@@ -41,12 +54,17 @@ static void cell_glance(struct rn_str *s, const json_t *row, const char *key)
         rn_str_printf(s, "  %.0f tok/s", pace);
 }
 
-static const struct rn_column columns[] = {
-    {"", "state", cell_symbol},       {"stage", "stage", rn_cell_text},
-    {"state", "state", rn_cell_text}, {"when", "time", rn_cell_moment},
-    {"took", "wall_s", rn_cell_span}, {"step", "step", cell_step},
-    {"left", "eta_s", rn_cell_span},  {"numbers", "metrics", cell_glance},
-    {"", "message", rn_cell_text},    {0}};
+static const struct rn_column columns[] = {{"", "state", cell_symbol},
+                                           {"stage", "stage", rn_cell_text},
+                                           {"state", "state", rn_cell_text},
+                                           {"when", "time", rn_cell_moment},
+                                           {"took", "wall_s", rn_cell_span},
+                                           {"step", "step", cell_step},
+                                           {"left", "eta_s", rn_cell_span},
+                                           {"ends", "eta_s", cell_end},
+                                           {"numbers", "metrics", cell_glance},
+                                           {"", "message", rn_cell_text},
+                                           {0}};
 
 /* --- against the file --- */
 
@@ -181,15 +199,22 @@ static void print_run(const struct rn_cli *cli, const struct rn_runstate *r, jso
         print_first_use(rows);
 }
 
+static int watch(const struct rn_cli *cli, const char *dir, struct rn_err *err)
+{
+    return rn_cli_opt(cli, "watch") ? rn_status_watch(dir, rn_cli_json(cli), err) : RN_OK;
+}
+
 static int status_of_file(const struct rn_cli *cli, struct rn_err *err)
 {
     struct rn_pipeline *p;
     struct rn_runstate r;
     RN_TRY(rn_target_pipeline(&p, cli, err));
     char *dir = rn_join(rn_cli_runs(cli), p->tag);
+    int rc = watch(cli, dir, err);
     rn_runstate_init(&r, dir);
     json_t *rows = rows_of_file(&r, p);
-    int rc = r.run && !r.running ? mark_stale(rows, p, cli, err) : RN_OK;
+    if (rc == RN_OK && r.run && !r.running)
+        rc = mark_stale(rows, p, cli, err);
     if (rc == RN_OK)
         print_run(cli, &r, rows);
     json_decref(rows);
@@ -204,13 +229,15 @@ static int status_of_run(const struct rn_cli *cli, struct rn_err *err)
     char *dir;
     struct rn_runstate r;
     RN_TRY(rn_target_run(&dir, cli, err));
+    int rc = watch(cli, dir, err);
     rn_runstate_init(&r, dir);
     json_t *rows = rows_of_run(&r);
-    print_run(cli, &r, rows);
+    if (rc == RN_OK)
+        print_run(cli, &r, rows);
     json_decref(rows);
     rn_runstate_release(&r);
     free(dir);
-    return RN_OK;
+    return rc;
 }
 
 static int run(const struct rn_cli *cli, struct rn_err *err)
@@ -227,6 +254,8 @@ const struct rn_command rn_command_status = {
     "The state of each stage and of the run: done, running (with steps, pace and time left), "
     "interrupted, failed, gate, lost (its outputs are gone), never run. A pipeline file stands for "
     "its current tag; stages that are done and that the file would make anew are stale, with the "
-    "reason. Downloads that came from one source and that nobody vouches for are named. Reads only "
+    "reason. With --watch it looks twice a second and ends with the run; q and Ctrl-C end the "
+    "look, not the run. Downloads that came from one source and that nobody vouches for are named. "
+    "Reads only "
     "and takes no lock.",
     examples};
