@@ -1,8 +1,8 @@
 /* runner/monitor/spent.h - what power a training drew, as numbers beside its own.
  *
  *     struct rn_spent s;
- *     rn_spent_init(&s, gauge);                        NULL: nobody samples
- *     n += rn_spent_since(&s, values, n, values + n);  with each step that tells its tokens a second
+ *     rn_spent_init(&s, gauge);                          NULL: nobody samples
+ *     n += rn_spent_since(&s, values, n, values + n);    with each step that tells tok_per_sec
  *
  * gpu_power_w and gpu_temp_c of all cards that are sampled, and j_per_token: with the processors'
  * energy where that is known. Means since the numbers before, by energy and time. */
