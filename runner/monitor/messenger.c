@@ -70,7 +70,8 @@ static CURL *prepare(const char *url, struct curl_slist *headers, struct rn_url 
     CURL *c = curl_easy_init();
     RN_ASSERT(c);
     rn_hop_prepare(c, CONNECT_S);
-    rn_hop_aim(c, url, headers, to);
+    *to = rn_url_parse(url);
+    rn_hop_aim(c, url, to, headers);
     curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)ALL_MS);
     curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, ignore);
     return c;
