@@ -126,14 +126,16 @@ static void fill_whole(struct rn_loading *l)
 /* `alerts:` with nothing below it is on, too. */
 static void read_alerts(struct rn_loading *l)
 {
-    const struct rn_node *node = rn_node_get(l->root, "alerts"), *url;
+    const struct rn_node *node = rn_node_get(l->root, "alerts");
     const char *webhook = l->p->alerts_webhook;
     l->p->alerts = node && node->kind == RN_NODE_MAP;
-    if (!webhook || rn_url_allowed(webhook, false))
+    if (!webhook)
         return;
-    url = rn_node_get(node, "webhook");
-    rn_hint(rn_problem_add(&l->problems, url->at, "'alerts.webhook' is no https url"),
-            "plain http is for loopback");
+    struct rn_url url = rn_url_parse(webhook);
+    if (!rn_url_allowed(&url, false))
+        rn_hint(rn_problem_add(&l->problems, rn_node_get(node, "webhook")->at,
+                               "'alerts.webhook' is no https url"),
+                "plain http is for loopback");
 }
 
 static void list_profiles(struct rn_loading *l)
