@@ -5,6 +5,7 @@
 #include "board.h"
 #include "file.h"
 #include "metrics.h"
+#include "spent.h"
 #include "synctime.h"
 
 #include <fcntl.h>
@@ -16,6 +17,7 @@ struct at_work {
     struct rn_wire *wire;
     struct rn_metrics metrics;
     struct rn_board board;
+    struct rn_spent spent;
 };
 
 /* The others of a training write nothing. */
@@ -47,6 +49,7 @@ static int open_metrics(struct at_work *a, struct rn_err *err)
     path =
         w->run->plan.p->tensorboard ? rn_run_path(w->run, "tensorboard", w->stage->name, "") : NULL;
     rn_board_init(&a->board, path);
+    rn_spent_init(&a->spent, w->run->monitoring.gauge);
     free(path);
     return w->node->action == RN_ACT_RESUME ? RN_OK : rn_metrics_cut(&a->metrics, 0, err);
 }
@@ -64,6 +67,7 @@ static int call_stage(struct at_work *a, struct rn_err *err)
     if (leads(w)) {
         runner.metrics = &a->metrics;
         runner.board = &a->board;
+        runner.spent = &a->spent;
         log = rn_stagelog_log(&w->log, show_log, a->wire);
     }
     struct rn_job job = rn_plan_job(&w->run->plan, &runner);
@@ -120,6 +124,7 @@ static void keep_own_only(const struct rn_work *w)
         if (other->child.fd >= 0)
             close(other->child.fd);
     }
+    rn_helpers_forget(w->run);
     fcntl(w->lock.fd, F_SETFD, 0);
 }
 
