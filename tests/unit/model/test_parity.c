@@ -1,5 +1,5 @@
-/* A small GPT-2 as Hugging Face's transformers scores it (tests/golden/eval-gpt2-tiny.jsonl, made by
- * tests/oracle/eval.py): 50 questions of each of CORE's three types, 200 of HellaSwag. */
+/* A small GPT-2 as Hugging Face's transformers scores it (tests/golden/eval-gpt2-tiny.jsonl, made
+ * by tests/oracle/eval.py): 50 questions of each of CORE's three types, 200 of HellaSwag. */
 #include "../data/shared.h"
 #include "evals.h"
 #include "file.h"
@@ -107,7 +107,7 @@ static void parity_free(struct parity *p)
     rn_device_close(p->dev);
 }
 
-/* What became of each question, as the report's file of items has it; the task's share in *share. */
+/* What became of each question, as the report's file of items has it; the share in *share. */
 static json_t *measure(const struct parity *p, const char *task, enum rn_eval_input in,
                        const char *path, int64_t max_items, double *share)
 {
