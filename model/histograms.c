@@ -2,6 +2,7 @@
 
 #include "mem.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 struct rn_histograms {
@@ -42,15 +43,26 @@ int rn_histograms_new(struct rn_histograms **out, struct rn_model *model, struct
     return rc;
 }
 
-/* A tensor of one value alone lies in the middle of a range around it. */
+/* All values are one: a narrow range around it, which it is in the middle of. */
+static void spread_alone(struct rn_histogram *h, double value, double count)
+{
+    static const double SHARE = 1e-3, LEAST = 1e-6;
+    double width = fmax(SHARE * fabs(value), LEAST) / RN_HISTOGRAM_BINS;
+    for (int b = 0; b < RN_HISTOGRAM_BINS; b++) {
+        h->bins[3 * b] = value + (b - RN_HISTOGRAM_BINS / 2) * width;
+        h->bins[3 * b + 1] = value + (b + 1 - RN_HISTOGRAM_BINS / 2) * width;
+        h->bins[3 * b + 2] = b == RN_HISTOGRAM_BINS / 2 ? count : 0;
+    }
+}
+
 static void spread(struct rn_histogram *h, const float *counted)
 {
     double low = (double)counted[0], high = (double)counted[1];
-    if (!(low < high)) {
-        low -= 0.5;
-        high += 0.5;
-    }
     double width = (high - low) / RN_HISTOGRAM_BINS;
+    if (!(low < high)) {
+        spread_alone(h, low, (double)counted[2]);
+        return;
+    }
     for (int b = 0; b < RN_HISTOGRAM_BINS; b++) {
         h->bins[3 * b] = low + b * width;
         h->bins[3 * b + 1] = low + (b + 1) * width;

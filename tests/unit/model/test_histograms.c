@@ -32,6 +32,10 @@ static void look(void *ctx, const struct rn_histogram *h)
         used += h->bins[3 * b + 2] > 0;
     }
     cr_assert(sum == (double)n, "%s: %g of %lld", h->name, sum, (long long)n);
+    for (int b = 0; low == high && b < RN_HISTOGRAM_BINS; b++)
+        cr_assert(h->bins[3 * b + 2] == 0 ||
+                      (h->bins[3 * b] <= (double)low && (double)low < h->bins[3 * b + 1]),
+                  "%s is shown beside where it is", h->name);
     if (low < high)
         cr_assert(h->bins[0] == (double)low && h->bins[3 * RN_HISTOGRAM_BINS - 3] < (double)high);
     seen->n++;
