@@ -253,7 +253,7 @@ static void fill_stage(struct rn_loading *l, struct rn_pstage *s, struct rn_draf
     rn_schema_fill(&fill, parts, RN_COUNT(parts), e->value, e->at);
     draft->bad = rn_problems_count(&l->problems) != before;
     if (s->stage->settle && !draft->bad)
-        s->stage->settle(s->cfg);
+        s->stage->settle(s->cfg, l->device);
     list_outputs(l, s, draft->bad);
 }
 
@@ -370,6 +370,7 @@ static void lay_over(struct rn_loading *l, const struct rn_pipeline_how *how)
 static void build(struct rn_loading *l, const struct rn_pipeline_how *how)
 {
     lay_over(l, how);
+    l->device = how->device;
     for (size_t i = 0; i < l->root->n; i++)
         check_top_key(l, &l->root->entries[i]);
     check_is_map(l, "vars");

@@ -17,6 +17,7 @@
 struct rn_pipeline_how {          /* the command line's part */
     const char *profile;          /* -p, or NULL */
     const char *const *overrides; /* "base.horizon.steps=10", "vars.depth=4"; NULL-ended or NULL */
+    const char *device;           /* that `auto` is settled for; NULL: the processor */
     const struct rn_cell *cell;   /* of the file's matrix, or NULL */
     const struct rn_stage *const *kinds; /* NULL-ended; NULL: rn_stages (tests bring their own) */
 };

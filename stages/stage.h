@@ -12,6 +12,7 @@
 #ifndef RN_STAGE_H
 #define RN_STAGE_H
 
+#include "comm.h"
 #include "log.h"
 #include "memo.h"
 #include "schema.h"
@@ -93,6 +94,7 @@ struct rn_job {
     size_t n_earlier;
     const char *resume_from; /* checkpoint name from --resume-from, or NULL */
     const char *device;      /* "cpu" */
+    struct rn_comm *comm;    /* the ranks that train together; NULL: this one is alone */
     int threads;
     bool offline, locked;
     bool op_times;        /* tell at the end where the time of a training went */
@@ -216,9 +218,10 @@ struct rn_stage {
     const struct rn_metric *metrics; /* ends with name NULL; may be NULL */
     /* For kinds whose outputs depend on the config (fetch: one per entry). Items in the arena. */
     size_t (*list_outputs)(const void *cfg, struct rn_arena *, struct rn_output **out);
-    /* Replaces what the file leaves to the machine (`auto`) by what this machine makes of it, so
-     * that keys, tag and resolved.yaml say what is done. No files, no clock. May be NULL. */
-    void (*settle)(void *cfg);
+    /* Replaces what the file leaves to the machine (`auto`) by what this machine makes of it on
+     * the device of this name (NULL: the processor), so that keys, tag and resolved.yaml say what
+     * is done. No files, no clock. May be NULL. */
+    void (*settle)(void *cfg, const char *device);
     /* Rules that join keys. No files, no clock: `runnel check` calls it. The runner places the
      * error at the key that err->msg names first in quotes ('horizon.steps'), else at the stage.
      * May be NULL. */

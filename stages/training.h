@@ -117,8 +117,8 @@ struct rn_training_kind {
 };
 
 /* The hooks that the three kinds share; the job says which of them it is. */
-/* `precision: auto` becomes what this machine is best at. */
-void rn_training_settle(void *cfg);
+/* `precision: auto` becomes what this machine is best at on the device. */
+void rn_training_settle(void *cfg, const char *device);
 int rn_training_check(const void *cfg, struct rn_err *);
 int rn_training_fingerprint(const struct rn_job *, const void *cfg, json_t *into, struct rn_err *);
 int rn_training_estimate(const struct rn_job *, const void *cfg, struct rn_estimate *,

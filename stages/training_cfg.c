@@ -171,11 +171,11 @@ static int count_given(const CFG *c)
            (c->tokens_per_param > 0) + (c->horizon_epochs > 0);
 }
 
-void rn_training_settle(void *cfg)
+void rn_training_settle(void *cfg, const char *device)
 {
     CFG *c = cfg;
     if (c->precision == RN_PRECISION_AUTO)
-        c->precision = (int)rn_precision_best(NULL);
+        c->precision = (int)rn_precision_best(device, NULL);
 }
 
 static int check_mixture(const struct rn_list *mixture, struct rn_err *err)

@@ -181,4 +181,34 @@ static inline unsigned rn_part_blocks(int64_t n)
     return blocks < most ? blocks : most;
 }
 
+/* --- what several ops compute --- */
+
+static __device__ __forceinline__ float rn_sigmoid(float x)
+{
+    return 1.0f / (1.0f + expf(-x));
+}
+
+/* a[at_a ..] . b[at_b ..], n elements, by `lanes` lanes of which this is the lane-th: its part. */
+static __device__ __forceinline__ float rn_lane_dot(const struct rn_tensor &a, int64_t at_a,
+                                                    const struct rn_tensor &b, int64_t at_b,
+                                                    int64_t n, int lane, int lanes)
+{
+    float sum = 0, x[RN_VEC], y[RN_VEC];
+    for (int64_t i = lane * RN_VEC; i < n; i += lanes * RN_VEC) {
+        rn_load(x, a, at_a + i, at_a + n);
+        rn_load(y, b, at_b + i, at_b + n);
+        for (int k = 0; k < RN_VEC; k++)
+            sum += x[k] * y[k];
+    }
+    return sum;
+}
+
+/* All of it, by a warp. */
+static __device__ __forceinline__ float rn_warp_dot(const struct rn_tensor &a, int64_t at_a,
+                                                    const struct rn_tensor &b, int64_t at_b,
+                                                    int64_t n)
+{
+    return rn_warp_sum(rn_lane_dot(a, at_a, b, at_b, n, rn_lane(), RN_WARP));
+}
+
 #endif
