@@ -3,7 +3,9 @@
 #include "running.h"
 
 #include "board.h"
+#include "facts.h"
 #include "file.h"
+#include "hparams.h"
 #include "metrics.h"
 #include "spent.h"
 #include "synctime.h"
@@ -37,6 +39,18 @@ static json_t *final_metrics(const struct at_work *a)
     return final;
 }
 
+static void tell_settings(struct at_work *a)
+{
+    json_t *config = json_object();
+    struct rn_hparams h;
+    if (rn_facts_config(config, a->work->run->plan.run_dir, NULL) == RN_OK) {
+        rn_hparams_of(&h, config, a->work->stage->name);
+        rn_board_settings(&a->board, h.items, h.n);
+        rn_hparams_release(&h);
+    }
+    json_decref(config);
+}
+
 static int open_metrics(struct at_work *a, struct rn_err *err)
 {
     struct rn_work *w = a->work;
@@ -51,6 +65,8 @@ static int open_metrics(struct at_work *a, struct rn_err *err)
     rn_board_init(&a->board, path);
     rn_spent_init(&a->spent, w->run->monitoring.gauge);
     free(path);
+    if (a->board.dir)
+        tell_settings(a);
     return w->node->action == RN_ACT_RESUME ? RN_OK : rn_metrics_cut(&a->metrics, 0, err);
 }
 
