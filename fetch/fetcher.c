@@ -100,15 +100,20 @@ static void note_end(struct loop *l, const struct rn_errand *e)
 
 static void sweep_ended(struct loop *l)
 {
-    size_t n = 0;
+    size_t n = 0, had = 0;
     if (l->over == 0)
         return;
     l->over = 0;
     for (size_t i = 0; i < l->n_live; i++)
-        if (l->live[i]->state >= RN_HAD)
+        had += l->live[i]->state == RN_HAD;
+    for (size_t i = 0; i < l->n_live; i++)
+        if (l->live[i]->state >= RN_HAD) {
+            had -= l->live[i]->state == RN_HAD;
+            l->live[i]->got.more = had > 0;
             end_errand(l, l->live[i]);
-        else
+        } else {
             l->live[n++] = l->live[i];
+        }
     l->n_live = n;
 }
 

@@ -59,6 +59,7 @@ struct rn_fetched {
     int64_t size_bytes;
     enum rn_trust trust;
     bool from_cache;
+    bool more; /* `done` is called for other files right after this one */
 };
 
 /* A million files need not exist at once: each is made when its turn comes. */

@@ -237,7 +237,8 @@ static void announce(const struct fetching *f, const struct item *item,
                            .name = item->file.name,
                            .path = got->path,
                            .size_bytes = got->size_bytes,
-                           .sha256 = got->sha256};
+                           .sha256 = got->sha256,
+                           .more = got->more};
     if (!item->file.unpack)
         rn_job_arrived(f->job, &a);
 }
