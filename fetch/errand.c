@@ -57,9 +57,12 @@ static int check_cached(struct rn_errand *e, struct rn_err *err)
 {
     struct rn_finding found;
     const struct rn_fetcher *f = e->bench->f;
+    struct rn_seen seen;
+    bool looked = rn_seen_look(&seen, e->got.path);
     RN_TRY(rn_prove_check(f->formats, e->file, e->got.path, e->got.size_bytes, &found, err));
     if (found.verdict == RN_ACCEPTED) {
-        rn_checked_learn(f->cache, e->file, e->got.path);
+        if (looked)
+            rn_checked_learn(f->cache, e->file, &seen);
         return RN_OK;
     }
     rn_hint(err, "its digest is pinned: correct the check, or delete the pin");
@@ -251,6 +254,7 @@ static void prove(struct rn_task *t)
     struct rn_errand *e = (struct rn_errand *)t;
     bool remote = rn_source_kind(e->proof.source->url)->remote;
     e->rc = remote ? rn_partial_flush(&e->partial, e->r.sha256, &e->err) : RN_OK;
+    e->proof.bytes = remote ? rn_partial_bytes(&e->partial) : NULL;
     if (e->rc == RN_OK)
         e->rc = rn_prove(&e->proof, &e->err);
     if (e->rc == RN_OK && e->r.finding.verdict == RN_ACCEPTED)

@@ -152,14 +152,14 @@ static void admit_more(struct loop *l)
 
 /* --- what has come --- */
 
-/* Its files are at their names now, or never will be. */
+/* Its files are at their names now and are pinned next, or it has ended. */
 static void end_batch(struct loop *l)
 {
     struct rn_batch *batch = &l->bench.batch;
-    struct rn_err err = {0};
-    int rc = rn_batch_pin(batch, l->f, &err);
+    if (!l->f->locked && rn_batch_pin(batch, l->f->lock, l->bench.pool))
+        return;
     for (size_t i = 0; i < batch->n_out; i++)
-        rn_errand_published(batch->out[i].tag, rc, &err);
+        rn_errand_published(batch->out[i].tag, batch->rc, &batch->err);
     rn_batch_end(batch);
 }
 

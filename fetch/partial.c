@@ -338,6 +338,7 @@ void rn_partial_begin(struct rn_partial *p, const struct rn_origin *origin)
     p->origin = *origin;
     p->size_bytes = 0;
     p->buffered = 0;
+    p->whole = false;
 }
 
 static void make_file(struct rn_partial *p)
@@ -350,6 +351,8 @@ static void make_file(struct rn_partial *p)
 static void write_out(struct rn_partial *p)
 {
     settle(p);
+    if (p->buffered)
+        p->whole = (int64_t)p->buffered == p->size_bytes;
     if (!p->failed && p->fd < 0)
         make_file(p);
     if (!p->failed && p->buffered) {
@@ -391,7 +394,7 @@ static void make_buffer(struct rn_partial *p)
     int64_t left = p->origin.total_bytes - p->size_bytes;
     p->buf_bytes = left > 0 && left < BUFFER ? (size_t)left : BUFFER;
     if (p->buf_bytes < BUFFER) {
-        p->buf = rn_xalloc(p->buf_bytes);
+        p->buf = rn_xrealloc(NULL, p->buf_bytes, 1);
         return;
     }
     if (!p->all->behind)
@@ -412,6 +415,7 @@ void rn_partial_add(struct rn_partial *p, const void *bytes, size_t n)
             put_out(p); /* more than the server said there would be */
         size_t room = p->buf_bytes - p->buffered, take = n < room ? n : room;
         memcpy(p->buf + p->buffered, from, take);
+        p->whole = false;
         p->buffered += take;
         from += take;
         n -= take;
@@ -430,10 +434,16 @@ int rn_partial_flush(struct rn_partial *p, char hex[RN_HEX], struct rn_err *err)
     return RN_OK;
 }
 
+const void *rn_partial_bytes(const struct rn_partial *p)
+{
+    return p->whole && !p->failed ? p->buf : NULL;
+}
+
 int rn_partial_cut(struct rn_partial *p, int64_t size_bytes, struct rn_err *err)
 {
     RN_TRY(rn_partial_flush(p, NULL, err));
     RN_ASSERT(size_bytes <= p->size_bytes);
+    p->whole = false;
     if (!hash_prefix(p, size_bytes))
         return rn_fail_errno(err, RN_PATH(p->path), "cannot read again what was received");
     p->size_bytes = size_bytes;

@@ -12,6 +12,7 @@
 #ifndef RN_STAGE_H
 #define RN_STAGE_H
 
+#include "comm.h"
 #include "log.h"
 #include "memo.h"
 #include "schema.h"
@@ -91,6 +92,7 @@ struct rn_job {
     size_t n_earlier;
     const char *resume_from; /* checkpoint name from --resume-from, or NULL */
     const char *device;      /* "cpu" */
+    struct rn_comm *comm;    /* the ranks that train together; NULL: this one is alone */
     int threads;
     bool offline, locked;
     bool op_times;        /* tell at the end where the time of a training went */

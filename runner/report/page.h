@@ -10,18 +10,11 @@
 #ifndef RN_PAGE_H
 #define RN_PAGE_H
 
-#include "exports.h"
-#include "facts.h"
-#include "runstate.h"
+#include "account.h"
 #include "str.h"
 
-struct rn_page_run {
-    struct rn_runstate state;
-    struct rn_numbers numbers;
-    struct rn_facts facts;
-};
 struct rn_page {
-    struct rn_page_run *runs;
+    struct rn_account *runs;
     size_t n;
 };
 

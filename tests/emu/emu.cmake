@@ -22,35 +22,29 @@ function(emu_sources out)
   set(${out} ${all} PARENT_SCOPE)
 endfunction()
 
-# emu_target(NAME): compiled against the emulator and the toolkit's headers.
-function(emu_target name)
-  target_include_directories(${name} PRIVATE tests/emu kernels/cuda)
-  target_include_directories(${name} SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
-  target_compile_options(${name} PRIVATE -O2 -Wno-unknown-pragmas)
-  target_link_libraries(${name} PRIVATE kernels)
-endfunction()
+# The emulator with the kernels on it, in both devices.
+file(GLOB cuda_kernels CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/cuda/*_cuda.cu)
+emu_sources(emu_kernels ${cuda_kernels})
+add_library(emu OBJECT tests/emu/cuda_emu.cpp tests/emu/mma_emu.cpp ${emu_kernels})
+set_target_properties(emu PROPERTIES POSITION_INDEPENDENT_CODE ON)
+target_include_directories(emu PUBLIC tests/emu kernels/cuda)
+target_include_directories(emu SYSTEM PUBLIC ${CUDAToolkit_INCLUDE_DIRS})
+target_compile_options(emu PUBLIC -O2 -Wno-unknown-pragmas)
+target_link_libraries(emu PUBLIC kernels)
 
-# The emulator, and every kernel that is an op.
-file(GLOB cuda_ops CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/cuda/*_cuda.cu)
-emu_sources(emu_ops ${cuda_ops})
-add_library(emu OBJECT tests/emu/cuda_emu.cpp tests/emu/mma_emu.cpp ${emu_ops})
-emu_target(emu)
-
-add_library(runnel-emu-kernels MODULE tests/emu/kernels_plugin.c tests/emu/at_once.cpp
-            $<TARGET_OBJECTS:emu>)
-emu_target(runnel-emu-kernels)
+add_library(runnel-emu-kernels MODULE tests/emu/kernels_plugin.c tests/emu/at_once.cpp)
+target_link_libraries(runnel-emu-kernels PRIVATE emu)
 add_dependencies(runnel-emu-kernels runnel-cpu)
 
-# librunnel-cuda-emu.so: the CUDA backend as it is, over stand-ins for CUDA's runtime and libraries.
+# librunnel-cuda-emu.so is the CUDA backend as it is, over stand-ins for CUDA's runtime and libraries.
 file(GLOB cuda_host CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/cuda/*.c)
-file(GLOB cuda_helpers CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/cuda/*.cu)
-list(REMOVE_ITEM cuda_helpers ${cuda_ops})
-emu_sources(emu_helpers ${cuda_helpers})
-add_library(runnel-cuda-emu MODULE ${cuda_host} ${emu_helpers} tests/emu/cudart.cpp
-            tests/emu/cublaslt.cpp $<TARGET_OBJECTS:emu>)
-emu_target(runnel-cuda-emu)
+file(GLOB cuda_more CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/cuda/*.cu)
+list(REMOVE_ITEM cuda_more ${cuda_kernels})
+emu_sources(emu_more ${cuda_more})
+add_library(runnel-cuda-emu MODULE ${cuda_host} ${emu_more} tests/emu/cudart.cpp
+            tests/emu/cublaslt.cpp)
 target_compile_definitions(runnel-cuda-emu PRIVATE RUNNEL_CUDA_VERSION="emulated")
-target_link_libraries(runnel-cuda-emu PRIVATE PkgConfig::OPENBLAS)
+target_link_libraries(runnel-cuda-emu PRIVATE emu PkgConfig::OPENBLAS)
 target_link_options(runnel-cuda-emu PRIVATE -Wl,--no-undefined)
 if(TARGET test-kernels)
   add_dependencies(test-kernels runnel-emu-kernels runnel-cuda-emu)

@@ -1,6 +1,6 @@
 /* One case of op_cases.h on some devices.
  *
- *     op_check(devs, n, &op_cases[i]);
+ *     op_check(devs, n, &op_cases[i], INSIDE_FP32);
  *
  * An op is held against its reference in double precision: forward values, and gradients against
  * 4-point differences of the reference. Everything a kernel may write is NaN beforehand. Ops that
