@@ -328,10 +328,3 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec)
     delete exec;
     return cudaSuccess;
 }
-
-/* --- kernels --- */
-
-cudaError_t cudaFuncSetAttribute(const void *, enum cudaFuncAttribute, int)
-{
-    return cudaSuccess;
-}
