@@ -115,6 +115,11 @@ const char *rn_code_word(enum rn_code code); /* "fetch", "lock held", ... */
         if (!(cond))                                                                               \
             rn_assert_failed(#cond, __FILE__, __LINE__);                                           \
     } while (0)
-_Noreturn void rn_assert_failed(const char *cond, const char *file, int line);
+#ifdef __cplusplus /* headers of the kernels are read by nvcc, too */
+[[noreturn]]
+#else
+_Noreturn
+#endif
+void rn_assert_failed(const char *cond, const char *file, int line);
 
 #endif

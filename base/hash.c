@@ -5,15 +5,39 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+/* Looked up by name once: OpenSSL would do it again for every digest, under a lock, and that costs
+ * as much as digesting a kilobyte. */
+static EVP_MD *algorithm;
+
+static void fetch_algorithm(void)
+{
+    algorithm = EVP_MD_fetch(NULL, "SHA256", NULL);
+    if (!algorithm)
+        rn_no_memory(0); /* there is no other reason */
+}
+
+static void start(void *ctx)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, fetch_algorithm);
+    if (!ctx || EVP_DigestInit_ex2(ctx, algorithm, NULL) != 1)
+        rn_no_memory(sizeof(struct rn_sha256));
+}
+
 void rn_sha256_init(struct rn_sha256 *h)
 {
     h->ctx = EVP_MD_CTX_new();
-    if (!h->ctx || EVP_DigestInit_ex(h->ctx, EVP_sha256(), NULL) != 1)
-        rn_no_memory(sizeof *h); /* there is no other reason */
+    start(h->ctx);
+}
+
+void rn_sha256_restart(struct rn_sha256 *h)
+{
+    start(h->ctx);
 }
 
 void rn_sha256_add(struct rn_sha256 *h, const void *bytes, size_t n)
@@ -21,23 +45,45 @@ void rn_sha256_add(struct rn_sha256 *h, const void *bytes, size_t n)
     RN_ASSERT(EVP_DigestUpdate(h->ctx, bytes, n) == 1);
 }
 
-void rn_sha256_done(struct rn_sha256 *h, char hex[RN_HEX])
+void rn_hex(char *to, const void *bytes, size_t n)
+{
+    static const char digits[] = "0123456789abcdef";
+    const unsigned char *from = bytes;
+    for (size_t i = 0; i < n; i++) {
+        to[2 * i] = digits[from[i] >> 4];
+        to[2 * i + 1] = digits[from[i] & 15];
+    }
+    to[2 * n] = '\0';
+}
+
+/* Releases the context. */
+static void finish(EVP_MD_CTX *ctx, char hex[RN_HEX])
 {
     unsigned char raw[EVP_MAX_MD_SIZE];
     unsigned n = 0;
-    RN_ASSERT(EVP_DigestFinal_ex(h->ctx, raw, &n) == 1 && n == 32);
+    RN_ASSERT(EVP_DigestFinal_ex(ctx, raw, &n) == 1 && n == RN_HEX / 2);
+    EVP_MD_CTX_free(ctx);
+    rn_hex(hex, raw, n);
+}
+
+void rn_sha256_done(struct rn_sha256 *h, char hex[RN_HEX])
+{
+    finish(h->ctx, hex);
+    h->ctx = NULL;
+}
+
+void rn_sha256_drop(struct rn_sha256 *h)
+{
     EVP_MD_CTX_free(h->ctx);
     h->ctx = NULL;
-    for (unsigned i = 0; i < n; i++)
-        snprintf(hex + 2 * i, 3, "%02x", raw[i]);
 }
 
 void rn_sha256_now(const struct rn_sha256 *h, char hex[RN_HEX])
 {
-    struct rn_sha256 copy;
-    rn_sha256_init(&copy);
-    RN_ASSERT(EVP_MD_CTX_copy_ex(copy.ctx, h->ctx) == 1);
-    rn_sha256_done(&copy, hex);
+    EVP_MD_CTX *copy = EVP_MD_CTX_new();
+    if (!copy || EVP_MD_CTX_copy_ex(copy, h->ctx) != 1)
+        rn_no_memory(sizeof *h);
+    finish(copy, hex);
 }
 
 void rn_sha256_hex(const void *bytes, size_t n, char hex[RN_HEX])

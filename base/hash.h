@@ -21,10 +21,15 @@ struct rn_sha256 {
 };
 void rn_sha256_init(struct rn_sha256 *);
 void rn_sha256_add(struct rn_sha256 *, const void *bytes, size_t n);
-void rn_sha256_done(struct rn_sha256 *, char hex[RN_HEX]); /* releases; call exactly once */
+void rn_sha256_done(struct rn_sha256 *, char hex[RN_HEX]); /* releases */
+void rn_sha256_drop(struct rn_sha256 *);                   /* releases too; safe on zeroes */
+void rn_sha256_restart(struct rn_sha256 *);                /* forgets what was added */
 
 /* The digest of what was added so far; more may follow. */
 void rn_sha256_now(const struct rn_sha256 *, char hex[RN_HEX]);
+
+/* n bytes as 2n hex digits in lower case and a NUL. */
+void rn_hex(char *to, const void *bytes, size_t n);
 
 /* True for 64 hex digits in lower case; text may be NULL. */
 bool rn_sha256_is_hex(const char *text);

@@ -46,16 +46,6 @@ static void to_bytes(const char hex[RN_HEX], unsigned char out[DIGEST])
         out[i] = (unsigned char)(nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]));
 }
 
-static void to_hex(const unsigned char bytes[DIGEST], char hex[RN_HEX])
-{
-    static const char digits[] = "0123456789abcdef";
-    for (int i = 0; i < DIGEST; i++) {
-        hex[2 * i] = digits[bytes[i] >> 4];
-        hex[2 * i + 1] = digits[bytes[i] & 15];
-    }
-    hex[2 * DIGEST] = '\0';
-}
-
 /* --- the table --- */
 
 static void make_slots(struct rn_memo *m, size_t n)
@@ -166,7 +156,7 @@ static void write_records(const struct rn_memo *m)
     if (rn_writer_open(&w, m->path, NULL) == RN_OK) {
         rn_writer_add(&w, &h, sizeof h);
         rn_writer_add(&w, out, h.n * sizeof *out);
-        rn_writer_commit(&w, NULL, NULL);
+        rn_writer_replace(&w, NULL);
     }
     free(out);
 }
@@ -211,16 +201,21 @@ void rn_memo_free(struct rn_memo *m)
 
 /* --- hashing --- */
 
+struct rn_seen rn_seen_of(const struct stat *st)
+{
+    return (struct rn_seen){.device = st->st_dev,
+                            .inode = st->st_ino,
+                            .size_bytes = (uint64_t)st->st_size,
+                            .mtime_ns = st->st_mtim.tv_sec * 1000000000LL + st->st_mtim.tv_nsec,
+                            .ctime_ns = st->st_ctim.tv_sec * 1000000000LL + st->st_ctim.tv_nsec};
+}
+
 bool rn_seen_look(struct rn_seen *seen, const char *path)
 {
     struct stat st;
     if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
         return false;
-    *seen = (struct rn_seen){.device = st.st_dev,
-                             .inode = st.st_ino,
-                             .size_bytes = (uint64_t)st.st_size,
-                             .mtime_ns = st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec,
-                             .ctime_ns = st.st_ctim.tv_sec * 1000000000LL + st.st_ctim.tv_nsec};
+    *seen = rn_seen_of(&st);
     return true;
 }
 
@@ -236,7 +231,7 @@ bool rn_memo_recall_seen(struct rn_memo *m, const struct rn_seen *now, char hex[
     const struct record *r = slot_of(m, now->device, now->inode);
     bool known = same_file(&r->seen, now);
     if (known)
-        to_hex(r->sha256, hex);
+        rn_hex(hex, r->sha256, DIGEST);
     pthread_mutex_unlock(&m->lock);
     return known;
 }

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static void reserve(struct rn_str *s, size_t extra)
 {
@@ -43,11 +44,14 @@ void rn_str_printf(struct rn_str *s, const char *fmt, ...)
     va_list ap, again;
     va_start(ap, fmt);
     va_copy(again, ap);
-    int n = vsnprintf(NULL, 0, fmt, again);
+    size_t room = s->cap - s->n;
+    int n = vsnprintf(room ? s->p + s->n : NULL, room, fmt, again);
     va_end(again);
     RN_ASSERT(n >= 0);
-    reserve(s, (size_t)n);
-    vsnprintf(s->p + s->n, (size_t)n + 1, fmt, ap);
+    if ((size_t)n >= room) {
+        reserve(s, (size_t)n);
+        vsnprintf(s->p + s->n, (size_t)n + 1, fmt, ap);
+    }
     va_end(ap);
     s->n += (size_t)n;
 }
@@ -203,6 +207,12 @@ uint32_t rn_utf8_next(const unsigned char *p, const unsigned char *end, int *len
     }
 }
 
+bool rn_is_control(uint32_t c)
+{
+    bool turns = (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
+    return (c < 0x20 && c != '\n' && c != '\t') || (c >= 0x7F && c < 0xA0) || turns;
+}
+
 const char *rn_show_real(char buf[32], double value)
 {
     snprintf(buf, 32, "%.15g", value);
@@ -243,5 +253,20 @@ const char *rn_show_time(char buf[32], double seconds)
         snprintf(buf, 32, "%d min %02d s", (int)seconds / 60, (int)seconds % 60);
     else
         snprintf(buf, 32, "%.0f h %02d min", floor(seconds / 3600), (int)fmod(seconds / 60, 60));
+    return buf;
+}
+
+const char *rn_show_moment(char buf[32], double time_s, double now_s)
+{
+    static const double DAY_S = 86400, FARTHEST_S = 1e12; /* farther than any calendar here */
+    time_t t = (time_t)(fabs(time_s) < FARTHEST_S ? time_s : 0), now = (time_t)now_s;
+    struct tm tm, today;
+    snprintf(buf, 32, "-");
+    if (!localtime_r(&t, &tm) || !localtime_r(&now, &today))
+        return buf;
+    bool same_day = tm.tm_year == today.tm_year && tm.tm_yday == today.tm_yday;
+    bool near = fabs(time_s - now_s) < 6 * DAY_S;
+    const char *form = same_day ? "%H:%M" : near ? "%a %H:%M" : "%Y-%m-%d %H:%M";
+    strftime(buf, 32, form, &tm);
     return buf;
 }

@@ -38,6 +38,9 @@ const char *rn_nearest(const char *word, const char *const *words);
 bool rn_utf8_valid(const void *bytes, size_t n);
 /* Code point at p < end, its length in *len; an invalid byte gives U+FFFD with *len 1. */
 uint32_t rn_utf8_next(const unsigned char *p, const unsigned char *end, int *len);
+/* What a text from outside must not bring before a reader: control characters (C0 but newline and
+ * tab, DEL, C1) and those that turn the order of what stands around them. */
+bool rn_is_control(uint32_t code_point);
 
 /* The shorter of 15 and 17 digits that gives the same number. Written to buf, which is returned. */
 const char *rn_show_real(char buf[32], double value);
@@ -45,5 +48,8 @@ const char *rn_show_real(char buf[32], double value);
 const char *rn_show_bytes(char buf[32], double size_bytes);
 const char *rn_show_count(char buf[32], double count);
 const char *rn_show_time(char buf[32], double seconds);
+/* A moment (seconds since 1970) as a clock here shows it, seen from now_s: "21:40" today, "Sat
+ * 21:40" within six days, otherwise "2026-12-03 21:40". */
+const char *rn_show_moment(char buf[32], double time_s, double now_s);
 
 #endif

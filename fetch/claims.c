@@ -51,8 +51,7 @@ static void take_base64(char hex[RN_HEX], const char *text, size_t n)
     if (n != SHA256_BASE64 || text[n - 1] != '=' || text[n - 2] == '=' ||
         EVP_DecodeBlock(raw, (const unsigned char *)text, SHA256_BASE64) != SHA256 + 1)
         return;
-    for (size_t i = 0; i < SHA256; i++)
-        snprintf(hex + 2 * i, 3, "%02x", raw[i]);
+    rn_hex(hex, raw, SHA256);
 }
 
 /* sha-256=:BASE64:, sha-512=:...: */
@@ -149,8 +148,7 @@ static bool git_sha1(const char *path, int64_t size_bytes, char hex[SHA1_HEX])
     while (fd >= 0 && (got = read(fd, buf, CHUNK)) > 0)
         EVP_DigestUpdate(ctx, buf, (size_t)got);
     RN_ASSERT(EVP_DigestFinal_ex(ctx, raw, &n) == 1);
-    for (unsigned i = 0; i < n; i++)
-        snprintf(hex + 2 * i, 3, "%02x", raw[i]);
+    rn_hex(hex, raw, n);
     EVP_MD_CTX_free(ctx);
     free(buf);
     if (fd >= 0)

@@ -27,19 +27,18 @@ void rn_hop_prepare(CURL *c, double connect_s)
         curl_easy_setopt(c, CURLOPT_CAINFO, ca_file());
 }
 
-struct curl_slist *rn_hop_headers(const struct rn_request *q, const char *url)
+struct curl_slist *rn_hop_headers(const struct rn_request *q, const struct rn_url *here)
 {
     struct curl_slist *list = curl_slist_append(NULL, "Accept-Encoding: identity");
-    bool trusted = rn_request_trusts(q, url);
+    bool trusted = rn_url_same_origin(&q->at, here);
     for (size_t i = 0; trusted && i < q->n_headers; i++)
         list = curl_slist_append(list, q->headers[i]);
     RN_ASSERT(list);
     return list;
 }
 
-void rn_hop_aim(CURL *c, const char *url, struct curl_slist *headers, struct rn_url *here)
+void rn_hop_aim(CURL *c, const char *url, const struct rn_url *here, struct curl_slist *headers)
 {
-    *here = rn_url_parse(url);
     curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(c, CURLOPT_URL, url);
     curl_easy_setopt(c, CURLOPT_NOPROXY, here->loopback ? "*" : NULL);

@@ -1,8 +1,9 @@
 /* fetch/hop.h - one request of a chain of redirects: what all handles of libcurl are set to.
  *
  *     rn_hop_prepare(curl, connect_s);                           once for each handle
- *     struct curl_slist *list = rn_hop_headers(&request, url);   of this hop; add what is wanted
- *     rn_hop_aim(curl, url, list, &here);
+ *     struct rn_url here = rn_url_parse(url);                    the first one's is request.at
+ *     struct curl_slist *list = rn_hop_headers(&request, &here); of this hop; add what is wanted
+ *     rn_hop_aim(curl, url, &here, list);
  *     ... the answer is there:
  *     if (rn_hop_next(curl, &here, &response, &url)) ...         another hop; url: libcurl's
  *
@@ -18,9 +19,9 @@
 /* connect_s 0: 15. The certificates are those of $CURL_CA_BUNDLE or $SSL_CERT_FILE, if set. */
 void rn_hop_prepare(CURL *, double connect_s);
 /* The caller frees; must live as long as the hop. */
-struct curl_slist *rn_hop_headers(const struct rn_request *, const char *url);
+struct curl_slist *rn_hop_headers(const struct rn_request *, const struct rn_url *here);
 /* The handle asks this url next, past the proxy if it is on loopback. */
-void rn_hop_aim(CURL *, const char *url, struct curl_slist *headers, struct rn_url *here);
+void rn_hop_aim(CURL *, const char *url, const struct rn_url *here, struct curl_slist *headers);
 
 /* Of the answer; "" if it has none of that name. */
 const char *rn_hop_header(CURL *, const char *name);

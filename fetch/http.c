@@ -9,14 +9,6 @@
 
 /* --- urls --- */
 
-bool rn_host_is_loopback(const char *host)
-{
-    struct in_addr v4;
-    if (strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0)
-        return true;
-    return inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127;
-}
-
 void rn_copy_word(char *to, size_t cap, const char *from, const char *kept)
 {
     snprintf(to, cap, "%s", from ? from : "");
@@ -25,37 +17,67 @@ void rn_copy_word(char *to, size_t cap, const char *from, const char *kept)
             *p = '?';
 }
 
-struct rn_url rn_url_parse(const char *text)
+static bool is_loopback(const char *name)
 {
-    struct rn_url u = {0};
-    char *scheme = NULL, *host = NULL, *port = NULL;
-    CURLU *handle = curl_url();
-    CURLUcode code = handle ? curl_url_set(handle, CURLUPART_URL, text, 0) : CURLUE_OUT_OF_MEMORY;
-    if (code == CURLUE_OK)
-        code = curl_url_get(handle, CURLUPART_SCHEME, &scheme, 0);
-    if (code == CURLUE_OK)
-        code = curl_url_get(handle, CURLUPART_HOST, &host, 0);
-    RN_ASSERT(code != CURLUE_OUT_OF_MEMORY); /* or a good url would be called a bad one */
-    if (code == CURLUE_OK) {
-        u.https = strcmp(scheme, "https") == 0;
-        u.http = strcmp(scheme, "http") == 0;
-        u.loopback = rn_host_is_loopback(host);
-        bool has_port = curl_url_get(handle, CURLUPART_PORT, &port, 0) == CURLUE_OK;
-        char whole[sizeof u.host];
-        snprintf(whole, sizeof whole, "%s%s%s", host, has_port ? ":" : "", has_port ? port : "");
-        rn_copy_word(u.host, sizeof u.host, whole, "");
-    }
-    curl_free(scheme);
-    curl_free(host);
-    curl_free(port);
-    curl_url_cleanup(handle);
-    return u;
+    struct in_addr v4;
+    if (strcasecmp(name, "localhost") == 0 || strcmp(name, "[::1]") == 0)
+        return true;
+    return inet_pton(AF_INET, name, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127;
 }
 
-bool rn_url_allowed(const char *url, bool pinned)
+/* False: the url has no such part, or one that does not fit and is none therefore. */
+static bool take_part(CURLU *u, CURLUPart part, unsigned flags, char *to, size_t cap)
 {
-    struct rn_url u = rn_url_parse(url);
-    return u.https || (u.http && (u.loopback || pinned));
+    char *text = NULL;
+    CURLUcode code = curl_url_get(u, part, &text, flags);
+    if (code == CURLUE_OUT_OF_MEMORY)
+        rn_no_memory(cap); /* or a good url would be called a bad one */
+    bool fits = code == CURLUE_OK && (size_t)snprintf(to, cap, "%s", text) < cap;
+    curl_free(text);
+    return fits;
+}
+
+static bool take_parts(CURLU *u, struct rn_url *out)
+{
+    char scheme[8], port[8] = "", whole[sizeof out->name + sizeof port], user[2] = "";
+    if (!take_part(u, CURLUPART_SCHEME, 0, scheme, sizeof scheme) ||
+        !take_part(u, CURLUPART_HOST, 0, out->name, sizeof out->name) ||
+        !take_part(u, CURLUPART_PORT, CURLU_DEFAULT_PORT, out->port, sizeof out->port))
+        return false;
+    bool has_port = take_part(u, CURLUPART_PORT, 0, port, sizeof port);
+    snprintf(whole, sizeof whole, "%s%s%s", out->name, has_port ? ":" : "", port);
+    rn_copy_word(out->host, sizeof out->host, whole, "");
+    take_part(u, CURLUPART_USER, 0, user, sizeof user);
+    out->has_user = user[0] != '\0';
+    out->https = strcmp(scheme, "https") == 0;
+    out->http = strcmp(scheme, "http") == 0;
+    out->loopback = is_loopback(out->name);
+    return true;
+}
+
+struct rn_url rn_url_parse(const char *text)
+{
+    struct rn_url out = {0};
+    CURLU *u = curl_url();
+    CURLUcode code = u ? curl_url_set(u, CURLUPART_URL, text, 0) : CURLUE_OUT_OF_MEMORY;
+    if (code == CURLUE_OUT_OF_MEMORY)
+        rn_no_memory(strlen(text));
+    if (code != CURLUE_OK || !take_parts(u, &out))
+        out = (struct rn_url){0};
+    curl_url_cleanup(u);
+    return out;
+}
+
+bool rn_url_same_origin(const struct rn_url *a, const struct rn_url *b)
+{
+    bool known = a->https || a->http;
+    return known && a->https == b->https && a->http == b->http &&
+           strcasecmp(a->name, b->name) == 0 && strcmp(a->port, b->port) == 0;
+}
+
+bool rn_url_allowed(const struct rn_url *u, bool pinned)
+{
+    return u->https || (u->http && (u->loopback || pinned));
 }
 
 bool rn_redirect_allowed(const struct rn_url *from, const struct rn_url *to)

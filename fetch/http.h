@@ -44,17 +44,21 @@ struct rn_response {
     double hold_s;        /* the host allows no more requests for so long; 0: it does */
     int redirects;
     struct rn_claims claims; /* what the headers say about the body */
-    struct rn_str trail;     /* of every hop, see trail.h; owned */
+    struct rn_str trail;     /* of every hop, not fit to be shown: see trail.h; owned */
 };
 
+/* An url, taken apart by libcurl, as when it asks. Neither https nor http: it is not asked. */
 struct rn_url {
     bool https, http, loopback;
-    char host[128]; /* with port when given */
+    bool has_user;           /* "https://user:password@host/" says a secret aloud */
+    char name[256], port[8]; /* "example.org", "443": the scheme's where none is given */
+    char host[128];          /* both for people, the port when given: printable ASCII */
 };
 struct rn_url rn_url_parse(const char *text);
-bool rn_host_is_loopback(const char *host); /* "localhost", 127.x.y.z, "[::1]" */
+/* Scheme, host and port are the same. */
+bool rn_url_same_origin(const struct rn_url *, const struct rn_url *);
 /* True if the rules above let this url be asked, or be redirected to. */
-bool rn_url_allowed(const char *url, bool pinned);
+bool rn_url_allowed(const struct rn_url *, bool pinned);
 bool rn_redirect_allowed(const struct rn_url *from, const struct rn_url *to);
 bool rn_status_redirects(long status);
 

@@ -55,10 +55,10 @@ static CURLcode perform(struct asking *a)
 {
     char range[64];
     snprintf(range, sizeof range, "Range: bytes=0-%d", HEAD_BYTES - 1);
-    struct curl_slist *headers = rn_hop_headers(&a->request, a->next);
+    struct curl_slist *headers = rn_hop_headers(&a->request, &a->here);
     headers = curl_slist_append(headers, range);
     a->n_head = 0;
-    rn_hop_aim(a->curl, a->next, headers, &a->here);
+    rn_hop_aim(a->curl, a->next, &a->here, headers);
     snprintf(a->p->r.host, sizeof a->p->r.host, "%s", a->here.host);
     CURLcode code = curl_easy_perform(a->curl);
     curl_easy_getinfo(a->curl, CURLINFO_RESPONSE_CODE, &a->p->r.status);
@@ -76,6 +76,7 @@ static bool follow(struct asking *a, CURLcode code)
     target = rn_xdup(target);
     free(a->next);
     a->next = target;
+    a->here = rn_url_parse(target);
     return true;
 }
 
@@ -120,7 +121,8 @@ static int ask(struct asking *a, struct rn_err *err)
         who = rn_who_only(a->p->f->who, a->p->source->auth);
     RN_TRY(rn_request_init(&a->request, &who, a->p->source->url, err));
     a->next = rn_xdup(a->request.url);
-    if (!rn_url_allowed(a->next, a->pinned)) {
+    a->here = a->request.at;
+    if (!rn_url_allowed(&a->here, a->pinned)) {
         rn_find(&a->p->r.finding, RN_REFUSED, "plain http without a sha256");
     } else {
         a->curl = curl_easy_init();

@@ -1,15 +1,12 @@
 #include "request.h"
 
-#include "http.h"
 #include "netrc.h"
 #include "sigv4.h"
 
 #include <ctype.h>
-#include <curl/curl.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
 static void add_header(struct rn_request *q, char *line)
@@ -18,53 +15,9 @@ static void add_header(struct rn_request *q, char *line)
     q->headers[q->n_headers++] = line;
 }
 
-/* --- origins --- */
-
-struct origin {
-    char scheme[8], host[256], port[8];
-    bool has_user; /* "https://user:password@host/": says a secret aloud */
-};
-
-static void take_part(CURLU *u, CURLUPart part, unsigned flags, char *to, size_t cap)
+static bool may_carry_secrets(const struct rn_url *u)
 {
-    char *text = NULL;
-    if (curl_url_get(u, part, &text, flags) == CURLUE_OK)
-        snprintf(to, cap, "%s", text);
-    curl_free(text);
-}
-
-static bool parse_origin(const char *url, struct origin *o)
-{
-    CURLU *u = curl_url();
-    char user[2] = "";
-    *o = (struct origin){0};
-    bool good = u && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK;
-    if (good) {
-        take_part(u, CURLUPART_SCHEME, 0, o->scheme, sizeof o->scheme);
-        take_part(u, CURLUPART_HOST, 0, o->host, sizeof o->host);
-        take_part(u, CURLUPART_PORT, CURLU_DEFAULT_PORT, o->port, sizeof o->port);
-        take_part(u, CURLUPART_USER, 0, user, sizeof user);
-        o->has_user = user[0] != '\0';
-    }
-    curl_url_cleanup(u);
-    return good && o->host[0];
-}
-
-static bool same_origin(const char *a, const char *b)
-{
-    struct origin x, y;
-    return parse_origin(a, &x) && parse_origin(b, &y) && strcmp(x.scheme, y.scheme) == 0 &&
-           strcasecmp(x.host, y.host) == 0 && strcmp(x.port, y.port) == 0;
-}
-
-static bool may_carry_secrets(const struct origin *o)
-{
-    return strcmp(o->scheme, "https") == 0 || rn_host_is_loopback(o->host);
-}
-
-bool rn_request_trusts(const struct rn_request *q, const char *url)
-{
-    return same_origin(q->url, url);
+    return u->https || u->loopback;
 }
 
 /* --- the hub --- */
@@ -72,6 +25,14 @@ bool rn_request_trusts(const struct rn_request *q, const char *url)
 static const char *endpoint_of(const struct rn_who *who)
 {
     return who->hf_endpoint ? who->hf_endpoint : RN_HUB;
+}
+
+static bool is_on_hub(const struct rn_url *u, const struct rn_who *who)
+{
+    struct rn_url hub = {.https = true, .name = RN_HUB_HOST, .port = "443"};
+    if (who->hf_endpoint)
+        hub = rn_url_parse(who->hf_endpoint);
+    return rn_url_same_origin(u, &hub);
 }
 
 static void add_hub_token(struct rn_request *q, const struct rn_who *who)
@@ -168,6 +129,7 @@ static int make_hub(struct rn_request *q, const struct rn_who *who, const char *
         rn_str_putc(&out, '/');
         rn_percent_encode(&out, h.path, "/");
         q->url = out.p;
+        q->at = rn_url_parse(q->url);
         add_hub_token(q, who);
     }
     free(copy);
@@ -256,11 +218,9 @@ static void sign_s3(struct rn_request *q, const struct rn_who *who, const char *
 /* The Host header that the http library will send: the port only where it is not the scheme's. */
 static char *host_header(const char *url)
 {
-    struct origin o;
-    if (!parse_origin(url, &o))
-        return rn_xdup("");
-    bool usual = strcmp(o.port, strcmp(o.scheme, "https") == 0 ? "443" : "80") == 0;
-    return rn_xprintf("%s%s%s", o.host, usual ? "" : ":", usual ? "" : o.port);
+    struct rn_url u = rn_url_parse(url);
+    bool usual = strcmp(u.port, u.https ? "443" : "80") == 0;
+    return rn_xprintf("%s%s%s", u.name, usual ? "" : ":", usual ? "" : u.port);
 }
 
 static int make_s3(struct rn_request *q, const struct rn_who *who, const char *url,
@@ -281,6 +241,7 @@ static int make_s3(struct rn_request *q, const struct rn_who *who, const char *u
     rn_percent_encode(&out, path, "/");
     rn_str_printf(&out, "%s%s", *query ? "?" : "", query);
     q->url = out.p;
+    q->at = rn_url_parse(q->url);
     if (who->s3_key)
         sign_s3(q, who, region, host, path, query);
     q->hint_on_403 = true;
@@ -311,27 +272,26 @@ static char *basic(const char *login)
 static int make_web(struct rn_request *q, const struct rn_who *who, const char *url,
                     struct rn_err *err)
 {
-    struct origin o;
     q->url = rn_xdup(url);
-    if (!parse_origin(url, &o))
-        return rn_fail(err, RN_ECONFIG, RN_NOWHERE, "'%.120s' is not an url", url);
-    if (o.has_user) {
+    q->at = rn_url_parse(url);
+    const char *host = q->at.name;
+    if (q->at.has_user) {
         rn_hint(err, "put the login into ~/.netrc (mode 0600): machine %s login ... password ...",
-                o.host);
-        return rn_fail(err, RN_ECONFIG, RN_NOWHERE, "an url on %s holds a user name", o.host);
+                host);
+        return rn_fail(err, RN_ECONFIG, RN_NOWHERE, "an url on %s holds a user name", host);
     }
-    if (same_origin(url, endpoint_of(who))) {
+    if (is_on_hub(&q->at, who)) {
         add_hub_token(q, who);
         return RN_OK;
     }
     char *login = NULL;
-    if (who->netrc_path && may_carry_secrets(&o))
-        RN_TRY(rn_netrc_find(who->netrc_path, o.host, &login, err));
+    if (who->netrc_path && may_carry_secrets(&q->at))
+        RN_TRY(rn_netrc_find(who->netrc_path, host, &login, err));
     if (login)
         add_header(q, basic(login));
     q->hint_on_403 = login != NULL;
-    q->hint = login ? rn_xprintf("check the login for %s in %s", o.host, who->netrc_path)
-                    : rn_xprintf("if it needs a login: machine %s in ~/.netrc (mode 0600)", o.host);
+    q->hint = login ? rn_xprintf("check the login for %s in %s", host, who->netrc_path)
+                    : rn_xprintf("if it needs a login: machine %s in ~/.netrc (mode 0600)", host);
     free(login);
     return RN_OK;
 }
@@ -360,15 +320,13 @@ bool rn_request_known(const char *url)
 /* An endpoint of the environment may be anything; nothing secret goes there over plain http. */
 static int finish(struct rn_request *q, struct rn_err *err)
 {
-    struct origin o;
-    if (!parse_origin(q->url, &o))
+    if (!q->at.https && !q->at.http)
         return rn_fail(err, RN_ECONFIG, RN_NOWHERE, "'%.120s' is not an url", q->url);
-    if (q->n_headers > 0 && !may_carry_secrets(&o)) {
+    if (q->n_headers > 0 && !may_carry_secrets(&q->at)) {
         rn_hint(err, "use https in HF_ENDPOINT or AWS_ENDPOINT_URL");
         return rn_fail(err, RN_ECONFIG, RN_NOWHERE, "a secret would go to %s over plain http",
-                       o.host);
+                       q->at.name);
     }
-    q->host = rn_xprintf("%s:%s", o.host, o.port);
     return RN_OK;
 }
 
@@ -397,14 +355,14 @@ void rn_request_release(struct rn_request *q)
         free(q->headers[i]);
     free(q->headers);
     free(q->hint);
-    free(q->host);
     free(q->url);
     *q = (struct rn_request){0};
 }
 
 bool rn_request_fits(const char *url, const struct rn_who *who, enum rn_auth auth)
 {
-    bool hub = rn_starts_with(url, "hf://") || same_origin(url, endpoint_of(who));
+    struct rn_url u = rn_url_parse(url);
+    bool hub = rn_starts_with(url, "hf://") || is_on_hub(&u, who);
     bool s3 = rn_starts_with(url, "s3://");
     switch (auth) {
     case RN_AUTH_HF:

@@ -2,7 +2,7 @@
  *
  *     struct rn_request q;
  *     RN_TRY(rn_request_init(&q, &who, "hf://datasets/karpathy/x/a.parquet@main", err));
- *     ask(q.url); on every hop: send q.headers only if rn_request_trusts(&q, hop)
+ *     ask(q.url); on every hop: send q.headers only if rn_url_same_origin(&q.at, &hop)
  *     rn_request_release(&q);
  *
  * Made anew for every attempt: signatures carry the time, and a redirect's target is never kept.
@@ -19,14 +19,15 @@
 #ifndef RN_REQUEST_H
 #define RN_REQUEST_H
 
+#include "http.h"
 #include "who.h"
 
 #include <stdbool.h>
 
 struct rn_request {
-    char *url;      /* owned; https, or http where the rules of http.h allow it */
-    char *host;     /* owned, "huggingface.co:443"; the only one that may see `headers` */
-    char **headers; /* owned, "Authorization: Bearer ..."; NULL if there are none */
+    char *url;        /* owned; https, or http where the rules of http.h allow it */
+    struct rn_url at; /* `url`, taken apart: the only origin that may see `headers` */
+    char **headers;   /* owned, "Authorization: Bearer ..."; NULL if there are none */
     size_t n_headers;
     char *hint;       /* owned; see rn_request_hint */
     bool hint_on_403; /* many sites say 403 of what is not there: then a login would not help */
@@ -39,8 +40,6 @@ bool rn_request_known(const char *url);
 int rn_request_init(struct rn_request *, const struct rn_who *, const char *url, struct rn_err *);
 void rn_request_release(struct rn_request *); /* safe on zeroes */
 
-/* True if `url` goes to the scheme, host and port that the headers are for. */
-bool rn_request_trusts(const struct rn_request *, const char *url);
 /* What to do when this host answers with that status; NULL: nothing comes to mind. */
 const char *rn_request_hint(const struct rn_request *, long status);
 /* True if these secrets could ever be sent for this url: does `auth:` fit? */

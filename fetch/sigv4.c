@@ -128,8 +128,7 @@ static void sign(const struct rn_sigv4 *s, const char *date, const char *scope, 
     char *text = rn_xprintf("AWS4-HMAC-SHA256\n%s\n%s\n%s", date, scope, request_hex);
     hmac(key, DIGEST, text, signature);
     free(text);
-    for (size_t i = 0; i < DIGEST; i++)
-        snprintf(hex + 2 * i, 3, "%02x", signature[i]);
+    rn_hex(hex, signature, DIGEST);
 }
 
 void rn_sigv4_sign(const struct rn_sigv4 *s, struct rn_str *out)

@@ -4,6 +4,7 @@
 #include "mem.h"
 #include "progress_rows.h"
 #include "str.h"
+#include "terminal.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -22,14 +23,11 @@ static bool set_in_env(const char *name)
 
 void rn_ui_init(struct rn_ui *ui, bool json, int width)
 {
-    const char *term = getenv("TERM");
-    bool terminal = isatty(STDERR_FILENO) && !(term && strcmp(term, "dumb") == 0);
-    bool live = terminal && !set_in_env("CI");
-    *ui = (struct rn_ui){.mode = json   ? RN_UI_SILENT
-                                 : live ? RN_UI_LIVE
-                                        : RN_UI_PLAIN,
+    *ui = (struct rn_ui){.mode = json                              ? RN_UI_SILENT
+                                 : rn_terminal_live(STDERR_FILENO) ? RN_UI_LIVE
+                                                                   : RN_UI_PLAIN,
                          .json = json,
-                         .color = terminal && !set_in_env("NO_COLOR"),
+                         .color = rn_terminal_is(STDERR_FILENO) && !set_in_env("NO_COLOR"),
                          .groups = set_in_env("GITHUB_ACTIONS"),
                          .width = width,
                          .talk = stderr};
@@ -81,8 +79,7 @@ void rn_ui_clean(char *text)
     for (int len; p < end; p += len) {
         uint32_t c = rn_utf8_next(p, end, &len);
         bool broken = len == 1 && *p >= 0x80;
-        bool control = (c < 0x20 && c != '\t') || (c >= 0x7F && c <= 0x9F);
-        if (broken || control)
+        if (broken || c == '\n' || rn_is_control(c))
             memset(p, '?', (size_t)len);
     }
 }

@@ -3,13 +3,13 @@
 #include "file.h"
 #include "mem.h"
 #include "str.h"
+#include "terminal.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 
 static const double DRAW_EVERY_S = 0.1, RATE_AFTER_S = 0.5;
-enum { COLUMNS = 80, LINES = 24, ROWS_MAX = 16 };
+enum { ROWS_MAX = 16, ROWS_MIN = 2 };
 
 /* --- rows --- */
 
@@ -92,27 +92,6 @@ void rn_ui_row_describe(struct rn_str *s, const struct rn_ui_count *c)
 
 /* --- the terminal --- */
 
-static void size_of_terminal(const struct rn_ui *ui, int *columns, int *lines)
-{
-    struct winsize w;
-    bool known = ioctl(fileno(ui->talk), TIOCGWINSZ, &w) == 0;
-    *columns = known && w.ws_col > 20 ? w.ws_col : COLUMNS;
-    *lines = known && w.ws_row > 4 ? w.ws_row : LINES;
-}
-
-/* As many bytes of text as fill `columns`; a line that wraps could not be erased. */
-static int fitting_bytes(const char *text, int columns)
-{
-    enum { WIDE = 0x1100 };
-    const unsigned char *p = (const unsigned char *)text, *end = p + strlen(text);
-    for (int len; p < end; p += len) {
-        columns -= rn_utf8_next(p, end, &len) >= WIDE ? 2 : 1;
-        if (columns < 0)
-            break;
-    }
-    return (int)(p - (const unsigned char *)text);
-}
-
 void rn_ui_erase(struct rn_ui *ui)
 {
     if (ui->drawn == 0)
@@ -127,7 +106,7 @@ static void add_row(struct rn_str *s, const struct rn_ui *ui, const struct rn_ui
 {
     char line[sizeof row->stage + sizeof row->text + 64];
     snprintf(line, sizeof line, "> %-*s  %s", ui->width, row->stage, row->text);
-    rn_str_printf(s, "%s%.*s", s->n ? "\n" : "", fitting_bytes(line, room), line);
+    rn_str_printf(s, "%s%.*s", s->n ? "\n" : "", rn_terminal_fit(line, room), line);
 }
 
 /* Of more rows than fit, the first; the rest as a number. */
@@ -139,8 +118,10 @@ void rn_ui_draw(struct rn_ui *ui, bool now)
         return;
     int columns, lines;
     struct rn_str s = {0};
-    size_of_terminal(ui, &columns, &lines);
-    size_t room = (size_t)lines / 2 < ROWS_MAX ? (size_t)lines / 2 : ROWS_MAX;
+    rn_terminal_size(fileno(ui->talk), &columns, &lines);
+    size_t room = (size_t)(lines / 2 < ROWS_MIN   ? ROWS_MIN
+                           : lines / 2 < ROWS_MAX ? lines / 2
+                                                  : ROWS_MAX);
     size_t shown = ui->n_rows > room ? room - 1 : ui->n_rows;
     for (size_t i = 0; i < shown; i++)
         add_row(&s, ui, &ui->rows[i], columns - 1);

@@ -92,6 +92,7 @@ static void read_numbers(struct rn_stage_state *s, const char *dir)
     s->eta_s = is(s->word, "running") && s->steps ? eta(s, lines) : 0;
     json_object_del(s->numbers, "step");
     json_object_del(s->numbers, "time");
+    s->lines = is(s->word, "running") ? json_incref(lines) : NULL;
     json_decref(lines);
     free(path);
 }
@@ -249,6 +250,7 @@ void rn_runstate_release(struct rn_runstate *r)
 {
     for (size_t i = 0; i < r->n_stages; i++) {
         json_decref(r->stages[i].numbers);
+        json_decref(r->stages[i].lines);
         free((char *)r->stages[i].name);
     }
     free(r->stages);
@@ -259,11 +261,11 @@ void rn_runstate_release(struct rn_runstate *r)
 
 json_t *rn_runstate_stage_json(const struct rn_runstate *r, const struct rn_stage_state *s)
 {
-    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:s, s:s, s:O}", "tag",
-                     r->tag, "stage", s->name, "state", s->word, "step", (json_int_t)s->step,
-                     "steps", (json_int_t)s->steps, "time", rn_json_real(s->last, "time", 0),
-                     "wall_s", rn_json_real(s->last, "wall_s", 0), "eta_s", s->eta_s, "seen",
-                     s->seen_s, "size_bytes", s->size_bytes, "key", rn_json_str(s->last, "out", ""),
-                     "message", *s->said ? s->said : rn_json_str(s->last, "message", ""), "metrics",
-                     s->numbers);
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:s, s:s, s:O}", "tag", r->tag,
+        "run_state", r->word, "stage", s->name, "state", s->word, "step", (json_int_t)s->step,
+        "steps", (json_int_t)s->steps, "time", rn_json_real(s->last, "time", 0), "wall_s",
+        rn_json_real(s->last, "wall_s", 0), "eta_s", s->eta_s, "seen", s->seen_s, "size_bytes",
+        s->size_bytes, "key", rn_json_str(s->last, "out", ""), "message",
+        *s->said ? s->said : rn_json_str(s->last, "message", ""), "metrics", s->numbers);
 }

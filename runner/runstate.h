@@ -21,6 +21,7 @@ struct rn_stage_state {
                          * and its outputs are gone), "never run" */
     const json_t *last; /* its newest record, or NULL */
     json_t *numbers;    /* newest value of each of its metrics, owned; {} without */
+    json_t *lines;      /* of a running stage: its newest lines of metrics, owned; else NULL */
     int64_t step;       /* of the newest number, -1: none */
     int64_t steps;      /* it wants to make; 0: unknown */
     double eta_s;       /* of a running stage by its steps; 0: unknown */

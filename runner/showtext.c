@@ -21,17 +21,12 @@ static bool may_go_on(const struct rn_showtext *s)
     return s->n < length_of(s->held[0]);
 }
 
-static bool is_control(uint32_t c)
-{
-    return (c < 0x20 && c != '\n' && c != '\t') || (c >= 0x7F && c < 0xA0);
-}
-
 /* Shows the first character of what is held. */
 static void show_one(struct rn_showtext *s)
 {
     int size;
     uint32_t c = rn_utf8_next(s->held, s->held + s->n, &size);
-    bool bad = is_control(c) || (c == 0xFFFD && size == 1);
+    bool bad = rn_is_control(c) || (c == 0xFFFD && size == 1);
     fwrite(bad ? "\xEF\xBF\xBD" : (const char *)s->held, 1, bad ? 3 : (size_t)size, s->out);
     s->n -= (size_t)size;
     memmove(s->held, s->held + size, s->n);

@@ -22,12 +22,12 @@ void rn_watching_start(struct rn_watching *w, const struct rn_watch *rules, doub
     *w = (struct rn_watching){
         .rules = rules, .sign_s = now_s, .done = -1, .slow_since_s = -1, .step = -1};
     if (rules->spike_factor > 0)
-        w->window = rn_xalloc((size_t)rules->spike_window * sizeof *w->window);
+        rn_ring_init(&w->window, (size_t)rules->spike_window);
 }
 
 void rn_watching_stop(struct rn_watching *w)
 {
-    free(w->window);
+    rn_ring_release(&w->window);
     *w = (struct rn_watching){0};
 }
 
@@ -43,33 +43,16 @@ static void RN_PRINTF(3, 4)
     w->alarm = alarm;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* The median is not moved by a spike before this one. */
-static double median(const double *values, size_t n)
-{
-    double *sorted = rn_xalloc(n * sizeof *sorted);
-    memcpy(sorted, values, n * sizeof *sorted);
-    qsort(sorted, n, sizeof *sorted, by_value);
-    double middle = sorted[n / 2];
-    free(sorted);
-    return middle;
-}
-
 static void hear_spike(struct rn_watching *w, const struct rn_metric_value *v)
 {
-    size_t size = (size_t)w->rules->spike_window;
-    if (!w->window || strcmp(v->name, w->rules->spike_metric) != 0 || !isfinite(v->value))
+    struct rn_ring *window = &w->window;
+    if (!window->values || strcmp(v->name, w->rules->spike_metric) != 0 || !isfinite(v->value))
         return;
-    double usual = w->n_seen >= size ? median(w->window, size) : INFINITY;
+    double usual = rn_ring_is_full(window) ? rn_ring_median(window, window->size) : INFINITY;
     if (v->value > w->rules->spike_factor * usual)
         raise_alarm(w, RN_DERAILS, "%s %.4g is over %g times its median %.4g", v->name, v->value,
                     w->rules->spike_factor, usual);
-    w->window[w->n_seen++ % size] = v->value;
+    rn_ring_add(window, v->value);
 }
 
 static void hear_floor(struct rn_watching *w, const struct rn_metric_value *v, double now_s)

@@ -20,6 +20,7 @@
 #define RN_WATCH_H
 
 #include "pipeline.h"
+#include "ring.h"
 #include "wire.h"
 
 enum rn_alarm {
@@ -30,14 +31,13 @@ enum rn_alarm {
 
 struct rn_watching {
     const struct rn_watch *rules;
-    enum rn_alarm alarm; /* the first; it stays */
-    char why[192];       /* "no step for 10 min" */
-    int64_t step;        /* of the newest numbers before the alarm, or with it; -1: none */
-    double sign_s;       /* of life, the last one */
-    double done;         /* newest progress */
-    double slow_since_s; /* -1: not below the floor */
-    double *window;      /* ring of the spike metric's last values; owned */
-    size_t n_seen;
+    enum rn_alarm alarm;   /* the first; it stays */
+    char why[192];         /* "no step for 10 min" */
+    int64_t step;          /* of the newest numbers before the alarm, or with it; -1: none */
+    double sign_s;         /* of life, the last one */
+    double done;           /* newest progress */
+    double slow_since_s;   /* -1: not below the floor */
+    struct rn_ring window; /* the spike metric's last values */
 };
 
 void rn_watching_start(struct rn_watching *, const struct rn_watch *, double now_s);

@@ -275,8 +275,9 @@ static int check_url(const char *name, const struct entry *e, const struct url *
         return WRONG("urls", "sha256 is not 64 hexadecimal digits in lower case", name);
     if (u->pack && (given(u->member) || given(e->member)))
         return WRONG("urls", "both member and pack: a member's zip is not packed again", name);
+    struct rn_url at = rn_url_parse(u->url);
     if (rn_starts_with(u->url, "http:") &&
-        !rn_url_allowed(u->url, given(u->sha256) || given(e->sha256))) {
+        !rn_url_allowed(&at, given(u->sha256) || given(e->sha256))) {
         rn_hint(err, "use https, or give a sha256");
         return WRONG("urls", "plain http without a sha256: %.80s", name, u->url);
     }

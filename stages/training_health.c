@@ -31,50 +31,21 @@ const struct rn_key rn_health_keys[] = {
 void rn_health_init(struct rn_health *h, const struct rn_health_rules *rules)
 {
     *h = (struct rn_health){.rules = *rules};
-    h->loss = rn_xalloc((size_t)rules->window * sizeof *h->loss);
-    h->norm = rn_xalloc((size_t)rules->window * sizeof *h->norm);
+    rn_ring_init(&h->loss, (size_t)rules->window);
+    rn_ring_init(&h->norm, (size_t)rules->window);
 }
 
 void rn_health_release(struct rn_health *h)
 {
-    free(h->loss);
-    free(h->norm);
+    rn_ring_release(&h->loss);
+    rn_ring_release(&h->norm);
     free(h->left_out);
 }
 
-/* --- what is usual --- */
-
 static void take(struct rn_health *h, double loss, double norm)
 {
-    int64_t at = h->n_seen++ % h->rules.window;
-    h->loss[at] = loss;
-    h->norm[at] = norm;
-}
-
-static int64_t n_kept(const struct rn_health *h)
-{
-    return h->n_seen < h->rules.window ? h->n_seen : h->rules.window;
-}
-
-/* From the oldest on, so that a window that was restored adds up to the same bits. */
-static double nth(const struct rn_health *h, const double *ring, int64_t i)
-{
-    return ring[(h->n_seen - n_kept(h) + i) % h->rules.window];
-}
-
-static double z_score(const struct rn_health *h, const double *ring, double value)
-{
-    int64_t n = h->rules.window;
-    double sum = 0, squares = 0;
-    if (h->n_seen < n)
-        return NAN;
-    for (int64_t i = 0; i < n; i++)
-        sum += nth(h, ring, i);
-    double mean = sum / (double)n;
-    for (int64_t i = 0; i < n; i++)
-        squares += (nth(h, ring, i) - mean) * (nth(h, ring, i) - mean);
-    double deviation = sqrt(squares / (double)n);
-    return deviation > 0 ? (value - mean) / deviation : NAN;
+    rn_ring_add(&h->loss, loss);
+    rn_ring_add(&h->norm, norm);
 }
 
 /* --- verdicts --- */
@@ -95,8 +66,8 @@ struct rn_health_said rn_health_judge(struct rn_health *h, double loss, double n
 {
     struct rn_health_said s = {.loss_z = NAN, .norm_z = NAN};
     if (isfinite(loss) && isfinite(norm)) {
-        s.loss_z = z_score(h, h->loss, loss);
-        s.norm_z = z_score(h, h->norm, norm);
+        s.loss_z = rn_ring_z(&h->loss, loss);
+        s.norm_z = rn_ring_z(&h->norm, norm);
         s.verdict = judge_spike(h, &s);
     } else {
         snprintf(s.why, sizeof s.why, "loss %g, gradient norm %g", loss, norm);
@@ -130,9 +101,9 @@ bool rn_health_leaves_out(const struct rn_health *h, int64_t step)
 json_t *rn_health_state(const struct rn_health *h)
 {
     json_t *loss = json_array(), *norm = json_array(), *left_out = json_array();
-    for (int64_t i = 0; i < n_kept(h); i++) {
-        json_array_append_new(loss, json_real(nth(h, h->loss, i)));
-        json_array_append_new(norm, json_real(nth(h, h->norm, i)));
+    for (size_t i = 0; i < rn_ring_n(&h->loss); i++) {
+        json_array_append_new(loss, json_real(rn_ring_nth(&h->loss, i)));
+        json_array_append_new(norm, json_real(rn_ring_nth(&h->norm, i)));
     }
     for (size_t i = 0; i < h->n_left_out; i++)
         json_array_append_new(left_out, json_pack("[I, I]", (json_int_t)h->left_out[i].first,
@@ -156,7 +127,8 @@ void rn_health_restore(struct rn_health *h, const json_t *state)
     const json_t *loss = json_object_get(state, "loss"), *norm = json_object_get(state, "norm");
     const json_t *spans = json_object_get(state, "left_out");
     int64_t bad = rn_json_int(state, "bad", 0);
-    h->n_seen = 0;
+    rn_ring_clear(&h->loss);
+    rn_ring_clear(&h->norm);
     for (size_t i = 0; i < json_array_size(loss) && i < json_array_size(norm); i++)
         take(h, json_number_value(json_array_get(loss, i)),
              json_number_value(json_array_get(norm, i)));

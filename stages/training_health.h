@@ -19,6 +19,7 @@
 #ifndef RN_TRAINING_HEALTH_H
 #define RN_TRAINING_HEALTH_H
 
+#include "ring.h"
 #include "schema.h"
 
 /* In the order of the words: tell, skip, rollback, stop. */
@@ -43,8 +44,8 @@ struct rn_health_span { /* steps from first to last */
 };
 struct rn_health {
     struct rn_health_rules rules;
-    double *loss, *norm; /* rings of `window` sound values; owned */
-    int64_t n_seen, n_bad;
+    struct rn_ring loss, norm; /* `window` sound values */
+    int64_t n_bad;
     struct rn_health_span *left_out; /* by roll-backs; owned */
     size_t n_left_out, cap_left_out;
 };

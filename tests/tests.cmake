@@ -79,6 +79,21 @@ if(TARGET test-kernels)
   endforeach()
 endif()
 
+include(tests/emu/emu.cmake)
+
+# The driver's library of cards that do as they are told, and of an old driver: for LD_LIBRARY_PATH.
+foreach(driver nvml nvml-old)
+  add_library(fake-${driver} SHARED tests/fake/nvml.c)
+  target_compile_options(fake-${driver} PRIVATE -Wno-missing-prototypes)
+  set_target_properties(fake-${driver} PROPERTIES OUTPUT_NAME nvidia-ml SOVERSION 1
+                        LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fake-${driver})
+endforeach()
+target_compile_definitions(fake-nvml-old PRIVATE FAKE_NVML_OLD)
+if(TARGET test-runner)
+  add_dependencies(test-runner fake-nvml fake-nvml-old)
+  target_compile_definitions(test-runner PRIVATE RUNNEL_BUILD_DIR="${CMAKE_BINARY_DIR}")
+endif()
+
 # Kills and faults from outside: a preloaded library, and programs that run runnel under it.
 add_library(runnel-faults MODULE tests/shim/faults.c)
 target_compile_options(runnel-faults PRIVATE -fno-sanitize=all -Wno-pedantic)
@@ -123,7 +138,9 @@ endforeach()
 # The long ones first, so that no core waits for the last one.
 set_tests_properties(e2e-smoke e2e-kill e2e-faults fuzz-build PROPERTIES COST 100)
 
-# CORE against a plain loop, for tests/bench/core.sh.
-add_executable(bench-core EXCLUDE_FROM_ALL tests/bench/core.c)
-target_link_libraries(bench-core PRIVATE model)
-add_dependencies(bench-core runnel-cpu)
+# One rank of a world, for tests/e2e/ranks.sh.
+add_executable(test-collectives tests/ranks/collectives.c)
+target_link_libraries(test-collectives PRIVATE kernels)
+if(TARGET runnel-mpi)
+  add_dependencies(test-collectives runnel-mpi)
+endif()

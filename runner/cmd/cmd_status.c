@@ -1,18 +1,24 @@
 /* runnel status - how far a run is, from its folder. Reads only, takes no lock. */
+#include "alert_list.h"
 #include "file.h"
 #include "pins.h"
 #include "runs.h"
 #include "runstate.h"
+#include "status_watch.h"
 #include "table.h"
 #include "target.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static const struct rn_opt opts[] = {RN_OPTS_PIPELINE, {0}};
+static const struct rn_opt opts[] = {
+    {"watch", 'w', NULL, "keep looking until the run ends: a screen, or lines where none is"},
+    RN_OPTS_PIPELINE,
+    {0}};
 static const struct rn_example examples[] = {
     {"status pipelines/smoke.yaml", "the run that this file stands for, against the file"},
     {"status smoke-1a2b3c4d --json", "one object for each stage"},
+    {"status smoke-1a2b3c4d --watch", "curve, pace, end and newest sample while it runs"},
     {0}};
 
 /* --- cells --- */
@@ -31,6 +37,14 @@ static void cell_step(struct rn_str *s, const json_t *row, const char *key)
         rn_str_printf(s, steps > 0 ? "%lld/%lld" : "%lld", step, steps);
 }
 
+static void cell_end(struct rn_str *s, const json_t *row, const char *key)
+{
+    char shown[32];
+    double now_s = rn_time_s(), left_s = rn_json_real(row, key, 0);
+    if (left_s > 0)
+        rn_str_puts(s, rn_show_moment(shown, now_s + left_s, now_s));
+}
+
 static void cell_glance(struct rn_str *s, const json_t *row, const char *key)
 {
     rn_runstate_glance(s, json_object_get(row, key));
@@ -41,12 +55,17 @@ static void cell_glance(struct rn_str *s, const json_t *row, const char *key)
         rn_str_printf(s, "  %.0f tok/s", pace);
 }
 
-static const struct rn_column columns[] = {
-    {"", "state", cell_symbol},       {"stage", "stage", rn_cell_text},
-    {"state", "state", rn_cell_text}, {"when", "time", rn_cell_moment},
-    {"took", "wall_s", rn_cell_span}, {"step", "step", cell_step},
-    {"left", "eta_s", rn_cell_span},  {"numbers", "metrics", cell_glance},
-    {"", "message", rn_cell_text},    {0}};
+static const struct rn_column columns[] = {{"", "state", cell_symbol},
+                                           {"stage", "stage", rn_cell_text},
+                                           {"state", "state", rn_cell_text},
+                                           {"when", "time", rn_cell_moment},
+                                           {"took", "wall_s", rn_cell_span},
+                                           {"step", "step", cell_step},
+                                           {"left", "eta_s", rn_cell_span},
+                                           {"ends", "eta_s", cell_end},
+                                           {"numbers", "metrics", cell_glance},
+                                           {"", "message", rn_cell_text},
+                                           {0}};
 
 /* --- against the file --- */
 
@@ -147,6 +166,33 @@ static void print_first_use(const json_t *rows)
                n, first);
 }
 
+/* --- what somebody should have heard --- */
+
+enum { ALERTS_SHOWN = 5 };
+
+static void mark_alerts(json_t *rows, const json_t *records)
+{
+    size_t i;
+    json_t *row;
+    json_array_foreach(rows, i, row)
+    {
+        json_t *alerts = rn_alert_list(records, rn_json_str(row, "stage", ""), ALERTS_SHOWN);
+        if (json_array_size(alerts))
+            json_object_set(row, "alerts", alerts);
+        json_decref(alerts);
+    }
+}
+
+static void print_alerts(const json_t *records)
+{
+    json_t *alerts = rn_alert_list(records, NULL, ALERTS_SHOWN);
+    if (json_array_size(alerts)) {
+        printf("\nalerts\n");
+        rn_table_print(rn_alert_columns, alerts, false);
+    }
+    json_decref(alerts);
+}
+
 /* --- the whole --- */
 
 static const char *word_of(const struct rn_runstate *r, const json_t *rows)
@@ -172,13 +218,21 @@ static void print_run(const struct rn_cli *cli, const struct rn_runstate *r, jso
 {
     const char *word = word_of(r, rows);
     mark_first_use(rows, r->dir);
+    mark_alerts(rows, r->records);
     for (size_t i = 0; i < json_array_size(rows); i++)
         json_object_set_new(json_array_get(rows, i), "run_state", json_string(word));
     if (!rn_cli_json(cli))
         print_head(r, word);
     rn_table_print(columns, rows, rn_cli_json(cli));
-    if (!rn_cli_json(cli))
+    if (!rn_cli_json(cli)) {
         print_first_use(rows);
+        print_alerts(r->records);
+    }
+}
+
+static int watch(const struct rn_cli *cli, const char *dir, struct rn_err *err)
+{
+    return rn_cli_opt(cli, "watch") ? rn_status_watch(dir, rn_cli_json(cli), err) : RN_OK;
 }
 
 static int status_of_file(const struct rn_cli *cli, struct rn_err *err)
@@ -187,9 +241,11 @@ static int status_of_file(const struct rn_cli *cli, struct rn_err *err)
     struct rn_runstate r;
     RN_TRY(rn_target_pipeline(&p, cli, err));
     char *dir = rn_join(rn_cli_runs(cli), p->tag);
+    int rc = watch(cli, dir, err);
     rn_runstate_init(&r, dir);
     json_t *rows = rows_of_file(&r, p);
-    int rc = r.run && !r.running ? mark_stale(rows, p, cli, err) : RN_OK;
+    if (rc == RN_OK && r.run && !r.running)
+        rc = mark_stale(rows, p, cli, err);
     if (rc == RN_OK)
         print_run(cli, &r, rows);
     json_decref(rows);
@@ -204,13 +260,15 @@ static int status_of_run(const struct rn_cli *cli, struct rn_err *err)
     char *dir;
     struct rn_runstate r;
     RN_TRY(rn_target_run(&dir, cli, err));
+    int rc = watch(cli, dir, err);
     rn_runstate_init(&r, dir);
     json_t *rows = rows_of_run(&r);
-    print_run(cli, &r, rows);
+    if (rc == RN_OK)
+        print_run(cli, &r, rows);
     json_decref(rows);
     rn_runstate_release(&r);
     free(dir);
-    return RN_OK;
+    return rc;
 }
 
 static int run(const struct rn_cli *cli, struct rn_err *err)
@@ -227,6 +285,8 @@ const struct rn_command rn_command_status = {
     "The state of each stage and of the run: done, running (with steps, pace and time left), "
     "interrupted, failed, gate, lost (its outputs are gone), never run. A pipeline file stands for "
     "its current tag; stages that are done and that the file would make anew are stale, with the "
-    "reason. Downloads that came from one source and that nobody vouches for are named. Reads only "
+    "reason. With --watch it looks twice a second and ends with the run; q and Ctrl-C end the "
+    "look, not the run. Downloads that came from one source and that nobody vouches for are named. "
+    "Reads only "
     "and takes no lock.",
     examples};

@@ -22,11 +22,6 @@ static const char *entity(unsigned char c)
     return NULL;
 }
 
-static bool is_control(uint32_t c)
-{
-    return (c < 0x20 && c != '\n' && c != '\t') || (c >= 0x7f && c < 0xa0);
-}
-
 void rn_html_text(struct rn_str *s, const char *text)
 {
     const unsigned char *p = (const unsigned char *)text, *end = p + strlen(text);
@@ -35,7 +30,7 @@ void rn_html_text(struct rn_str *s, const char *text)
         const char *name = n == 1 ? entity(*p) : NULL;
         if (name)
             rn_str_puts(s, name);
-        else if (is_control(c) || (c == 0xFFFD && n == 1))
+        else if (rn_is_control(c) || (c == 0xFFFD && n == 1))
             rn_str_puts(s, "\xEF\xBF\xBD");
         else
             rn_str_add(s, p, (size_t)n);

@@ -62,6 +62,28 @@ Test(str, utf8)
     cr_assert_eq(len, 1);
 }
 
+Test(str, what_would_command_a_terminal_or_turn_a_line_is_control)
+{
+    static const uint32_t bad[] = {0,    7,      0x1b,  0x7f,
+                                   0x9b, 0x202e, 0x2066}, /* "red" turned: "der" */
+        good[] = {'\n', '\t', ' ', 'a', 0xe9, 0x200f, 0x5d0, 0x1f600};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        cr_assert(rn_is_control(bad[i]), "U+%04X", bad[i]);
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        cr_assert_not(rn_is_control(good[i]), "U+%04X", good[i]);
+}
+
+Test(str, moments_are_as_short_as_they_may_be)
+{
+    char buf[32];
+    setenv("TZ", "UTC", 1);
+    double now_s = 1763720000; /* Friday 2025-11-21 10:13:20 */
+    cr_assert_str_eq(rn_show_moment(buf, now_s + 3600, now_s), "11:13");
+    cr_assert_str_eq(rn_show_moment(buf, now_s + 86400, now_s), "Sat 10:13");
+    cr_assert_str_eq(rn_show_moment(buf, now_s + 20 * 86400, now_s), "2025-12-11 10:13");
+    cr_assert_str_eq(rn_show_moment(buf, 1e300, now_s), "1970-01-01 00:00");
+}
+
 Test(str, numbers_are_short_and_exact)
 {
     char buf[32];

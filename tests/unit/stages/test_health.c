@@ -146,7 +146,7 @@ Test(health, going_back_keeps_what_was_counted_and_left_out_since)
     rn_health_leave_out(&h, 6);
     rn_health_restore(&h, before);
     rn_health_restore(&h, before);
-    cr_expect_eq(h.n_seen, 4);
+    cr_expect_eq(rn_ring_n(&h.loss), 4);
     cr_expect_eq(h.n_bad, 1);
     cr_expect_eq(h.n_left_out, 1);
     json_decref(before);

@@ -1,0 +1,60 @@
+/* kernels/comm.h - what the ranks of one training tell each other: sums, parts, a word of rank 0.
+ *
+ *     struct rn_comm *c;
+ *     RN_TRY(rn_comm_open(&c, "mpi", &seat, log, err));      librunnel-mpi.so; waits for all ranks
+ *     RN_TRY(rn_comm_reduce(c, grads, parts, n, err));       my parts are sums over all ranks
+ *     RN_TRY(rn_comm_gather(c, weights, parts, n, err));     everybody has everybody's parts
+ *     rn_comm_close(c);
+ *
+ * A NULL comm is a rank alone: every call does nothing and is right, so that who trains need not
+ * ask. All ranks make the same calls with the same sizes in the same order, or they wait for each
+ * other for ever: whoever watches over the processes ends those. Sums are taken in the order of the
+ * ranks, so they are the same bits on every rank, and in every run with as many. A peer that is
+ * seen to be gone is RN_EPEER. One thread, the one that opened it. */
+#ifndef RN_COMM_H
+#define RN_COMM_H
+
+#include "device.h"
+#include "err.h"
+
+#include <stddef.h>
+
+enum { RN_RANKS_MAX = 1024 };
+
+struct rn_comm;
+/* Which of how many; and of those on this host, which pick their device by it. */
+struct rn_comm_seat {
+    int rank, world, local_rank, local_world;
+};
+
+/* The comm that goes with a device: "mpi" with "cpu". NULL: none does. */
+const char *rn_comm_for(const char *device);
+/* RN_EDEVICE in one line if the device's comm is not there. Loads nothing. */
+int rn_comm_find(const char *device, struct rn_err *);
+/* RN_EDEVICE, or RN_EPEER if the library sees other ranks than the seat says. */
+int rn_comm_open(struct rn_comm **, const char *name, const struct rn_comm_seat *,
+                 const struct rn_log *, struct rn_err *);
+void rn_comm_close(struct rn_comm *);             /* takes NULL; every rank's, together */
+int rn_comm_rank(const struct rn_comm *);         /* NULL: 0 */
+int rn_comm_world(const struct rn_comm *);        /* NULL: 1 */
+int rn_comm_local_world(const struct rn_comm *);  /* those on this host; NULL: 1 */
+const char *rn_comm_name(const struct rn_comm *); /* "mpi"; NULL: "" */
+
+/* floats [at, at + n) of a slab in device memory are one rank's. Parts do not overlap; what is in
+ * none of them stays as it is. */
+struct rn_comm_part {
+    size_t at, n;
+    int owner;
+};
+/* Each owner's parts become the sum over all ranks; what the others have there stays theirs. */
+int rn_comm_reduce(struct rn_comm *, float *slab, const struct rn_comm_part *, size_t n,
+                   struct rn_err *);
+/* Every rank gets all parts as their owners have them. */
+int rn_comm_gather(struct rn_comm *, float *slab, const struct rn_comm_part *, size_t n,
+                   struct rn_err *);
+/* values[0..n), n at most RN_RANKS_MAX, in host memory become their sums over all ranks. */
+int rn_comm_sum(struct rn_comm *, double *values, size_t n, struct rn_err *);
+/* Every rank gets rank 0's bytes in host memory. May wait for hours without taking a processor. */
+int rn_comm_tell(struct rn_comm *, void *bytes, size_t size_bytes, struct rn_err *);
+
+#endif

@@ -1,0 +1,32 @@
+/* kernels/plugin.h - where a plugin lies and how its one symbol is reached: for device.c, comm.c.
+ *
+ *     char *path;
+ *     RN_TRY(rn_plugin_find("mpi", &path, err));
+ *     RN_TRY(rn_plugin_load("mpi", path, "rn_comm_plugin_open", &library, &entry, err));
+ *
+ * librunnel-<name>.so lies beside the program (build tree) or in ../lib/runnel (installed). What
+ * was loaded stays mapped until the process ends: threads of its libraries live in it. */
+#ifndef RN_PLUGIN_H
+#define RN_PLUGIN_H
+
+#include "err.h"
+
+#include <stdbool.h>
+
+struct rn_host;
+
+enum { RN_PLUGIN_NAME = 32 }; /* a name with its NUL fits */
+
+/* Lower case letters, digits and '-': names come from the command line and become part of a path.
+ */
+bool rn_plugin_name_is_plain(const char *name);
+/* The plugin's path, owned by the caller; NULL: there is none. */
+char *rn_plugin_path(const char *name);
+/* The address of `symbol` in the library at `path`; RN_EDEVICE says what is missing. */
+int rn_plugin_load(const char *name, const char *path, const char *symbol, void **entry,
+                   struct rn_err *);
+/* RN_EDEVICE unless a plugin's first three words say that it is of this build. */
+int rn_plugin_check(const char *name, unsigned abi, unsigned size_bytes, unsigned want_bytes,
+                    const char *digest, struct rn_err *);
+
+#endif
