@@ -78,7 +78,8 @@ static int start(struct rn_work *w, struct rn_err *err)
     json_object_set_new(record, "reason", json_string(w->node->reason));
     RN_TRY(rn_journal_add(&w->run->journal, record, err));
     RN_TRY(open_work(w, err));
-    return rn_child_start(&w->child, rn_work_inside, w, w->log.fd, err);
+    return rn_team_shares(w) ? rn_team_train(w, err)
+                             : rn_child_start(&w->child, rn_work_inside, w, w->log.fd, err);
 }
 
 static struct rn_work *make_work(struct rn_running *r, size_t i, int threads)
@@ -106,6 +107,7 @@ static struct rn_work *make_work(struct rn_running *r, size_t i, int threads)
 
 void rn_work_free(struct rn_work *w)
 {
+    rn_team_part(w);
     rn_child_release(&w->child);
     close_work(w, false);
     rn_stagelog_close(&w->log);
@@ -203,6 +205,9 @@ void rn_work_hear(struct rn_work *w, const struct rn_news *news)
         if (w->stage->background)
             rn_arrivals_add(&w->node->arrivals, &news->arrival);
         break;
+    case RN_NEWS_TICK:
+        rn_team_hear_own(w, (int64_t)news->done);
+        break;
     case RN_NEWS_END:
         w->ended = true;
         w->step = news->end.step;
@@ -225,6 +230,8 @@ static int outcome(const struct rn_work *w, int status, struct rn_err *err)
         rn_fail_as(err, &w->end.err);
         return w->end.rc;
     }
+    if (w->blame.code != RN_OK)
+        return rn_fail_as(err, &w->blame);
     if (w->alarmed && w->run->closing)
         return rn_fail(err, RN_ESTOPPED, RN_NOWHERE, "asked to stop, then ended by its watch: %s",
                        w->watching.why);
@@ -376,6 +383,12 @@ void rn_work_look(struct rn_work *w)
         w->kill_s = INFINITY;
     }
     rn_alerting_look(w);
+}
+
+void rn_work_blame(struct rn_work *w, const struct rn_err *why, double grace_s)
+{
+    rn_fail_as(&w->blame, why);
+    w->kill_s = fmin(w->kill_s, rn_clock_s() + grace_s);
 }
 
 double rn_work_due_s(const struct rn_work *w)

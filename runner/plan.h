@@ -18,6 +18,7 @@
 #include "store.h"
 
 struct rn_arrivals;
+struct rn_team;
 struct rn_wire;
 struct rn_metrics;
 struct rn_spent;
@@ -35,6 +36,7 @@ struct rn_run_how {
     bool op_times;   /* trainings tell where their time went */
     bool keep_going; /* a failure stops only what needs the stage */
     enum rn_verify verify;
+    struct rn_team *team;       /* the ranks that train together; NULL: this one is alone */
     struct rn_memo *memo;       /* of the runs directory, and its history: shared by the plans of */
     struct rn_history *history; /* several pipelines; NULL: each has its own */
     const char *resolved_yaml;  /* for runs/<tag>/resolved.yaml */
@@ -82,6 +84,7 @@ struct rn_plan {
     struct rn_memo *memo; /* runs/.memo; `run` saves it, `plan` does not */
     struct rn_history *history;
     struct rn_planned *nodes; /* one per stage */
+    bool no_costs; /* keys and inputs alone: for a process that has threads and must not fork */
 };
 
 /* The memo of the runs directory, as `verify` wants it. Free with rn_memo_free. */

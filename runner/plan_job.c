@@ -73,6 +73,13 @@ static void job_said(struct rn_runner *r, int64_t step, const char *name, const 
     rn_board_say(r->board, step, name, text);
 }
 
+static void job_histogram(struct rn_runner *r, int64_t step, const char *name, const double *bins,
+                          size_t n)
+{
+    if (r->metrics)
+        rn_board_spread(r->board, step, name, bins, n);
+}
+
 static double job_last_metric(struct rn_runner *r, const char *name)
 {
     json_t *value = r->metrics ? json_object_get(r->metrics->last, name) : NULL;
@@ -108,6 +115,7 @@ static const struct rn_job_ops job_ops = {.stopping = job_stopping,
                                           .expected = job_expected,
                                           .metrics = job_metrics,
                                           .said = job_said,
+                                          .histogram = job_histogram,
                                           .last_metric = job_last_metric,
                                           .metrics_offset = job_metrics_offset,
                                           .metrics_cut = job_metrics_cut,

@@ -4,6 +4,7 @@
  *     scheduler.c   which stage when, and what follows when one fails
  *     attempt.c     one attempt at a stage: directories, process, outcome
  *     inside.c      the same in the stage's own process: the work, and its outputs into the store
+ *     team.c        trainings with other ranks: the process they share, and what the ranks say
  *     alerting.c    what somebody who is away should hear of it
  *     helpers.c     processes beside the stages
  *     running.c     names and records of the run
@@ -22,6 +23,7 @@
 #include "messenger.h"
 #include "monitoring.h"
 #include "stagelog.h"
+#include "team.h"
 #include "watch.h"
 
 enum rn_progress_of {
@@ -81,7 +83,9 @@ struct rn_work {
     struct rn_lock lock;
     struct rn_stagelog log;
     struct rn_child child;
-    int threads; /* its share */
+    int threads;          /* its share */
+    struct rn_comm *comm; /* in the process of a training over ranks; else NULL */
+    struct rn_err blame;  /* what another rank did to it; code RN_OK: nothing */
     double start_s;
     int64_t step; /* newest it told of, -1 without one */
     struct rn_watching watching;
@@ -118,6 +122,8 @@ double rn_work_due_s(const struct rn_work *); /* when to look again */
 /* Its process is gone: outputs get their link, the journal its record, and the work is freed.
  * *again: its watch stopped it, and it may go on from its last checkpoint. */
 int rn_work_finish(struct rn_work *, int status, bool *again, struct rn_err *);
+/* Another rank is lost: it cannot go on, and is killed, at once or if it does not end by itself. */
+void rn_work_blame(struct rn_work *, const struct rn_err *, double grace_s);
 /* Kills it; no record. */
 void rn_work_free(struct rn_work *);
 
@@ -143,6 +149,8 @@ void rn_helpers_forget(struct rn_running *); /* in a stage's process: they are n
 
 /* The body of the stage's process; ctx is its struct rn_work. */
 void rn_work_inside(void *ctx, struct rn_wire *);
+/* The work itself, in whichever process; tells its end and returns its code. */
+int rn_work_do(struct rn_work *, struct rn_wire *);
 
 /* --- running.c --- */
 
