@@ -1,5 +1,5 @@
-/* fetch/listen.h - a small web server that only answers: bounded in connections, in all and from one
- * address, in time and in memory. HTTP by libmicrohttpd.
+/* fetch/listen.h - a small web server that only answers: bounded in connections, in all and from
+ * one address, in time and in memory. HTTP by libmicrohttpd.
  *
  *     struct rn_listener *l;
  *     RN_TRY(rn_listen_start(&l, "127.0.0.1:0", answer, ctx, err));

@@ -2,7 +2,8 @@
  *
  *     rn_prometheus_print(out, "runs/smoke-1a2b3c4d", NULL);
  *
- *     runnel_step{run,stage}, runnel_last_step_timestamp_seconds, runnel_stage_state{run,stage,state}
+ *     runnel_step{run,stage}, runnel_last_step_timestamp_seconds
+ *     runnel_stage_state{run,stage,state}
  *     runnel_loss, runnel_tokens_per_second, runnel_gpu_power_watts, ...     every number it has
  *     runnel_checkpoint_last_success_timestamp_seconds, runnel_alerts_total{run,stage,alert,level}
  *

@@ -7,8 +7,9 @@
  *     puts(rn_scrape_url(s));                                "http://127.0.0.1:9464/metrics"
  *     rn_scrape_stop(s);
  *
- * Looks at the run anew each time it is asked; the run knows nothing of it. Nothing but GET /metrics
- * is answered, and only on loopback: who may read it is for a proxy or a tunnel to decide. */
+ * Looks at the run anew each time it is asked; the run knows nothing of it. Nothing but
+ * GET /metrics is answered, and only on loopback: who may read it is for a proxy or a tunnel to
+ * decide. */
 #ifndef RN_SCRAPE_H
 #define RN_SCRAPE_H
 
