@@ -99,6 +99,7 @@ static struct rn_work *make_work(struct rn_running *r, size_t i, int threads)
                           .step = -1};
     rn_watching_start(&w->watching, &s->watch, w->start_s);
     w->numbers = rn_watch_is_on(&s->watch) ? json_object() : NULL;
+    rn_alerting_begin(w);
     w->dir = rn_store_path(r->plan.store, s->stage->kind, n->keys.progress, ".work");
     w->attempt = rn_store_path(r->plan.store, s->stage->kind, n->keys.out, ".attempt");
     return w;
@@ -111,6 +112,7 @@ void rn_work_free(struct rn_work *w)
     close_work(w, false);
     rn_stagelog_close(&w->log);
     rn_watching_stop(&w->watching);
+    rn_vigil_stop(&w->vigil);
     json_decref(w->numbers);
     free(w->attempt);
     free(w->dir);
@@ -149,12 +151,15 @@ static int end_badly(struct rn_work *w, int rc, int status, const struct rn_err 
 {
     record_end(w, rc, status, err);
     rn_tell_end(w, rc, err);
+    if (rc != RN_ESTOPPED)
+        rn_alerting_tell(w->run, w->index, w, RN_ALERT_failed, err->msg);
     rn_work_free(w);
     return rc;
 }
 
 int rn_work_start(struct rn_running *r, size_t i, int threads, struct rn_err *err)
 {
+    rn_helpers_start(r);
     struct rn_work *w = make_work(r, i, threads);
     char *log = rn_run_path(r, "log", w->stage->name, ".log");
     rn_tell_start(r, i);
@@ -166,6 +171,7 @@ int rn_work_start(struct rn_running *r, size_t i, int threads, struct rn_err *er
         return end_badly(w, rc, 0, err);
     r->works[i] = w;
     w->node->begun = true;
+    rn_monitoring_mark(&r->monitoring, i, -1);
     return RN_OK;
 }
 
@@ -182,6 +188,7 @@ void rn_work_hear(struct rn_work *w, const struct rn_news *news)
 {
     struct rn_ui *ui = w->run->ui;
     rn_watching_hear(&w->watching, news, rn_clock_s());
+    rn_alerting_hear(w, news);
     switch (news->kind) {
     case RN_NEWS_LOG:
         rn_ui_log(ui, w->stage->name, news->level, news->text);
@@ -192,6 +199,7 @@ void rn_work_hear(struct rn_work *w, const struct rn_news *news)
     case RN_NEWS_NUMBERS:
         w->step = news->step;
         keep_numbers(w, news);
+        rn_monitoring_mark(&w->run->monitoring, w->index, w->step);
         break;
     case RN_NEWS_ARRIVAL:
         if (w->stage->background)
@@ -357,6 +365,7 @@ static void sound_alarm(struct rn_work *w, enum rn_alarm alarm)
     char *snapshot = take_snapshot(w);
     w->alarmed = true;
     rn_tell_alarm(w, snapshot);
+    rn_alerting_tell(w->run, w->index, w, RN_ALERT_watched, w->watching.why);
     free(snapshot);
     if (alarm == RN_HANGS)
         rn_child_ask(&w->child);
@@ -373,6 +382,7 @@ void rn_work_look(struct rn_work *w)
         rn_child_kill(&w->child);
         w->kill_s = INFINITY;
     }
+    rn_alerting_look(w);
 }
 
 void rn_work_blame(struct rn_work *w, const struct rn_err *why, double grace_s)

@@ -193,6 +193,8 @@ static void close_run(struct rn_running *r)
     for (size_t i = 0; r->works && i < r->plan.p->n_stages; i++)
         if (r->works[i])
             rn_work_free(r->works[i]);
+    rn_helpers_stop(r);
+    rn_alerting_close(r);
     free(r->works);
     free(r->sent_back);
     free(r->states);
@@ -223,6 +225,7 @@ int rn_run(const struct rn_pipeline *p, const struct rn_run_how *how, struct rn_
         rc = open_run(&r, err);
     if (rc == RN_OK) {
         greet(&r);
+        rn_alerting_open(&r);
         rc = rn_schedule(&r, err);
     }
     if (rc == RN_OK)

@@ -3,8 +3,11 @@
 #include "running.h"
 
 #include "board.h"
+#include "facts.h"
 #include "file.h"
+#include "hparams.h"
 #include "metrics.h"
+#include "spent.h"
 #include "synctime.h"
 
 #include <fcntl.h>
@@ -16,6 +19,7 @@ struct at_work {
     struct rn_wire *wire;
     struct rn_metrics metrics;
     struct rn_board board;
+    struct rn_spent spent;
 };
 
 /* The others of a training write nothing. */
@@ -35,6 +39,18 @@ static json_t *final_metrics(const struct at_work *a)
     return final;
 }
 
+static void tell_settings(struct at_work *a)
+{
+    json_t *config = json_object();
+    struct rn_hparams h;
+    if (rn_facts_config(config, a->work->run->plan.run_dir, NULL) == RN_OK) {
+        rn_hparams_of(&h, config, a->work->stage->name);
+        rn_board_settings(&a->board, h.items, h.n);
+        rn_hparams_release(&h);
+    }
+    json_decref(config);
+}
+
 static int open_metrics(struct at_work *a, struct rn_err *err)
 {
     struct rn_work *w = a->work;
@@ -47,7 +63,10 @@ static int open_metrics(struct at_work *a, struct rn_err *err)
     path =
         w->run->plan.p->tensorboard ? rn_run_path(w->run, "tensorboard", w->stage->name, "") : NULL;
     rn_board_init(&a->board, path);
+    rn_spent_init(&a->spent, w->run->monitoring.gauge);
     free(path);
+    if (a->board.dir)
+        tell_settings(a);
     return w->node->action == RN_ACT_RESUME ? RN_OK : rn_metrics_cut(&a->metrics, 0, err);
 }
 
@@ -64,6 +83,7 @@ static int call_stage(struct at_work *a, struct rn_err *err)
     if (leads(w)) {
         runner.metrics = &a->metrics;
         runner.board = &a->board;
+        runner.spent = &a->spent;
         log = rn_stagelog_log(&w->log, show_log, a->wire);
     }
     struct rn_job job = rn_plan_job(&w->run->plan, &runner);
@@ -120,6 +140,7 @@ static void keep_own_only(const struct rn_work *w)
         if (other->child.fd >= 0)
             close(other->child.fd);
     }
+    rn_helpers_forget(w->run);
     fcntl(w->lock.fd, F_SETFD, 0);
 }
 

@@ -21,6 +21,7 @@ struct rn_arrivals;
 struct rn_team;
 struct rn_wire;
 struct rn_metrics;
+struct rn_spent;
 
 /* What the command line asks of `plan` and `run`. Lists are NULL-ended or NULL. */
 struct rn_run_how {
@@ -115,6 +116,7 @@ struct rn_runner {
     struct rn_metrics *metrics; /* NULL while planning */
     struct rn_board *board;     /* likewise */
     struct rn_wire *wire;       /* NULL while planning */
+    struct rn_spent *spent;     /* likewise */
 };
 /* A job with everything but directories and log; strings live in the plan's arena. */
 struct rn_job rn_plan_job(struct rn_plan *, struct rn_runner *);

@@ -5,6 +5,8 @@
  *     attempt.c     one attempt at a stage: directories, process, outcome
  *     inside.c      the same in the stage's own process: the work, and its outputs into the store
  *     team.c        trainings with other ranks: the process they share, and what the ranks say
+ *     alerting.c    what somebody who is away should hear of it
+ *     helpers.c     processes beside the stages
  *     running.c     names and records of the run
  *     tell.c        what a person sees
  *
@@ -13,10 +15,13 @@
 #ifndef RN_RUNNING_H
 #define RN_RUNNING_H
 
+#include "alerts.h"
 #include "child.h"
 #include "engine.h"
 #include "journal.h"
 #include "lock.h"
+#include "messenger.h"
+#include "monitoring.h"
 #include "stagelog.h"
 #include "team.h"
 #include "watch.h"
@@ -27,6 +32,14 @@ enum rn_progress_of {
     RN_WORKS,   /* in a process of its own */
     RN_SETTLED, /* kept, made, or not asked for */
     RN_LOST,    /* failed, or what it needs did */
+};
+
+/* Where alerts go besides log and journal. */
+struct rn_alerting {
+    bool on, file_failed;
+    char *file; /* owned; NULL: none */
+    bool posts;
+    struct rn_messenger messenger;
 };
 
 /* The whole run. */
@@ -49,6 +62,9 @@ struct rn_running {
     double before_sync_s;           /* what this process had waited for its disk before */
     size_t most_working;            /* at the same time */
     struct rn_sent_back *sent_back; /* one per stage */
+    bool helped;                    /* helpers were started, as far as they could be */
+    struct rn_monitoring monitoring;
+    struct rn_alerting alerting;
 };
 
 /* What a watch did to a stage so far. */
@@ -73,7 +89,14 @@ struct rn_work {
     double start_s;
     int64_t step; /* newest it told of, -1 without one */
     struct rn_watching watching;
-    json_t *numbers; /* newest value of each; only where the stage is watched */
+    json_t *numbers;       /* newest value of each; only where the stage is watched */
+    struct rn_vigil vigil; /* only where the run alerts */
+    double seen_s;         /* for it, when */
+    struct rn_saved {      /* the newest checkpoint that was seen */
+        int64_t step;
+        const char *dir;
+        double size_bytes;
+    } saved;
     bool alarmed;
     double kill_s;           /* when its grace is over; INFINITY: nobody asked it to stop */
     bool ended;              /* `end` is there */
@@ -103,6 +126,24 @@ int rn_work_finish(struct rn_work *, int status, bool *again, struct rn_err *);
 void rn_work_blame(struct rn_work *, const struct rn_err *, double grace_s);
 /* Kills it; no record. */
 void rn_work_free(struct rn_work *);
+
+/* --- alerting.c: nothing where the file has no `alerts:` --- */
+
+void rn_alerting_open(struct rn_running *);
+void rn_alerting_close(struct rn_running *);
+/* What the runner itself knows: a TOLD of alerts.def. work: the stage's, or NULL. */
+void rn_alerting_tell(struct rn_running *, size_t stage, struct rn_work *work, enum rn_alert_id,
+                      const char *text);
+void rn_alerting_begin(struct rn_work *);
+void rn_alerting_hear(struct rn_work *, const struct rn_news *);
+void rn_alerting_look(struct rn_work *);
+
+/* --- helpers.c --- */
+
+void rn_helpers_start(struct rn_running *); /* those that the file asks for; once */
+void rn_helpers_listen(struct rn_running *);
+void rn_helpers_stop(struct rn_running *);
+void rn_helpers_forget(struct rn_running *); /* in a stage's process: they are not its own */
 
 /* --- inside.c --- */
 

@@ -136,6 +136,7 @@ static int check_gates(struct rn_running *r, size_t i, struct rn_err *err)
     rn_journal_add(&r->journal, record, NULL);
     rn_ui_stage(r->ui, '-', s->name, "gate     %s", err->msg);
     rn_tell_event(r, i, "gate", 0, err->msg);
+    rn_alerting_tell(r, i, NULL, RN_ALERT_failed, err->msg);
     return rc;
 }
 
@@ -439,6 +440,7 @@ static void listen_to_all(struct rn_running *r)
     bool answered = sleep_until_news(r);
     beat(r);
     hear_ranks(r);
+    rn_helpers_listen(r);
     if (rn_signals_stopping() && !r->closing)
         ask_all_to_stop(r);
     if (r->asking && r->closing)

@@ -58,17 +58,50 @@ static void begin(struct frame *f, enum rn_news_kind kind)
     put_bytes(f, head, sizeof head);
 }
 
-/* Not through rn_io: a pipe is no disk. Without a runner at the other end nobody wants to know. */
-static void send_frame(struct rn_wire *w, struct frame *f)
+static void finish(struct frame *f)
 {
     uint32_t size = (uint32_t)(f->n - HEAD);
     memcpy(f->bytes, &size, sizeof size);
-    pthread_mutex_lock(&w->lock);
-    for (size_t at = 0; at < f->n;) {
-        ssize_t n = write(w->fd, f->bytes + at, f->n - at);
+}
+
+/* Not through rn_io: a pipe is no disk. Without a runner at the other end nobody wants to know. */
+static void write_out(int fd, const char *bytes, size_t n_bytes)
+{
+    for (size_t at = 0; at < n_bytes;) {
+        ssize_t n = write(fd, bytes + at, n_bytes - at);
         if (n < 0 && errno != EINTR)
             break;
         at += n > 0 ? (size_t)n : 0;
+    }
+}
+
+static void write_held(struct rn_wire *w)
+{
+    write_out(w->fd, w->held, w->n_held);
+    w->n_held = 0;
+}
+
+static void send_frame(struct rn_wire *w, struct frame *f)
+{
+    finish(f);
+    pthread_mutex_lock(&w->lock);
+    write_held(w);
+    write_out(w->fd, f->bytes, f->n);
+    pthread_mutex_unlock(&w->lock);
+}
+
+/* Goes with the next frame that is sent, or with others of its kind: thousands may come at once. */
+static void hold_frame(struct rn_wire *w, struct frame *f)
+{
+    finish(f);
+    pthread_mutex_lock(&w->lock);
+    if (f->n > sizeof w->held - w->n_held)
+        write_held(w);
+    if (f->n <= sizeof w->held) {
+        memcpy(w->held + w->n_held, f->bytes, f->n);
+        w->n_held += f->n;
+    } else {
+        write_out(w->fd, f->bytes, f->n);
     }
     pthread_mutex_unlock(&w->lock);
 }
@@ -138,7 +171,7 @@ void rn_wire_arrival(struct rn_wire *w, const struct rn_arrival *a)
     put_text(&f, a->path);
     put_int(&f, a->size_bytes);
     put_text(&f, a->sha256);
-    send_frame(w, &f);
+    hold_frame(w, &f);
 }
 
 void rn_wire_end(struct rn_wire *w, const struct rn_stage_end *end)

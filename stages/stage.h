@@ -69,6 +69,8 @@ struct rn_job_ops {
     const struct rn_estimate *(*expected)(struct rn_runner *, const struct rn_ref *);
     void (*metrics)(struct rn_runner *, int64_t step, const struct rn_metric_value *, size_t n);
     void (*said)(struct rn_runner *, int64_t step, const char *name, const char *text);
+    void (*histogram)(struct rn_runner *, int64_t step, const char *name, const double *bins,
+                      size_t n);
     double (*last_metric)(struct rn_runner *, const char *name);
     int64_t (*metrics_offset)(struct rn_runner *);
     int (*metrics_cut)(struct rn_runner *, int64_t offset, struct rn_err *);
@@ -138,6 +140,14 @@ static inline void rn_job_said(const struct rn_job *j, int64_t step, const char 
 {
     if (j->ops->said)
         j->ops->said(j->runner, step, name, text);
+}
+/* How the values of a tensor are spread, for whoever shows it: n bins of left end, right end and
+ * count, rising. A picture of a moment, kept nowhere else. Optional. */
+static inline void rn_job_histogram(const struct rn_job *j, int64_t step, const char *name,
+                                    const double *bins, size_t n)
+{
+    if (j->ops->histogram)
+        j->ops->histogram(j->runner, step, name, bins, n);
 }
 /* The last value written under this name, also by the part of the run before a resume; NaN: none.
  * Times live here, and not in checkpoints, whose bytes must not depend on a clock. */

@@ -158,6 +158,9 @@ static int train_step(struct rn_training *t, struct rn_training_due *due, bool *
         return refuse_step(t, &s, due, went_back, err);
     if (*s.said.why)
         rn_log(t->job->log, RN_WARN, "step %" PRId64 ": %s", t->step, s.said.why);
+    double look_s = rn_clock_s();
+    RN_TRY(rn_training_histograms(t, err));
+    start_s += rn_clock_s() - look_s; /* a look is no work: the pace stays that of training */
     return take_step(t, &s, start_s, err);
 }
 

@@ -59,7 +59,7 @@ struct rn_training_cfg {
     double checkpoint_every_s;
     int on_full;
     int64_t bpb_every, bpb_tokens, core_every, core_max_per_task, hellaswag_every, hellaswag_max,
-        sample_every;
+        sample_every, histograms_every;
     struct rn_list sample_prompts;
     struct rn_list mixture, val_mixture;
     struct rn_health_rules health;

@@ -112,11 +112,15 @@ static const struct rn_key sample_keys[] = {
     RN_KEY_LIST_OF(CFG, sample_prompts, "prompts", RN_NEUTRAL, "[\"The capital of France is\"]",
                    RN_T_STR, "what to continue"),
     RN_KEYS_END};
+static const struct rn_key histogram_keys[] = {
+    RN_KEY_STEPS(CFG, histograms_every, "every", RN_NEUTRAL, "0", 0, 1e9, "0: never"), RN_KEYS_END};
 const struct rn_key rn_training_eval_keys[] = {
     RN_KEY_TABLE("bpb", bpb_keys, "bits per byte on the validation tokens"),
     RN_KEY_TABLE("core", core_keys, "CORE on the bundle named by watch_in: {core: ..}"),
     RN_KEY_TABLE("hellaswag", hellaswag_keys, "HellaSwag's rows: watch_in: {hellaswag: ..}"),
-    RN_KEY_TABLE("sample", sample_keys, "continuations printed to the log"), RN_KEYS_END};
+    RN_KEY_TABLE("sample", sample_keys, "continuations printed to the log"),
+    RN_KEY_TABLE("histograms", histogram_keys, "of weights and gradients, for TensorBoard"),
+    RN_KEYS_END};
 
 static const char *const file_kinds[] = {"files", NULL};
 const struct rn_key rn_training_mixture_keys[] = {

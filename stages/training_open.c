@@ -236,6 +236,7 @@ void rn_training_close(struct rn_training *t)
     rn_health_release(&t->health);
     rn_training_eval_release(&t->eval);
     rn_prog_free(t->program.prog);
+    rn_histograms_free(t->histograms);
     rn_optim_free(t->optim);
     rn_loader_free(t->loader);
     t->kind->close(t->data);

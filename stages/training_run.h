@@ -6,6 +6,7 @@
 #include "checkpoint.h"
 #include "footprint.h"
 #include "hash.h"
+#include "histograms.h"
 #include "training.h"
 #include "training_eval.h"
 #include "training_health.h"
@@ -37,7 +38,8 @@ struct rn_training {
     int64_t skipped;    /* steps whose batch was not trained on */
     struct rn_health health;
     double last_save_s;
-    struct rn_op_times *times; /* NULL: not asked for */
+    struct rn_op_times *times;        /* NULL: not asked for */
+    struct rn_histograms *histograms; /* NULL: none were taken yet */
 };
 
 /* Rows of a micro-step of this rank, whose share of a step is `step_rows`, on an open device: as
@@ -74,6 +76,9 @@ void rn_training_close(struct rn_training *);
 void rn_training_time_ops(struct rn_training *);
 void rn_training_tell_times(const struct rn_training *);
 extern const char *const rn_op_metrics[]; /* by enum rn_op_kind */
+
+/* Shows how weights and gradients are spread, if it is time; between backward and the step. */
+int rn_training_histograms(struct rn_training *, struct rn_err *);
 
 /* What is to be evaluated after t->step steps. */
 struct rn_training_due rn_training_due_at(const struct rn_training *);

@@ -1,4 +1,4 @@
-/* Products in bf16 with fp32 sums. Operands are packed into words along K (words.h).
+/* Products in bf16 with fp32 sums. Operands are packed into words along K (bf16_word.h).
  *
  *     B    packed once, by all threads: K blocks of panels of NR columns, panel[k][column]
  *     A    a task's rows, packed by its thread a K block at a time: panel of MR rows
@@ -7,7 +7,7 @@
  * Each element of C is the sum over K blocks, in order, of sums over words, in order. */
 #include "gemm.h"
 
-#include "words.h"
+#include "bf16_word.h"
 
 #if defined(__AVX512BF16__)
 enum { MR = 8, LANES = 16, VECTORS = 3 };

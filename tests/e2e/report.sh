@@ -2,9 +2,14 @@
 # everything in one file, and other programs' formats. A browser looks at the page where there is one.
 . "$(dirname "$0")/lib.bash"
 cp "$SRC/tests/pipelines/tiny.yaml" p.yaml
-expect 0 "$RUNNEL" run p.yaml
+expect 0 "$RUNNEL" run p.yaml stages.base.eval.histograms.every=3
 tag=$(ls runs)
 [ -n "$(find runs/"$tag"/tensorboard/base -name 'events.out.tfevents.*')" ] || fail "no event files"
+
+events=$(cat runs/"$tag"/tensorboard/base/events.out.tfevents.* | tr -d '\0')
+for what in weights/transformer.wte.weight gradients/lm_head.weight _hparams_/session_start_info; do
+    grep -qaF "$what" <<<"$events" || fail "TensorBoard gets no $what"
+done
 
 expect 0 "$RUNNEL" report "$tag"
 page=runs/$tag/report.html

@@ -429,6 +429,27 @@ static void zero_grads(const struct ref *r)
     (void)r;
 }
 
+static void histogram(const struct ref *r)
+{
+    int64_t n = rn_elems(r->xs[0]), bins = r->attrs.i[0];
+    double *y = r->y[0], low = INFINITY, high = -INFINITY;
+    for (int64_t i = 0; i < n; i++)
+        if (isfinite(r->x[0][i])) {
+            low = fmin(low, r->x[0][i]);
+            high = fmax(high, r->x[0][i]);
+        }
+    y[0] = low <= high ? low : 0;
+    y[1] = low <= high ? high : 0;
+    for (int64_t b = 0; b < bins; b++)
+        y[2 + b] = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (isfinite(r->x[0][i])) {
+            int64_t b =
+                high > low ? (int64_t)((r->x[0][i] - low) / (high - low) * (double)bins) : 0;
+            y[2 + (b < bins ? b : bins - 1)]++;
+        }
+}
+
 void (*const op_refs[RN_OP_COUNT])(const struct ref *) = {
 #define OP(id, name) name,
 #include "ops.def"
@@ -480,6 +501,35 @@ static void small_norm(int operand, double *x, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
         x[i] = operand == 0 ? 0.25 : 1.0;
+}
+
+/* None of them where two of 4 or 32 bins meet, so that rounding does not move any. */
+static void far_from_edges(int operand, double *x, int64_t n)
+{
+    (void)operand;
+    for (int64_t i = 0; i < n; i++)
+        x[i] = (double)(i * 7 % 10) - 3;
+}
+
+static void with_infinities(int operand, double *x, int64_t n)
+{
+    far_from_edges(operand, x, n);
+    for (int64_t i = 0; i < n; i += 3)
+        x[i] = i % 2 ? NAN : i % 4 ? INFINITY : -INFINITY;
+}
+
+static void all_infinite(int operand, double *x, int64_t n)
+{
+    (void)operand;
+    for (int64_t i = 0; i < n; i++)
+        x[i] = INFINITY;
+}
+
+static void far_apart(int operand, double *x, int64_t n)
+{
+    (void)operand;
+    for (int64_t i = 0; i < n; i++)
+        x[i] = i % 3 ? 3e38 : -3e38;
 }
 
 static void large_norm(int operand, double *x, int64_t n)
@@ -727,6 +777,12 @@ const struct op_case op_cases[] = {
      .same_b = 1},
     {"", RN_OP_SUMSQ, {S(3, 5)}},
     {"chained, several pieces", RN_OP_SUMSQ, {S(7, 5001), S(1)}},
+    {"", RN_OP_HISTOGRAM, {S(3, 7)}, I(4), .fill = far_from_edges},
+    {"several pieces", RN_OP_HISTOGRAM, {S(7, 5001)}, I(32), .fill = far_from_edges},
+    {"not finite", RN_OP_HISTOGRAM, {S(6, 3001)}, I(4), .fill = with_infinities},
+    {"nothing finite", RN_OP_HISTOGRAM, {S(5)}, I(30), .fill = all_infinite},
+    {"one value", RN_OP_HISTOGRAM, {S(1)}, I(30)},
+    {"as far apart as can be", RN_OP_HISTOGRAM, {S(9)}, I(30), .fill = far_apart},
     {"above", RN_OP_CLIP_COEF, {S(1), S(3)}, I(2), .fill = large_norm},
     {"below", RN_OP_CLIP_COEF, {S(1), S(3)}, I(2), .fill = small_norm},
     {"off", RN_OP_CLIP_COEF, {S(1), S(3)}, I(2), .fill = no_clipping},

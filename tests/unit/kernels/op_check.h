@@ -1,6 +1,6 @@
 /* One case of op_cases.h on some devices.
  *
- *     op_check(devs, n, &op_cases[i], INSIDE_FP32);
+ *     op_check(devs, n, &op_cases[i]);
  *
  * An op is held against its reference in double precision: forward values, and gradients against
  * 4-point differences of the reference. Everything a kernel may write is NaN beforehand. Ops that
@@ -11,14 +11,8 @@
 
 #include "op_cases.h"
 
-/* What a device does in bf16 between the operands and the results of one op. */
-enum op_inside {
-    INSIDE_FP32,   /* fp32 */
-    INSIDE_ROUNDED /* operands of every product are rounded: attention's probabilities, too */
-};
-
 /* Differences are failures of the test that calls; what a device reports ends it. */
-void op_check(struct rn_device *const *devs, int n_devs, const struct op_case *, enum op_inside);
+void op_check(struct rn_device *const *devs, int n_devs, const struct op_case *);
 
 /* Largest difference, relative to the largest reference value or to `least` where all are smaller;
  * NaN if either side holds one. */

@@ -39,7 +39,7 @@ static void check_every_other(size_t first)
     struct rn_device *devs[DEVICES];
     int n = open_devices(devs);
     for (size_t i = first; i < op_case_count; i += 2)
-        op_check(devs, n, &op_cases[i], INSIDE_FP32);
+        op_check(devs, n, &op_cases[i]);
     for (int d = 0; d < n; d++)
         rn_device_close(devs[d]);
 }
