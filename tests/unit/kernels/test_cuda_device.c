@@ -21,7 +21,7 @@ static void check_op(int kind)
     struct rn_device *dev = open_emulated();
     for (size_t i = 0; i < op_case_count; i++)
         if (op_cases[i].kind == kind)
-            op_check(&dev, 1, &op_cases[i], INSIDE_ROUNDED);
+            op_check(&dev, 1, &op_cases[i]);
     rn_device_close(dev);
 }
 
