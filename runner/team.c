@@ -51,6 +51,11 @@ void rn_team_close(struct rn_team *t, int rc)
     free(t);
 }
 
+int rn_team_world(const struct rn_team *t)
+{
+    return t ? t->ranks->seat.world : 1;
+}
+
 char *rn_team_describe(const struct rn_team *t)
 {
     enum { NAMED = 8 };

@@ -19,6 +19,7 @@ struct rn_work;
 
 int rn_team_open(struct rn_team **, const struct rn_ranks *, const char *runs, const char *config,
                  struct rn_err *);
+int rn_team_world(const struct rn_team *); /* NULL: 1 */
 /* Takes NULL. rc: of the run, which becomes the others' own. */
 void rn_team_close(struct rn_team *, int rc);
 /* "2 ranks by mpirun: rank 0 on ada runs the pipeline, rank 1 on ada trains with it"; caller
