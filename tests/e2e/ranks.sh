@@ -11,7 +11,8 @@ sed 's/nanochat-2026/nanochat-2025/; s/horizon: {steps: 200}/horizon: {steps: 40
     s/seed: ${vars.seed}/&\n    schedule: {kind: constant}/
     s/kind: \(base-train\|mid-train\|sft\)/&\n    precision: fp32/' \
     "$SRC/tests/e2e/mini.yaml" >mini.yaml
-mpi=(mpirun --oversubscribe --allow-run-as-root)
+# By itself mpirun kills those that are left a second after the first one died.
+mpi=(mpirun --oversubscribe --allow-run-as-root --mca odls_base_sigkill_timeout 60)
 run() { "$RUNNEL" run mini.yaml --threads 1 "$@"; }
 ranks() { expect "$1" "${mpi[@]}" -np "$2" "$RUNNEL" run mini.yaml --threads 1 "${@:3}"; }
 with_step() { grep -l "\"step\":$1[,}]" "$RUNNEL_RUNS"/mini-*/metrics/base.jsonl; }
@@ -76,14 +77,16 @@ says "librunnel-mpi.so is missing (install Open MPI and build again)"
 RANK=2 WORLD_SIZE=2 expect 2 run
 says "RANK=2 with WORLD_SIZE=2"
 
-# Ranks of another configuration, or that never come.
+# A rank of another configuration does not get in; rank 0 waits for the right one until it is asked
+# to stop.
 export RUNNEL_JOB=$$ RUNNEL_WORLD=2
-(RUNNEL_RANK=0 RUNNEL_PEER_S=2 run >rank0 2>&1; echo $? >rank0.rc) &
-RUNNEL_RANK=1 RUNNEL_PEER_S=60 expect 12 run base.seed=99
+RUNNEL_RANK=0 "$RUNNEL" run mini.yaml >rank0 2>&1 &
+waiting=$!
+RUNNEL_RANK=1 expect 12 run base.seed=99
 says "rank 0 refused this rank 1: it has another version of the program, or another configuration"
-eventually test -s rank0.rc
-[ "$(cat rank0.rc)" -eq 12 ] || fail "rank 0 ends with $(cat rank0.rc)"
-grep -q "rank 1 of 2 did not come within 2 s" rank0 || fail "rank 0 does not say who is missing"
+kill -TERM $waiting
+wait $waiting
+[ $? -eq 75 ] || fail "rank 0 did not stop waiting"
 unset RUNNEL_JOB RUNNEL_WORLD
 
 # A long training of two ranks, and what befalls it. The processes: rank N's own, and its trainer.
@@ -95,10 +98,10 @@ rank() {
 }
 saved() { ls -d "$RUNNEL_RUNS"/.store/base-train-*.work/step_* 2>/dev/null | wc -l; }
 newest() { ls -d "$RUNNEL_RUNS"/.store/base-train-*.work/step_* | tail -n 1; }
-further() { [ "$(newest)" != "$1" ]; }
-begin() { # SECONDS: starts it, and waits until it has saved something new
-    local before=$(saved) old
-    [ "$before" -eq 0 ] || old=$(newest)
+is_new() { [ "$(saved)" -gt 0 ] && [ "$(newest)" != "$1" ]; }
+begin() { # SECONDS: starts it, and waits until it has saved something new; 1: it ended before
+    local old=
+    [ "$(saved)" -eq 0 ] || old=$(newest)
     rm -f end
     (
         RUNNEL_PEER_S=$1 "${mpi[@]}" -np 2 "$RUNNEL" run mini.yaml --threads 1 "${long[@]}" >out 2>&1 &
@@ -107,10 +110,11 @@ begin() { # SECONDS: starts it, and waits until it has saved something new
         echo $? >end
     ) &
     eventually test -s launcher
-    if [ "$before" -eq 0 ]; then eventually eval '[ $(saved) -gt 0 ]'; else eventually further "$old"; fi
     launcher=$(cat launcher)
     pids+=("$launcher")
     rm launcher
+    eventually eval 'test -s end || is_new "'"$old"'"'
+    [ ! -s end ]
 }
 ends() { # CODE TEXT
     eventually test -s end
@@ -118,17 +122,24 @@ ends() { # CODE TEXT
     [ "$(cat end)" -eq "$1" ] || fail "exit $(cat end), expected $1"
     says "$2"
 }
+# is_missed RANK: stopped, it is named. A machine that is too slow for little patience gets more.
+is_missed() {
+    for patience in 2 10 60; do
+        begin $patience || continue
+        kill -STOP "$(stages_of "$(rank "$1")")"
+        eventually test -s end
+        pids=()
+        [ "$(cat end)" -eq 12 ] && grep -q "rank $1 on $me has not answered for" out && return
+    done
+    fail "rank $1 was not missed"
+}
 me=$(hostname)
 
 begin 600
 kill -9 "$(stages_of "$(rank 1)")"
 ends 12 "rank 1 on $me was ended by SIGKILL, last at step"
-begin 2
-kill -STOP "$(stages_of "$(rank 1)")"
-ends 12 "rank 1 on $me has not answered for"
-begin 2
-kill -STOP "$(stages_of "$(rank 0)")"
-ends 12 "rank 0 on $me has not answered for"
+is_missed 1
+is_missed 0
 begin 600
 kill -9 "$(rank 1)"
 eventually test -s end
