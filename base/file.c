@@ -69,13 +69,12 @@ int64_t rn_file_size(const char *path)
     return stat(path, &st) == 0 ? (int64_t)st.st_size : -1;
 }
 
-static int fsync_dir(const char *path, struct rn_err *err)
+int rn_sync(const char *path, int (*sync)(int fd), struct rn_err *err)
 {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return rn_fail_errno(err, RN_PATH(path), "cannot open directory");
-    int rc =
-        rn_io.fsync(fd) == 0 ? RN_OK : rn_fail_errno(err, RN_PATH(path), "cannot sync directory");
+        return rn_fail_errno(err, RN_PATH(path), "cannot open");
+    int rc = sync(fd) == 0 ? RN_OK : rn_fail_errno(err, RN_PATH(path), "cannot sync");
     close(fd);
     return rc;
 }
@@ -83,7 +82,7 @@ static int fsync_dir(const char *path, struct rn_err *err)
 static int fsync_parent(const char *path, struct rn_err *err)
 {
     char *dir = rn_dirname(path);
-    int rc = fsync_dir(dir, err);
+    int rc = rn_sync(dir, rn_io.fsync, err);
     free(dir);
     return rc;
 }
@@ -179,7 +178,8 @@ static void flush(struct rn_writer *w)
 void rn_writer_add(struct rn_writer *w, const void *bytes, size_t n)
 {
     const unsigned char *p = bytes;
-    rn_sha256_add(&w->sha, p, n);
+    if (w->sha.ctx)
+        rn_sha256_add(&w->sha, p, n);
     w->size_bytes += n;
     while (n > 0) {
         size_t room = BUFFER - w->buffered, take = n < room ? n : room;
@@ -212,12 +212,19 @@ void rn_writer_printf(struct rn_writer *w, const char *fmt, ...)
     va_end(ap);
 }
 
-int rn_writer_commit(struct rn_writer *w, char hex[RN_HEX], struct rn_err *err)
+static int give_name(struct rn_writer *w, bool lasting, struct rn_err *err)
+{
+    if (lasting)
+        return rn_rename(w->tmp, w->path, err);
+    return rn_io.rename(w->tmp, w->path) == 0
+               ? RN_OK
+               : rn_fail_errno(err, RN_PATH(w->path), "cannot rename %s to this name", w->tmp);
+}
+
+static int commit(struct rn_writer *w, bool lasting, struct rn_err *err)
 {
     flush(w);
-    if (hex)
-        rn_sha256_done(&w->sha, hex);
-    if (!w->failed && rn_io.fsync(w->fd) != 0)
+    if (lasting && !w->failed && rn_io.fsync(w->fd) != 0)
         w->failed = errno;
     if (w->fd >= 0 && close(w->fd) != 0 && !w->failed)
         w->failed = errno;
@@ -227,7 +234,7 @@ int rn_writer_commit(struct rn_writer *w, char hex[RN_HEX], struct rn_err *err)
         errno = w->failed;
         rc = rn_fail_errno(err, RN_PATH(w->path), "cannot write");
     } else {
-        rc = rn_rename(w->tmp, w->path, err);
+        rc = give_name(w, lasting, err);
         if (rc == RN_OK) {
             free(w->tmp);
             w->tmp = NULL;
@@ -235,6 +242,18 @@ int rn_writer_commit(struct rn_writer *w, char hex[RN_HEX], struct rn_err *err)
     }
     rn_writer_abort(w);
     return rc;
+}
+
+int rn_writer_commit(struct rn_writer *w, char hex[RN_HEX], struct rn_err *err)
+{
+    if (hex)
+        rn_sha256_done(&w->sha, hex);
+    return commit(w, true, err);
+}
+
+int rn_writer_replace(struct rn_writer *w, struct rn_err *err)
+{
+    return commit(w, false, err);
 }
 
 void rn_writer_abort(struct rn_writer *w)
@@ -254,6 +273,7 @@ int rn_file_write(const char *path, const void *bytes, size_t n, struct rn_err *
 {
     struct rn_writer w;
     RN_TRY(rn_writer_open(&w, path, err));
+    rn_sha256_drop(&w.sha); /* nobody asks */
     rn_writer_add(&w, bytes, n);
     return rn_writer_commit(&w, NULL, err);
 }
@@ -323,34 +343,19 @@ size_t rn_file_tail(const char *path, void *tail, size_t cap)
 
 /* --- trees --- */
 
+struct entry {
+    char *name;
+    bool is_dir;
+};
+struct entries {
+    struct entry *items; /* in byte order, without "." and ".." */
+    size_t n, cap;
+};
+
 static int by_name(const void *a, const void *b)
 {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Sorted names in a directory without "." and ".."; caller frees each and the array. */
-static int list_dir(const char *path, char ***names, size_t *n, struct rn_err *err)
-{
-    size_t cap = 0;
-    *names = NULL;
-    *n = 0;
-    DIR *d = opendir(path);
-    if (!d)
-        return rn_fail_errno(err, RN_PATH(path), "cannot list");
-    for (struct dirent *e; (e = readdir(d));)
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-            RN_PUSH(*names, *n, cap, rn_xdup(e->d_name));
-    closedir(d);
-    if (*n)
-        qsort(*names, *n, sizeof **names, by_name);
-    return RN_OK;
-}
-
-static void free_names(char **names, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        free(names[i]);
-    free(names);
+    const struct entry *x = a, *y = b;
+    return strcmp(x->name, y->name);
 }
 
 static bool is_dir(const char *path)
@@ -359,57 +364,92 @@ static bool is_dir(const char *path)
     return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-int rn_remove_tree(const char *path, struct rn_err *err)
+/* The file system told; some do not. */
+static bool entry_is_dir(const char *path, const struct dirent *e)
 {
-    if (!rn_exists(path))
-        return RN_OK;
-    if (!is_dir(path))
+    if (e->d_type != DT_UNKNOWN)
+        return e->d_type == DT_DIR;
+    char *child = rn_join(path, e->d_name);
+    bool yes = is_dir(child);
+    free(child);
+    return yes;
+}
+
+static int list_dir(const char *path, struct entries *all, struct rn_err *err)
+{
+    *all = (struct entries){0};
+    DIR *d = opendir(path);
+    if (!d)
+        return rn_fail_errno(err, RN_PATH(path), "cannot list");
+    for (struct dirent *e; (e = readdir(d));) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+            continue;
+        struct entry one = {rn_xdup(e->d_name), entry_is_dir(path, e)};
+        RN_PUSH(all->items, all->n, all->cap, one);
+    }
+    closedir(d);
+    if (all->n)
+        qsort(all->items, all->n, sizeof *all->items, by_name);
+    return RN_OK;
+}
+
+static void release_entries(struct entries *all)
+{
+    for (size_t i = 0; i < all->n; i++)
+        free(all->items[i].name);
+    free(all->items);
+}
+
+static int remove_entry(const char *path, bool is_folder, struct rn_err *err)
+{
+    struct entries all;
+    if (!is_folder)
         return unlink(path) == 0 ? RN_OK : rn_fail_errno(err, RN_PATH(path), "cannot remove");
-    char **names;
-    size_t n;
-    RN_TRY(list_dir(path, &names, &n, err));
+    RN_TRY(list_dir(path, &all, err));
     int rc = RN_OK;
-    for (size_t i = 0; i < n && rc == RN_OK; i++) {
-        char *child = rn_join(path, names[i]);
-        rc = rn_remove_tree(child, err);
+    for (size_t i = 0; i < all.n && rc == RN_OK; i++) {
+        char *child = rn_join(path, all.items[i].name);
+        rc = remove_entry(child, all.items[i].is_dir, err);
         free(child);
     }
-    free_names(names, n);
+    release_entries(&all);
     if (rc == RN_OK && rmdir(path) != 0)
         rc = rn_fail_errno(err, RN_PATH(path), "cannot remove");
     return rc;
 }
 
+int rn_remove_tree(const char *path, struct rn_err *err)
+{
+    return rn_exists(path) ? remove_entry(path, is_dir(path), err) : RN_OK;
+}
+
 void rn_sweep_tmp(const char *dir)
 {
-    char **names;
-    size_t n;
-    if (list_dir(dir, &names, &n, NULL) != RN_OK)
+    struct entries all;
+    if (list_dir(dir, &all, NULL) != RN_OK)
         return;
-    for (size_t i = 0; i < n; i++) {
-        char *path = rn_join(dir, names[i]);
-        if (names[i][0] == '.' && rn_ends_with(names[i], ".tmp"))
+    for (size_t i = 0; i < all.n; i++) {
+        char *path = rn_join(dir, all.items[i].name);
+        if (all.items[i].name[0] == '.' && rn_ends_with(all.items[i].name, ".tmp"))
             rn_remove_tree(path, NULL);
         free(path);
     }
-    free_names(names, n);
+    release_entries(&all);
 }
 
 static int walk(const char *root, const char *prefix,
                 int (*each)(void *, const char *, struct rn_err *), void *ctx, struct rn_err *err)
 {
+    struct entries all;
     char *here = *prefix ? rn_join(root, prefix) : rn_xdup(root);
-    char **names;
-    size_t n;
-    int rc = list_dir(here, &names, &n, err);
-    for (size_t i = 0; i < n && rc == RN_OK; i++) {
-        char *relative = *prefix ? rn_join(prefix, names[i]) : rn_xdup(names[i]);
-        char *full = rn_join(root, relative);
-        rc = is_dir(full) ? walk(root, relative, each, ctx, err) : each(ctx, relative, err);
-        free(full);
+    int rc = list_dir(here, &all, err);
+    for (size_t i = 0; i < all.n && rc == RN_OK; i++) {
+        const struct entry *e = &all.items[i];
+        char *relative = *prefix ? rn_join(prefix, e->name) : rn_xdup(e->name);
+        rc = e->is_dir ? walk(root, relative, each, ctx, err) : each(ctx, relative, err);
         free(relative);
     }
-    free_names(names, n);
+    release_entries(&all);
     free(here);
     return rc;
 }
@@ -420,27 +460,27 @@ int rn_walk(const char *root, int (*each)(void *, const char *, struct rn_err *)
     return walk(root, "", each, ctx, err);
 }
 
-int rn_fsync_tree(const char *path, struct rn_err *err)
+static int fsync_below(const char *path, const struct entries *all, struct rn_err *err)
 {
-    if (!is_dir(path)) {
-        int fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0)
-            return rn_fail_errno(err, RN_PATH(path), "cannot open");
-        int rc = rn_io.fsync(fd) == 0 ? RN_OK : rn_fail_errno(err, RN_PATH(path), "cannot sync");
-        close(fd);
-        return rc;
-    }
-    char **names;
-    size_t n;
-    RN_TRY(list_dir(path, &names, &n, err));
     int rc = RN_OK;
-    for (size_t i = 0; i < n && rc == RN_OK; i++) {
-        char *child = rn_join(path, names[i]);
-        rc = rn_fsync_tree(child, err);
+    for (size_t i = 0; i < all->n && rc == RN_OK; i++) {
+        char *child = rn_join(path, all->items[i].name);
+        rc = all->items[i].is_dir ? rn_fsync_tree(child, err) : rn_sync(child, rn_io.fsync, err);
         free(child);
     }
-    free_names(names, n);
-    return rc == RN_OK ? fsync_dir(path, err) : rc;
+    return rc == RN_OK ? rn_sync(path, rn_io.fsync, err) : rc;
+}
+
+int rn_fsync_tree(const char *path, struct rn_err *err)
+{
+    enum { MANY = 32 };
+    struct entries all;
+    if (!is_dir(path))
+        return rn_sync(path, rn_io.fsync, err);
+    RN_TRY(list_dir(path, &all, err));
+    int rc = all.n >= MANY ? rn_sync(path, rn_io.syncfs, err) : fsync_below(path, &all, err);
+    release_entries(&all);
+    return rc;
 }
 
 /* Reads `in` to its end into `out`. */
@@ -505,6 +545,17 @@ int rn_copy_file(const char *from, const char *to, struct rn_err *err)
     free(buf);
     close(fd);
     return rc;
+}
+
+char *rn_cache_dir(void)
+{
+    const char *own = getenv("RUNNEL_CACHE"), *xdg = getenv("XDG_CACHE_HOME"),
+               *home = getenv("HOME");
+    if (own && *own)
+        return rn_xdup(own);
+    if (xdg && *xdg == '/')
+        return rn_join(xdg, "runnel");
+    return rn_xprintf("%s/.cache/runnel", home && *home ? home : ".");
 }
 
 int64_t rn_disk_free(const char *path)

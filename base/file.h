@@ -41,6 +41,9 @@ void rn_writer_add(struct rn_writer *, const void *bytes, size_t n);
 void rn_writer_printf(struct rn_writer *, const char *fmt, ...) RN_PRINTF(2, 3);
 /* hex (may be NULL) receives the sha256 of the content. The writer is released, success or not. */
 int rn_writer_commit(struct rn_writer *, char hex[RN_HEX], struct rn_err *);
+/* The same without syncs: after a power cut there may be anything under the name. For what tells
+ * damage by itself and can be done without. */
+int rn_writer_replace(struct rn_writer *, struct rn_err *);
 void rn_writer_abort(struct rn_writer *); /* removes the temporary file; safe after commit */
 
 /* One call for small files. */
@@ -58,7 +61,11 @@ int64_t rn_file_size(const char *path); /* -1 if there is none */
 int rn_mkdirs(const char *path, struct rn_err *); /* like mkdir -p */
 /* The same, and what it made has its names on disk: files synced in it outlive a power cut. */
 int rn_mkdirs_lasting(const char *path, struct rn_err *);
-int rn_fsync_tree(const char *path, struct rn_err *);  /* every file and directory below */
+/* Every file and directory below is on the disk. A folder of many entries costs one sync of its
+ * file system, which waits for what others wrote there too. */
+int rn_fsync_tree(const char *path, struct rn_err *err);
+/* One file or directory by rn_io.fsync, or the file system it is on by rn_io.syncfs. */
+int rn_sync(const char *path, int (*sync)(int fd), struct rn_err *err);
 int rn_remove_tree(const char *path, struct rn_err *); /* never follows links; absent is fine */
 /* Renames, then syncs the directory of `to`. */
 int rn_rename(const char *from, const char *to, struct rn_err *);
@@ -81,6 +88,9 @@ int rn_walk(const char *root, int (*each)(void *ctx, const char *relative, struc
 char *rn_join(const char *dir, const char *name);
 char *rn_dirname(const char *path);
 const char *rn_basename(const char *path); /* borrowed */
+
+/* $RUNNEL_CACHE, $XDG_CACHE_HOME/runnel or ~/.cache/runnel; caller frees. */
+char *rn_cache_dir(void);
 
 /* Free bytes of the file system that holds `path` (nearest existing parent). */
 int64_t rn_disk_free(const char *path);

@@ -57,13 +57,17 @@ char *rn_xdup(const char *s)
 
 static char *vprint(void *(*alloc)(void *, size_t), void *ctx, const char *fmt, va_list ap)
 {
+    char small[256];
     va_list again;
     va_copy(again, ap);
-    int n = vsnprintf(NULL, 0, fmt, again);
+    int n = vsnprintf(small, sizeof small, fmt, again);
     va_end(again);
     RN_ASSERT(n >= 0);
     char *s = alloc(ctx, (size_t)n + 1);
-    vsnprintf(s, (size_t)n + 1, fmt, ap);
+    if ((size_t)n < sizeof small)
+        memcpy(s, small, (size_t)n + 1);
+    else
+        vsnprintf(s, (size_t)n + 1, fmt, ap);
     return s;
 }
 
@@ -127,7 +131,10 @@ void *rn_arena_alloc(struct rn_arena *a, size_t size_bytes)
 {
     size_t need = (size_bytes + 15) & ~(size_t)15;
     if (!a->head || a->head->size - a->head->used < need) {
-        size_t size = need > 16384 ? need : 16384;
+        enum { SMALLEST = 1 << 10, LARGEST = 1 << 14 };
+        size_t size = a->head ? 2 * a->head->size : SMALLEST;
+        size = size > LARGEST ? LARGEST : size;
+        size = need > size ? need : size;
         struct rn_arena_block *b = rn_xalloc(sizeof *b + size);
         b->size = size;
         b->next = a->head;

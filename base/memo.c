@@ -156,7 +156,7 @@ static void write_records(const struct rn_memo *m)
     if (rn_writer_open(&w, m->path, NULL) == RN_OK) {
         rn_writer_add(&w, &h, sizeof h);
         rn_writer_add(&w, out, h.n * sizeof *out);
-        rn_writer_commit(&w, NULL, NULL);
+        rn_writer_replace(&w, NULL);
     }
     free(out);
 }
@@ -201,16 +201,21 @@ void rn_memo_free(struct rn_memo *m)
 
 /* --- hashing --- */
 
+struct rn_seen rn_seen_of(const struct stat *st)
+{
+    return (struct rn_seen){.device = st->st_dev,
+                            .inode = st->st_ino,
+                            .size_bytes = (uint64_t)st->st_size,
+                            .mtime_ns = st->st_mtim.tv_sec * 1000000000LL + st->st_mtim.tv_nsec,
+                            .ctime_ns = st->st_ctim.tv_sec * 1000000000LL + st->st_ctim.tv_nsec};
+}
+
 bool rn_seen_look(struct rn_seen *seen, const char *path)
 {
     struct stat st;
     if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
         return false;
-    *seen = (struct rn_seen){.device = st.st_dev,
-                             .inode = st.st_ino,
-                             .size_bytes = (uint64_t)st.st_size,
-                             .mtime_ns = st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec,
-                             .ctime_ns = st.st_ctim.tv_sec * 1000000000LL + st.st_ctim.tv_nsec};
+    *seen = rn_seen_of(&st);
     return true;
 }
 

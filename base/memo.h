@@ -22,6 +22,7 @@
 #include "hash.h"
 
 #include <stdint.h>
+#include <sys/stat.h>
 
 struct rn_memo;
 
@@ -42,6 +43,7 @@ struct rn_seen {
     int64_t mtime_ns, ctime_ns;
 };
 bool rn_seen_look(struct rn_seen *, const char *path); /* false: no plain file */
+struct rn_seen rn_seen_of(const struct stat *);        /* of a plain file */
 bool rn_memo_recall_seen(struct rn_memo *, const struct rn_seen *, char hex[RN_HEX]);
 void rn_memo_learn_seen(struct rn_memo *, const struct rn_seen *, const char *hex);
 /* Adds what was learnt to what the file holds by now: atomic, best effort; nothing learnt, nothing

@@ -44,11 +44,14 @@ void rn_str_printf(struct rn_str *s, const char *fmt, ...)
     va_list ap, again;
     va_start(ap, fmt);
     va_copy(again, ap);
-    int n = vsnprintf(NULL, 0, fmt, again);
+    size_t room = s->cap - s->n;
+    int n = vsnprintf(room ? s->p + s->n : NULL, room, fmt, again);
     va_end(again);
     RN_ASSERT(n >= 0);
-    reserve(s, (size_t)n);
-    vsnprintf(s->p + s->n, (size_t)n + 1, fmt, ap);
+    if ((size_t)n >= room) {
+        reserve(s, (size_t)n);
+        vsnprintf(s->p + s->n, (size_t)n + 1, fmt, ap);
+    }
     va_end(ap);
     s->n += (size_t)n;
 }

@@ -2,6 +2,7 @@
 
 #include "checked.h"
 #include "mem.h"
+#include "str.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -42,8 +43,10 @@ static int publish(struct rn_batch *b, struct rn_err *err)
     int rc = rn_cache_publish(b->cache, p, n, err);
     n = 0;
     for (size_t i = 0; i < b->n_out; i++)
-        if (b->out[i].payload)
-            b->out[i].got->path = p[n++].path;
+        if (b->out[i].payload) {
+            b->out[i].got->path = p[n].path;
+            b->out[i].got->seen = p[n++].seen;
+        }
     free(p);
     return rc;
 }
@@ -55,31 +58,64 @@ static void send(struct rn_task *t)
     for (size_t i = 0; i < b->n_out && b->rc == RN_OK; i++) {
         const struct rn_batch_item *item = &b->out[i];
         if (item->payload)
-            rn_checked_learn(b->cache, item->file, item->got->path);
+            rn_checked_learn(b->cache, item->file, &item->got->seen);
+        else if (b->list->lay_out)
+            rn_seen_look(&item->got->seen, item->got->path);
         if (b->list->lay_out)
             b->rc = b->list->lay_out(b->list->ctx, item->file, item->got, &b->err);
     }
 }
 
-void rn_batch_send(struct rn_batch *b, struct rn_pool *pool)
+static void tell_one(const struct rn_batch_item *item, const struct rn_log *log)
+{
+    char size[32];
+    const struct rn_fetched *got = item->got;
+    rn_show_bytes(size, (double)got->size_bytes);
+    if (item->host)
+        rn_log(log, RN_INFO, "accepted %s from %s (%s, sha256 %.12s.., %s)", item->file->name,
+               item->host, size, got->sha256, rn_trust_word(got->trust));
+    else
+        rn_log(log, RN_INFO, "cached %s (%s, sha256 %.12s.., pinned by %s)", item->file->name, size,
+               got->sha256, rn_trust_word(got->trust));
+}
+
+static void tell(const struct rn_batch *b, const struct rn_log *log)
+{
+    enum { BY_NAME = 16 };
+    char size[32];
+    double size_bytes = 0;
+    size_t accepted = 0;
+    for (size_t i = 0; i < b->n_out; i++) {
+        if (b->n_out <= BY_NAME)
+            tell_one(&b->out[i], log);
+        accepted += b->out[i].host != NULL;
+        size_bytes += (double)b->out[i].got->size_bytes;
+    }
+    if (b->n_out > BY_NAME)
+        rn_log(log, RN_INFO, "%zu files accepted, %zu cached (%s): %s, %s and so on", accepted,
+               b->n_out - accepted, rn_show_bytes(size, size_bytes), b->out[0].file->name,
+               b->out[1].file->name);
+}
+
+void rn_batch_send(struct rn_batch *b, struct rn_pool *pool, const struct rn_log *log)
 {
     b->n_out = b->n_waiting < RN_BATCH_MAX ? b->n_waiting : RN_BATCH_MAX;
     memcpy(b->out, b->waiting, b->n_out * sizeof *b->out);
     b->n_waiting -= b->n_out;
     memmove(b->waiting, b->waiting + b->n_out, b->n_waiting * sizeof *b->waiting);
+    tell(b, log);
     b->task.work = send;
     rn_pool_add(pool, &b->task);
 }
 
-/* Pins what came from afar. A lock that may not grow was asked before (asking.c). */
-static int pin_new(const struct rn_batch *b, struct rn_pins *lock, struct rn_err *err)
+/* Pins for what came from afar. A lock that may not grow was asked before (asking.c). */
+static size_t list_new(const struct rn_batch *b, const struct rn_pins *lock, struct rn_pin *pins)
 {
-    struct rn_pin *pins = rn_xalloc((b->n_out + 1) * sizeof *pins);
     size_t n = 0;
     for (size_t i = 0; i < b->n_out; i++) {
         const struct rn_batch_item *item = &b->out[i];
         const struct rn_pin *old = rn_pins_find(lock, item->file->id);
-        if (!item->host || (old && strcmp(old->sha256, item->got->sha256) == 0))
+        if (!item->pinned || (old && strcmp(old->sha256, item->got->sha256) == 0))
             continue;
         pins[n] = (struct rn_pin){.id = item->file->id,
                                   .size_bytes = item->got->size_bytes,
@@ -88,17 +124,32 @@ static int pin_new(const struct rn_batch *b, struct rn_pins *lock, struct rn_err
                                   .etag = item->etag};
         memcpy(pins[n++].sha256, item->got->sha256, RN_HEX);
     }
-    int rc = n ? rn_pins_add(lock, pins, n, err) : RN_OK;
-    free(pins);
-    return rc;
+    return n;
 }
 
-int rn_batch_pin(struct rn_batch *b, const struct rn_fetcher *f, struct rn_err *err)
+static void write_pins(struct rn_task *t)
 {
-    if (b->rc == RN_OK)
-        return f->locked ? RN_OK : pin_new(b, f->lock, err);
-    rn_fail_as(err, &b->err);
-    return b->rc;
+    struct rn_batch *b = (struct rn_batch *)t;
+    b->rc = rn_pins_write(&b->pins, &b->err);
+}
+
+bool rn_batch_pin(struct rn_batch *b, struct rn_pins *lock, struct rn_pool *pool)
+{
+    struct rn_pin *pins = rn_xalloc((b->n_out + 1) * sizeof *pins);
+    size_t n = b->rc == RN_OK && !b->pinning ? list_new(b, lock, pins) : 0;
+    if (b->pinning)
+        rn_pins_end(lock, &b->pins);
+    b->pinning = false;
+    if (n > 0) {
+        b->rc = rn_pins_begin(lock, pins, n, &b->pins, &b->err);
+        b->pinning = b->rc == RN_OK;
+    }
+    free(pins);
+    if (b->pinning) {
+        b->task.work = write_pins;
+        rn_pool_add(pool, &b->task);
+    }
+    return b->pinning;
 }
 
 void rn_batch_end(struct rn_batch *b)

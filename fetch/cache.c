@@ -16,17 +16,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char *default_dir(void)
-{
-    const char *own = getenv("RUNNEL_CACHE"), *xdg = getenv("XDG_CACHE_HOME"),
-               *home = getenv("HOME");
-    if (own && *own)
-        return rn_xdup(own);
-    if (xdg && *xdg == '/')
-        return rn_join(xdg, "runnel");
-    return rn_xprintf("%s/.cache/runnel", home && *home ? home : ".");
-}
-
 static void open_memos(struct rn_cache *c)
 {
     char *digests = rn_join(rn_cache_home(c), "digests"),
@@ -39,7 +28,7 @@ static void open_memos(struct rn_cache *c)
 
 void rn_cache_init(struct rn_cache *c, const char *dir)
 {
-    *c = (struct rn_cache){.dir = dir ? rn_xdup(dir) : default_dir()};
+    *c = (struct rn_cache){.dir = dir ? rn_xdup(dir) : rn_cache_dir()};
     c->shares = rn_new(_Atomic bool);
     *c->shares = true;
     open_memos(c);
@@ -105,7 +94,7 @@ void rn_cache_sweep(const struct rn_cache *c)
 
 static char *content_path(const char *dir, const char *sha256)
 {
-    return rn_xprintf("%s/sha256/%.2s/%s", dir, sha256, sha256);
+    return rn_xprintf("%s/sha256/%s", dir, sha256);
 }
 
 bool rn_cache_has(const struct rn_cache *c, const char *sha256)
@@ -169,25 +158,15 @@ bool rn_cache_checked(const struct rn_cache *c, const struct rn_seen *seen, cons
     return rn_memo_recall_seen(c->checks, seen, hex) && strcmp(hex, check) == 0;
 }
 
-void rn_cache_learn_check(const struct rn_cache *c, const char *path, const char *check)
+void rn_cache_learn_check(const struct rn_cache *c, const struct rn_seen *seen, const char *check)
 {
-    rn_memo_learn(c->checks, path, check);
+    rn_memo_learn_seen(c->checks, seen, check);
 }
 
 /* --- publishing --- */
 
 /* From so many on, syncing everything costs less than syncing each. */
 enum { MANY = 8 };
-
-static int sync_path(const char *path, int (*sync)(int fd), struct rn_err *err)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return rn_fail_errno(err, RN_PATH(path), "cannot open");
-    int rc = sync(fd) == 0 ? RN_OK : rn_fail_errno(err, RN_PATH(path), "cannot sync");
-    close(fd);
-    return rc;
-}
 
 static int sync_bytes(const struct rn_cache *c, const struct rn_cache_item *p, size_t n,
                       struct rn_err *err)
@@ -196,54 +175,28 @@ static int sync_bytes(const struct rn_cache *c, const struct rn_cache_item *p, s
     for (size_t i = 0; i < n; i++)
         unsynced += !p[i].synced;
     if (unsynced >= MANY)
-        return sync_path(rn_cache_home(c), rn_io.syncfs, err);
+        return rn_sync(rn_cache_home(c), rn_io.syncfs, err);
     for (size_t i = 0; i < n; i++)
         if (!p[i].synced)
-            RN_TRY(sync_path(p[i].file, rn_io.fsync, err));
+            RN_TRY(rn_sync(p[i].file, rn_io.fsync, err));
     return RN_OK;
 }
 
-/* Folders whose entries changed. */
-struct touched {
-    char **dirs;
-    size_t n, cap;
-};
-
-static void touch(struct touched *t, const char *dir)
+/* A new folder has to have its own name on the disk too. */
+static int make_folder(const struct rn_cache *c, struct rn_err *err)
 {
-    for (size_t i = 0; i < t->n; i++)
-        if (strcmp(t->dirs[i], dir) == 0)
-            return;
-    RN_PUSH(t->dirs, t->n, t->cap, rn_xdup(dir));
+    char *dir = rn_join(rn_cache_home(c), "sha256");
+    int rc = rn_exists(dir) ? RN_OK : rn_mkdirs_lasting(dir, err);
+    free(dir);
+    return rc;
 }
 
-static int sync_touched(const struct rn_cache *c, const struct touched *t, struct rn_err *err)
+static int sync_names(const struct rn_cache *c, struct rn_err *err)
 {
-    if (t->n >= MANY)
-        return sync_path(rn_cache_home(c), rn_io.syncfs, err);
-    for (size_t i = 0; i < t->n; i++)
-        RN_TRY(sync_path(t->dirs[i], rn_io.fsync, err));
-    return RN_OK;
-}
-
-static void release_touched(struct touched *t)
-{
-    for (size_t i = 0; i < t->n; i++)
-        free(t->dirs[i]);
-    free(t->dirs);
-}
-
-/* The folder of a content; where it is new, those above it have changed too. */
-static int make_folder(const char *home, const char *dir, struct touched *t, struct rn_err *err)
-{
-    touch(t, dir);
-    if (rn_exists(dir))
-        return RN_OK;
-    char *up = rn_dirname(dir);
-    touch(t, up);
-    touch(t, home);
-    free(up);
-    return rn_mkdirs(dir, err);
+    char *dir = rn_join(rn_cache_home(c), "sha256");
+    int rc = rn_sync(dir, rn_io.fsync, err);
+    free(dir);
+    return rc;
 }
 
 /* Whatever is there may have been damaged since somebody proved it. */
@@ -268,34 +221,26 @@ static int give_name(const struct rn_cache *c, const struct rn_cache_item *p, st
     return rn_fail_errno(err, RN_PATH(p->path), "cannot rename %s to this name", p->file);
 }
 
-static int publish_one(const struct rn_cache *c, struct rn_cache_item *p, struct touched *t,
-                       struct rn_err *err)
+static int publish_one(const struct rn_cache *c, struct rn_cache_item *p, struct rn_err *err)
 {
     p->path = content_path(rn_cache_home(c), p->sha256);
-    char *dir = rn_dirname(p->path);
-    int rc = make_folder(rn_cache_home(c), dir, t, err);
-    if (rc == RN_OK)
-        rc = give_name(c, p, err);
-    if (rc == RN_OK)
-        rn_memo_learn(c->digests, p->path, p->sha256);
-    free(dir);
-    return rc;
+    RN_TRY(give_name(c, p, err));
+    if (!rn_seen_look(&p->seen, p->path))
+        return rn_fail_errno(err, RN_PATH(p->path), "cannot look at");
+    rn_memo_learn_seen(c->digests, &p->seen, p->sha256);
+    return RN_OK;
 }
 
 int rn_cache_publish(const struct rn_cache *c, struct rn_cache_item *p, size_t n,
                      struct rn_err *err)
 {
-    struct touched touched = {0};
     if (n == 0)
         return RN_OK;
+    RN_TRY(make_folder(c, err));
     RN_TRY(sync_bytes(c, p, n, err));
-    int rc = RN_OK;
-    for (size_t i = 0; i < n && rc == RN_OK; i++)
-        rc = publish_one(c, &p[i], &touched, err);
-    if (rc == RN_OK)
-        rc = sync_touched(c, &touched, err);
-    release_touched(&touched);
-    return rc;
+    for (size_t i = 0; i < n; i++)
+        RN_TRY(publish_one(c, &p[i], err));
+    return sync_names(c, err);
 }
 
 /* --- taking --- */
@@ -314,31 +259,38 @@ static bool share_blocks(const char *from, const char *to)
     return shared;
 }
 
-/* A second name changes the inode's ctime: what was known of it is still true. */
-static bool give_second_name(const struct rn_cache *c, const char *sha256, const char *path,
-                             const char *to)
+/* What was known of an inode is still true where only its ctime changed. */
+static void learn_again(const struct rn_cache *c, const struct rn_seen *before,
+                        const struct rn_seen *now)
 {
-    char digest[RN_HEX], check[RN_HEX];
-    struct rn_seen seen;
-    bool known = rn_seen_look(&seen, path) && rn_memo_recall_seen(c->digests, &seen, digest) &&
-                 strcmp(digest, sha256) == 0;
-    bool checked = known && rn_memo_recall_seen(c->checks, &seen, check);
-    if (link(path, to) != 0)
+    char hex[RN_HEX];
+    struct rn_memo *const memos[] = {c->digests, c->checks};
+    for (size_t i = 0; i < RN_COUNT(memos); i++)
+        if (rn_memo_recall_seen(memos[i], before, hex))
+            rn_memo_learn_seen(memos[i], now, hex);
+}
+
+/* A second name changes the inode's ctime. */
+static bool give_second_name(const struct rn_cache *c, const struct rn_cache_item *p,
+                             const char *to, struct rn_seen *now)
+{
+    char digest[RN_HEX];
+    bool known = rn_memo_recall_seen(c->digests, &p->seen, digest) && !strcmp(digest, p->sha256);
+    if (link(p->path, to) != 0)
         return false;
-    known = known && rn_seen_look(&seen, path);
-    if (known)
-        rn_memo_learn_seen(c->digests, &seen, digest);
-    if (known && checked)
-        rn_memo_learn_seen(c->checks, &seen, check);
+    if (rn_seen_look(now, to) && known)
+        learn_again(c, &p->seen, now);
     return true;
 }
 
-int rn_cache_take(const struct rn_cache *c, const char *sha256, const char *path, const char *to,
-                  struct rn_err *err)
+int rn_cache_take(const struct rn_cache *c, const struct rn_cache_item *p, const char *to,
+                  struct rn_seen *now, struct rn_err *err)
 {
-    if (*c->shares && !share_blocks(path, to))
+    if (*c->shares && !share_blocks(p->path, to))
         *c->shares = false; /* this file system cannot: asked once */
-    if (*c->shares || give_second_name(c, sha256, path, to))
+    if (!*c->shares && give_second_name(c, p, to, now))
         return RN_OK;
-    return rn_copy_bytes(path, to, err);
+    if (!*c->shares)
+        RN_TRY(rn_copy_bytes(p->path, to, err));
+    return rn_seen_look(now, to) ? RN_OK : rn_fail_errno(err, RN_PATH(to), "cannot look at");
 }

@@ -4,10 +4,10 @@
  *     rn_cache_init(&cache, NULL);      $RUNNEL_CACHE, $XDG_CACHE_HOME/runnel or ~/.cache/runnel
  *     char *path;
  *     RN_TRY(rn_cache_find(&cache, sha256, &path, err));           NULL: not there
- *     RN_TRY(rn_cache_take(&cache, sha256, path, "out/a", err));   a name of its own for it
+ *     RN_TRY(rn_cache_take(&cache, &item, "out/a", &seen, err));   a name of its own for it
  *     rn_cache_release(&cache);
  *
- *     sha256/ab/abcd...    a content, mode 0444
+ *     sha256/abcd...       a content, mode 0444: the folder behind a web server is a mirror
  *     partial/...          bodies on their way (partial.h)
  *     digests, checks      memos (base/memo.h): what was hashed and checked already
  *
@@ -52,21 +52,22 @@ char *rn_cache_recall(const struct rn_cache *, const char *sha256, struct rn_see
 
 /* True if this very file passed the check of that digest before; and remembers that it did. */
 bool rn_cache_checked(const struct rn_cache *, const struct rn_seen *, const char *check);
-void rn_cache_learn_check(const struct rn_cache *, const char *path, const char *check);
+void rn_cache_learn_check(const struct rn_cache *, const struct rn_seen *, const char *check);
 
 /* Private files that are read-only move to their names by content; all of it is on the disk when it
- * returns. A few are synced one by one, many by two syncs of the whole file system: one before they
- * have names, one after. */
+ * returns. A few are synced one by one, many by one sync of the whole file system before they have
+ * names; and then their folder. */
 struct rn_cache_item {
     const char *sha256, *file;
-    bool synced; /* the file's bytes are on the disk */
-    char *path;  /* as in rn_cache_find */
+    bool synced;         /* the file's bytes are on the disk */
+    char *path;          /* as in rn_cache_find */
+    struct rn_seen seen; /* the file at `path` */
 };
 int rn_cache_publish(const struct rn_cache *, struct rn_cache_item *, size_t n, struct rn_err *);
 
-/* `to` becomes the content at `path`: shared blocks, else a second name, else a copy. Not synced,
- * not atomic: for folders that appear whole. */
-int rn_cache_take(const struct rn_cache *, const char *sha256, const char *path, const char *to,
-                  struct rn_err *);
+/* `to` becomes the content at `path`: shared blocks, else a second name, else a copy; now: that
+ * file. Not synced, not atomic: for folders that appear whole. */
+int rn_cache_take(const struct rn_cache *, const struct rn_cache_item *, const char *to,
+                  struct rn_seen *now, struct rn_err *);
 
 #endif

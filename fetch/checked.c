@@ -44,9 +44,10 @@ bool rn_checked(const struct rn_cache *c, const struct rn_fetch_file *file,
     return rn_cache_checked(c, seen, check);
 }
 
-void rn_checked_learn(const struct rn_cache *c, const struct rn_fetch_file *file, const char *path)
+void rn_checked_learn(const struct rn_cache *c, const struct rn_fetch_file *file,
+                      const struct rn_seen *seen)
 {
     char check[RN_HEX];
     digest(file, check);
-    rn_cache_learn_check(c, path, check);
+    rn_cache_learn_check(c, seen, check);
 }

@@ -53,7 +53,8 @@ struct rn_fetcher {
 };
 
 struct rn_fetched {
-    char *path; /* in the cache; owned */
+    char *path;          /* in the cache; owned */
+    struct rn_seen seen; /* the file there, as it was just now: for lay_out */
     char sha256[RN_HEX];
     int64_t size_bytes;
     enum rn_trust trust;

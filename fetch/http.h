@@ -44,10 +44,10 @@ struct rn_response {
     double hold_s;        /* the host allows no more requests for so long; 0: it does */
     int redirects;
     struct rn_claims claims; /* what the headers say about the body */
-    struct rn_str trail;     /* of every hop, see trail.h; owned */
+    struct rn_str trail;     /* of every hop, not fit to be shown: see trail.h; owned */
 };
 
-/* An url, taken apart by libcurl as it does when it asks. Other than https or http: not asked. */
+/* An url, taken apart by libcurl, as when it asks. Neither https nor http: it is not asked. */
 struct rn_url {
     bool https, http, loopback;
     bool has_user;           /* "https://user:password@host/" says a secret aloud */

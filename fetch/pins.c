@@ -2,7 +2,6 @@
 
 #include "file.h"
 #include "mem.h"
-#include "str.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -61,6 +60,7 @@ static void release_pin(struct rn_pin *p)
     free((char *)p->host);
     free((char *)p->date);
     free((char *)p->etag);
+    free((char *)p->line);
 }
 
 /* What a stranger's header says, as one column. */
@@ -74,6 +74,13 @@ static char *as_column(const char *text)
     return column;
 }
 
+/* Printed once: the file is written anew for every batch of pins. */
+static char *print_pin(const struct rn_pin *p)
+{
+    return rn_xprintf("%s %lld %s %s %s %s %s\n", p->id, (long long)p->size_bytes, p->sha256,
+                      rn_trust_word(p->trust), p->host, p->date, p->etag);
+}
+
 static void set_pin(struct rn_pins *l, const struct rn_pin *pin)
 {
     struct rn_pin own = *pin;
@@ -81,6 +88,7 @@ static void set_pin(struct rn_pins *l, const struct rn_pin *pin)
     own.host = rn_xdup(pin->host);
     own.date = rn_xdup(pin->date);
     own.etag = as_column(pin->etag);
+    own.line = print_pin(&own);
     size_t i = lower_bound(l, own.id);
     if (i < l->n && strcmp(l->pins[i].id, own.id) == 0) {
         release_pin(&l->pins[i]);
@@ -241,26 +249,6 @@ static int lock_folder(const char *path)
     return fd;
 }
 
-static int write_file(const struct rn_pins *l, struct rn_err *err)
-{
-    struct rn_str s = {0};
-    rn_str_puts(&s, first_line);
-    for (size_t i = 0; i < l->n; i++) {
-        const struct rn_pin *p = &l->pins[i];
-        char size[32];
-        snprintf(size, sizeof size, "%lld", (long long)p->size_bytes);
-        const char *const columns[] = {p->id,   size,    p->sha256, rn_trust_word(p->trust),
-                                       p->host, p->date, p->etag};
-        for (size_t c = 0; c < RN_COUNT(columns); c++) {
-            rn_str_puts(&s, columns[c]);
-            rn_str_putc(&s, c + 1 < RN_COUNT(columns) ? ' ' : '\n');
-        }
-    }
-    int rc = rn_file_write(l->path, s.p, s.n, err);
-    rn_str_release(&s);
-    return rc;
-}
-
 /* The lock was just read again: what it says by now was compared with these bytes by nobody, unless
  * it is the very pin that they are to replace. */
 static int check_undisputed(const struct rn_pins *l, const struct rn_pin *pin, struct rn_err *err)
@@ -310,7 +298,7 @@ static int read_again(struct rn_pins *l, struct rn_err *err)
     return read_file(l, l->path, err);
 }
 
-static int add_and_write(struct rn_pins *l, const struct rn_pin *pins, size_t n, struct rn_err *err)
+static int add(struct rn_pins *l, const struct rn_pin *pins, size_t n, struct rn_err *err)
 {
     char date[sizeof "2026-11-21T11:24:05Z"];
     struct tm tm;
@@ -321,18 +309,46 @@ static int add_and_write(struct rn_pins *l, const struct rn_pin *pins, size_t n,
         RN_TRY(check_undisputed(l, &pins[i], err));
     for (size_t i = 0; i < n; i++)
         set_dated(l, &pins[i], date);
-    if (!l->path)
-        return RN_OK;
-    RN_TRY(write_file(l, err));
-    note_seen(l);
     return RN_OK;
+}
+
+int rn_pins_begin(struct rn_pins *l, const struct rn_pin *pins, size_t n, struct rn_pins_text *text,
+                  struct rn_err *err)
+{
+    *text = (struct rn_pins_text){.path = l->path, .folder = -1};
+    if (l->path)
+        text->folder = lock_folder(l->path);
+    int rc = add(l, pins, n, err);
+    if (rc == RN_OK && l->path) {
+        rn_str_puts(&text->lines, first_line);
+        for (size_t i = 0; i < l->n; i++)
+            rn_str_puts(&text->lines, l->pins[i].line);
+    }
+    if (rc != RN_OK)
+        rn_pins_end(l, text);
+    return rc;
+}
+
+int rn_pins_write(const struct rn_pins_text *text, struct rn_err *err)
+{
+    return text->path ? rn_file_write(text->path, text->lines.p, text->lines.n, err) : RN_OK;
+}
+
+void rn_pins_end(struct rn_pins *l, struct rn_pins_text *text)
+{
+    if (text->lines.p)
+        note_seen(l);
+    if (text->folder >= 0)
+        close(text->folder);
+    rn_str_release(&text->lines);
+    *text = (struct rn_pins_text){.folder = -1};
 }
 
 int rn_pins_add(struct rn_pins *l, const struct rn_pin *pins, size_t n, struct rn_err *err)
 {
-    int fd = l->path ? lock_folder(l->path) : -1;
-    int rc = add_and_write(l, pins, n, err);
-    if (fd >= 0)
-        close(fd);
+    struct rn_pins_text text;
+    RN_TRY(rn_pins_begin(l, pins, n, &text, err));
+    int rc = rn_pins_write(&text, err);
+    rn_pins_end(l, &text);
     return rc;
 }

@@ -18,6 +18,7 @@
 #define RN_PINS_H
 
 #include "hash.h"
+#include "str.h"
 
 #include <stdint.h>
 #include <sys/stat.h>
@@ -50,6 +51,7 @@ struct rn_pin {
     const char *date;      /* when: "2026-11-21T11:24:05Z", "-"; NULL when it is added: now */
     const char *etag;      /* of the host, as it came, or "-"; NULL when it is added: "-" */
     char replaces[RN_HEX]; /* when it is added: digest of the pin it shall replace; "": none */
+    const char *line;      /* the table's own: as it stands in the file */
 };
 
 struct rn_pins {
@@ -68,6 +70,18 @@ const struct rn_pin *rn_pins_find(const struct rn_pins *, const char *id); /* or
  * `replaces`, nor does the pipeline file decide. One thread at a time; several processes wait for
  * each other. */
 int rn_pins_add(struct rn_pins *, const struct rn_pin *, size_t n, struct rn_err *);
+
+/* The same in three steps, the second of which waits for the disk and may run on any thread; other
+ * processes wait from the first to the third. A failed rn_pins_begin needs no end. */
+struct rn_pins_text {
+    const char *path; /* borrowed from the pins; NULL: not written */
+    int folder;       /* locked; -1: not */
+    struct rn_str lines;
+};
+int rn_pins_begin(struct rn_pins *, const struct rn_pin *, size_t n, struct rn_pins_text *,
+                  struct rn_err *);
+int rn_pins_write(const struct rn_pins_text *, struct rn_err *);
+void rn_pins_end(struct rn_pins *, struct rn_pins_text *);
 void rn_pins_release(struct rn_pins *);
 
 #endif

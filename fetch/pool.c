@@ -55,9 +55,10 @@ static void *work(void *arg)
         pthread_mutex_unlock(&p->mutex);
         t->work(t);
         pthread_mutex_lock(&p->mutex);
+        bool first = !p->done.first;
         put(&p->done, t);
         pthread_cond_signal(&p->finished);
-        if (p->wake)
+        if (p->wake && first)
             p->wake(p->ctx);
     }
     pthread_mutex_unlock(&p->mutex);

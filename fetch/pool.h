@@ -1,6 +1,6 @@
 /* fetch/pool.h - a few threads for work that would hold up the wire: digests, proofs, syncs.
  *
- *     struct rn_pool *pool = rn_pool_new(2, wake, ctx);     called for each that is finished
+ *     struct rn_pool *pool = rn_pool_new(2, wake, ctx);     called when some are finished
  *     rn_pool_add(pool, &job->task);                        task.work(&task) runs on some thread
  *     while ((task = rn_pool_next(pool))) ...               finished ones, in order of finishing
  *     rn_pool_free(pool);                                   waits for all of them */
@@ -16,7 +16,7 @@ struct rn_task {
 };
 
 struct rn_pool;
-/* wake may be NULL. */
+/* wake may be NULL: called on some thread when a task is finished and none waited to be taken. */
 struct rn_pool *rn_pool_new(int threads, void (*wake)(void *ctx), void *ctx);
 void rn_pool_add(struct rn_pool *, struct rn_task *);
 struct rn_task *rn_pool_next(struct rn_pool *);   /* NULL: none is finished now */

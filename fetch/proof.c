@@ -29,14 +29,25 @@ const char *rn_fetch_pin(const struct rn_pins *lock, const struct rn_fetch_file 
     return file->sha256 ? file->sha256 : pin ? pin->sha256 : NULL;
 }
 
-static bool judge_looks(const char *path, int64_t size_bytes, const char *format, long status,
-                        struct rn_finding *found)
+static bool judge_file(const char *path, int64_t size_bytes, const char *format, long status,
+                       struct rn_finding *found)
 {
     char *head = rn_xalloc(RN_ERROR_BODY);
     size_t n = rn_file_head(path, head, RN_ERROR_BODY);
     bool good = rn_judge_bytes(head, n, size_bytes, format, status, found);
     free(head);
     return good;
+}
+
+/* Of the body, or of the payload that was taken out of it. */
+static bool judge_looks(struct rn_proof *p, const char *path, int64_t size_bytes,
+                        const char *format)
+{
+    struct rn_response *r = p->r;
+    if (!p->bytes || strcmp(path, p->body) != 0)
+        return judge_file(path, size_bytes, format, r->status, &r->finding);
+    size_t n = size_bytes < RN_ERROR_BODY ? (size_t)size_bytes : RN_ERROR_BODY;
+    return rn_judge_bytes(p->bytes, n, size_bytes, format, r->status, &r->finding);
 }
 
 static bool digest_differs(const char *path, const char *expected, const char *actual,
@@ -57,7 +68,7 @@ static bool judge_body(struct rn_proof *p)
     if (s->sha256 && strcmp(s->sha256, p->r->sha256) == 0)
         return true;
     if (s->sha256 || outer)
-        if (!judge_looks(p->body, p->r->size_bytes, outer ? outer : "zip", p->r->status, found))
+        if (!judge_looks(p, p->body, p->r->size_bytes, outer ? outer : "zip"))
             return false;
     if (s->sha256)
         return digest_differs(p->body, s->sha256, p->r->sha256, p->r->size_bytes, found);
@@ -232,7 +243,7 @@ static bool judge_unproven(struct rn_proof *p)
     const char *format = p->file->unpack ? "zip" : p->file->expect.format;
     const char *encoding = p->r->content_encoding;
     struct rn_finding *found = &p->r->finding;
-    if (!judge_looks(p->payload, p->got_bytes, format, p->r->status, found) ||
+    if (!judge_looks(p, p->payload, p->got_bytes, format) ||
         !judge_size(p->file, p->got_bytes, found) || !rn_judge_ending(p->payload, format, found))
         return false;
     if (p->pin)

@@ -40,7 +40,8 @@ struct rn_proof {
     const char *pin;                /* digest the payload must have, or NULL */
     const struct rn_sums *sums;     /* names the body or the payload; or NULL */
     const struct rn_lfs *lfs;       /* the pointer that led to this body; or NULL */
-    const char *body;               /* as it was sent */
+    const char *body;               /* as it was sent: a file */
+    const void *bytes;              /* and all of it in memory, or NULL: it is not */
     struct rn_response *r;          /* of the body, transferred whole: finding RN_ACCEPTED */
     /* The answer: */
     char *payload;       /* the body, or what was taken out of it: a file beside it; owned */

@@ -30,15 +30,17 @@ static char *place_for(const char *dir, const char *name, const char *verdict, c
     }
 }
 
-/* The lines of the trail. */
 static json_t *list_lines(const struct rn_str *trail)
 {
     json_t *list = json_array();
-    for (const char *p = trail->p ? trail->p : ""; *p;) {
+    struct rn_str text = {0};
+    rn_trail_show(trail, &text);
+    for (const char *p = text.p ? text.p : ""; *p;) {
         size_t n = strcspn(p, "\n");
         json_array_append_new(list, json_stringn(p, n));
         p += n + (p[n] == '\n');
     }
+    rn_str_release(&text);
     return list;
 }
 

@@ -29,7 +29,9 @@ static const char *endpoint_of(const struct rn_who *who)
 
 static bool is_on_hub(const struct rn_url *u, const struct rn_who *who)
 {
-    struct rn_url hub = rn_url_parse(endpoint_of(who));
+    struct rn_url hub = {.https = true, .name = RN_HUB_HOST, .port = "443"};
+    if (who->hf_endpoint)
+        hub = rn_url_parse(who->hf_endpoint);
     return rn_url_same_origin(u, &hub);
 }
 
@@ -127,6 +129,7 @@ static int make_hub(struct rn_request *q, const struct rn_who *who, const char *
         rn_str_putc(&out, '/');
         rn_percent_encode(&out, h.path, "/");
         q->url = out.p;
+        q->at = rn_url_parse(q->url);
         add_hub_token(q, who);
     }
     free(copy);
@@ -238,6 +241,7 @@ static int make_s3(struct rn_request *q, const struct rn_who *who, const char *u
     rn_percent_encode(&out, path, "/");
     rn_str_printf(&out, "%s%s", *query ? "?" : "", query);
     q->url = out.p;
+    q->at = rn_url_parse(q->url);
     if (who->s3_key)
         sign_s3(q, who, region, host, path, query);
     q->hint_on_403 = true;
@@ -268,25 +272,26 @@ static char *basic(const char *login)
 static int make_web(struct rn_request *q, const struct rn_who *who, const char *url,
                     struct rn_err *err)
 {
-    struct rn_url u = rn_url_parse(url);
     q->url = rn_xdup(url);
-    if (u.has_user) {
+    q->at = rn_url_parse(url);
+    const char *host = q->at.name;
+    if (q->at.has_user) {
         rn_hint(err, "put the login into ~/.netrc (mode 0600): machine %s login ... password ...",
-                u.name);
-        return rn_fail(err, RN_ECONFIG, RN_NOWHERE, "an url on %s holds a user name", u.name);
+                host);
+        return rn_fail(err, RN_ECONFIG, RN_NOWHERE, "an url on %s holds a user name", host);
     }
-    if (is_on_hub(&u, who)) {
+    if (is_on_hub(&q->at, who)) {
         add_hub_token(q, who);
         return RN_OK;
     }
     char *login = NULL;
-    if (who->netrc_path && may_carry_secrets(&u))
-        RN_TRY(rn_netrc_find(who->netrc_path, u.name, &login, err));
+    if (who->netrc_path && may_carry_secrets(&q->at))
+        RN_TRY(rn_netrc_find(who->netrc_path, host, &login, err));
     if (login)
         add_header(q, basic(login));
     q->hint_on_403 = login != NULL;
-    q->hint = login ? rn_xprintf("check the login for %s in %s", u.name, who->netrc_path)
-                    : rn_xprintf("if it needs a login: machine %s in ~/.netrc (mode 0600)", u.name);
+    q->hint = login ? rn_xprintf("check the login for %s in %s", host, who->netrc_path)
+                    : rn_xprintf("if it needs a login: machine %s in ~/.netrc (mode 0600)", host);
     free(login);
     return RN_OK;
 }
@@ -315,7 +320,6 @@ bool rn_request_known(const char *url)
 /* An endpoint of the environment may be anything; nothing secret goes there over plain http. */
 static int finish(struct rn_request *q, struct rn_err *err)
 {
-    q->at = rn_url_parse(q->url);
     if (!q->at.https && !q->at.http)
         return rn_fail(err, RN_ECONFIG, RN_NOWHERE, "'%.120s' is not an url", q->url);
     if (q->n_headers > 0 && !may_carry_secrets(&q->at)) {

@@ -33,7 +33,9 @@ int rn_template_fill(struct rn_str *out, const char *text, int64_t i, const char
             rn_hint(err, "{i}, {i:05d}%s", file ? " and {file}" : "; {file} needs a name");
             return rn_fail(err, RN_ECONFIG, RN_NOWHERE, "cannot fill '%.40s'", p);
         } else {
-            rn_str_putc(out, *p++);
+            size_t n = strcspn(p, "{}");
+            rn_str_add(out, p, n);
+            p += n;
         }
     }
     return RN_OK;
@@ -55,9 +57,9 @@ bool rn_name_is_plain(const char *name)
     if (n == 0 || n > LONGEST || name[0] == '.')
         return false;
     for (const char *p = name; *p; p++)
-        if (*p <= ' ' || *p > '~' || strchr("/\\\"'", *p))
+        if (*p <= ' ' || *p > '~')
             return false;
-    return true;
+    return !strpbrk(name, "/\\\"'");
 }
 
 /* Where the path of an url ends: before query and fragment, or before the hub's @REVISION. */

@@ -17,7 +17,8 @@
 
 #include "mem.h"
 
-#define RN_HUB "https://huggingface.co"
+#define RN_HUB_HOST "huggingface.co"
+#define RN_HUB      "https://" RN_HUB_HOST
 
 /* What `auth:` of an entry says. */
 enum rn_auth { RN_AUTH_AUTO, RN_AUTH_HF, RN_AUTH_NETRC, RN_AUTH_S3, RN_AUTH_NONE };

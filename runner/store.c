@@ -271,6 +271,7 @@ static int list_file(void *ctx, const char *relative, struct rn_err *err)
 {
     struct listing *l = ctx;
     struct stat st;
+    struct rn_seen seen;
     const char *path = rn_arena_printf(l->arena, "%s/%s", l->dir, relative);
     const char *base = rn_basename(relative);
     if (base[0] == '.' && rn_ends_with(base, ".tmp"))
@@ -278,7 +279,9 @@ static int list_file(void *ctx, const char *relative, struct rn_err *err)
     if (lstat(path, &st) != 0 || !S_ISREG(st.st_mode))
         return rn_fail(err, RN_ESTAGE, RN_PATH(path), "an output must hold plain files only");
     char *hex = rn_arena_alloc(l->arena, RN_HEX);
-    RN_TRY(rn_memo_sha256(l->memo, path, hex, NULL, err));
+    seen = rn_seen_of(&st);
+    if (!l->memo || !rn_memo_recall_seen(l->memo, &seen, hex))
+        RN_TRY(rn_memo_sha256(l->memo, path, hex, NULL, err));
     struct rn_artifact_file f = {rn_arena_dup(l->arena, relative), path, (int64_t)st.st_size, hex};
     RN_PUSH(l->files, l->n, l->cap, f);
     return RN_OK;

@@ -197,6 +197,17 @@ static int next_file(void *ctx, struct rn_fetch_file **file, struct rn_err *err)
     return rc;
 }
 
+static int lay_link(const struct fetching *f, const struct rn_fetched *got, const char *path,
+                    struct rn_err *err)
+{
+    const struct rn_cache_item item = {.sha256 = got->sha256, .path = got->path, .seen = got->seen};
+    struct rn_seen now;
+    RN_TRY(rn_cache_take(f->fetcher.cache, &item, path, &now, err));
+    if (f->job->memo) /* the runner need not read it to know its digest */
+        rn_memo_learn_seen(f->job->memo, &now, got->sha256);
+    return RN_OK;
+}
+
 static int lay_out(void *ctx, const struct rn_fetch_file *file, const struct rn_fetched *got,
                    struct rn_err *err)
 {
@@ -209,9 +220,7 @@ static int lay_out(void *ctx, const struct rn_fetch_file *file, const struct rn_
     } else {
         rc = rn_exists(dir) ? RN_OK : rn_mkdirs(dir, err);
         if (rc == RN_OK)
-            rc = rn_cache_take(f->fetcher.cache, got->sha256, got->path, path, err);
-        if (rc == RN_OK) /* the runner need not read it to know its digest */
-            rn_memo_learn(f->job->memo, path, got->sha256);
+            rc = lay_link(f, got, path, err);
     }
     free(path);
     free(dir);

@@ -141,3 +141,6 @@ set_tests_properties(e2e-smoke e2e-kill e2e-faults fuzz-build PROPERTIES COST 10
 # One rank of a world, for tests/e2e/ranks.sh.
 add_executable(test-collectives tests/ranks/collectives.c)
 target_link_libraries(test-collectives PRIVATE kernels)
+if(TARGET runnel-mpi)
+  add_dependencies(test-collectives runnel-mpi)
+endif()

@@ -30,7 +30,7 @@ expect 0 "$RUNNEL" cache gc --keep 0
 says "removed 0 (0 B), kept 2"
 mv p.lock kept.locks
 rm -rf runs
-touch -d '2 days ago' "$RUNNEL_CACHE"/sha256/*/*
+touch -d '2 days ago' "$RUNNEL_CACHE"/sha256/*
 expect 0 "$RUNNEL" cache gc --dry-run --json
 says '"dry_run":true'
 says '"removed":2'
@@ -44,7 +44,7 @@ expect 0 "$RUNNEL" cache verify
 says "1 good"
 
 # A damaged one is noticed, put aside, and told by the exit code.
-file=$(echo "$RUNNEL_CACHE"/sha256/*/*)
+file=$(echo "$RUNNEL_CACHE"/sha256/*)
 chmod 644 "$file"
 echo "damage" >>"$file"
 expect 5 "$RUNNEL" cache verify

@@ -35,7 +35,7 @@ static void check_values(const char *value)
 static void check_lines(const uint8_t *bytes, size_t n)
 {
     struct rn_claims claims = {0};
-    struct rn_str trail = {0};
+    struct rn_str trail = {0}, text = {0};
     while (n > 0) {
         const uint8_t *end = memchr(bytes, '\n', n);
         size_t line = end ? (size_t)(end - bytes) + 1 : n;
@@ -45,7 +45,10 @@ static void check_lines(const uint8_t *bytes, size_t n)
         n -= line;
     }
     RN_ASSERT(is_printable(claims.etag, false) && is_printable(claims.commit, false));
-    RN_ASSERT(trail.n <= RN_TRAIL_BYTES && (!trail.p || is_printable(trail.p, true)));
+    rn_trail_show(&trail, &text);
+    RN_ASSERT(trail.n <= RN_TRAIL_BYTES);
+    RN_ASSERT(text.n <= RN_TRAIL_BYTES && (!text.p || is_printable(text.p, true)));
+    rn_str_release(&text);
     rn_str_release(&trail);
 }
 

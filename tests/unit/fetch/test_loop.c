@@ -394,8 +394,10 @@ Test(loop, a_second_name_does_not_make_the_cache_forget_what_it_knows)
     rig_source(&rig, "/a.jsonl");
     cr_assert_eq(rig_fetch(&rig), RN_OK);
     char *to = rn_join(rig.dir, "out");
-    cr_assert_eq(rn_cache_take(&rig.cache, rig.got.sha256, rig.got.path, to, NULL), RN_OK);
+    const struct rn_cache_item item = {
+        .sha256 = rig.got.sha256, .path = rig.got.path, .seen = rig.got.seen};
     struct rn_seen seen;
+    cr_assert_eq(rn_cache_take(&rig.cache, &item, to, &seen, NULL), RN_OK);
     char *known = rn_cache_recall(&rig.cache, rig.got.sha256, &seen);
     cr_assert(known, "its digest would be taken again");
     cr_assert(rn_exists(to));

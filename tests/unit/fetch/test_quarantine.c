@@ -131,15 +131,20 @@ Test(quarantine, a_trail_hides_secrets_and_escapes_the_rest)
                                         "Location: https://me:hunter2@host/b?sig=hunter2\r\n",
                                         "Server: \033[2J\r\n",
                                         "\r\n"};
-    struct rn_str trail = {0};
+    struct rn_str trail = {0}, text = {0};
     rn_trail_hop(&trail, "https://me:hunter2@host/a?sig=hunter2#x");
     for (size_t i = 0; i < RN_COUNT(lines); i++)
         rn_trail_line(&trail, lines[i], strlen(lines[i]));
-    cr_assert_str_eq(trail.p, "> https://host/a\nSet-Cookie: (not shown)\n"
-                              "X-Amz-Security-Token: (not shown)\nWWW-Authenticate: (not shown)\n"
-                              "Location: https://host/b\nServer: \\x1B[2J\n");
+    rn_trail_show(&trail, &text);
+    cr_assert_str_eq(text.p, "> https://host/a\nSet-Cookie: (not shown)\n"
+                             "X-Amz-Security-Token: (not shown)\nWWW-Authenticate: (not shown)\n"
+                             "Location: https://host/b\nServer: \\x1B[2J\n");
     for (int i = 0; i < 1000; i++)
         rn_trail_line(&trail, "X-More: and more and more and more\r\n", 36);
     cr_assert_leq(trail.n, RN_TRAIL_BYTES);
+    rn_str_clear(&text);
+    rn_trail_show(&trail, &text);
+    cr_assert_leq(text.n, RN_TRAIL_BYTES);
+    rn_str_release(&text);
     rn_str_release(&trail);
 }

@@ -230,9 +230,9 @@ Test(fetch_stage, the_estimate_counts_what_is_pinned_but_not_cached)
     cr_assert_eq(rn_file_write(job.lock_path, line, strlen(line), NULL), RN_OK);
     cr_assert_eq(rn_stage_fetch.estimate(&job, cfg, &e, &err), RN_OK);
     cr_assert_eq(e.download_bytes, 12345);
-    cr_assert_eq(rn_mkdirs(below("cache/sha256/2c"), NULL), RN_OK);
+    cr_assert_eq(rn_mkdirs(below("cache/sha256"), NULL), RN_OK);
     char *cached =
-        below("cache/sha256/2c/2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae");
+        below("cache/sha256/2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae");
     cr_assert_eq(rn_file_write(cached, "foo", 3, NULL), RN_OK);
     e = (struct rn_estimate){0};
     cr_assert_eq(rn_stage_fetch.estimate(&job, cfg, &e, &err), RN_OK);
