@@ -73,11 +73,11 @@ static int check_inputs(const struct cfg *c, const struct rn_eval *e, struct rn_
     return RN_OK;
 }
 
-static void settle(void *cfg)
+static void settle(void *cfg, const char *device)
 {
     struct cfg *c = cfg;
     if (c->precision == RN_PRECISION_AUTO)
-        c->precision = (int)rn_precision_best(NULL);
+        c->precision = (int)rn_precision_best(device, NULL);
 }
 
 static int check(const void *cfg, struct rn_err *err)
