@@ -4,14 +4,18 @@
 # holds gets through to it.
 . "$(dirname "$0")/lib.bash"
 cp "$SRC/tests/pipelines/tiny.yaml" p.yaml
-"$RUNNEL" run p.yaml stages.base.horizon.epochs=30000 stages.base.checkpoint.every=9000 >run.log 2>&1 &
+"$RUNNEL" run p.yaml stages.base.horizon.epochs=30000 stages.base.checkpoint.every=2 \
+    stages.base.checkpoint.keep=5 >run.log 2>&1 &
 runner=$!
 pids+=("$runner")
-eventually eval "grep -q '\"step\":3,' runs/*/metrics/base.jsonl"
+eventually eval "grep -q '\"step\":13,' runs/*/metrics/base.jsonl"
 tag=$(ls runs)
 kill -STOP $(stages_of "$runner")
 numbers=runs/$tag/metrics/base.jsonl
-printf '%s\n' '{"step":4,"time":1,"sample/0":"\u001b[2J\u0007<script>\u009b31m red\u202etxt \ud83d\ude00"}' >>"$numbers"
+printf '%s\n' '{"step":14,"time":1,"sample/0":"\u001b[2J\u0007<script>\u009b31m red\u202etxt \ud83d\ude00"}' >>"$numbers"
+
+expect 6 "$RUNNEL" checkpoints "$tag" prune --keep 0 --yes
+says "in use"
 
 # --- no terminal: lines, or objects ---
 "$RUNNEL" status "$tag" --watch >lines 2>&1 &
