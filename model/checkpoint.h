@@ -77,7 +77,7 @@ char *rn_ckpt_path(const struct rn_ckpt *, int64_t step); /* <dir>/step_NNNNNN; 
 
 /* Steps that have a directory, ascending; *steps is owned by the caller. */
 size_t rn_ckpt_list(const struct rn_ckpt *, int64_t **steps);
-/* Appends the names that point to a step: "best, latest"; for people, in the order of their bytes. */
+/* Appends the names that point to a step: "best, latest", in the order of their bytes. */
 void rn_ckpt_names(const struct rn_ckpt *, int64_t step, struct rn_str *);
 
 /* Steps to which nothing points but a rolling name that is not among the newest `keep`: listed like

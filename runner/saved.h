@@ -38,8 +38,8 @@ void rn_saved_find(struct rn_saved_list *, const char *run_dir, const char *only
 /* Marks what nothing needs: rolling checkpoints but the newest `keep` of each stage, unless another
  * name points to them. Their number; their size is added up. */
 size_t rn_saved_spare(struct rn_saved_list *, int64_t keep, double *size_bytes);
-/* Removes those of the stage of item i, under the lock of its work directory. RN_ELOCKED: a training
- * goes on there. */
+/* Removes those of the stage of item i, under the lock of its work directory. RN_ELOCKED: a
+ * training goes on there. */
 int rn_saved_thin(const struct rn_saved_list *, size_t i, const char *runs, int64_t keep,
                   struct rn_err *);
 /* The one checkpoint of that name ("step_000250", "best"), whole or not. RN_EUSAGE: there is none,
