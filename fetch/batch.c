@@ -2,6 +2,7 @@
 
 #include "checked.h"
 #include "mem.h"
+#include "str.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -65,12 +66,44 @@ static void send(struct rn_task *t)
     }
 }
 
-void rn_batch_send(struct rn_batch *b, struct rn_pool *pool)
+static void tell_one(const struct rn_batch_item *item, const struct rn_log *log)
+{
+    char size[32];
+    const struct rn_fetched *got = item->got;
+    rn_show_bytes(size, (double)got->size_bytes);
+    if (item->host)
+        rn_log(log, RN_INFO, "accepted %s from %s (%s, sha256 %.12s.., %s)", item->file->name,
+               item->host, size, got->sha256, rn_trust_word(got->trust));
+    else
+        rn_log(log, RN_INFO, "cached %s (%s, sha256 %.12s.., pinned by %s)", item->file->name, size,
+               got->sha256, rn_trust_word(got->trust));
+}
+
+static void tell(const struct rn_batch *b, const struct rn_log *log)
+{
+    enum { BY_NAME = 16 };
+    char size[32];
+    double size_bytes = 0;
+    size_t accepted = 0;
+    for (size_t i = 0; i < b->n_out; i++) {
+        if (b->n_out <= BY_NAME)
+            tell_one(&b->out[i], log);
+        accepted += b->out[i].host != NULL;
+        size_bytes += (double)b->out[i].got->size_bytes;
+    }
+    if (b->n_out > BY_NAME)
+        rn_log(log, RN_INFO, "%zu files accepted, %zu cached (%s): %s, %s and so on", accepted,
+               b->n_out - accepted, rn_show_bytes(size, size_bytes), b->out[0].file->name,
+               b->out[1].file->name);
+}
+
+void rn_batch_send(struct rn_batch *b, struct rn_pool *pool, const struct rn_log *log)
 {
     b->n_out = b->n_waiting < RN_BATCH_MAX ? b->n_waiting : RN_BATCH_MAX;
     memcpy(b->out, b->waiting, b->n_out * sizeof *b->out);
     b->n_waiting -= b->n_out;
     memmove(b->waiting, b->waiting + b->n_out, b->n_waiting * sizeof *b->waiting);
+    tell(b, log);
     b->task.work = send;
     rn_pool_add(pool, &b->task);
 }
@@ -82,7 +115,7 @@ static size_t list_new(const struct rn_batch *b, const struct rn_pins *lock, str
     for (size_t i = 0; i < b->n_out; i++) {
         const struct rn_batch_item *item = &b->out[i];
         const struct rn_pin *old = rn_pins_find(lock, item->file->id);
-        if (!item->host || (old && strcmp(old->sha256, item->got->sha256) == 0))
+        if (!item->pinned || (old && strcmp(old->sha256, item->got->sha256) == 0))
             continue;
         pins[n] = (struct rn_pin){.id = item->file->id,
                                   .size_bytes = item->got->size_bytes,

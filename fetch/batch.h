@@ -8,21 +8,23 @@
  *          rn_batch_end(&batch);
  *
  * One batch is under way at a time; what comes meanwhile makes the next one: the slower the disk,
- * the larger the batches. Nothing in it counts as done before all of it is on the disk. */
+ * the larger the batches, from RN_BATCH_MANY that are worth a sync to RN_BATCH_MAX at once. Nothing
+ * in it counts as done before all of it is on the disk. */
 #ifndef RN_BATCH_H
 #define RN_BATCH_H
 
 #include "fetcher.h"
 #include "pool.h"
 
-enum { RN_BATCH_MAX = 256 };
+enum { RN_BATCH_MANY = 256, RN_BATCH_MAX = 1024 };
 
 struct rn_batch_item {
     const struct rn_fetch_file *file;
     struct rn_fetched *got;
     const char *payload; /* read-only private file; NULL: the cache had it */
     bool synced;         /* it is on the disk */
-    const char *host;    /* that gave it, for the pin; NULL: not to be pinned */
+    bool pinned;         /* by the lock from now on */
+    const char *host;    /* that gave it; NULL: the cache */
     const char *etag;    /* it had there, or NULL */
     void *tag;
 };
@@ -43,7 +45,8 @@ void rn_batch_init(struct rn_batch *, const struct rn_cache *, const struct rn_f
 void rn_batch_release(struct rn_batch *);
 void rn_batch_add(struct rn_batch *, const struct rn_batch_item *);
 bool rn_batch_ready(const struct rn_batch *);
-void rn_batch_send(struct rn_batch *, struct rn_pool *);
+/* Tells of its files: of a few by name, of many together. */
+void rn_batch_send(struct rn_batch *, struct rn_pool *, const struct rn_log *);
 /* Pins what is new in what was published. False: the batch has ended; if it failed, nothing of it
  * counts. */
 bool rn_batch_pin(struct rn_batch *, struct rn_pins *, struct rn_pool *);

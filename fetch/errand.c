@@ -90,10 +90,6 @@ static void find_cached(struct rn_task *t)
 
 static void take_cached(struct rn_errand *e)
 {
-    char size[32];
-    rn_log(e->bench->f->log, RN_INFO, "cached %s (%s, sha256 %.12s.., pinned by %s)", e->file->name,
-           rn_show_bytes(size, (double)e->got.size_bytes), e->got.sha256,
-           rn_trust_word(e->got.trust));
     e->state = RN_BATCHED;
     rn_batch_add(&e->bench->batch,
                  &(struct rn_batch_item){.file = e->file, .got = &e->got, .tag = e});
@@ -153,17 +149,15 @@ static void reject_body(struct rn_errand *e)
 static void publish(struct rn_errand *e, const char *payload, const char *host, const char *etag,
                     bool remote)
 {
-    char size[32];
-    rn_log(e->bench->f->log, RN_INFO, "accepted %s from %s (%s, sha256 %.12s.., %s)", e->file->name,
-           host, rn_show_bytes(size, (double)e->got.size_bytes), e->got.sha256,
-           rn_trust_word(e->got.trust));
     e->state = RN_BATCHED;
-    struct rn_batch_item item = {
-        .file = e->file, .got = &e->got, .payload = payload, .synced = e->synced, .tag = e};
-    if (remote && !e->file->passing) {
-        item.host = *host ? host : "-";
-        item.etag = *etag ? etag : NULL;
-    }
+    struct rn_batch_item item = {.file = e->file,
+                                 .got = &e->got,
+                                 .payload = payload,
+                                 .synced = e->synced,
+                                 .host = *host ? host : "-",
+                                 .pinned = remote && !e->file->passing,
+                                 .etag = *etag ? etag : NULL,
+                                 .tag = e};
     rn_batch_add(&e->bench->batch, &item);
 }
 
@@ -230,23 +224,32 @@ static void after_proof(struct rn_errand *e)
             rn_source_kind(e->proof.source->url)->remote);
 }
 
-/* Read-only; a large one goes to the disk now, on a thread of the pool: small ones go together. */
+static int seal_file(const char *path, bool sync, struct rn_err *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int rc = RN_OK;
+    if (fd < 0 || fchmod(fd, 0444) != 0)
+        rc = rn_fail_errno(err, RN_PATH(path), "cannot make read-only");
+    else if (sync && rn_io.fsync(fd) != 0)
+        rc = rn_fail_errno(err, RN_PATH(path), "cannot sync");
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
+/* Read-only; a large one goes to the disk now, on a thread of the pool: small ones go together.
+ * Of the body nothing stays in memory, and no descriptor: thousands may wait for one sync. */
 static int seal_payload(struct rn_errand *e)
 {
     enum { LARGE = 1 << 20 };
     const char *path = e->proof.payload;
-    bool whole_body = strcmp(path, e->partial.path) == 0 && e->partial.fd >= 0 &&
-                      rn_source_kind(e->proof.source->url)->remote; /* a copy is a new file */
-    int fd = whole_body ? e->partial.fd : open(path, O_RDONLY | O_CLOEXEC);
+    bool remote = rn_source_kind(e->proof.source->url)->remote; /* a copy is a new file */
+    bool is_body = remote && strcmp(path, e->partial.path) == 0;
     int rc = RN_OK;
     e->synced = e->proof.got_bytes >= LARGE;
-    if (fd < 0 || fchmod(fd, 0444) != 0)
-        rc = rn_fail_errno(&e->err, RN_PATH(path), "cannot make read-only");
-    else if (e->synced && rn_io.fsync(fd) != 0)
-        rc = rn_fail_errno(&e->err, RN_PATH(path), "cannot sync");
-    if (fd >= 0 && !whole_body)
-        close(fd);
-    return rc;
+    if (remote)
+        rc = rn_partial_seal(&e->partial, is_body && e->synced, &e->err);
+    return is_body || rc != RN_OK ? rc : seal_file(path, e->synced, &e->err);
 }
 
 static void prove(struct rn_task *t)

@@ -12,7 +12,7 @@
 
 /* LIVE: files on their way at once, most of them waiting for a sync. EAGER: files that could start
  * now. A file that cannot be had does not stop the others, but so many of them do. */
-enum { LIVE = 512, EAGER = 16, FAILED_MAX = 16, PER_HOST = 4 };
+enum { LIVE = 2048, EAGER = 16, FAILED_MAX = 16, PER_HOST = 4 };
 
 struct loop {
     const struct rn_fetcher *f;
@@ -21,11 +21,12 @@ struct loop {
     struct rn_errand *live[LIVE]; /* in the list's order */
     size_t n_live, failed, files_done;
     size_t ready; /* that wait for a place at their host */
+    size_t over;  /* live ones whose end was reached */
     bool listed;  /* the list has ended */
     int rc;       /* the first failure */
     struct rn_err *err;
     int64_t done_bytes, counted_bytes;
-    double counted_s, bytes_s, sent_s;
+    double counted_s, told_s, bytes_s, sent_s;
 };
 
 static double now_s(const struct loop *l)
@@ -91,9 +92,18 @@ static void end_errand(struct loop *l, struct rn_errand *e)
     give_back(l, e);
 }
 
+/* After whatever an errand did. */
+static void note_end(struct loop *l, const struct rn_errand *e)
+{
+    l->over += e->state >= RN_HAD;
+}
+
 static void sweep_ended(struct loop *l)
 {
     size_t n = 0;
+    if (l->over == 0)
+        return;
+    l->over = 0;
     for (size_t i = 0; i < l->n_live; i++)
         if (l->live[i]->state >= RN_HAD)
             end_errand(l, l->live[i]);
@@ -127,6 +137,7 @@ static double start_ready(struct loop *l)
             l->ready++;
         else if (turn == RN_ASK)
             rn_errand_start(e, now_s(l));
+        note_end(l, e);
     }
     return wake_s;
 }
@@ -144,6 +155,7 @@ static void admit_more(struct loop *l)
             struct rn_errand *e = rn_errand_new(&l->bench, file, now_s(l));
             l->live[l->n_live++] = e;
             l->ready += e->state == RN_READY;
+            note_end(l, e);
         } else {
             l->listed = true;
         }
@@ -158,36 +170,42 @@ static void end_batch(struct loop *l)
     struct rn_batch *batch = &l->bench.batch;
     if (!l->f->locked && rn_batch_pin(batch, l->f->lock, l->bench.pool))
         return;
-    for (size_t i = 0; i < batch->n_out; i++)
+    for (size_t i = 0; i < batch->n_out; i++) {
         rn_errand_published(batch->out[i].tag, batch->rc, &batch->err);
+        note_end(l, batch->out[i].tag);
+    }
     rn_batch_end(batch);
 }
 
-/* A full batch, or one that has gathered for a while, or all there will be. */
+/* A large batch, or one that has gathered for a while, or all that is under way. */
 static bool batch_is_due(const struct loop *l)
 {
     const double gather_s = 0.25;
     if (!rn_batch_ready(&l->bench.batch))
         return false;
-    return l->bench.batch.n_waiting >= RN_BATCH_MAX || now_s(l) - l->sent_s >= gather_s ||
-           (rn_transfers_running(l->bench.wire) == 0 && rn_pool_under_way(l->bench.pool) == 0);
+    size_t n = l->bench.batch.n_waiting;
+    return n >= RN_BATCH_MANY || n == l->n_live || now_s(l) - l->sent_s >= gather_s;
 }
 
 static void send_batch(struct loop *l)
 {
-    rn_batch_send(&l->bench.batch, l->bench.pool);
+    rn_batch_send(&l->bench.batch, l->bench.pool, l->f->log);
     l->sent_s = now_s(l);
 }
 
 static void take_finished(struct loop *l)
 {
-    for (struct rn_ended e; rn_transfers_next(l->bench.wire, &e);)
+    for (struct rn_ended e; rn_transfers_next(l->bench.wire, &e);) {
         rn_errand_received(e.tag, &e, now_s(l));
+        note_end(l, e.tag);
+    }
     for (struct rn_task *t; (t = rn_pool_next(l->bench.pool));) {
-        if (t == &l->bench.batch.task)
+        if (t == &l->bench.batch.task) {
             end_batch(l);
-        else
+        } else {
             rn_errand_worked(t, now_s(l));
+            note_end(l, (const struct rn_errand *)t);
+        }
     }
     if (batch_is_due(l))
         send_batch(l);
@@ -196,10 +214,11 @@ static void take_finished(struct loop *l)
 
 static void tell_progress(struct loop *l)
 {
-    const double every_s = 2;
+    const double every_s = 2, tell_every_s = 0.02;
     double t = now_s(l);
-    if (!l->f->progress)
+    if (!l->f->progress || t - l->told_s < tell_every_s)
         return;
+    l->told_s = t;
     if (t - l->counted_s >= every_s) {
         int64_t received = rn_transfers_received(l->bench.wire);
         l->bytes_s = (double)(received - l->counted_bytes) / (t - l->counted_s);

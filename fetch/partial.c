@@ -219,12 +219,19 @@ static bool hash_prefix(struct rn_partial *p, int64_t size_bytes)
            lseek(p->fd, (off_t)size_bytes, SEEK_SET) == (off_t)size_bytes;
 }
 
+static void close_file(struct rn_partial *p)
+{
+    if (p->fd >= 0)
+        close(p->fd);
+    p->fd = -1;
+}
+
 static void forget_file(struct rn_partial *p)
 {
-    if (p->fd < 0)
+    if (p->fd < 0 && !p->sealed)
         return;
-    close(p->fd);
-    p->fd = -1;
+    close_file(p);
+    p->sealed = false;
     unlink(p->path);
     if (p->described)
         unlink(p->meta);
@@ -439,6 +446,20 @@ const void *rn_partial_bytes(const struct rn_partial *p)
     return p->whole && !p->failed ? p->buf : NULL;
 }
 
+int rn_partial_seal(struct rn_partial *p, bool sync, struct rn_err *err)
+{
+    RN_ASSERT(p->fd >= 0 && p->buffered == 0);
+    int rc = RN_OK;
+    if (fchmod(p->fd, 0444) != 0)
+        rc = rn_fail_errno(err, RN_PATH(p->path), "cannot make read-only");
+    else if (sync && rn_io.fsync(p->fd) != 0)
+        rc = rn_fail_errno(err, RN_PATH(p->path), "cannot sync");
+    close_file(p);
+    free_buffer(p);
+    p->sealed = true;
+    return rc;
+}
+
 int rn_partial_cut(struct rn_partial *p, int64_t size_bytes, struct rn_err *err)
 {
     RN_TRY(rn_partial_flush(p, NULL, err));
@@ -455,8 +476,7 @@ int rn_partial_cut(struct rn_partial *p, int64_t size_bytes, struct rn_err *err)
 static void release(struct rn_partial *p)
 {
     settle(p);
-    if (p->fd >= 0)
-        close(p->fd);
+    close_file(p);
     rn_sha256_drop(&p->sha);
     free_buffer(p);
     free(p->meta);
@@ -467,11 +487,12 @@ static void release(struct rn_partial *p)
 void rn_partial_keep(struct rn_partial *p)
 {
     settle(p);
-    if (p->path && p->size_bytes > 0 && (p->fd >= 0 || p->buffered)) {
+    if (p->path && p->size_bytes > 0 && (p->fd >= 0 || p->buffered || p->sealed)) {
         int64_t written = p->size_bytes - (int64_t)p->buffered;
-        write_out(p);
-        bool synced = !p->failed && rn_io.fsync(p->fd) == 0;
-        if (p->fd >= 0)
+        if (!p->sealed)
+            write_out(p);
+        bool synced = !p->failed && rn_sync(p->path, rn_io.fsync, NULL) == RN_OK;
+        if (p->fd >= 0 || p->sealed)
             write_meta(p, synced ? p->size_bytes : p->failed ? 0 : written);
         atomic_store(&p->all->kept, true);
     }

@@ -55,6 +55,7 @@ struct rn_partial {
     size_t buffered, buf_bytes;
     int fd, failed; /* failed: errno of the first error, 0 if none; fd -1: nothing on disk yet */
     bool described; /* meta is on disk */
+    bool sealed;    /* the file is there, though fd is -1 */
     bool whole;     /* buf still holds all that was written out */
     struct rn_drain drain; /* full buffers on their way: sha and fd are its own until it settles */
 };
@@ -72,6 +73,9 @@ int rn_partial_cut(struct rn_partial *, int64_t size_bytes, struct rn_err *);
 int rn_partial_flush(struct rn_partial *, char hex[RN_HEX], struct rn_err *);
 /* The size_bytes that were flushed, where memory still holds them, else NULL; until more comes. */
 const void *rn_partial_bytes(const struct rn_partial *);
+/* Of a body that was flushed and is whole: its file is read-only and closed, its buffer free; sync:
+ * the bytes are on the disk. After it: begin, keep, drop or leave. RN_EIO, RN_ENOSPACE. */
+int rn_partial_seal(struct rn_partial *, bool sync, struct rn_err *);
 void rn_partial_keep(struct rn_partial *); /* synced as far as possible; releases */
 void rn_partial_drop(struct rn_partial *); /* removed; releases; safe without a path */
 /* Releases without a look at the file: it has a name of its own now. */

@@ -43,6 +43,8 @@ struct transfer {
     struct transfer *before, *after;
 };
 
+enum { IDLE_HANDLES = 64 };
+
 struct rn_transfers {
     struct rn_transfer_rules rules;
     CURLM *multi;
@@ -50,6 +52,9 @@ struct rn_transfers {
     struct transfer *ended;
     size_t running;
     int64_t received;
+    CURL *idle[IDLE_HANDLES]; /* reset, to be used again */
+    size_t n_idle;
+    bool added; /* a request that was not sent yet */
 };
 
 /* --- the answer's headers --- */
@@ -268,6 +273,7 @@ static void start_hop(struct transfer *t)
     snprintf(t->r.host, sizeof t->r.host, "%s", t->here.host);
     rn_trail_hop(&t->r.trail, t->next);
     RN_ASSERT(curl_multi_add_handle(t->wire->multi, t->curl) == CURLM_OK);
+    t->wire->added = true;
 }
 
 static void go_to(struct transfer *t, const char *url)
@@ -456,9 +462,27 @@ struct rn_transfers *rn_transfers_new(const struct rn_transfer_rules *rules)
     return w;
 }
 
+/* Making a handle costs as much as asking for a small file with it. */
+static CURL *take_handle(struct rn_transfers *w)
+{
+    CURL *curl = w->n_idle > 0 ? w->idle[--w->n_idle] : curl_easy_init();
+    RN_ASSERT(curl);
+    return curl;
+}
+
+static void put_handle(struct rn_transfers *w, CURL *curl)
+{
+    if (w->n_idle == IDLE_HANDLES) {
+        curl_easy_cleanup(curl);
+        return;
+    }
+    curl_easy_reset(curl);
+    w->idle[w->n_idle++] = curl;
+}
+
 static void free_transfer(struct transfer *t)
 {
-    curl_easy_cleanup(t->curl);
+    put_handle(t->wire, t->curl);
     curl_slist_free_all(t->headers);
     rn_request_release(&t->request);
     rn_str_release(&t->refusal);
@@ -479,6 +503,8 @@ void rn_transfers_free(struct rn_transfers *w)
     }
     while (rn_transfers_next(w, &e))
         rn_response_release(&e.response);
+    while (w->n_idle > 0)
+        curl_easy_cleanup(w->idle[--w->n_idle]);
     curl_multi_cleanup(w->multi);
     free(w);
 }
@@ -492,8 +518,7 @@ int rn_transfers_start(struct rn_transfers *w, const struct rn_get *get, struct 
     struct transfer *t = rn_new(struct transfer);
     *t = (struct transfer){.wire = w, .get = *get, .to = to, .tag = tag, .request = request};
     t->r.declared_bytes = t->total_bytes = -1;
-    t->curl = curl_easy_init();
-    RN_ASSERT(t->curl);
+    t->curl = take_handle(w);
     rn_sha256_hex(get->url, strlen(get->url), t->url_sha256);
     put_in(t, &w->first);
     w->running++;
@@ -531,8 +556,9 @@ void rn_transfers_work(struct rn_transfers *w, int wait_ms)
 {
     int running, left;
     CURLMsg *m;
-    if (!w->ended)
+    if (!w->ended && !w->added)
         curl_multi_poll(w->multi, NULL, 0, wait_ms, NULL);
+    w->added = false;
     curl_multi_perform(w->multi, &running);
     while ((m = curl_multi_info_read(w->multi, &left))) {
         struct transfer *t;

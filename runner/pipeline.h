@@ -77,7 +77,10 @@ struct rn_pipeline {
     const char *profile, *cell;    /* or NULL */
     const char **profiles;         /* names of all profiles of the file */
     size_t n_profiles;
-    bool tensorboard; /* `tensorboard:`: event files beside the numbers */
+    bool tensorboard;  /* `tensorboard:`: event files beside the numbers */
+    double monitor_hz; /* `monitor:`: samples of the GPUs a second; 0: none */
+    bool alerts;       /* `alerts:` is given; its keys or NULL */
+    const char *alerts_file, *alerts_webhook;
     struct rn_pstage *stages; /* in running order: topological, ties as written */
     size_t n_stages;
     struct rn_told *told;         /* what is told about it, made when first asked for */

@@ -58,17 +58,50 @@ static void begin(struct frame *f, enum rn_news_kind kind)
     put_bytes(f, head, sizeof head);
 }
 
-/* Not through rn_io: a pipe is no disk. Without a runner at the other end nobody wants to know. */
-static void send_frame(struct rn_wire *w, struct frame *f)
+static void finish(struct frame *f)
 {
     uint32_t size = (uint32_t)(f->n - HEAD);
     memcpy(f->bytes, &size, sizeof size);
-    pthread_mutex_lock(&w->lock);
-    for (size_t at = 0; at < f->n;) {
-        ssize_t n = write(w->fd, f->bytes + at, f->n - at);
+}
+
+/* Not through rn_io: a pipe is no disk. Without a runner at the other end nobody wants to know. */
+static void write_out(int fd, const char *bytes, size_t n_bytes)
+{
+    for (size_t at = 0; at < n_bytes;) {
+        ssize_t n = write(fd, bytes + at, n_bytes - at);
         if (n < 0 && errno != EINTR)
             break;
         at += n > 0 ? (size_t)n : 0;
+    }
+}
+
+static void write_held(struct rn_wire *w)
+{
+    write_out(w->fd, w->held, w->n_held);
+    w->n_held = 0;
+}
+
+static void send_frame(struct rn_wire *w, struct frame *f)
+{
+    finish(f);
+    pthread_mutex_lock(&w->lock);
+    write_held(w);
+    write_out(w->fd, f->bytes, f->n);
+    pthread_mutex_unlock(&w->lock);
+}
+
+/* Goes with the next frame that is sent, or with others of its kind: thousands may come at once. */
+static void hold_frame(struct rn_wire *w, struct frame *f)
+{
+    finish(f);
+    pthread_mutex_lock(&w->lock);
+    if (f->n > sizeof w->held - w->n_held)
+        write_held(w);
+    if (f->n <= sizeof w->held) {
+        memcpy(w->held + w->n_held, f->bytes, f->n);
+        w->n_held += f->n;
+    } else {
+        write_out(w->fd, f->bytes, f->n);
     }
     pthread_mutex_unlock(&w->lock);
 }
@@ -82,9 +115,10 @@ void rn_wire_log(struct rn_wire *w, enum rn_level level, const char *text)
     send_frame(w, &f);
 }
 
-static bool progress_is_due(struct rn_wire *w, double now_s)
+static bool progress_is_due(struct rn_wire *w, double done, double now_s)
 {
     pthread_mutex_lock(&w->lock);
+    w->done = done;
     bool due = now_s - w->told_s >= PROGRESS_EVERY_S;
     if (due)
         w->told_s = now_s;
@@ -96,7 +130,7 @@ void rn_wire_progress(struct rn_wire *w, double done, double total, const char *
                       const char *text)
 {
     struct frame f;
-    if (!progress_is_due(w, rn_clock_s()))
+    if (!progress_is_due(w, done, rn_clock_s()))
         return;
     begin(&f, RN_NEWS_PROGRESS);
     put_real(&f, done);
@@ -137,7 +171,7 @@ void rn_wire_arrival(struct rn_wire *w, const struct rn_arrival *a)
     put_text(&f, a->path);
     put_int(&f, a->size_bytes);
     put_text(&f, a->sha256);
-    send_frame(w, &f);
+    hold_frame(w, &f);
 }
 
 void rn_wire_end(struct rn_wire *w, const struct rn_stage_end *end)
@@ -155,6 +189,17 @@ void rn_wire_end(struct rn_wire *w, const struct rn_stage_end *end)
     put_int(&f, end->step);
     put_real(&f, end->stage_s);
     put_real(&f, end->sync_s);
+    send_frame(w, &f);
+}
+
+void rn_wire_tick(struct rn_wire *w)
+{
+    struct frame f;
+    pthread_mutex_lock(&w->lock);
+    double done = w->done;
+    pthread_mutex_unlock(&w->lock);
+    begin(&f, RN_NEWS_TICK);
+    put_real(&f, done);
     send_frame(w, &f);
 }
 
@@ -294,6 +339,9 @@ static bool parse(struct rn_news *news, uint32_t kind, struct body *b)
         break;
     case RN_NEWS_END:
         take_end(b, &news->end);
+        break;
+    case RN_NEWS_TICK:
+        news->done = take_real(b);
         break;
     default:
         return false;

@@ -42,9 +42,9 @@ struct rn_training {
     struct rn_histograms *histograms; /* NULL: none were taken yet */
 };
 
-/* Rows of a micro-step of this rank, whose share of a step is `step_rows`, on an open device: as the
- * file asks, or the most that fit, at most RN_SIZING_ROWS (more are no faster); always a divisor.
- * `need`: their memory. RN_ENOMEM says what is needed, what there is, and what would fit. */
+/* Rows of a micro-step of this rank, whose share of a step is `step_rows`, on an open device: as
+ * the file asks, or the most that fit, at most RN_SIZING_ROWS (more are no faster); always a
+ * divisor. `need`: their memory. RN_ENOMEM says what is needed, what there is, what would fit. */
 int rn_training_fit(const struct rn_training_cfg *, const struct rn_model_cfg *, int64_t step_rows,
                     struct rn_device *, struct rn_comm *, int64_t *rows, struct rn_footprint *need,
                     struct rn_err *);

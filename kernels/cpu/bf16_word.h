@@ -1,6 +1,6 @@
-/* kernels/cpu/bf16_word.h - words: two bf16 numbers that follow each other along the dimension that a
- * product sums over, the earlier one in the lower half. The processor's instruction takes a word of
- * each operand and adds both products to a float, lane by lane.
+/* kernels/cpu/bf16_word.h - a word is two bf16 numbers that follow each other along the dimension
+ * that a product sums over, the earlier one in the lower half. The processor's instruction takes a
+ * word of each operand and adds both products to a float, lane by lane.
  *
  *     rn_words_along(out, x, type, at, n);          of n neighbours: (n + 1) / 2 words
  *     rn_words_down(out, x, type, at, ld, n);       of n elements and the n one row below: n words

@@ -56,12 +56,19 @@ static __device__ __forceinline__ bool rn_is_whole(int64_t at, int64_t n)
     return at % RN_VEC == 0 && at + RN_VEC <= n;
 }
 
+/* How many of them exist. */
+static __device__ __forceinline__ int rn_left(int64_t at, int64_t n)
+{
+    return at + RN_VEC <= n ? RN_VEC : at < n ? (int)(n - at) : 0;
+}
+
 static __device__ __forceinline__ void rn_load(float x[RN_VEC], const struct rn_tensor &t,
                                                int64_t at, int64_t n)
 {
     if (!rn_is_whole(at, n)) {
+        int left = rn_left(at, n);
         for (int i = 0; i < RN_VEC; i++)
-            x[i] = at + i < n ? rn_load_one(t, at + i) : 0.0f;
+            x[i] = i < left ? rn_load_one(t, at + i) : 0.0f;
     } else if (t.type == RN_F32) {
         const float4 *p = (const float4 *)((const float *)t.p + at);
         float4 lo = p[0], hi = p[1];
@@ -80,8 +87,9 @@ static __device__ __forceinline__ void rn_store(const struct rn_tensor &t, int64
                                                 const float x[RN_VEC])
 {
     if (!rn_is_whole(at, n)) {
+        int left = rn_left(at, n);
         for (int i = 0; i < RN_VEC; i++)
-            if (at + i < n)
+            if (i < left)
                 rn_store_one(t, at + i, x[i]);
     } else if (t.type == RN_F32) {
         float4 *p = (float4 *)((float *)t.p + at);

@@ -72,10 +72,11 @@ static void take_numbers(struct rn_vigil *v, const struct rn_news *news, double 
 {
     if (news->step > v->step && !isnan(v->step_s))
         rn_ring_add(&v->gaps_s, now_s - v->step_s);
-    if (news->step != v->step)
+    if (news->step != v->step) { /* one step may come in several pieces */
         v->step_s = now_s;
+        v->odd[0] = '\0';
+    }
     v->step = news->step;
-    v->odd[0] = '\0';
     for (size_t i = 0; i < news->n_values; i++)
         take_value(v, &news->values[i]);
 }

@@ -1,15 +1,11 @@
 #define _GNU_SOURCE /* pipe2 */
 #include "messenger.h"
 
-#include "file.h"
 #include "hop.h"
 #include "mem.h"
 #include "str.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <math.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -102,13 +98,13 @@ static void run_errands(void *ctx, struct rn_wire *wire)
 
 /* --- in the runner --- */
 
-int rn_messenger_start(struct rn_messenger *m, const char *url, int log_fd, struct rn_err *err)
+int rn_messenger_start(struct rn_messenger *m, const char *url, struct rn_err *err)
 {
     struct errand e = {.url = url};
     m->fd = -1;
     if (pipe2(e.ends, O_CLOEXEC) != 0)
         return rn_fail_errno(err, RN_NOWHERE, "cannot make a pipe");
-    int rc = rn_child_start(&m->child, run_errands, &e, log_fd, err);
+    int rc = rn_child_start(&m->child, run_errands, &e, STDERR_FILENO, err);
     close(e.ends[0]);
     if (rc != RN_OK) {
         close(e.ends[1]);
@@ -130,24 +126,18 @@ bool rn_messenger_post(struct rn_messenger *m, const json_t *object)
     return sent;
 }
 
+static void hear(void *ctx, const struct rn_news *news)
+{
+    const struct rn_messenger *m = ctx;
+    if (news->kind == RN_NEWS_LOG)
+        m->tell(m->ctx, news->text);
+}
+
 void rn_messenger_listen(struct rn_messenger *m)
 {
     struct rn_news news;
     while (rn_child_hears(&m->child, &news))
-        if (news.kind == RN_NEWS_LOG)
-            m->tell(m->ctx, news.text);
-}
-
-/* Until the process has said its last word, or patience is over. True: it has. */
-static bool wait_for_end(struct rn_messenger *m, double patience_s)
-{
-    double until_s = rn_clock_s() + patience_s, left_s;
-    while (m->child.fd >= 0 && (left_s = until_s - rn_clock_s()) > 0) {
-        struct pollfd fd = {.fd = m->child.fd, .events = POLLIN};
-        poll(&fd, 1, (int)ceil(left_s * 1000));
-        rn_messenger_listen(m);
-    }
-    return m->child.fd < 0;
+        hear(m, &news);
 }
 
 void rn_messenger_stop(struct rn_messenger *m, double patience_s)
@@ -155,7 +145,7 @@ void rn_messenger_stop(struct rn_messenger *m, double patience_s)
     char text[96];
     close(m->fd);
     m->fd = -1;
-    if (!wait_for_end(m, patience_s))
+    if (!rn_child_hear_out(&m->child, patience_s, hear, m))
         m->tell(m->ctx, "the webhook did not answer in time: alerts may be missing there");
     snprintf(text, sizeof text, "%lld alerts were not posted: the webhook is too slow for them",
              (long long)m->dropped);

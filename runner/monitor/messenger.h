@@ -1,7 +1,7 @@
 /* runner/monitor/messenger.h - posts JSON to a url, from a process of its own.
  *
  *     struct rn_messenger m = {.tell = tell, .ctx = ctx};
- *     RN_TRY(rn_messenger_start(&m, "https://hooks.example/x", log_fd, err));
+ *     RN_TRY(rn_messenger_start(&m, "https://hooks.example/x", err));
  *     rn_messenger_post(&m, object);                  returns at once
  *     rn_messenger_listen(&m);                        now and then: tells what went wrong
  *     rn_messenger_stop(&m, 3);
@@ -24,9 +24,8 @@ struct rn_messenger {
     int64_t dropped; /* objects */
 };
 
-/* For a process of one thread (child.h). log_fd: where what a library prints goes. url is borrowed
- * for the call. */
-int rn_messenger_start(struct rn_messenger *, const char *url, int log_fd, struct rn_err *);
+/* For a process of one thread (child.h). url is borrowed for the call. */
+int rn_messenger_start(struct rn_messenger *, const char *url, struct rn_err *);
 /* False: dropped. Larger than 4,000 bytes is dropped, too. */
 bool rn_messenger_post(struct rn_messenger *, const json_t *object);
 void rn_messenger_listen(struct rn_messenger *);

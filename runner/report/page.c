@@ -206,6 +206,7 @@ static const struct section {
                 {"stages", "Stages", ALONE | BESIDE, rn_page_stages},
                 {"curves", "Curves", ALONE | BESIDE, rn_page_curves},
                 {"results", "Results", ALONE | BESIDE, put_results},
+                {"alerts", "Alerts", ALONE, rn_page_alerts},
                 {"samples", "Samples", ALONE, put_samples},
                 {"data", "Data", ALONE, put_data},
                 {"configuration", "Configuration and environment", ALONE, put_configuration}};

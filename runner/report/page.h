@@ -20,6 +20,8 @@ struct rn_page {
 
 int rn_page_write(struct rn_str *, const char *const *run_dirs, size_t n, struct rn_err *);
 
+/* page_alerts.c */
+void rn_page_alerts(struct rn_str *, const struct rn_page *);
 /* page_curves.c */
 void rn_page_curves(struct rn_str *, const struct rn_page *);
 /* page_stages.c */

@@ -20,7 +20,10 @@ static const struct {
               {"mfu", "Model FLOPs utilisation, %", false},
               {"lrm", "Learning rate, share of its peak", false},
               {"grad_norm", "Gradient norm", true},
-              {"dt_ms", "Step time, ms", true}};
+              {"dt_ms", "Step time, ms", true},
+              {"gpu_power_w", "Power of the GPUs, W", false},
+              {"gpu_temp_c", "Temperature of the hottest GPU, degrees C", false},
+              {"j_per_token", "Energy of a token, J", false}};
 
 static json_t *numbers_json(const double *values, const size_t *keep, size_t n)
 {

@@ -3,8 +3,8 @@
  *
  *     bench-step ARCH DEPTH HEAD_DIM T ROWS VOCAB fp32|bf16 [THREADS [REPEATS]]
  *
- * Medians. One line a fact, "name value unit", for scripts; the table of shapes begins with '#'. With
- * BENCH_OPS=1 the table of `run --op-times` goes to stderr. */
+ * Medians. One line a fact, "name value unit", for scripts; the table of shapes begins with '#'.
+ * With BENCH_OPS=1 the table of `run --op-times` goes to stderr. */
 #include "file.h"
 #include "model.h"
 #include "op_times.h"

@@ -158,6 +158,7 @@ size_t cublasLtGetVersion(void)
 
 cublasStatus_t cublasLtCreate(cublasLtHandle_t *lt)
 {
+    openblas_set_num_threads(1);
     *lt = (cublasLtHandle_t)malloc(1);
     return emu::fails("cublasLtCreate") ? CUBLAS_STATUS_NOT_INITIALIZED : CUBLAS_STATUS_SUCCESS;
 }

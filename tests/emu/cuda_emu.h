@@ -163,7 +163,7 @@ void multiply_matrices(float c[4], const uint32_t a[4], const uint32_t b[2], str
 #define rn_mma(c, a, b)       emu::multiply_matrices(c, a, b, EMU_HERE)
 
 #define RN_LAUNCH(kernel, grid, block, shared_bytes, stream, ...)                                  \
-    emu::launch(kernel, grid, block, shared_bytes, stream, __VA_ARGS__)
+    emu::launch(kernel, grid, block, shared_bytes, stream, ##__VA_ARGS__)
 #define RN_SHARED(type, name, count)                                                               \
     static const char name##_of_block = 0;                                                         \
     type *name = (type *)emu::shared(&name##_of_block, (count) * sizeof(type), EMU_HERE)

@@ -7,6 +7,9 @@ if(NOT CMAKE_CXX_COMPILER OR NOT CUDAToolkit_FOUND)
   message(STATUS "no CUDA toolkit or no C++ compiler: the CUDA kernels are not tested")
   return()
 endif()
+if(CMAKE_C_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_C_COMPILER_LAUNCHER})
+endif()
 enable_language(CXX)
 set(CMAKE_CXX_STANDARD 17)
 
@@ -49,3 +52,15 @@ target_link_options(runnel-cuda-emu PRIVATE -Wl,--no-undefined)
 if(TARGET test-kernels)
   add_dependencies(test-kernels runnel-emu-kernels runnel-cuda-emu)
 endif()
+
+# The emulator itself.
+add_executable(test-emu tests/emu/selftest.cpp tests/emu/cuda_emu.cpp tests/emu/mma_emu.cpp
+               tests/emu/at_once.cpp)
+target_include_directories(test-emu PRIVATE tests/emu kernels/cuda)
+target_include_directories(test-emu SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
+target_compile_options(test-emu PRIVATE -O1)
+add_test(NAME emu COMMAND test-emu)
+
+# What the compiler for GPUs says of each kernel.
+add_test(NAME cuda-registers COMMAND bash ${CMAKE_SOURCE_DIR}/tests/emu/registers.sh)
+set_tests_properties(cuda-registers PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1800)

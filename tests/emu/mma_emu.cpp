@@ -59,15 +59,20 @@ void gather(float A[16][16], float B[16][8], void *of[32])
 
 void multiply_all(void *of[32])
 {
-    float A[16][16], B[16][8];
+    float A[16][16], B[16][8], C[16][8];
     gather(A, B, of);
-    for (int lane = 0; lane < 32; lane++)
-        for (int i = 0; i < 4; i++) {
-            float *c = &((struct product *)of[lane])->c[i];
-            int row = lane / 4 + i / 2 * 8, column = 2 * (lane % 4) + i % 2;
-            for (int k = 0; k < 16; k++)
-                *c += A[row][k] * B[k][column];
-        }
+    auto each = [&](auto what) {
+        for (int lane = 0; lane < 32; lane++)
+            for (int i = 0; i < 4; i++)
+                what(((struct product *)of[lane])->c[i],
+                     C[lane / 4 + i / 2 * 8][2 * (lane % 4) + i % 2]);
+    };
+    each([](float c, float &whole) { whole = c; });
+    for (int i = 0; i < 16; i++)
+        for (int k = 0; k < 16; k++)
+            for (int n = 0; n < 8; n++)
+                C[i][n] += A[i][k] * B[k][n];
+    each([](float &c, float whole) { c = whole; });
 }
 
 } /* namespace */

@@ -88,7 +88,7 @@ static void start(const char *answer)
     rn_str_puts(&told, "");
     rn_str_puts(&hook.got, "");
     m = (struct rn_messenger){.tell = tell};
-    cr_assert_eq(rn_messenger_start(&m, hook.url, STDERR_FILENO, &err), RN_OK, "%s", err.msg);
+    cr_assert_eq(rn_messenger_start(&m, hook.url, &err), RN_OK, "%s", err.msg);
     pthread_create(&hook.thread, NULL, serve, NULL);
 }
 
