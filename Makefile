@@ -22,6 +22,9 @@ demo: build ## the whole pipeline on a tiny world, offline, about a minute
 check: build ## every test
 	@ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure
 
+cuda-all:        ## every CUDA kernel compiled for every architecture: no spills, no more registers
+	@tests/emu/registers.sh --all
+
 soak: build ## long campaigns: fuzzing, the smoke gate over seeds, kill and resume, real input
 	@tests/soak/run.sh $(BUILD)/runnel
 
@@ -49,4 +52,4 @@ format: ## clang-format over all sources
 clean: ## removes the build folder (runs and caches stay)
 	@rm -rf $(BUILD)
 
-.PHONY: help setup configure build demo check soak oracle bench asan tsan dev release check-arm format clean
+.PHONY: help setup configure build demo check cuda-all soak oracle bench asan tsan dev release check-arm format clean

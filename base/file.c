@@ -547,6 +547,17 @@ int rn_copy_file(const char *from, const char *to, struct rn_err *err)
     return rc;
 }
 
+char *rn_cache_dir(void)
+{
+    const char *own = getenv("RUNNEL_CACHE"), *xdg = getenv("XDG_CACHE_HOME"),
+               *home = getenv("HOME");
+    if (own && *own)
+        return rn_xdup(own);
+    if (xdg && *xdg == '/')
+        return rn_join(xdg, "runnel");
+    return rn_xprintf("%s/.cache/runnel", home && *home ? home : ".");
+}
+
 int64_t rn_disk_free(const char *path)
 {
     struct statvfs fs;

@@ -89,6 +89,9 @@ char *rn_join(const char *dir, const char *name);
 char *rn_dirname(const char *path);
 const char *rn_basename(const char *path); /* borrowed */
 
+/* $RUNNEL_CACHE, $XDG_CACHE_HOME/runnel or ~/.cache/runnel; caller frees. */
+char *rn_cache_dir(void);
+
 /* Free bytes of the file system that holds `path` (nearest existing parent). */
 int64_t rn_disk_free(const char *path);
 

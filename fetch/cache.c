@@ -16,17 +16,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char *default_dir(void)
-{
-    const char *own = getenv("RUNNEL_CACHE"), *xdg = getenv("XDG_CACHE_HOME"),
-               *home = getenv("HOME");
-    if (own && *own)
-        return rn_xdup(own);
-    if (xdg && *xdg == '/')
-        return rn_join(xdg, "runnel");
-    return rn_xprintf("%s/.cache/runnel", home && *home ? home : ".");
-}
-
 static void open_memos(struct rn_cache *c)
 {
     char *digests = rn_join(rn_cache_home(c), "digests"),
@@ -39,7 +28,7 @@ static void open_memos(struct rn_cache *c)
 
 void rn_cache_init(struct rn_cache *c, const char *dir)
 {
-    *c = (struct rn_cache){.dir = dir ? rn_xdup(dir) : default_dir()};
+    *c = (struct rn_cache){.dir = dir ? rn_xdup(dir) : rn_cache_dir()};
     c->shares = rn_new(_Atomic bool);
     *c->shares = true;
     open_memos(c);

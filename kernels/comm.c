@@ -98,6 +98,11 @@ int rn_comm_world(const struct rn_comm *c)
     return c ? c->seat.world : 1;
 }
 
+int rn_comm_local_world(const struct rn_comm *c)
+{
+    return c && c->seat.local_world > 0 ? c->seat.local_world : 1;
+}
+
 const char *rn_comm_name(const struct rn_comm *c)
 {
     return c ? c->be->name : "";

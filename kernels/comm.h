@@ -1,4 +1,4 @@
-/* kernels/comm.h - what the ranks of one training say to each other: sums, shares, word of rank 0.
+/* kernels/comm.h - what the ranks of one training tell each other: sums, parts, a word of rank 0.
  *
  *     struct rn_comm *c;
  *     RN_TRY(rn_comm_open(&c, "mpi", &seat, log, err));      librunnel-mpi.so; waits for all ranks
@@ -37,6 +37,7 @@ int rn_comm_open(struct rn_comm **, const char *name, const struct rn_comm_seat 
 void rn_comm_close(struct rn_comm *);             /* takes NULL; every rank's, together */
 int rn_comm_rank(const struct rn_comm *);         /* NULL: 0 */
 int rn_comm_world(const struct rn_comm *);        /* NULL: 1 */
+int rn_comm_local_world(const struct rn_comm *);  /* those on this host; NULL: 1 */
 const char *rn_comm_name(const struct rn_comm *); /* "mpi"; NULL: "" */
 
 /* floats [at, at + n) of a slab in device memory are one rank's. Parts do not overlap; what is in
@@ -51,7 +52,7 @@ int rn_comm_reduce(struct rn_comm *, float *slab, const struct rn_comm_part *, s
 /* Every rank gets all parts as their owners have them. */
 int rn_comm_gather(struct rn_comm *, float *slab, const struct rn_comm_part *, size_t n,
                    struct rn_err *);
-/* values[0..n) in host memory become their sums over all ranks. */
+/* values[0..n), n at most RN_RANKS_MAX, in host memory become their sums over all ranks. */
 int rn_comm_sum(struct rn_comm *, double *values, size_t n, struct rn_err *);
 /* Every rank gets rank 0's bytes in host memory. May wait for hours without taking a processor. */
 int rn_comm_tell(struct rn_comm *, void *bytes, size_t size_bytes, struct rn_err *);

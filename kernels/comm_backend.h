@@ -1,6 +1,6 @@
 /* kernels/comm_backend.h - the border between comm.h and a plugin that carries it: Open MPI, NCCL.
  *
- *     const struct rn_comm_backend *rn_comm_plugin_open(const struct rn_host *h, struct rn_err *)
+ *     const struct rn_comm_backend *rn_comm_plugin_open(const struct rn_host *, struct rn_err *)
  *
  * as backend.h has it for devices. The calls are those of comm.h, with the same promises; parts are
  * in ascending order of `at`. A world of one rank is a world, too. */

@@ -72,6 +72,11 @@ void rn_device_close(struct rn_device *d)
     free(d);
 }
 
+int rn_device_sync(struct rn_device *d, struct rn_err *err)
+{
+    return d->be->sync(d->ctx, err);
+}
+
 void rn_device_stats(const struct rn_device *d, struct rn_device_stats *out)
 {
     d->be->stats(d->ctx, out);

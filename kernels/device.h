@@ -25,11 +25,14 @@ int rn_device_open(struct rn_device **, const char *name, int threads, const str
                    struct rn_err *);
 void rn_device_close(struct rn_device *); /* takes NULL */
 const char *rn_device_name(const struct rn_device *);
+/* Waits until everything that was asked for is done. RN_EDEVICE: what has failed until then. */
+int rn_device_sync(struct rn_device *, struct rn_err *);
 
 struct rn_device_stats {
     size_t bytes_now, bytes_max; /* device memory in use, and its maximum since open */
     int threads;                 /* CPU threads; 0 elsewhere */
     char model[64];              /* of the device, or the CPU's instruction set in use */
+    double bf16_flops;           /* a second, by a GPU's data sheet; 0: not known */
 };
 void rn_device_stats(const struct rn_device *, struct rn_device_stats *);
 

@@ -1,5 +1,7 @@
 #include "opdef.h"
 
+enum { HEAD_MAX = 1024 }; /* kernels hold a head in registers */
+
 static const char *shape(const struct rn_shape *const *xs, const struct rn_attrs *attrs,
                          struct rn_shape *ys)
 {
@@ -9,6 +11,8 @@ static const char *shape(const struct rn_shape *const *xs, const struct rn_attrs
         return "q, k and v must be (B,T,heads,D)";
     if (q->d[0] != k->d[0] || q->d[1] != k->d[1] || q->d[3] != k->d[3] || q->d[2] % k->d[2] != 0)
         return "q and k disagree";
+    if (q->d[3] > HEAD_MAX)
+        return "D must be 1024 at most";
     if (cache->n != 4 || q->d[0] % cache->d[0] != 0 || cache->d[2] != k->d[2] ||
         cache->d[3] != k->d[3] || !rn_shape_same(cache, xs[4]))
         return "kcache and vcache must be (S,Tmax,K,D) where S divides B";

@@ -175,6 +175,34 @@ rn_val rn_prog_weight_grad(struct rn_prog *p, const char *name)
     return rn_prog_dparam(p, i);
 }
 
+/* A value of its own in the place of some elements of `whole`. */
+static rn_val part_of(struct rn_prog *p, rn_val whole, int64_t first, int64_t n)
+{
+    if (whole == RN_NONE)
+        return RN_NONE;
+    const struct rn_value v = *rn_value_at(p, whole);
+    int64_t all = rn_elems(v.shape);
+    RN_ASSERT(first >= 0 && n > 0 && first % RN_PART_ALIGN == 0 && n <= all - first);
+    if (n == all)
+        return whole;
+    rn_val part = rn_prog_new_value(p, v.name, v.role, v.dtype, RN_SHAPE(n));
+    if (part == RN_NONE)
+        return part;
+    rn_value_at(p, part)->param = v.param;
+    rn_value_at(p, part)->part = first;
+    return part;
+}
+
+rn_val rn_prog_weight_part(struct rn_prog *p, const char *name, int64_t first, int64_t n)
+{
+    return part_of(p, rn_prog_weight(p, name), first, n);
+}
+
+rn_val rn_prog_weight_grad_part(struct rn_prog *p, const char *name, int64_t first, int64_t n)
+{
+    return part_of(p, rn_prog_weight_grad(p, name), first, n);
+}
+
 /* --- ops --- */
 
 void rn_prog_compute_in(struct rn_prog *p, enum rn_dtype type)

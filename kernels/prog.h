@@ -91,6 +91,11 @@ rn_val rn_prog_const(struct rn_prog *, const char *name, enum rn_dtype, struct r
 /* A weight of params (the same name twice is one value), and its gradient for optimizer ops. */
 rn_val rn_prog_weight(struct rn_prog *, const char *name);
 rn_val rn_prog_weight_grad(struct rn_prog *, const char *name);
+/* Elements [first, first + n) of them, a vector, for ops of an optimizer; first is a multiple of
+ * RN_PART_ALIGN. All of them: the value above, in its own shape. */
+enum { RN_PART_ALIGN = 128 };
+rn_val rn_prog_weight_part(struct rn_prog *, const char *name, int64_t first, int64_t n);
+rn_val rn_prog_weight_grad_part(struct rn_prog *, const char *name, int64_t first, int64_t n);
 rn_val rn_prog_state(struct rn_prog *, const char *name, enum rn_dtype, struct rn_shape);
 /* Before plan: each state that `lender` (planned; must outlive p) has by the same name and size is
  * that one, not p's own. So programs of several shapes go on from one KV cache. */

@@ -37,6 +37,7 @@ struct rn_value {
     rn_val first;     /* the value that this one repeats in backward; else itself */
     rn_val grad;      /* RN_NONE: none made */
     int param;        /* RN_PARAM, RN_DPARAM: index in the store, ALL_PARAMS: the whole slab */
+    int64_t part;     /* likewise: its first element there; 0 but for a part */
     int out;          /* which output of its op; -1: not an output */
     bool wants;       /* depends on a weight that has a gradient */
     const void *host; /* RN_CONST: contents until plan */

@@ -191,11 +191,12 @@ static void place_planned(struct rn_prog *p, bool reuse)
 static char *address(const struct rn_prog *p, const struct rn_value *v)
 {
     const struct rn_params *ps = p->params;
+    size_t part = (size_t)v->part * rn_dtype_bytes(v->dtype);
     switch (v->role) {
     case RN_PARAM:
-        return ps->weights + ps->offsets[v->param];
+        return ps->weights + ps->offsets[v->param] + part;
     case RN_DPARAM:
-        return ps->grads + (v->param == ALL_PARAMS ? 0 : ps->offsets[v->param]);
+        return ps->grads + (v->param == ALL_PARAMS ? 0 : ps->offsets[v->param]) + part;
     case RN_STATE:
         if (borrowed(p, v))
             return borrowed(p, v);

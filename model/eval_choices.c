@@ -1,15 +1,13 @@
 #include "eval_choices.h"
 
 #include "conversation.h"
-#include "evals.h"
 #include "jsonl.h"
-#include "span.h"
 #include "task.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTIONS_MAX = 26, CHUNK = 128 /* questions scored at once */ };
+enum { OPTIONS_MAX = 26 };
 
 struct question {
     const char *query, *options[OPTIONS_MAX];
@@ -100,6 +98,8 @@ const char *rn_choices_answer(const struct rn_choices *c, size_t i)
 /* --- prompts: one span for every option --- */
 
 struct asker {
+    const struct rn_choices *choices;
+    enum rn_choices_form form;
     const struct rn_tokenizer *tok;
     struct rn_chat_tokens special;
 };
@@ -162,49 +162,39 @@ static int ask_letter(const struct asker *a, const struct question *q, struct rn
 }
 
 static const struct {
+    const char *name, *suffix; /* in items; of the metric */
     bool chat;
     int (*ask)(const struct asker *, const struct question *, struct rn_span *, struct rn_err *);
-} forms[] = {[RN_CHOICES_CHAT] = {true, ask_chat},
-             [RN_CHOICES_TEXT] = {false, ask_text},
-             [RN_CHOICES_LETTER] = {true, ask_letter}};
+} forms[] = {[RN_CHOICES_CHAT] = {"chat", "", true, ask_chat},
+             [RN_CHOICES_TEXT] = {"text", "_text", false, ask_text},
+             [RN_CHOICES_LETTER] = {"letter", "_letter", true, ask_letter}};
 
-static int ask_some(const struct asker *a, enum rn_choices_form form, const struct question *q,
-                    size_t n, struct rn_questions *to, struct rn_err *err)
+static int ask(void *ctx, int64_t i, struct rn_questions *to, struct rn_asked *q,
+               struct rn_err *err)
 {
-    for (size_t i = 0; i < n; i++)
-        RN_TRY(forms[form].ask(a, &q[i], rn_questions_add(to, q[i].n), err));
-    return RN_OK;
+    const struct asker *a = ctx;
+    const struct question *item = &a->choices->items[i];
+    q->gold = item->gold;
+    return forms[a->form].ask(a, item, rn_questions_add(to, item->n), err);
 }
 
-/* Scores up to CHUNK questions; adds the right answers to *right. */
-static int score_chunk(const struct asker *a, enum rn_choices_form form, const struct question *q,
-                       size_t n, struct rn_scorer *scorer, size_t *right, struct rn_err *err)
+static void note(void *ctx, const struct rn_asked *q, const struct rn_span *s, size_t n,
+                 json_t *item)
 {
-    struct rn_questions asked = {0};
-    int rc = ask_some(a, form, q, n, &asked, err);
-    rn_spans_crop(asked.spans, asked.n_spans, rn_scorer_max_len(scorer));
-    if (rc == RN_OK)
-        rc = rn_questions_score(&asked, scorer, err);
-    for (size_t i = 0; i < n && rc == RN_OK; i++)
-        *right += rn_spans_lowest(rn_question(&asked, i), q[i].n) == q[i].gold;
-    rn_questions_release(&asked);
-    return rc;
+    const struct asker *a = ctx;
+    (void)q, (void)s, (void)n;
+    json_object_set_new(item, "form", json_string(forms[a->form].name));
 }
 
 int rn_choices_score(const struct rn_choices *c, enum rn_choices_form form,
-                     const struct rn_tokenizer *tok, struct rn_scorer *scorer, int64_t max_items,
-                     struct rn_choices_result *r, struct rn_err *err)
+                     const struct rn_eval_run *run, struct rn_given_result *r, struct rn_err *err)
 {
-    struct asker a = {.tok = tok};
-    *r = (struct rn_choices_result){
-        .n = max_items >= 0 && max_items < (int64_t)c->n ? (size_t)max_items : c->n};
+    struct asker a = {.choices = c, .form = form, .tok = run->tokenizer};
+    struct rn_given task = {
+        .what = forms[form].name, .items = (int64_t)c->n, .ask = ask, .note = note, .ctx = &a};
     if (forms[form].chat)
-        RN_TRY(rn_chat_tokens_find(&a.special, tok, err));
-    for (size_t i = 0; i < r->n; i += CHUNK) {
-        size_t some = r->n - i < CHUNK ? r->n - i : CHUNK;
-        RN_TRY(score_chunk(&a, form, c->items + i, some, scorer, &r->right, err));
-    }
-    return RN_OK;
+        RN_TRY(rn_chat_tokens_find(&a.special, a.tok, err));
+    return rn_eval_given(run, &task, r, err);
 }
 
 /* --- the tasks --- */
@@ -212,17 +202,16 @@ int rn_choices_score(const struct rn_choices *c, enum rn_choices_form form,
 static int score_forms(const struct rn_eval_run *r, const struct rn_choices *c, const char *id,
                        struct rn_err *err)
 {
-    static const char *const suffixes[] = {
-        [RN_CHOICES_CHAT] = "", [RN_CHOICES_TEXT] = "_text", [RN_CHOICES_LETTER] = "_letter"};
-    for (size_t form = 0; form < RN_COUNT(suffixes); form++) {
-        struct rn_choices_result found;
-        RN_TRY(rn_eval_goes_on(r, id, form, RN_COUNT(suffixes), err));
-        RN_TRY(rn_choices_score(c, (enum rn_choices_form)form, r->tokenizer, r->scorer,
-                                r->max_items, &found, err));
-        char *metric = rn_xprintf("%s%s", id, suffixes[form]);
-        rn_eval_share(r->report, metric, found.right, found.n);
+    size_t cut = 0;
+    for (size_t form = 0; form < RN_COUNT(forms); form++) {
+        struct rn_given_result found;
+        RN_TRY(rn_choices_score(c, (enum rn_choices_form)form, r, &found, err));
+        char *metric = rn_xprintf("%s%s", id, forms[form].suffix);
+        rn_eval_share(r->report, metric, found.right, found.items);
         free(metric);
+        cut += found.cut;
     }
+    rn_eval_cut(r->report, cut);
     return RN_OK;
 }
 

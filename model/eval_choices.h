@@ -2,8 +2,8 @@
  *
  *     struct rn_choices *c;
  *     RN_TRY(rn_choices_open(&c, "choices.jsonl", err));       {query, choices, gold} a line
- *     struct rn_choices_result r;
- *     RN_TRY(rn_choices_score(c, RN_CHOICES_CHAT, tokenizer, scorer, -1, &r, err));
+ *     struct rn_given_result r;
+ *     RN_TRY(rn_choices_score(c, RN_CHOICES_CHAT, run, &r, err));       r.right of r.items
  *     rn_choices_free(c);
  *
  *     RN_CHOICES_CHAT    the question as a chat; the answer text with the lowest mean loss wins
@@ -12,8 +12,7 @@
 #ifndef RN_EVAL_CHOICES_H
 #define RN_EVAL_CHOICES_H
 
-#include "scorer.h"
-#include "tokenizer.h"
+#include "eval_given.h"
 
 struct rn_choices;
 enum rn_choices_form { RN_CHOICES_CHAT, RN_CHOICES_TEXT, RN_CHOICES_LETTER };
@@ -25,13 +24,9 @@ size_t rn_choices_count(const struct rn_choices *);
 const char *rn_choices_query(const struct rn_choices *, size_t i);
 const char *rn_choices_answer(const struct rn_choices *, size_t i); /* the right one */
 
-struct rn_choices_result {
-    size_t right, n;
-};
-/* Asks the first max_items questions (< 0: all). RN_ECONFIG if the form needs chat tokens that the
- * tokenizer lacks, or a letter is no single token. */
-int rn_choices_score(const struct rn_choices *, enum rn_choices_form, const struct rn_tokenizer *,
-                     struct rn_scorer *, int64_t max_items, struct rn_choices_result *,
-                     struct rn_err *);
+/* RN_ECONFIG if the form needs chat tokens that the tokenizer lacks, or a letter is no single
+ * token. */
+int rn_choices_score(const struct rn_choices *, enum rn_choices_form, const struct rn_eval_run *,
+                     struct rn_given_result *, struct rn_err *);
 
 #endif

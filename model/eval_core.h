@@ -2,9 +2,8 @@
  *
  *     struct rn_core c;
  *     RN_TRY(rn_core_open(&c, "eval_bundle", err));
- *     struct rn_core_run run = {.tokenizer = tok, .scorer = scorer, .max_per_task = 500};
- *     struct rn_core_result r = {0};
- *     RN_TRY(rn_core_score(&c, &run, &r, err));              r.core, r.tasks[i].accuracy
+ *     struct rn_core_result r;
+ *     RN_TRY(rn_core_score(&c, run, &r, err));               r.core, r.tasks[i].accuracy
  *     RN_TRY(rn_core_write_csv(&c, &r, "core.csv", err));
  *     rn_core_result_release(&r);
  *     rn_core_release(&c);
@@ -19,29 +18,18 @@
 #define RN_EVAL_CORE_H
 
 #include "core_bundle.h"
+#include "eval_given.h"
 
-struct rn_core_run {
-    const struct rn_tokenizer *tokenizer;
-    struct rn_scorer *scorer;
-    int64_t max_per_task; /* < 0: all */
-    int64_t max_len;      /* prompts are cut to their last max_len tokens; 0: never */
-    /* What became of a question; may be NULL. `spans` are its prompts. */
-    void (*each)(void *ctx, const char *task, int64_t row, size_t gold, const struct rn_span *spans,
-                 size_t n, bool right);
-    /* Told after every few questions; false stops with RN_ESTOPPED. May be NULL. */
-    bool (*progress)(void *ctx, const char *task, size_t done, size_t all);
-    void *ctx;
-};
 struct rn_core_task_result {
     double accuracy, centered, centered_v2;
-    size_t items, right;
-    size_t cut; /* prompts that were longer than max_len */
+    struct rn_given_result found;
 };
 struct rn_core_result {
     struct rn_core_task_result *tasks; /* as in rn_core.tasks */
     double core, core_v2;
 };
-int rn_core_score(const struct rn_core *, const struct rn_core_run *, struct rn_core_result *,
+/* With the run's scorer, tokenizer and limits; questions go to its report. Release in any case. */
+int rn_core_score(const struct rn_core *, const struct rn_eval_run *, struct rn_core_result *,
                   struct rn_err *);
 void rn_core_result_release(struct rn_core_result *);
 /* nanochat's table: Task, Accuracy, Centered; the last row is CORE. */

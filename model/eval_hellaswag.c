@@ -1,23 +1,23 @@
 /* HellaSwag as llm.c and build-nanogpt measure it: the context and each ending (behind a blank) are
- * encoded apart, raw as they stand in the file, and the ending with the least loss wins. */
-#include "evals.h"
+ * encoded apart, raw as they stand in the file, and the ending with the least loss wins. The data
+ * are text, or GPT-2's tokens as llm.c stores them. */
+#include "bytes.h"
+#include "eval_given.h"
 #include "jsonl.h"
-#include "mem.h"
-#include "span.h"
+#include "llmc_eval.h"
 #include "str.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { ENDINGS = 4, CHUNK = 128 };
+enum { ENDINGS = 4 };
 
 struct asking {
-    const struct rn_eval_run *run;
-    struct rn_jsonl *lines;
-    struct rn_questions questions;
-    int64_t labels[CHUNK];
+    const struct rn_tokenizer *tokenizer;
+    struct rn_jsonl *lines;     /* of text, or NULL */
+    struct rn_llmc_eval tokens; /* else */
     int32_t bos; /* of tokenizers whose models saw it before every text; -1: GPT-2's */
-    size_t n, sum_right, mean_right, cut;
+    size_t sum_right;
 };
 
 static void encode(const struct rn_tokenizer *t, const char *before, const char *text,
@@ -29,7 +29,8 @@ static void encode(const struct rn_tokenizer *t, const char *before, const char 
     rn_str_release(&s);
 }
 
-static int ask(struct asking *a, const json_t *row, struct rn_err *err)
+static int ask_row(const struct asking *a, const json_t *row, struct rn_questions *to,
+                   struct rn_asked *q, struct rn_err *err)
 {
     const char *ctx = rn_json_str(row, "ctx", NULL);
     const json_t *endings = json_object_get(row, "endings");
@@ -40,17 +41,54 @@ static int ask(struct asking *a, const json_t *row, struct rn_err *err)
     if (!fits)
         return rn_fail(err, RN_ECORRUPT, rn_jsonl_place(a->lines),
                        "no row of HellaSwag: expected {ctx, endings (4), label (0 to 3)}");
-    a->labels[a->questions.n] = label;
-    struct rn_span *s = rn_questions_add(&a->questions, ENDINGS);
+    q->gold = (size_t)label;
+    struct rn_span *s = rn_questions_add(to, ENDINGS);
     for (size_t i = 0; i < ENDINGS; i++) {
         if (a->bos >= 0)
             rn_ids_push(&s[i].ids, a->bos);
-        encode(a->run->tokenizer, "", ctx, &s[i].ids);
+        encode(a->tokenizer, "", ctx, &s[i].ids);
         s[i].start = (int64_t)s[i].ids.n;
-        encode(a->run->tokenizer, " ", json_string_value(json_array_get(endings, i)), &s[i].ids);
+        encode(a->tokenizer, " ", json_string_value(json_array_get(endings, i)), &s[i].ids);
         s[i].end = (int64_t)s[i].ids.n;
     }
-    a->cut += rn_spans_crop(s, ENDINGS, rn_eval_max_len(a->run));
+    return RN_OK;
+}
+
+static int ask_text(void *ctx, int64_t i, struct rn_questions *to, struct rn_asked *q,
+                    struct rn_err *err)
+{
+    const struct asking *a = ctx;
+    json_t *row;
+    (void)i;
+    RN_TRY(rn_jsonl_next(a->lines, &row, err));
+    int rc = row ? ask_row(a, row, to, q, err) : RN_OK;
+    json_decref(row);
+    return rc;
+}
+
+static void push(struct rn_ids *ids, const struct rn_llmc_tokens *t)
+{
+    for (size_t i = 0; i < t->n; i++)
+        rn_ids_push(ids, (int32_t)rn_le16_at(t->p + 2 * i));
+}
+
+static int ask_tokens(void *ctx, int64_t i, struct rn_questions *to, struct rn_asked *q,
+                      struct rn_err *err)
+{
+    struct asking *a = ctx;
+    struct rn_llmc_question row;
+    (void)i;
+    RN_TRY(rn_llmc_eval_next(&a->tokens, &row, err));
+    if (row.context.n == 0)
+        return RN_OK;
+    q->gold = row.label;
+    struct rn_span *s = rn_questions_add(to, ENDINGS);
+    for (size_t k = 0; k < ENDINGS; k++) {
+        push(&s[k].ids, &row.context);
+        s[k].start = (int64_t)s[k].ids.n;
+        push(&s[k].ids, &row.endings[k]);
+        s[k].end = (int64_t)s[k].ids.n;
+    }
     return RN_OK;
 }
 
@@ -63,69 +101,56 @@ static size_t lowest_sum(const struct rn_span *s)
     return best;
 }
 
-static void judge(struct asking *a)
+static void note(void *ctx, const struct rn_asked *q, const struct rn_span *s, size_t n,
+                 json_t *item)
 {
-    for (size_t i = 0; i < a->questions.n; i++) {
-        const struct rn_span *s = rn_question(&a->questions, i);
-        size_t gold = (size_t)a->labels[i], by_mean = rn_spans_lowest(s, ENDINGS);
-        json_t *losses = json_array();
-        for (size_t k = 0; k < ENDINGS; k++)
-            json_array_append_new(losses, json_real(s[k].sum_loss));
-        a->sum_right += lowest_sum(s) == gold;
-        a->mean_right += by_mean == gold;
-        rn_eval_item(a->run->report,
-                     json_pack("{s:I, s:I, s:I, s:o}", "row", (json_int_t)(a->n + i), "gold",
-                               (json_int_t)gold, "choice", (json_int_t)by_mean, "sums", losses));
-    }
-    a->n += a->questions.n;
+    struct asking *a = ctx;
+    json_t *sums = json_array();
+    for (size_t k = 0; k < n; k++)
+        json_array_append_new(sums, json_real(s[k].sum_loss));
+    json_object_set_new(item, "sums", sums);
+    a->sum_right += lowest_sum(s) == q->gold;
 }
 
-/* Asks the next rows; *more is false at the end of the file or of what was asked for. */
-static int ask_chunk(struct asking *a, bool *more, struct rn_err *err)
+/* Opens what the file is; *ask reads it. */
+static int open_rows(struct asking *a, const char *path, struct rn_given *task, struct rn_err *err)
 {
-    *more = true;
-    while (a->questions.n < CHUNK && *more) {
-        json_t *row = NULL;
-        size_t asked = a->n + a->questions.n;
-        if (a->run->max_items < 0 || asked < (size_t)a->run->max_items)
-            RN_TRY(rn_jsonl_next(a->lines, &row, err));
-        *more = row != NULL;
-        int rc = row ? ask(a, row, err) : RN_OK;
-        json_decref(row);
-        RN_TRY(rc);
-    }
+    task->ask = ask_text;
+    if (!rn_llmc_eval_is(path))
+        return rn_jsonl_open(&a->lines, path, err);
+    task->ask = ask_tokens;
+    if (rn_tokenizer_special(a->tokenizer, "<|endoftext|>") != RN_LLMC_VOCAB - 1)
+        return rn_fail(err, RN_ECONFIG, RN_PATH(path),
+                       "these are tokens of GPT-2, and the tokenizer is another");
+    return rn_llmc_eval_open(&a->tokens, path, err);
+}
+
+static int score(struct asking *a, struct rn_eval_run *r, const char *path, struct rn_err *err)
+{
+    struct rn_given task = {.what = "hellaswag", .items = INT64_MAX, .note = note, .ctx = a};
+    struct rn_given_result found;
+    RN_TRY(open_rows(a, path, &task, err));
+    RN_TRY(rn_eval_given(r, &task, &found, err));
+    if (found.items == 0)
+        return rn_fail(err, RN_ECORRUPT, RN_PATH(path), "the file has no rows");
+    rn_eval_share(r->report, "hellaswag_acc", a->sum_right, found.items);
+    rn_eval_share(r->report, "hellaswag", found.right, found.items);
+    rn_eval_note(r->report, "hellaswag_bos", json_boolean(a->bos >= 0));
+    rn_eval_cut(r->report, found.cut);
     return RN_OK;
-}
-
-static int score(struct asking *a, struct rn_err *err)
-{
-    for (bool more = true; more;) {
-        int rc = ask_chunk(a, &more, err);
-        if (rc == RN_OK)
-            rc = rn_questions_score(&a->questions, a->run->scorer, err);
-        if (rc == RN_OK)
-            judge(a);
-        rn_questions_release(&a->questions);
-        RN_TRY(rc);
-        RN_TRY(rn_eval_goes_on(a->run, "hellaswag", a->n, 0, err));
-    }
-    return a->n ? RN_OK : rn_fail(err, RN_ECORRUPT, RN_NOWHERE, "HellaSwag has no rows");
 }
 
 static int run(struct rn_eval_run *r, struct rn_err *err)
 {
-    struct asking a = {.run = r, .bos = rn_tokenizer_special(r->tokenizer, "<|bos|>")};
+    struct asking a = {.tokenizer = r->tokenizer,
+                       .bos = rn_tokenizer_special(r->tokenizer, "<|bos|>")};
     const char *path;
     RN_TRY(rn_eval_file(r, RN_EVAL_IN_hellaswag, &path, err));
-    RN_TRY(rn_jsonl_open(&a.lines, path, err));
-    int rc = score(&a, err);
-    rn_jsonl_free(a.lines);
-    RN_TRY(rc);
-    rn_eval_share(r->report, "hellaswag_acc", a.sum_right, a.n);
-    rn_eval_share(r->report, "hellaswag", a.mean_right, a.n);
-    rn_eval_note(r->report, "hellaswag_bos", json_boolean(a.bos >= 0));
-    rn_eval_note(r->report, "hellaswag_cut_prompts", json_integer((json_int_t)a.cut));
-    return RN_OK;
+    int rc = score(&a, r, path, err);
+    if (a.lines)
+        rn_jsonl_free(a.lines);
+    rn_llmc_eval_release(&a.tokens);
+    return rc;
 }
 
 const struct rn_eval_task rn_eval_task_hellaswag = {

@@ -74,6 +74,11 @@ void rn_eval_share(struct rn_eval_report *r, const char *id, size_t right, size_
     json_object_set_new(r->task, "items", json_integer((json_int_t)n));
 }
 
+void rn_eval_cut(struct rn_eval_report *r, size_t prompts)
+{
+    json_object_set_new(r->task, "cut_prompts", json_integer((json_int_t)prompts));
+}
+
 void rn_eval_note(struct rn_eval_report *r, const char *key, json_t *value)
 {
     json_object_set_new(r->notes, key, value);
@@ -108,8 +113,9 @@ static json_t *describe(const struct rn_eval_run *run, const struct rn_eval_task
         const struct rn_eval_data *d = &run->data[in];
         if (!(t->inputs >> in & 1) || d->n == 0)
             continue;
-        json_object_set_new(doc, "file", json_string(rn_basename(d->paths[0])));
-        json_object_set_new(doc, "split", json_string(split_of(d)));
+        if (d->n == 1)
+            json_object_set_new(doc, "file", json_string(rn_basename(d->paths[0])));
+        json_object_set_new(doc, "split", json_string(t->split ? t->split : split_of(d)));
     }
     return doc;
 }

@@ -37,6 +37,7 @@ struct rn_eval_task {
     const char *protocol; /* whose rules: numbers of different ones are not comparable */
     int version;          /* raised when its numbers change */
     unsigned inputs;      /* RN_EVAL_IN(core) | .. */
+    const char *split;    /* which rows its data are; NULL: as the name of the first file says */
     bool runs_code;       /* of the model, in a sandbox: only where that is allowed */
     int (*run)(struct rn_eval_run *, struct rn_err *);
 };
@@ -86,6 +87,8 @@ int64_t rn_eval_max_len(const struct rn_eval_run *);
 void rn_eval_metric(struct rn_eval_report *, const char *id, double value, double standard_error);
 /* right of n: the share, with the standard error of a mean. */
 void rn_eval_share(struct rn_eval_report *, const char *id, size_t right, size_t n);
+/* So many prompts of the task were longer than rn_eval_max_len, and lost their beginning. */
+void rn_eval_cut(struct rn_eval_report *, size_t prompts);
 /* What became of one question; takes the reference. */
 void rn_eval_item(struct rn_eval_report *, json_t *item);
 /* <dir>/<what>_<model>.<ending>, NULL if the report has no directory; caller frees. */

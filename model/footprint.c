@@ -36,9 +36,11 @@ static int measure_evaluation(struct rn_footprint *f, struct rn_model *m, int64_
     return RN_OK;
 }
 
-static int measure_optimizer(struct rn_footprint *f, struct rn_model *m, struct rn_err *err)
+static int measure_optimizer(struct rn_footprint *f, struct rn_model *m, struct rn_comm *comm,
+                             struct rn_err *err)
 {
     struct rn_optim_cfg cfg = RN_OPTIM_DEFAULTS;
+    cfg.comm = comm;
     struct rn_optim *o;
     RN_TRY(rn_optim_new(&o, m, &cfg, err));
     f->optimizer = (double)rn_optim_bytes(o);
@@ -66,7 +68,7 @@ static int measure(struct rn_footprint *f, struct rn_model *m, const struct rn_f
     rn_model_recompute(m, what->recompute);
     measure_weights(f, m);
     RN_TRY(measure_training(f, m, what->rows, err));
-    RN_TRY(measure_optimizer(f, m, err));
+    RN_TRY(measure_optimizer(f, m, what->comm, err));
     if (what->eval_rows > 0)
         RN_TRY(measure_evaluation(f, m, what->eval_rows, err));
     f->total = f->weights + f->gradients + f->optimizer + f->activations + f->evaluation + f->other;

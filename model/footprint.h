@@ -18,6 +18,7 @@ struct rn_footprint_of {
     int64_t eval_rows; /* scored at once between steps; 0: nothing is */
     enum rn_dtype compute;
     bool recompute;
+    struct rn_comm *comm; /* the ranks that share the optimizer; NULL: alone */
 };
 
 struct rn_footprint { /* bytes */

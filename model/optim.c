@@ -3,6 +3,7 @@
 #include "arch.h"
 #include "mem.h"
 #include "safetensors.h"
+#include "shares.h"
 #include "str.h"
 
 #include <inttypes.h>
@@ -14,23 +15,41 @@ enum { SLOTS_ADAMW = 7, SLOTS_MUON = 4 };
 
 struct slot { /* one weight */
     const struct rn_group *group;
-    int64_t at;   /* of its hyperparameters */
-    double lr;    /* before the schedule */
-    double decay; /* before the schedule */
+    int64_t at;       /* of its hyperparameters */
+    double lr;        /* before the schedule */
+    double decay;     /* before the schedule */
+    int64_t first, n; /* what of it this rank updates */
+    size_t n_parts;   /* of all ranks, from parts[part] on */
+    size_t part;
+};
+
+/* One moment, as files have it: whole. */
+struct moment {
+    char name[80];
+    size_t weight; /* whose */
+    struct rn_shape shape;
+    rn_val here; /* this rank's share; RN_NONE: it has none */
 };
 
 struct rn_optim {
     struct rn_model *model;           /* borrowed */
-    struct rn_prog *norm_prog, *prog; /* what the gradients say; what follows from it */
+    struct rn_comm *comm;             /* borrowed; NULL: alone */
+    struct rn_prog *sum_prog;         /* what my share of the gradients says */
+    struct rn_prog *norm_prog, *prog; /* what all of them say; what follows from it */
     struct rn_group *groups;          /* with overrides */
     size_t n_groups;
     struct slot *slots; /* in the order of the params store */
     size_t n;
+    struct rn_comm_part *parts; /* of all weights, in their order */
+    size_t n_parts, cap_parts;
+    struct moment *moments; /* in the order of the weights */
+    size_t n_moments, cap_moments;
     double clip, lr_scale, lr_frac;
     float *hyper_host;
-    rn_val bound, norm, clip_out; /* of norm_prog */
-    rn_val hyper, coef;           /* of prog */
-    bool measured;                /* norm_prog has run on these gradients */
+    rn_val share;                      /* of sum_prog; RN_NONE: nothing is mine */
+    rn_val sum, bound, norm, clip_out; /* of norm_prog */
+    rn_val hyper, coef;                /* of prog */
+    bool measured;                     /* these gradients are added up, norm_prog has run */
 };
 
 /* --- groups --- */
@@ -110,24 +129,74 @@ static double group_lr(const struct rn_optim *o, const struct rn_group *g)
     return lr;
 }
 
-/* --- the program --- */
+/* --- who updates what --- */
 
-static rn_val moment(struct rn_optim *o, const char *prefix, const char *weight, struct rn_shape s)
+/* Where rank r's run of n elements begins. */
+static int64_t cut(int64_t n, int r, int world)
 {
-    char name[80];
-    snprintf(name, sizeof name, "%s.%s", prefix, weight);
-    return rn_prog_state(o->prog, name, RN_F32, s);
+    int64_t at = n / world * r + n % world * r / world;
+    at = (at + RN_PART_ALIGN - 1) / RN_PART_ALIGN * RN_PART_ALIGN;
+    return at < n && r < world ? at : n;
 }
 
-static void emit_adamw(struct rn_optim *o, const struct rn_weight *w, int64_t at, rn_val coef)
+static void add_part(struct rn_optim *o, size_t i, int64_t first, int64_t n, int owner)
 {
-    rn_val x[] = {rn_prog_weight(o->prog, w->name),
-                  rn_prog_weight_grad(o->prog, w->name),
-                  moment(o, "m", w->name, w->shape),
-                  moment(o, "v", w->name, w->shape),
+    struct slot *s = &o->slots[i];
+    if (n == 0)
+        return;
+    RN_PUSH(o->parts, o->n_parts, o->cap_parts,
+            rn_params_part(rn_model_params(o->model), i, first, n, owner));
+    s->n_parts++;
+    if (owner == rn_comm_rank(o->comm)) {
+        s->first = first;
+        s->n = n;
+    }
+}
+
+/* AdamW treats elements one by one: each rank has a run of each weight. Muon needs whole matrices:
+ * they go round. */
+static void share_out(struct rn_optim *o, const struct rn_weight *w)
+{
+    int world = rn_comm_world(o->comm), next = 0;
+    for (size_t i = 0; i < o->n; i++) {
+        int64_t n = rn_elems(w[i].shape);
+        o->slots[i].part = o->n_parts;
+        if (o->slots[i].group->kind != RN_GROUP_ADAMW) {
+            add_part(o, i, 0, n, next++ % world);
+            continue;
+        }
+        for (int r = 0; r < world; r++)
+            add_part(o, i, cut(n, r, world), cut(n, r + 1, world) - cut(n, r, world), r);
+    }
+}
+
+/* --- the programs --- */
+
+/* `whole` is the moment's shape, n what of it lies here. */
+static rn_val moment(struct rn_optim *o, const char *prefix, const struct rn_weight *w, size_t i,
+                     struct rn_shape whole, int64_t n)
+{
+    struct moment m = {.weight = i, .shape = whole, .here = RN_NONE};
+    snprintf(m.name, sizeof m.name, "%s.%s", prefix, w->name);
+    if (n > 0)
+        m.here = rn_prog_state(o->prog, m.name, RN_F32, n == rn_elems(whole) ? whole : RN_SHAPE(n));
+    RN_PUSH(o->moments, o->n_moments, o->cap_moments, m);
+    return m.here;
+}
+
+static void emit_adamw(struct rn_optim *o, const struct rn_weight *w, size_t i)
+{
+    const struct slot *s = &o->slots[i];
+    rn_val m = moment(o, "m", w, i, w->shape, s->n), v = moment(o, "v", w, i, w->shape, s->n);
+    if (s->n == 0)
+        return;
+    rn_val x[] = {rn_prog_weight_part(o->prog, w->name, s->first, s->n),
+                  rn_prog_weight_grad_part(o->prog, w->name, s->first, s->n),
+                  m,
+                  v,
                   o->hyper,
-                  coef};
-    rn_prog_op(o->prog, RN_OP_ADAMW, w->name, x, (int)RN_COUNT(x), RN_ATTRS(.i = {at}));
+                  o->coef};
+    rn_prog_op(o->prog, RN_OP_ADAMW, w->name, x, (int)RN_COUNT(x), RN_ATTRS(.i = {s->at}));
 }
 
 /* NorMuon's second moment has one entry per row of a tall matrix, per column of a wide one. */
@@ -136,40 +205,56 @@ static int64_t second_moment(const struct rn_weight *w)
     return w->shape.d[0] >= w->shape.d[1] ? w->shape.d[0] : w->shape.d[1];
 }
 
-static void emit_muon(struct rn_optim *o, const struct rn_weight *w, int64_t at, rn_val coef,
-                      bool era_2026)
+static void emit_muon(struct rn_optim *o, const struct rn_weight *w, size_t i)
 {
+    const struct slot *s = &o->slots[i];
+    bool era_2026 = s->group->kind == RN_GROUP_MUON_2026;
+    int64_t n2 = second_moment(w);
+    rn_val buf = moment(o, "buf", w, i, w->shape, s->n);
+    rn_val buf2 = era_2026 ? moment(o, "buf2", w, i, RN_SHAPE(n2), s->n ? n2 : 0) : RN_NONE;
+    if (s->n == 0)
+        return;
     rn_val x[] = {rn_prog_weight(o->prog, w->name),
                   rn_prog_weight_grad(o->prog, w->name),
-                  moment(o, "buf", w->name, w->shape),
-                  RN_NONE,
+                  buf,
+                  buf2,
                   o->hyper,
-                  coef};
-    if (era_2026)
-        x[3] = moment(o, "buf2", w->name, RN_SHAPE(second_moment(w)));
-    rn_prog_op(o->prog, RN_OP_MUON, w->name, x, (int)RN_COUNT(x), RN_ATTRS(.i = {at, era_2026}));
+                  o->coef};
+    rn_prog_op(o->prog, RN_OP_MUON, w->name, x, (int)RN_COUNT(x), RN_ATTRS(.i = {s->at, era_2026}));
 }
 
-static void emit_update(struct rn_optim *o, const struct rn_weight *w, const struct slot *s,
-                        rn_val coef)
+static void emit_update(struct rn_optim *o, const struct rn_weight *w, size_t i)
 {
-    if (s->group->kind == RN_GROUP_ADAMW)
-        emit_adamw(o, w, s->at, coef);
+    if (o->slots[i].group->kind == RN_GROUP_ADAMW)
+        emit_adamw(o, w, i);
     else
-        emit_muon(o, w, s->at, coef, s->group->kind == RN_GROUP_MUON_2026);
+        emit_muon(o, w, i);
 }
 
-/* Norm over all gradients in table order, whatever is clipped: it is reported every step. */
-static int build_norm(struct rn_optim *o, const struct rn_weight *w, struct rn_err *err)
+/* Over my share of all gradients in table order. */
+static int build_sum(struct rn_optim *o, const struct rn_weight *w, struct rn_err *err)
+{
+    struct rn_prog *p = o->sum_prog = rn_prog_new(rn_model_params(o->model));
+    o->share = RN_NONE;
+    for (size_t i = 0; i < o->n; i++) {
+        const struct slot *s = &o->slots[i];
+        if (s->n == 0)
+            continue;
+        rn_val x[] = {rn_prog_weight_grad_part(p, w[i].name, s->first, s->n), o->share};
+        o->share = rn_prog_op(p, RN_OP_SUMSQ, w[i].name, x, 2, RN_NO_ATTRS);
+    }
+    if (o->share != RN_NONE)
+        rn_prog_pin(p, o->share);
+    return rn_prog_plan(p, err);
+}
+
+/* The norm, whatever is clipped: it is reported every step. */
+static int build_norm(struct rn_optim *o, struct rn_err *err)
 {
     struct rn_prog *p = o->norm_prog = rn_prog_new(rn_model_params(o->model));
-    rn_val sum = RN_NONE;
+    o->sum = rn_prog_input(p, "sum", RN_F32, RN_SHAPE(1));
     o->bound = rn_prog_input(p, "bound", RN_F32, RN_SHAPE(1));
-    for (size_t i = 0; i < o->n; i++) {
-        rn_val x[] = {rn_prog_weight_grad(p, w[i].name), sum};
-        sum = rn_prog_op(p, RN_OP_SUMSQ, w[i].name, x, 2, RN_NO_ATTRS);
-    }
-    rn_val x[] = {sum, o->bound};
+    rn_val x[] = {o->sum, o->bound};
     o->clip_out = rn_prog_op(p, RN_OP_CLIP_COEF, "clip", x, 2, RN_ATTRS(.i = {0}));
     o->norm = rn_prog_out(p, o->clip_out, 1);
     rn_prog_pin(p, o->clip_out);
@@ -196,20 +281,29 @@ static int64_t init_slots(struct rn_optim *o, const struct rn_weight *w, double 
     return at;
 }
 
-static int build_step(struct rn_optim *o, const struct rn_weight *w, double decay_scale,
+static int build_step(struct rn_optim *o, const struct rn_weight *w, int64_t n_hyper,
                       struct rn_err *err)
 {
-    o->slots = rn_xalloc(o->n * sizeof *o->slots);
-    int64_t n_hyper = init_slots(o, w, decay_scale);
     o->hyper_host = rn_xalloc((size_t)n_hyper * sizeof *o->hyper_host);
     o->prog = rn_prog_new(rn_model_params(o->model));
     rn_prog_compute_in(o->prog, rn_model_computes_in(o->model));
     o->hyper = rn_prog_input(o->prog, "hyper", RN_F32, RN_SHAPE(n_hyper));
     o->coef = rn_prog_input(o->prog, "coef", RN_F32, RN_SHAPE(1));
     for (size_t i = 0; i < o->n; i++)
-        emit_update(o, &w[i], &o->slots[i], o->coef);
+        emit_update(o, &w[i], i);
     rn_prog_op(o->prog, RN_OP_ZERO_GRADS, "zero_grads", NULL, 0, RN_NO_ATTRS);
     return rn_prog_plan(o->prog, err);
+}
+
+static int build(struct rn_optim *o, const struct rn_weight *w, double decay_scale,
+                 struct rn_err *err)
+{
+    o->slots = rn_xalloc(o->n * sizeof *o->slots);
+    int64_t n_hyper = init_slots(o, w, decay_scale);
+    share_out(o, w);
+    RN_TRY(build_sum(o, w, err));
+    RN_TRY(build_norm(o, err));
+    return build_step(o, w, n_hyper, err);
 }
 
 int rn_optim_new(struct rn_optim **out, struct rn_model *m, const struct rn_optim_cfg *cfg,
@@ -217,6 +311,7 @@ int rn_optim_new(struct rn_optim **out, struct rn_model *m, const struct rn_opti
 {
     struct rn_optim *o = rn_new(struct rn_optim);
     o->model = m;
+    o->comm = cfg->comm;
     o->lr_scale = cfg->lr_scale;
     o->lr_frac = cfg->lr_frac;
     o->clip = isnan(cfg->clip) ? rn_arch_of(rn_model_config(m))->clip : cfg->clip;
@@ -224,9 +319,7 @@ int rn_optim_new(struct rn_optim **out, struct rn_model *m, const struct rn_opti
     o->n = rn_model_weights(rn_model_config(m), &w);
     int rc = init_groups(o, cfg, err);
     if (rc == RN_OK)
-        rc = build_norm(o, w, err);
-    if (rc == RN_OK)
-        rc = build_step(o, w, cfg->decay_scale, err);
+        rc = build(o, w, cfg->decay_scale, err);
     free(w);
     if (rc != RN_OK) {
         rn_optim_free(o);
@@ -240,8 +333,11 @@ void rn_optim_free(struct rn_optim *o)
 {
     if (!o)
         return;
+    rn_prog_free(o->sum_prog);
     rn_prog_free(o->norm_prog);
     rn_prog_free(o->prog);
+    free(o->parts);
+    free(o->moments);
     free(o->groups);
     free(o->slots);
     free(o->hyper_host);
@@ -250,7 +346,7 @@ void rn_optim_free(struct rn_optim *o)
 
 size_t rn_optim_bytes(const struct rn_optim *o)
 {
-    return rn_prog_bytes(o->prog) + rn_prog_bytes(o->norm_prog);
+    return rn_prog_bytes(o->prog) + rn_prog_bytes(o->norm_prog) + rn_prog_bytes(o->sum_prog);
 }
 
 /* --- a step --- */
@@ -275,10 +371,30 @@ static void put_muon(float *h, const struct slot *s, const struct rn_optim_step 
     h[3] = (float)s->group->beta2;
 }
 
+/* The sum of squares of all gradients, each rank having added up its share of them. */
+static int sum_squares(struct rn_optim *o, float *sum, struct rn_err *err)
+{
+    struct rn_params *ps = rn_model_params(o->model);
+    RN_TRY(rn_params_reduce_grads(ps, o->comm, o->parts, o->n_parts, err));
+    *sum = 0;
+    if (o->share != RN_NONE) {
+        RN_TRY(rn_prog_run(o->sum_prog, err));
+        RN_TRY(rn_prog_get(o->sum_prog, o->share, sum, err));
+    }
+    double all = (double)*sum;
+    RN_TRY(rn_comm_sum(o->comm, &all, 1, err));
+    *sum = (float)all;
+    return RN_OK;
+}
+
 static int measure(struct rn_optim *o, struct rn_err *err)
 {
-    if (!o->measured)
-        RN_TRY(rn_prog_run(o->norm_prog, err));
+    float sum;
+    if (o->measured)
+        return RN_OK;
+    RN_TRY(sum_squares(o, &sum, err));
+    RN_TRY(rn_prog_put(o->norm_prog, o->sum, &sum, err));
+    RN_TRY(rn_prog_run(o->norm_prog, err));
     o->measured = true;
     return RN_OK;
 }
@@ -313,7 +429,8 @@ int rn_optim_step(struct rn_optim *o, const struct rn_optim_step *now, float *gr
     put_hyper(o, now);
     RN_TRY(rn_prog_put(o->prog, o->hyper, o->hyper_host, err));
     o->measured = false;
-    return rn_prog_run(o->prog, err);
+    RN_TRY(rn_prog_run(o->prog, err));
+    return rn_params_gather(rn_model_params(o->model), o->comm, o->parts, o->n_parts, err);
 }
 
 int rn_optim_drop(struct rn_optim *o, struct rn_err *err)
@@ -324,57 +441,89 @@ int rn_optim_drop(struct rn_optim *o, struct rn_err *err)
 
 void rn_optim_time_ops(struct rn_optim *o, struct rn_op_times *times)
 {
+    rn_prog_time_ops(o->sum_prog, times);
     rn_prog_time_ops(o->norm_prog, times);
     rn_prog_time_ops(o->prog, times);
 }
 
 /* --- moments on disk --- */
 
+/* The parts of a moment in the coordinates of its own elements. A second moment of Muon lies whole
+ * with the owner of its matrix. */
+static size_t parts_of(const struct rn_optim *o, const struct moment *m,
+                       struct rn_comm_part parts[RN_RANKS_MAX])
+{
+    const struct slot *s = &o->slots[m->weight];
+    const struct rn_comm_part *all = o->parts + s->part;
+    if (s->n_parts == 1)
+        parts[0] = (struct rn_comm_part){0, (size_t)rn_elems(m->shape), all[0].owner};
+    for (size_t i = 0; s->n_parts > 1 && i < s->n_parts; i++)
+        parts[i] = (struct rn_comm_part){all[i].at - all[0].at, all[i].n, all[i].owner};
+    return s->n_parts;
+}
+
+/* Every rank's share of the moment into `out`; each rank calls it. */
+static int collect(const struct rn_optim *o, const struct moment *m, float *out, struct rn_err *err)
+{
+    struct rn_comm_part parts[RN_RANKS_MAX];
+    size_t n = parts_of(o, m, parts);
+    if (m->here != RN_NONE)
+        RN_TRY(rn_prog_get(o->prog, m->here, out + o->slots[m->weight].first, err));
+    return rn_params_collect(rn_model_params(o->model), o->comm, out, (size_t)rn_elems(m->shape),
+                             parts, n, err);
+}
+
 static int fill_moment(void *ctx, size_t i, void *out, struct rn_err *err)
 {
     const struct rn_optim *o = ctx;
-    return rn_prog_get(o->prog, rn_prog_state_at(o->prog, i), out, err);
+    int64_t wanted = (int64_t)i;
+    RN_TRY(rn_comm_tell(o->comm, &wanted, sizeof wanted, err));
+    return collect(o, &o->moments[i], out, err);
 }
 
-static size_t count_moments(const struct rn_optim *o)
+int rn_optim_lend(const struct rn_optim *o, int64_t i, struct rn_err *err)
 {
-    size_t n = 0;
-    while (rn_prog_state_at(o->prog, n) != RN_NONE)
-        n++;
-    return n;
+    float *buf;
+    if (i < 0 || i >= (int64_t)o->n_moments)
+        return rn_fail(err, RN_EPEER, RN_NOWHERE, "rank 0 asks for moment %" PRId64 " of %zu", i,
+                       o->n_moments);
+    const struct moment *m = &o->moments[i];
+    RN_TRY(rn_try_alloc((void **)&buf, (size_t)rn_elems(m->shape), sizeof *buf,
+                        "an optimizer moment", err));
+    int rc = collect(o, m, buf, err);
+    free(buf);
+    return rc;
 }
 
 int rn_optim_save(const struct rn_optim *o, const char *path, char hex[RN_HEX], struct rn_err *err)
 {
-    size_t n = count_moments(o);
-    struct rn_tensor_out *rows = rn_xalloc((n + 1) * sizeof *rows);
-    for (size_t i = 0; i < n; i++) {
-        rn_val v = rn_prog_state_at(o->prog, i);
-        rows[i] = (struct rn_tensor_out){.name = rn_prog_name(o->prog, v),
-                                         .shape = rn_prog_shape(o->prog, v),
+    struct rn_tensor_out *rows = rn_xalloc((o->n_moments + 1) * sizeof *rows);
+    for (size_t i = 0; i < o->n_moments; i++)
+        rows[i] = (struct rn_tensor_out){.name = o->moments[i].name,
+                                         .shape = o->moments[i].shape,
                                          .fill = fill_moment,
                                          .ctx = (void *)o,
                                          .i = i};
-    }
-    int rc = rn_safetensors_write(path, rows, n, NULL, hex, err);
+    int rc = rn_safetensors_write(path, rows, o->n_moments, NULL, hex, err);
     free(rows);
     return rc;
 }
 
-static int load_moment(struct rn_optim *o, rn_val v, const struct rn_safetensors *st,
+static int load_moment(struct rn_optim *o, const struct moment *m, const struct rn_safetensors *st,
                        struct rn_err *err)
 {
-    const char *name = rn_prog_name(o->prog, v);
-    const struct rn_tensor_info *t = rn_safetensors_find(st, name);
-    if (!t || t->type != RN_TENSOR_F32 || !rn_tensor_is(t, rn_prog_shape(o->prog, v)))
+    const struct rn_tensor_info *t = rn_safetensors_find(st, m->name);
+    if (!t || t->type != RN_TENSOR_F32 || !rn_tensor_is(t, m->shape))
         return rn_fail(err, RN_ECORRUPT, RN_PATH(rn_safetensors_path(st)),
                        "%s moment '%s' of this optimizer", t ? "wrong shape of" : "lacks the",
-                       name);
+                       m->name);
+    if (m->here == RN_NONE)
+        return RN_OK;
     float *buf;
     RN_TRY(rn_try_alloc((void **)&buf, t->size_bytes + 1, 1, "an optimizer moment", err));
     int rc = rn_safetensors_read_f32(st, t, buf, err);
     if (rc == RN_OK)
-        rc = rn_prog_put(o->prog, v, buf, err);
+        rc = rn_prog_put(o->prog, m->here, buf + o->slots[m->weight].first, err);
     free(buf);
     return rc;
 }
@@ -384,12 +533,11 @@ int rn_optim_load(struct rn_optim *o, const char *path, struct rn_err *err)
     struct rn_safetensors *st;
     RN_TRY(rn_safetensors_open(&st, path, err));
     int rc = RN_OK;
-    size_t n = count_moments(o);
-    if (rn_safetensors_count(st) != n)
+    if (rn_safetensors_count(st) != o->n_moments)
         rc = rn_fail(err, RN_ECORRUPT, RN_PATH(path), "%zu moments, this optimizer has %zu",
-                     rn_safetensors_count(st), n);
-    for (size_t i = 0; rc == RN_OK && i < n; i++)
-        rc = load_moment(o, rn_prog_state_at(o->prog, i), st, err);
+                     rn_safetensors_count(st), o->n_moments);
+    for (size_t i = 0; rc == RN_OK && i < o->n_moments; i++)
+        rc = load_moment(o, &o->moments[i], st, err);
     rn_safetensors_close(st);
     return rc;
 }

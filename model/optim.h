@@ -13,6 +13,7 @@
 #ifndef RN_OPTIM_H
 #define RN_OPTIM_H
 
+#include "comm.h"
 #include "hash.h"
 #include "model.h"
 #include "op_times.h"
@@ -36,6 +37,9 @@ struct rn_optim_cfg {
     double lr_scale;    /* times the lr of batch-scaled groups (scaling.h) */
     double lr_frac;     /* times every lr (`lr_frac` of mid-train and sft) */
     double decay_scale; /* times the decay of Muon groups (scaling.h) */
+    /* The ranks that train together, borrowed; NULL: alone. Each has moments of, and updates, its
+     * share of the weights, and ends a step with all of them; norm and clipping are over all. */
+    struct rn_comm *comm;
 };
 #define RN_OPTIM_DEFAULTS                                                                          \
     ((struct rn_optim_cfg){.clip = NAN, .lr_scale = 1, .lr_frac = 1, .decay_scale = 1})
@@ -65,8 +69,11 @@ int rn_optim_drop(struct rn_optim *, struct rn_err *);
 void rn_optim_time_ops(struct rn_optim *, struct rn_op_times *times);
 
 /* Moments as tensors m.<weight>, v.<weight>, buf.<weight>, buf2.<weight>. Load checks that names
- * and shapes are exactly those of this optimizer (RN_ECORRUPT). hex may be NULL. */
+ * and shapes are exactly those of this optimizer (RN_ECORRUPT). hex may be NULL. The file is the
+ * same whatever the ranks. Only rank 0 saves: it tells the others (comm.h) the number of each
+ * moment that it wants, an int64_t, and they lend their share of it. Every rank loads. */
 int rn_optim_save(const struct rn_optim *, const char *path, char hex[RN_HEX], struct rn_err *);
+int rn_optim_lend(const struct rn_optim *, int64_t moment, struct rn_err *);
 int rn_optim_load(struct rn_optim *, const char *path, struct rn_err *);
 
 /* Numbers that all moments of a model hold together. */

@@ -3,9 +3,10 @@
  *
  *     double peak = rn_peak_flops(device, RN_BF16);
  *
- * The best of a few products of square matrices of random numbers, through the op that models use.
- * The matrices grow from 256 x 256 until a product takes a millisecond: a small machine is not kept
- * busy by it, a large one is not measured by its overhead. 0 if the device cannot. */
+ * A processor: the best of a few products of square matrices of random numbers, through the op that
+ * models use. The matrices grow from 256 x 256 until a product takes a millisecond: a small machine
+ * is not kept busy by it, a large one is not measured by its overhead. A GPU: what its data sheet
+ * says of bf16, as everybody's MFU has it. 0 if it cannot be measured or is not known. */
 #ifndef RN_PEAK_H
 #define RN_PEAK_H
 

@@ -78,7 +78,8 @@ static int start(struct rn_work *w, struct rn_err *err)
     json_object_set_new(record, "reason", json_string(w->node->reason));
     RN_TRY(rn_journal_add(&w->run->journal, record, err));
     RN_TRY(open_work(w, err));
-    return rn_child_start(&w->child, rn_work_inside, w, w->log.fd, err);
+    return rn_team_shares(w) ? rn_team_train(w, err)
+                             : rn_child_start(&w->child, rn_work_inside, w, w->log.fd, err);
 }
 
 static struct rn_work *make_work(struct rn_running *r, size_t i, int threads)
@@ -98,6 +99,7 @@ static struct rn_work *make_work(struct rn_running *r, size_t i, int threads)
                           .step = -1};
     rn_watching_start(&w->watching, &s->watch, w->start_s);
     w->numbers = rn_watch_is_on(&s->watch) ? json_object() : NULL;
+    rn_alerting_begin(w);
     w->dir = rn_store_path(r->plan.store, s->stage->kind, n->keys.progress, ".work");
     w->attempt = rn_store_path(r->plan.store, s->stage->kind, n->keys.out, ".attempt");
     return w;
@@ -105,10 +107,12 @@ static struct rn_work *make_work(struct rn_running *r, size_t i, int threads)
 
 void rn_work_free(struct rn_work *w)
 {
+    rn_team_part(w);
     rn_child_release(&w->child);
     close_work(w, false);
     rn_stagelog_close(&w->log);
     rn_watching_stop(&w->watching);
+    rn_vigil_stop(&w->vigil);
     json_decref(w->numbers);
     free(w->attempt);
     free(w->dir);
@@ -147,12 +151,15 @@ static int end_badly(struct rn_work *w, int rc, int status, const struct rn_err 
 {
     record_end(w, rc, status, err);
     rn_tell_end(w, rc, err);
+    if (rc != RN_ESTOPPED)
+        rn_alerting_tell(w->run, w->index, w, RN_ALERT_failed, err->msg);
     rn_work_free(w);
     return rc;
 }
 
 int rn_work_start(struct rn_running *r, size_t i, int threads, struct rn_err *err)
 {
+    rn_helpers_start(r);
     struct rn_work *w = make_work(r, i, threads);
     char *log = rn_run_path(r, "log", w->stage->name, ".log");
     rn_tell_start(r, i);
@@ -164,6 +171,7 @@ int rn_work_start(struct rn_running *r, size_t i, int threads, struct rn_err *er
         return end_badly(w, rc, 0, err);
     r->works[i] = w;
     w->node->begun = true;
+    rn_monitoring_mark(&r->monitoring, i, -1);
     return RN_OK;
 }
 
@@ -180,6 +188,7 @@ void rn_work_hear(struct rn_work *w, const struct rn_news *news)
 {
     struct rn_ui *ui = w->run->ui;
     rn_watching_hear(&w->watching, news, rn_clock_s());
+    rn_alerting_hear(w, news);
     switch (news->kind) {
     case RN_NEWS_LOG:
         rn_ui_log(ui, w->stage->name, news->level, news->text);
@@ -190,10 +199,14 @@ void rn_work_hear(struct rn_work *w, const struct rn_news *news)
     case RN_NEWS_NUMBERS:
         w->step = news->step;
         keep_numbers(w, news);
+        rn_monitoring_mark(&w->run->monitoring, w->index, w->step);
         break;
     case RN_NEWS_ARRIVAL:
         if (w->stage->background)
             rn_arrivals_add(&w->node->arrivals, &news->arrival);
+        break;
+    case RN_NEWS_TICK:
+        rn_team_hear_own(w, (int64_t)news->done);
         break;
     case RN_NEWS_END:
         w->ended = true;
@@ -217,6 +230,8 @@ static int outcome(const struct rn_work *w, int status, struct rn_err *err)
         rn_fail_as(err, &w->end.err);
         return w->end.rc;
     }
+    if (w->blame.code != RN_OK)
+        return rn_fail_as(err, &w->blame);
     if (w->alarmed && w->run->closing)
         return rn_fail(err, RN_ESTOPPED, RN_NOWHERE, "asked to stop, then ended by its watch: %s",
                        w->watching.why);
@@ -350,6 +365,7 @@ static void sound_alarm(struct rn_work *w, enum rn_alarm alarm)
     char *snapshot = take_snapshot(w);
     w->alarmed = true;
     rn_tell_alarm(w, snapshot);
+    rn_alerting_tell(w->run, w->index, w, RN_ALERT_watched, w->watching.why);
     free(snapshot);
     if (alarm == RN_HANGS)
         rn_child_ask(&w->child);
@@ -366,6 +382,13 @@ void rn_work_look(struct rn_work *w)
         rn_child_kill(&w->child);
         w->kill_s = INFINITY;
     }
+    rn_alerting_look(w);
+}
+
+void rn_work_blame(struct rn_work *w, const struct rn_err *why, double grace_s)
+{
+    rn_fail_as(&w->blame, why);
+    w->kill_s = fmin(w->kill_s, rn_clock_s() + grace_s);
 }
 
 double rn_work_due_s(const struct rn_work *w)

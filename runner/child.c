@@ -1,6 +1,7 @@
 #define _GNU_SOURCE /* pipe2 */
 #include "child.h"
 
+#include "file.h"
 #include "signals.h"
 
 #include <errno.h>
@@ -103,6 +104,20 @@ bool rn_child_hears(struct rn_child *c, struct rn_news *news)
     if (!rn_inbox_read(&c->inbox, c->fd))
         close_pipe(c);
     return rn_inbox_next(&c->inbox, news);
+}
+
+bool rn_child_hear_out(struct rn_child *c, double patience_s,
+                       void (*hear)(void *, const struct rn_news *), void *ctx)
+{
+    double until_s = rn_clock_s() + patience_s, left_s;
+    struct rn_news news;
+    while (c->fd >= 0 && (left_s = until_s - rn_clock_s()) > 0) {
+        struct pollfd fd = {.fd = c->fd, .events = POLLIN};
+        poll(&fd, 1, (int)(left_s * 1000) + 1);
+        while (rn_child_hears(c, &news))
+            hear(ctx, &news);
+    }
+    return c->fd < 0;
 }
 
 /* Its number is ours until we wait for it: nobody else can be hit by the kill. */

@@ -28,6 +28,9 @@ int rn_child_start(struct rn_child *, void (*body)(void *ctx, struct rn_wire *),
                    int log_fd, struct rn_err *);
 /* Takes what came and gives the next message; false: none for now. */
 bool rn_child_hears(struct rn_child *, struct rn_news *);
+/* Hears it until it has said its last word. False: it had not after so long. */
+bool rn_child_hear_out(struct rn_child *, double patience_s,
+                       void (*hear)(void *ctx, const struct rn_news *), void *ctx);
 /* True once, when the process is gone: then its whole group is, and *status is waitpid's. What it
  * said last may still have to be heard. */
 bool rn_child_ended(struct rn_child *, int *status);

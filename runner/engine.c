@@ -169,12 +169,21 @@ static int record_costs(struct rn_running *r, struct rn_err *err)
     return rn_journal_add(&r->journal, record, err);
 }
 
+static void tell_ranks(const struct rn_running *r)
+{
+    char *text = r->plan.how->team ? rn_team_describe(r->plan.how->team) : NULL;
+    if (text)
+        rn_ui_say(r->ui, "%s", text);
+    free(text);
+}
+
 static void greet(const struct rn_running *r)
 {
     const struct rn_pipeline *p = r->plan.p;
     const struct rn_run_how *how = r->plan.how;
     rn_ui_say(r->ui, "%s  (%s, %zu stage%s, %s, %d thread%s)", p->tag, p->path, p->n_stages,
               p->n_stages == 1 ? "" : "s", how->device, how->threads, how->threads == 1 ? "" : "s");
+    tell_ranks(r);
     rn_ui_event(r->ui, json_pack("{s:s, s:i, s:s, s:s, s:i}", "event", "run", "schema", 1, "tag",
                                  p->tag, "dir", r->plan.run_dir, "stages", (int)p->n_stages));
 }
@@ -184,6 +193,8 @@ static void close_run(struct rn_running *r)
     for (size_t i = 0; r->works && i < r->plan.p->n_stages; i++)
         if (r->works[i])
             rn_work_free(r->works[i]);
+    rn_helpers_stop(r);
+    rn_alerting_close(r);
     free(r->works);
     free(r->sent_back);
     free(r->states);
@@ -214,6 +225,7 @@ int rn_run(const struct rn_pipeline *p, const struct rn_run_how *how, struct rn_
         rc = open_run(&r, err);
     if (rc == RN_OK) {
         greet(&r);
+        rn_alerting_open(&r);
         rc = rn_schedule(&r, err);
     }
     if (rc == RN_OK)

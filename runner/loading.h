@@ -40,6 +40,7 @@ struct rn_loading {
     struct rn_tree tree;
     struct rn_problems problems;
     struct rn_node *root;
+    const char *device;      /* that `auto` is settled for */
     struct rn_draft *drafts; /* beside p->stages, in written order until rn_graph_sort */
     bool lenient_env;        /* an unset ${env.X} is no problem (the file behind a profile) */
 };

@@ -282,7 +282,9 @@ static bool unit_of_machine(const char *unit)
 
 bool rn_metric_of_machine(const struct rn_metric *table, const char *name)
 {
-    static const char *const names[] = {"dt_ms", "tok_per_sec", "mfu", "total_time_min"};
+    static const char *const names[] = {"dt_ms",          "tok_per_sec", "mfu",
+                                        "total_time_min", "gpu_power_w", "gpu_temp_c",
+                                        "j_per_token"};
     for (size_t i = 0; i < RN_COUNT(names); i++)
         if (strcmp(name, names[i]) == 0)
             return true;

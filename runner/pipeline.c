@@ -3,6 +3,7 @@
 #include "filled.h"
 #include "gates.h"
 #include "graph.h"
+#include "http.h"
 #include "loading.h"
 #include "matrix.h"
 #include "merge.h"
@@ -58,32 +59,35 @@ const struct rn_key rn_common_keys[] = {
 
 /* --- the top level --- */
 
+static const struct rn_key monitor_keys[] = {
+    RN_KEY_REAL(struct rn_pipeline, monitor_hz, "hz", RN_NEUTRAL, "0", 0, 100, "samples a second",
+                "power, heat and load of the GPUs so often, into RUN/monitor; 0: never"),
+    RN_KEYS_END};
+static const struct rn_key alerts_keys[] = {
+    RN_KEY_STR(struct rn_pipeline, alerts_file, "file", RN_NEUTRAL, "",
+               "gets each as a line of JSON; from the pipeline file's folder"),
+    RN_KEY_STR(struct rn_pipeline, alerts_webhook, "webhook", RN_NEUTRAL, "",
+               "https url that each is posted to, best as ${env.NAME}: it may hold a secret"),
+    RN_KEYS_END};
 const struct rn_key rn_whole_keys[] = {
     RN_KEY_BOOL(struct rn_pipeline, tensorboard, "tensorboard", RN_NEUTRAL, "true",
                 "write event files of the numbers while stages run, in RUN/tensorboard"),
+    RN_KEY_TABLE("monitor", monitor_keys, "watch the GPUs while stages run"),
+    RN_KEY_TABLE("alerts", alerts_keys,
+                 "tell what somebody who is away should hear; {}: in log, journal and status"),
     RN_KEYS_END};
 
-static const struct top_key {
-    const char *name;
-    bool later; /* named in the plan, not built yet: refused rather than ignored */
-} top_keys[] = {{"runnel"},        {"name"},        {"tag"},         {"vars"},
-                {"stages"},        {"profiles"},    {"include"},     {"matrix"},
-                {"monitor", true}, {"tensorboard"}, {"alerts", true}};
+static const char *const top_keys[] = {"runnel",  "name",        "tag",     "vars",
+                                       "stages",  "profiles",    "include", "matrix",
+                                       "monitor", "tensorboard", "alerts",  NULL};
 
 static void check_top_key(struct rn_loading *l, const struct rn_entry *e)
 {
-    const char *words[RN_COUNT(top_keys) + 1] = {0};
-    for (size_t i = 0; i < RN_COUNT(top_keys); i++) {
-        words[i] = top_keys[i].name;
-        if (strcmp(e->key, words[i]) != 0)
-            continue;
-        if (top_keys[i].later)
-            rn_hint(rn_problem_add(&l->problems, e->at, "'%s' is not supported yet", e->key),
-                    "remove it");
-        return;
-    }
+    for (size_t i = 0; top_keys[i]; i++)
+        if (strcmp(e->key, top_keys[i]) == 0)
+            return;
     struct rn_err *err = rn_problem_add(&l->problems, e->at, "unknown key '%.64s'", e->key);
-    const char *near = rn_nearest(e->key, words);
+    const char *near = rn_nearest(e->key, top_keys);
     if (near)
         rn_hint(err, "did you mean '%s'?", near);
 }
@@ -117,6 +121,21 @@ static void fill_whole(struct rn_loading *l)
     struct rn_fill fill = {.arena = &l->p->arena, .problems = &l->problems, .what = "the file"};
     struct rn_part part = {rn_whole_keys, l->p};
     rn_schema_fill(&fill, &part, 1, some, l->root->at);
+}
+
+/* `alerts:` with nothing below it is on, too. */
+static void read_alerts(struct rn_loading *l)
+{
+    const struct rn_node *node = rn_node_get(l->root, "alerts");
+    const char *webhook = l->p->alerts_webhook;
+    l->p->alerts = node && node->kind == RN_NODE_MAP;
+    if (!webhook)
+        return;
+    struct rn_url url = rn_url_parse(webhook);
+    if (!rn_url_allowed(&url, false))
+        rn_hint(rn_problem_add(&l->problems, rn_node_get(node, "webhook")->at,
+                               "'alerts.webhook' is no https url"),
+                "plain http is for loopback");
 }
 
 static void list_profiles(struct rn_loading *l)
@@ -253,7 +272,7 @@ static void fill_stage(struct rn_loading *l, struct rn_pstage *s, struct rn_draf
     rn_schema_fill(&fill, parts, RN_COUNT(parts), e->value, e->at);
     draft->bad = rn_problems_count(&l->problems) != before;
     if (s->stage->settle && !draft->bad)
-        s->stage->settle(s->cfg);
+        s->stage->settle(s->cfg, l->device);
     list_outputs(l, s, draft->bad);
 }
 
@@ -370,6 +389,7 @@ static void lay_over(struct rn_loading *l, const struct rn_pipeline_how *how)
 static void build(struct rn_loading *l, const struct rn_pipeline_how *how)
 {
     lay_over(l, how);
+    l->device = how->device;
     for (size_t i = 0; i < l->root->n; i++)
         check_top_key(l, &l->root->entries[i]);
     check_is_map(l, "vars");
@@ -379,6 +399,7 @@ static void build(struct rn_loading *l, const struct rn_pipeline_how *how)
     struct rn_vars vars = {.l = l};
     rn_vars_apply(&vars);
     fill_whole(l);
+    read_alerts(l);
     read_name(l);
     fill_stages(l);
     rn_graph_resolve(l);

@@ -17,6 +17,7 @@
 struct rn_pipeline_how {          /* the command line's part */
     const char *profile;          /* -p, or NULL */
     const char *const *overrides; /* "base.horizon.steps=10", "vars.depth=4"; NULL-ended or NULL */
+    const char *device;           /* that `auto` is settled for; NULL: the processor */
     const struct rn_cell *cell;   /* of the file's matrix, or NULL */
     const struct rn_stage *const *kinds; /* NULL-ended; NULL: rn_stages (tests bring their own) */
 };
@@ -76,7 +77,10 @@ struct rn_pipeline {
     const char *profile, *cell;    /* or NULL */
     const char **profiles;         /* names of all profiles of the file */
     size_t n_profiles;
-    bool tensorboard; /* `tensorboard:`: event files beside the numbers */
+    bool tensorboard;  /* `tensorboard:`: event files beside the numbers */
+    double monitor_hz; /* `monitor:`: samples of the GPUs a second; 0: none */
+    bool alerts;       /* `alerts:` is given; its keys or NULL */
+    const char *alerts_file, *alerts_webhook;
     struct rn_pstage *stages; /* in running order: topological, ties as written */
     size_t n_stages;
     struct rn_told *told;         /* what is told about it, made when first asked for */

@@ -163,6 +163,10 @@ static int decide_work(struct rn_plan *plan, size_t stage, bool forced, const ch
                        struct rn_err *err)
 {
     struct rn_planned *n = &plan->nodes[stage];
+    if (plan->no_costs) {
+        rn_plan_say(n, RN_ACT_RUN, "ordered");
+        return RN_OK;
+    }
     RN_TRY(rn_plan_ask_cost(plan, stage, err));
     rn_plan_expect_time(plan, stage);
     if (forced && !n->begun) {
@@ -219,10 +223,11 @@ static void decide_unknown(struct rn_plan *plan, size_t stage, size_t producer)
 {
     struct rn_planned *n = &plan->nodes[stage];
     const struct rn_planned *before = &plan->nodes[producer];
-    rn_plan_ask_cost(plan, stage,
-                     NULL); /* without inputs it may not know, which is no error here */
+    if (!plan->no_costs)
+        rn_plan_ask_cost(plan, stage, NULL); /* without inputs it may not know: no error here */
     n->cost.resume_step = -1;
-    rn_plan_expect_time(plan, stage);
+    if (!plan->no_costs)
+        rn_plan_expect_time(plan, stage);
     if (before->action == RN_ACT_BLOCKED || before->action == RN_ACT_SKIP)
         rn_plan_say(n, RN_ACT_BLOCKED, "needs %s", plan->p->stages[producer].name);
     else

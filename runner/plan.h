@@ -18,8 +18,10 @@
 #include "store.h"
 
 struct rn_arrivals;
+struct rn_team;
 struct rn_wire;
 struct rn_metrics;
+struct rn_spent;
 
 /* What the command line asks of `plan` and `run`. Lists are NULL-ended or NULL. */
 struct rn_run_how {
@@ -34,6 +36,7 @@ struct rn_run_how {
     bool op_times;   /* trainings tell where their time went */
     bool keep_going; /* a failure stops only what needs the stage */
     enum rn_verify verify;
+    struct rn_team *team;       /* the ranks that train together; NULL: this one is alone */
     struct rn_memo *memo;       /* of the runs directory, and its history: shared by the plans of */
     struct rn_history *history; /* several pipelines; NULL: each has its own */
     const char *resolved_yaml;  /* for runs/<tag>/resolved.yaml */
@@ -81,6 +84,7 @@ struct rn_plan {
     struct rn_memo *memo; /* runs/.memo; `run` saves it, `plan` does not */
     struct rn_history *history;
     struct rn_planned *nodes; /* one per stage */
+    bool no_costs; /* keys and inputs alone: for a process that has threads and must not fork */
 };
 
 /* The memo of the runs directory, as `verify` wants it. Free with rn_memo_free. */
@@ -112,6 +116,7 @@ struct rn_runner {
     struct rn_metrics *metrics; /* NULL while planning */
     struct rn_board *board;     /* likewise */
     struct rn_wire *wire;       /* NULL while planning */
+    struct rn_spent *spent;     /* likewise */
 };
 /* A job with everything but directories and log; strings live in the plan's arena. */
 struct rn_job rn_plan_job(struct rn_plan *, struct rn_runner *);

@@ -3,6 +3,7 @@
 #include "board.h"
 #include "metrics.h"
 #include "signals.h"
+#include "spent.h"
 #include "str.h"
 #include "wire.h"
 
@@ -49,14 +50,19 @@ static const struct rn_artifact *job_watched(struct rn_runner *r, const char *na
     return NULL;
 }
 
-static void job_metrics(struct rn_runner *r, int64_t step, const struct rn_metric_value *v,
+/* With the power that was drawn, where somebody samples it. */
+static void job_metrics(struct rn_runner *r, int64_t step, const struct rn_metric_value *values,
                         size_t n)
 {
     if (!r->metrics)
         return;
+    struct rn_metric_value *v = rn_xalloc((n + RN_SPENT_VALUES) * sizeof *v);
+    memcpy(v, values, n * sizeof *v);
+    n += rn_spent_since(r->spent, v, n, v + n);
     rn_metrics_add(r->metrics, step, v, n);
     rn_board_add(r->board, step, v, n);
     rn_wire_numbers(r->wire, step, v, n);
+    free(v);
 }
 
 static void job_said(struct rn_runner *r, int64_t step, const char *name, const char *text)
@@ -65,6 +71,13 @@ static void job_said(struct rn_runner *r, int64_t step, const char *name, const 
         return;
     rn_metrics_say(r->metrics, step, name, text);
     rn_board_say(r->board, step, name, text);
+}
+
+static void job_histogram(struct rn_runner *r, int64_t step, const char *name, const double *bins,
+                          size_t n)
+{
+    if (r->metrics)
+        rn_board_spread(r->board, step, name, bins, n);
 }
 
 static double job_last_metric(struct rn_runner *r, const char *name)
@@ -102,6 +115,7 @@ static const struct rn_job_ops job_ops = {.stopping = job_stopping,
                                           .expected = job_expected,
                                           .metrics = job_metrics,
                                           .said = job_said,
+                                          .histogram = job_histogram,
                                           .last_metric = job_last_metric,
                                           .metrics_offset = job_metrics_offset,
                                           .metrics_cut = job_metrics_cut,

@@ -4,6 +4,9 @@
  *     scheduler.c   which stage when, and what follows when one fails
  *     attempt.c     one attempt at a stage: directories, process, outcome
  *     inside.c      the same in the stage's own process: the work, and its outputs into the store
+ *     team.c        trainings with other ranks: the process they share, and what the ranks say
+ *     alerting.c    what somebody who is away should hear of it
+ *     helpers.c     processes beside the stages
  *     running.c     names and records of the run
  *     tell.c        what a person sees
  *
@@ -12,11 +15,15 @@
 #ifndef RN_RUNNING_H
 #define RN_RUNNING_H
 
+#include "alerts.h"
 #include "child.h"
 #include "engine.h"
 #include "journal.h"
 #include "lock.h"
+#include "messenger.h"
+#include "monitoring.h"
 #include "stagelog.h"
+#include "team.h"
 #include "watch.h"
 
 enum rn_progress_of {
@@ -25,6 +32,14 @@ enum rn_progress_of {
     RN_WORKS,   /* in a process of its own */
     RN_SETTLED, /* kept, made, or not asked for */
     RN_LOST,    /* failed, or what it needs did */
+};
+
+/* Where alerts go besides log and journal. */
+struct rn_alerting {
+    bool on, file_failed;
+    char *file; /* owned; NULL: none */
+    bool posts;
+    struct rn_messenger messenger;
 };
 
 /* The whole run. */
@@ -47,6 +62,9 @@ struct rn_running {
     double before_sync_s;           /* what this process had waited for its disk before */
     size_t most_working;            /* at the same time */
     struct rn_sent_back *sent_back; /* one per stage */
+    bool helped;                    /* helpers were started, as far as they could be */
+    struct rn_monitoring monitoring;
+    struct rn_alerting alerting;
 };
 
 /* What a watch did to a stage so far. */
@@ -65,11 +83,20 @@ struct rn_work {
     struct rn_lock lock;
     struct rn_stagelog log;
     struct rn_child child;
-    int threads; /* its share */
+    int threads;          /* its share */
+    struct rn_comm *comm; /* in the process of a training over ranks; else NULL */
+    struct rn_err blame;  /* what another rank did to it; code RN_OK: nothing */
     double start_s;
     int64_t step; /* newest it told of, -1 without one */
     struct rn_watching watching;
-    json_t *numbers; /* newest value of each; only where the stage is watched */
+    json_t *numbers;       /* newest value of each; only where the stage is watched */
+    struct rn_vigil vigil; /* only where the run alerts */
+    double seen_s;         /* for it, when */
+    struct rn_saved {      /* the newest checkpoint that was seen */
+        int64_t step;
+        const char *dir;
+        double size_bytes;
+    } saved;
     bool alarmed;
     double kill_s;           /* when its grace is over; INFINITY: nobody asked it to stop */
     bool ended;              /* `end` is there */
@@ -95,13 +122,35 @@ double rn_work_due_s(const struct rn_work *); /* when to look again */
 /* Its process is gone: outputs get their link, the journal its record, and the work is freed.
  * *again: its watch stopped it, and it may go on from its last checkpoint. */
 int rn_work_finish(struct rn_work *, int status, bool *again, struct rn_err *);
+/* Another rank is lost: it cannot go on, and is killed, at once or if it does not end by itself. */
+void rn_work_blame(struct rn_work *, const struct rn_err *, double grace_s);
 /* Kills it; no record. */
 void rn_work_free(struct rn_work *);
+
+/* --- alerting.c: nothing where the file has no `alerts:` --- */
+
+void rn_alerting_open(struct rn_running *);
+void rn_alerting_close(struct rn_running *);
+/* What the runner itself knows: a TOLD of alerts.def. work: the stage's, or NULL. */
+void rn_alerting_tell(struct rn_running *, size_t stage, struct rn_work *work, enum rn_alert_id,
+                      const char *text);
+void rn_alerting_begin(struct rn_work *);
+void rn_alerting_hear(struct rn_work *, const struct rn_news *);
+void rn_alerting_look(struct rn_work *);
+
+/* --- helpers.c --- */
+
+void rn_helpers_start(struct rn_running *); /* those that the file asks for; once */
+void rn_helpers_listen(struct rn_running *);
+void rn_helpers_stop(struct rn_running *);
+void rn_helpers_forget(struct rn_running *); /* in a stage's process: they are not its own */
 
 /* --- inside.c --- */
 
 /* The body of the stage's process; ctx is its struct rn_work. */
 void rn_work_inside(void *ctx, struct rn_wire *);
+/* The work itself, in whichever process; tells its end and returns its code. */
+int rn_work_do(struct rn_work *, struct rn_wire *);
 
 /* --- running.c --- */
 

@@ -22,6 +22,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* What fails on all ranks alike should be told in rank 0's own words. */
+static const double LOST_RANK_GRACE_S = 2;
+
 /* --- what somebody must agree to --- */
 
 int rn_schedule_permit(const struct rn_running *r, size_t i, struct rn_err *err)
@@ -133,6 +136,7 @@ static int check_gates(struct rn_running *r, size_t i, struct rn_err *err)
     rn_journal_add(&r->journal, record, NULL);
     rn_ui_stage(r->ui, '-', s->name, "gate     %s", err->msg);
     rn_tell_event(r, i, "gate", 0, err->msg);
+    rn_alerting_tell(r, i, NULL, RN_ALERT_failed, err->msg);
     return rc;
 }
 
@@ -237,7 +241,8 @@ static int take_up(struct rn_running *r, size_t i, struct rn_err *err)
         return fail_blocked(r, i, err);
     if (n->entry)
         return settle_kept(r, i, err);
-    if (is_at_work(r, n->keys.progress)) {
+    bool in_turn = r->plan.p->stages[i].stage->trains && rn_team_is_busy(r->plan.how->team);
+    if (in_turn || is_at_work(r, n->keys.progress)) {
         r->states[i] = RN_WAITS; /* and is decided again when that is done */
         return RN_OK;
     }
@@ -356,7 +361,7 @@ static void reap(struct rn_running *r, size_t i, int status)
 /* Until a watch or the lock's beat is due. */
 static int sleep_ms(const struct rn_running *r)
 {
-    double until_s = rn_clock_s() + RN_LOCK_BEAT_S;
+    double until_s = fmin(rn_clock_s() + RN_LOCK_BEAT_S, rn_team_due_s(r->plan.how->team));
     for (size_t i = 0; i < r->plan.p->n_stages; i++)
         if (r->works[i])
             until_s = fmin(until_s, rn_work_due_s(r->works[i]));
@@ -369,12 +374,14 @@ static int sleep_ms(const struct rn_running *r)
 static bool sleep_until_news(struct rn_running *r)
 {
     size_t n = 0;
-    struct pollfd *fds = rn_xalloc((r->n_working + 2) * sizeof *fds);
+    const struct rn_team *team = r->plan.how->team;
+    struct pollfd *fds = rn_xalloc((r->n_working + 2 + (team ? RN_ROLL_FDS : 0)) * sizeof *fds);
     fds[n++] = (struct pollfd){.fd = r->asking ? STDIN_FILENO : -1, .events = POLLIN};
     fds[n++] = (struct pollfd){.fd = rn_signals_fd(), .events = POLLIN};
     for (size_t i = 0; i < r->plan.p->n_stages; i++)
         if (r->works[i])
             fds[n++] = (struct pollfd){.fd = r->works[i]->child.fd, .events = POLLIN};
+    n += rn_team_fds(team, fds + n);
     int ready = poll(fds, (nfds_t)n, sleep_ms(r));
     if (ready < 0)
         RN_ASSERT(errno == EINTR || errno == ENOMEM);
@@ -393,10 +400,40 @@ static void beat(struct rn_running *r)
             rn_lock_beat(&r->works[i]->lock);
 }
 
+/* Where nothing is in training the next one cannot be: those at work are asked to stop. */
+static void lose_rank(struct rn_running *r, const struct rn_err *why)
+{
+    for (size_t i = 0; i < r->plan.p->n_stages; i++)
+        if (r->works[i] && rn_team_shares(r->works[i])) {
+            rn_work_blame(r->works[i], why, LOST_RANK_GRACE_S);
+            return;
+        }
+    if (r->rc == RN_OK) {
+        r->rc = why->code;
+        rn_fail_as(&r->first, why);
+    }
+    ask_all_to_stop(r);
+}
+
+static void hear_ranks(struct rn_running *r)
+{
+    int rank;
+    struct rn_err why = {0};
+    while (r->plan.how->team && rn_team_hear(r->plan.how->team, &rank, &why)) {
+        if (rank < 0)
+            rn_signals_stop();
+        else
+            lose_rank(r, &why);
+        why = (struct rn_err){0};
+    }
+}
+
 static void listen_to_all(struct rn_running *r)
 {
     bool answered = sleep_until_news(r);
     beat(r);
+    hear_ranks(r);
+    rn_helpers_listen(r);
     if (rn_signals_stopping() && !r->closing)
         ask_all_to_stop(r);
     if (r->asking && r->closing)
@@ -411,6 +448,8 @@ static void listen_to_all(struct rn_running *r)
         rn_work_look(r->works[i]);
         if (rn_child_ended(&r->works[i]->child, &status))
             reap(r, i, status);
+        else if (rn_team_take_back(r->works[i]))
+            reap(r, i, 0);
     }
 }
 

@@ -47,7 +47,8 @@ int rn_target_cells_of(struct rn_cells **out, const struct rn_cli *cli, const ch
     for (size_t i = 1; i < rn_cli_n(cli); i++)
         if (rn_is_override(rn_cli_arg(cli, i)))
             overrides[n++] = rn_cli_arg(cli, i);
-    struct rn_pipeline_how how = {.profile = profile, .overrides = overrides};
+    struct rn_pipeline_how how = {
+        .profile = profile, .overrides = overrides, .device = rn_cli_opt(cli, "device")};
     int rc = rn_cells_open(out, rn_cli_arg(cli, 0), &how, rn_cli_opt(cli, "cell"), err);
     free(overrides);
     return rc;

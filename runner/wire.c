@@ -115,9 +115,10 @@ void rn_wire_log(struct rn_wire *w, enum rn_level level, const char *text)
     send_frame(w, &f);
 }
 
-static bool progress_is_due(struct rn_wire *w, double now_s)
+static bool progress_is_due(struct rn_wire *w, double done, double now_s)
 {
     pthread_mutex_lock(&w->lock);
+    w->done = done;
     bool due = now_s - w->told_s >= PROGRESS_EVERY_S;
     if (due)
         w->told_s = now_s;
@@ -129,7 +130,7 @@ void rn_wire_progress(struct rn_wire *w, double done, double total, const char *
                       const char *text)
 {
     struct frame f;
-    if (!progress_is_due(w, rn_clock_s()))
+    if (!progress_is_due(w, done, rn_clock_s()))
         return;
     begin(&f, RN_NEWS_PROGRESS);
     put_real(&f, done);
@@ -188,6 +189,17 @@ void rn_wire_end(struct rn_wire *w, const struct rn_stage_end *end)
     put_int(&f, end->step);
     put_real(&f, end->stage_s);
     put_real(&f, end->sync_s);
+    send_frame(w, &f);
+}
+
+void rn_wire_tick(struct rn_wire *w)
+{
+    struct frame f;
+    pthread_mutex_lock(&w->lock);
+    double done = w->done;
+    pthread_mutex_unlock(&w->lock);
+    begin(&f, RN_NEWS_TICK);
+    put_real(&f, done);
     send_frame(w, &f);
 }
 
@@ -327,6 +339,9 @@ static bool parse(struct rn_news *news, uint32_t kind, struct body *b)
         break;
     case RN_NEWS_END:
         take_end(b, &news->end);
+        break;
+    case RN_NEWS_TICK:
+        news->done = take_real(b);
         break;
     default:
         return false;

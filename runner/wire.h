@@ -31,6 +31,7 @@ struct rn_wire {
     int fd;
     pthread_mutex_t lock;
     double told_s; /* when progress went out last */
+    double done;   /* what the last progress said */
     size_t n_held; /* arrivals that were not sent yet */
     char held[1 << 14];
 };
@@ -53,6 +54,8 @@ void rn_wire_numbers(struct rn_wire *, int64_t step, const struct rn_metric_valu
 /* Held until anything else is sent. */
 void rn_wire_arrival(struct rn_wire *, const struct rn_arrival *);
 void rn_wire_end(struct rn_wire *, const struct rn_stage_end *);
+/* This process lives, and is as far as it said last. */
+void rn_wire_tick(struct rn_wire *);
 
 /* --- the runner's end; one thread --- */
 
@@ -62,6 +65,7 @@ enum rn_news_kind {
     RN_NEWS_NUMBERS,  /* step, values, n_values */
     RN_NEWS_ARRIVAL,  /* arrival */
     RN_NEWS_END,      /* end */
+    RN_NEWS_TICK,     /* done */
 };
 enum { RN_NEWS_VALUES = 64 };
 

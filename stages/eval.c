@@ -234,7 +234,7 @@ static int run(struct rn_job *job, const void *cfg, struct rn_err *err)
 
 const struct rn_stage rn_stage_eval = {.kind = "eval",
                                        .doc = "measure models",
-                                       .version = 3,
+                                       .version = 4,
                                        .keys = keys,
                                        .cfg_bytes = sizeof(struct cfg),
                                        .outputs = outputs,

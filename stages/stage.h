@@ -12,6 +12,7 @@
 #ifndef RN_STAGE_H
 #define RN_STAGE_H
 
+#include "comm.h"
 #include "log.h"
 #include "memo.h"
 #include "schema.h"
@@ -68,6 +69,8 @@ struct rn_job_ops {
     const struct rn_estimate *(*expected)(struct rn_runner *, const struct rn_ref *);
     void (*metrics)(struct rn_runner *, int64_t step, const struct rn_metric_value *, size_t n);
     void (*said)(struct rn_runner *, int64_t step, const char *name, const char *text);
+    void (*histogram)(struct rn_runner *, int64_t step, const char *name, const double *bins,
+                      size_t n);
     double (*last_metric)(struct rn_runner *, const char *name);
     int64_t (*metrics_offset)(struct rn_runner *);
     int (*metrics_cut)(struct rn_runner *, int64_t offset, struct rn_err *);
@@ -91,6 +94,7 @@ struct rn_job {
     size_t n_earlier;
     const char *resume_from; /* checkpoint name from --resume-from, or NULL */
     const char *device;      /* "cpu" */
+    struct rn_comm *comm;    /* the ranks that train together; NULL: this one is alone */
     int threads;
     bool offline, locked;
     bool op_times;        /* tell at the end where the time of a training went */
@@ -136,6 +140,14 @@ static inline void rn_job_said(const struct rn_job *j, int64_t step, const char 
 {
     if (j->ops->said)
         j->ops->said(j->runner, step, name, text);
+}
+/* How the values of a tensor are spread, for whoever shows it: n bins of left end, right end and
+ * count, rising. A picture of a moment, kept nowhere else. Optional. */
+static inline void rn_job_histogram(const struct rn_job *j, int64_t step, const char *name,
+                                    const double *bins, size_t n)
+{
+    if (j->ops->histogram)
+        j->ops->histogram(j->runner, step, name, bins, n);
 }
 /* The last value written under this name, also by the part of the run before a resume; NaN: none.
  * Times live here, and not in checkpoints, whose bytes must not depend on a clock. */
@@ -206,9 +218,10 @@ struct rn_stage {
     const struct rn_metric *metrics; /* ends with name NULL; may be NULL */
     /* For kinds whose outputs depend on the config (fetch: one per entry). Items in the arena. */
     size_t (*list_outputs)(const void *cfg, struct rn_arena *, struct rn_output **out);
-    /* Replaces what the file leaves to the machine (`auto`) by what this machine makes of it, so
-     * that keys, tag and resolved.yaml say what is done. No files, no clock. May be NULL. */
-    void (*settle)(void *cfg);
+    /* Replaces what the file leaves to the machine (`auto`) by what this machine makes of it on
+     * the device of this name (NULL: the processor), so that keys, tag and resolved.yaml say what
+     * is done. No files, no clock. May be NULL. */
+    void (*settle)(void *cfg, const char *device);
     /* Rules that join keys. No files, no clock: `runnel check` calls it. The runner places the
      * error at the key that err->msg names first in quotes ('horizon.steps'), else at the stage.
      * May be NULL. */

@@ -40,24 +40,25 @@ static int load_batch(struct rn_training *t, int64_t *targets, struct rn_err *er
 }
 
 /* Adds the gradients of the mean loss over all targets of the step, however they are cut into
- * micro-steps. */
+ * micro-steps and these among ranks. */
 static int forward_backward(struct rn_training *t, int64_t targets, double *loss,
                             struct rn_err *err)
 {
     const struct rn_train_prog *p = &t->program;
-    int64_t n = t->B * t->T;
+    int64_t n = t->B * t->T, rank = rn_comm_rank(t->job->comm);
+    int64_t stride = n * rn_comm_world(t->job->comm);
     float scale = targets > 0 ? 1.0f / (float)targets : 0.0f;
     RN_TRY(rn_prog_put(p->prog, p->scale, &scale, err));
     *loss = 0;
     for (int64_t m = 0; m < t->micro_steps; m++) {
         float part;
-        RN_TRY(rn_prog_put(p->prog, p->x, t->x + m * n, err));
-        RN_TRY(rn_prog_put(p->prog, p->y, t->y + m * n, err));
+        RN_TRY(rn_prog_put(p->prog, p->x, t->x + m * stride + rank * n, err));
+        RN_TRY(rn_prog_put(p->prog, p->y, t->y + m * stride + rank * n, err));
         RN_TRY(rn_prog_run(p->prog, err));
         RN_TRY(rn_prog_get(p->prog, p->loss, &part, err));
         *loss += part;
     }
-    return RN_OK;
+    return rn_comm_sum(t->job->comm, loss, 1, err);
 }
 
 struct step {
@@ -157,6 +158,9 @@ static int train_step(struct rn_training *t, struct rn_training_due *due, bool *
         return refuse_step(t, &s, due, went_back, err);
     if (*s.said.why)
         rn_log(t->job->log, RN_WARN, "step %" PRId64 ": %s", t->step, s.said.why);
+    double look_s = rn_clock_s();
+    RN_TRY(rn_training_histograms(t, err));
+    start_s += rn_clock_s() - look_s; /* a look is no work: the pace stays that of training */
     return take_step(t, &s, start_s, err);
 }
 
@@ -204,6 +208,8 @@ static int stop_here(struct rn_training *t, const struct rn_training_due *due, s
 
 static int evaluate(struct rn_training *t, struct rn_training_due *due, struct rn_err *err)
 {
+    if (!rn_training_leads(t))
+        return RN_OK;
     double bpb = rn_training_evaluate(&t->eval, t->step, due);
     RN_TRY(keep_best(t, bpb, due, err));
     return rn_job_stopping(t->job) ? stop_here(t, due, err) : RN_OK;
@@ -211,6 +217,8 @@ static int evaluate(struct rn_training *t, struct rn_training_due *due, struct r
 
 static int boundary(struct rn_training *t, int64_t epoch_before, struct rn_err *err)
 {
+    if (!rn_training_leads(t))
+        return RN_OK;
     struct rn_training_due due = rn_training_due_at(t);
     bool stopping = rn_job_stopping(t->job);
     t->epoch_done = epoch_done(t, epoch_before);
@@ -231,6 +239,7 @@ static int train(struct rn_training *t, struct rn_err *err)
     while (t->step < t->steps) {
         int64_t epoch_before = rn_loader_epoch(t->loader);
         bool went_back;
+        RN_TRY(rn_training_go_on(t, err));
         RN_TRY(train_step(t, &due, &went_back, err));
         RN_TRY(went_back ? evaluate(t, &due, err) : boundary(t, epoch_before, err));
     }
@@ -271,6 +280,12 @@ static int publish_best(struct rn_training *t, struct rn_err *err)
     return publish(t, "best", step, err);
 }
 
+static int publish_all(struct rn_training *t, struct rn_err *err)
+{
+    RN_TRY(publish(t, "model", t->step, err));
+    return publish_best(t, err);
+}
+
 int rn_training_run(struct rn_job *job, const void *cfg, struct rn_err *err)
 {
     struct rn_training t = {.job = job, .cfg = cfg, .kind = job->kind->own};
@@ -278,9 +293,11 @@ int rn_training_run(struct rn_job *job, const void *cfg, struct rn_err *err)
     rn_sha256_hex("", 0, t.order);
     RN_CHECK(rc = rn_training_open(&t, err));
     RN_CHECK(rc = train(&t, err));
-    RN_CHECK(rc = publish(&t, "model", t.step, err));
-    RN_CHECK(rc = publish_best(&t, err));
+    RN_CHECK(rc = rn_training_attend(&t, err));
+    if (rn_training_leads(&t))
+        rc = publish_all(&t, err);
 done:
+    rn_training_dismiss(&t, rc);
     rn_training_close(&t);
     return rc;
 }

@@ -59,7 +59,7 @@ struct rn_training_cfg {
     double checkpoint_every_s;
     int on_full;
     int64_t bpb_every, bpb_tokens, core_every, core_max_per_task, hellaswag_every, hellaswag_max,
-        sample_every;
+        sample_every, histograms_every;
     struct rn_list sample_prompts;
     struct rn_list mixture, val_mixture;
     struct rn_health_rules health;
@@ -117,8 +117,8 @@ struct rn_training_kind {
 };
 
 /* The hooks that the three kinds share; the job says which of them it is. */
-/* `precision: auto` becomes what this machine is best at. */
-void rn_training_settle(void *cfg);
+/* `precision: auto` becomes what this machine is best at on the device. */
+void rn_training_settle(void *cfg, const char *device);
 int rn_training_check(const void *cfg, struct rn_err *);
 int rn_training_fingerprint(const struct rn_job *, const void *cfg, json_t *into, struct rn_err *);
 int rn_training_estimate(const struct rn_job *, const void *cfg, struct rn_estimate *,

@@ -112,11 +112,15 @@ static const struct rn_key sample_keys[] = {
     RN_KEY_LIST_OF(CFG, sample_prompts, "prompts", RN_NEUTRAL, "[\"The capital of France is\"]",
                    RN_T_STR, "what to continue"),
     RN_KEYS_END};
+static const struct rn_key histogram_keys[] = {
+    RN_KEY_STEPS(CFG, histograms_every, "every", RN_NEUTRAL, "0", 0, 1e9, "0: never"), RN_KEYS_END};
 const struct rn_key rn_training_eval_keys[] = {
     RN_KEY_TABLE("bpb", bpb_keys, "bits per byte on the validation tokens"),
     RN_KEY_TABLE("core", core_keys, "CORE on the bundle named by watch_in: {core: ..}"),
     RN_KEY_TABLE("hellaswag", hellaswag_keys, "HellaSwag's rows: watch_in: {hellaswag: ..}"),
-    RN_KEY_TABLE("sample", sample_keys, "continuations printed to the log"), RN_KEYS_END};
+    RN_KEY_TABLE("sample", sample_keys, "continuations printed to the log"),
+    RN_KEY_TABLE("histograms", histogram_keys, "of weights and gradients, for TensorBoard"),
+    RN_KEYS_END};
 
 static const char *const file_kinds[] = {"files", NULL};
 const struct rn_key rn_training_mixture_keys[] = {
@@ -167,11 +171,11 @@ static int count_given(const CFG *c)
            (c->tokens_per_param > 0) + (c->horizon_epochs > 0);
 }
 
-void rn_training_settle(void *cfg)
+void rn_training_settle(void *cfg, const char *device)
 {
     CFG *c = cfg;
     if (c->precision == RN_PRECISION_AUTO)
-        c->precision = (int)rn_precision_best(NULL);
+        c->precision = (int)rn_precision_best(device, NULL);
 }
 
 static int check_mixture(const struct rn_list *mixture, struct rn_err *err)

@@ -35,7 +35,24 @@ static void tell_memory(const struct rn_training *t, const struct rn_footprint *
            t->job->kind->kind, rn_show_bytes(b[0], need->total),
            rn_show_bytes(b[1], need->weights + need->gradients),
            rn_show_bytes(b[2], need->optimizer), rn_show_bytes(b[3], need->activations),
-           rn_show_bytes(b[4], rn_footprint_limit()));
+           rn_show_bytes(b[4], rn_footprint_limit() / rn_comm_local_world(t->job->comm)));
+}
+
+/* Every rank trains on as many rows of a step. */
+static int rows_of_rank(const struct rn_training *t, int64_t *rows, struct rn_err *err)
+{
+    int64_t all = t->batch_tokens / t->T, world = rn_comm_world(t->job->comm), fits = world;
+    *rows = all / world;
+    if (all % world == 0)
+        return RN_OK;
+    while (all % fits != 0)
+        fits--;
+    rn_hint(err, "start %" PRId64 " of them, or let 'batch.tokens' be %" PRId64, fits,
+            (all / world + 1) * world * t->T);
+    return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
+                   "'batch.tokens': %" PRId64 " rows of %" PRId64 " do not divide among %" PRId64
+                   " processes",
+                   all, t->T, world);
 }
 
 /* Before the weights take memory. */
@@ -48,9 +65,11 @@ static int choose_batch(struct rn_training *t, const struct rn_model_cfg *mc, st
                        "'batch.tokens' is %" PRId64
                        ", expected a multiple of sequence_len %" PRId64,
                        t->batch_tokens, t->T);
-    int64_t rows = t->batch_tokens / t->T;
     struct rn_footprint need;
-    RN_TRY(rn_training_fit(t->cfg, mc, rows, t->device, &t->B, &need, err));
+    int64_t rows;
+    RN_TRY(rows_of_rank(t, &rows, err));
+    RN_TRY(rn_training_fit(t->cfg, mc, rows, t->device, t->job->comm, &t->B, &need, err));
+    RN_TRY(rn_training_least(t, &t->B, err));
     t->micro_steps = rows / t->B;
     tell_memory(t, &need);
     return RN_OK;
@@ -80,7 +99,7 @@ static int open_model(struct rn_training *t, struct rn_err *err)
 {
     enum rn_precision precision = (enum rn_precision)t->cfg->precision;
     const char *why;
-    if (precision != rn_precision_best(&why))
+    if (precision != rn_precision_best(t->job->device, &why))
         why = "as the file says";
     RN_TRY(t->kind->continues ? load_model(t, err) : new_model(t, err));
     rn_model_compute_in(t->model, rn_precision_dtype(precision));
@@ -95,7 +114,7 @@ static int open_loader(struct rn_training *t, struct rn_err *err)
     struct rn_horizon h;
     struct rn_loader *loader;
     int64_t one_pass;
-    RN_TRY(t->kind->train_loader(t->data, t->B * t->micro_steps, t->T, &loader, err));
+    RN_TRY(t->kind->train_loader(t->data, t->batch_tokens / t->T, t->T, &loader, err));
     RN_TRY(rn_loader_ahead(&t->loader, loader, t->batch_tokens, err));
     if (!rn_training_horizon(t->cfg, t->kind, 0, &h)) {
         RN_TRY(t->kind->one_pass_steps(t->data, t->batch_tokens, t->T, &one_pass, err));
@@ -141,6 +160,7 @@ static int open_optim(struct rn_training *t, struct rn_err *err)
     struct rn_group_override *overrides = group_overrides(t->cfg, &oc.n_overrides);
     oc.overrides = overrides;
     oc.clip = t->cfg->clip >= 0 ? t->cfg->clip : t->defaults.clip;
+    oc.comm = t->job->comm;
     oc.lr_scale = scaling.lr;
     oc.decay_scale = scaling.decay;
     oc.lr_frac = t->cfg->lr_frac >= 0 ? t->cfg->lr_frac : t->defaults.lr_frac;
@@ -156,6 +176,24 @@ static int open_program(struct rn_training *t, struct rn_err *err)
     RN_TRY(rn_try_alloc((void **)&t->y, n, sizeof *t->y, "batch", err));
     RN_TRY(rn_model_train_prog(t->model, t->B, t->T, &t->program, err));
     return rn_prog_put_positions(t->program.prog, t->program.pos, err);
+}
+
+static void tell_training(const struct rn_training *t)
+{
+    char params[32], tokens[32];
+    const struct rn_log *log = t->job->log;
+    int world = rn_comm_world(t->job->comm);
+    rn_log(log, RN_INFO,
+           "%s: %s, %s parameters, %" PRId64 " steps of %s tokens (%" PRId64 " x %" PRId64
+           " rows of %" PRId64 ")",
+           t->job->kind->kind, rn_model_config(t->model)->arch,
+           rn_show_count(params, (double)rn_model_param_count(rn_model_config(t->model))), t->steps,
+           rn_show_count(tokens, (double)t->batch_tokens), t->micro_steps, t->B * world, t->T);
+    if (world > 1)
+        rn_log(log, RN_INFO,
+               "%s: %d ranks by %s, each %" PRId64
+               " rows of a micro-step and its share of the optimizer; rank 0 saves and evaluates",
+               t->job->kind->kind, world, rn_comm_name(t->job->comm), t->B);
 }
 
 int rn_training_open(struct rn_training *t, struct rn_err *err)
@@ -188,13 +226,7 @@ int rn_training_open(struct rn_training *t, struct rn_err *err)
     rn_health_init(&t->health, &t->cfg->health);
     t->best_bpb = INFINITY;
     t->best_step = -1;
-    char params[32], tokens[32];
-    rn_log(job->log, RN_INFO,
-           "%s: %s, %s parameters, %" PRId64 " steps of %s tokens (%" PRId64 " x %" PRId64
-           " rows of %" PRId64 ")",
-           job->kind->kind, rn_model_config(t->model)->arch,
-           rn_show_count(params, (double)rn_model_param_count(rn_model_config(t->model))), t->steps,
-           rn_show_count(tokens, (double)t->batch_tokens), t->micro_steps, t->B, t->T);
+    tell_training(t);
     return RN_OK;
 }
 
@@ -204,6 +236,7 @@ void rn_training_close(struct rn_training *t)
     rn_health_release(&t->health);
     rn_training_eval_release(&t->eval);
     rn_prog_free(t->program.prog);
+    rn_histograms_free(t->histograms);
     rn_optim_free(t->optim);
     rn_loader_free(t->loader);
     t->kind->close(t->data);

@@ -6,6 +6,7 @@
 #include "checkpoint.h"
 #include "footprint.h"
 #include "hash.h"
+#include "histograms.h"
 #include "training.h"
 #include "training_eval.h"
 #include "training_health.h"
@@ -27,7 +28,7 @@ struct rn_training {
     json_t *config_extra; /* what config.json says beside the model's shape */
     struct rn_schedule schedule;
     int64_t B, T, micro_steps, batch_tokens, steps, step;
-    int32_t *x, *y; /* (micro_steps, B, T) */
+    int32_t *x, *y; /* (micro_steps, ranks, B, T) */
     double peak_flops;
     /* The part of the state that a checkpoint carries besides weights, moments and loader. */
     double best_bpb, total_time_s;
@@ -37,19 +38,34 @@ struct rn_training {
     int64_t skipped;    /* steps whose batch was not trained on */
     struct rn_health health;
     double last_save_s;
-    struct rn_op_times *times; /* NULL: not asked for */
+    struct rn_op_times *times;        /* NULL: not asked for */
+    struct rn_histograms *histograms; /* NULL: none were taken yet */
 };
 
-/* Rows of a micro-step of `step_rows` rows in all, on an open device: as the file asks, or the most
- * that fit, at most RN_SIZING_ROWS (more are no faster); always a divisor. `need`: their memory.
- * RN_ENOMEM says what is needed, what there is, and what would fit. */
+/* Rows of a micro-step of this rank, whose share of a step is `step_rows`, on an open device: as
+ * the file asks, or the most that fit, at most RN_SIZING_ROWS (more are no faster); always a
+ * divisor. `need`: their memory. RN_ENOMEM says what is needed, what there is, what would fit. */
 int rn_training_fit(const struct rn_training_cfg *, const struct rn_model_cfg *, int64_t step_rows,
-                    struct rn_device *, int64_t *rows, struct rn_footprint *need, struct rn_err *);
+                    struct rn_device *, struct rn_comm *, int64_t *rows, struct rn_footprint *need,
+                    struct rn_err *);
 /* The largest divisor of step_rows that is at most `most`; at most what the file asks for. */
 int64_t rn_training_divisor(int64_t step_rows, int64_t most);
 int64_t rn_training_rows_asked(const struct rn_training_cfg *, int64_t step_rows);
 struct rn_footprint_of rn_training_footprint_of(const struct rn_training_cfg *,
                                                 const struct rn_model_cfg *, int64_t rows);
+
+/* training_ranks.c. Alone, all of them do nothing. */
+bool rn_training_leads(const struct rn_training *); /* rank 0 */
+/* Before a step. For others than rank 0: lends shares of moments until rank 0 goes on; RN_ESTOPPED
+ * if it stopped. */
+int rn_training_go_on(struct rn_training *, struct rn_err *);
+/* After the last step, likewise until rank 0 is done. */
+int rn_training_attend(struct rn_training *, struct rn_err *);
+/* Rank 0 at its end, RN_OK or RN_ESTOPPED; other ends are told by whoever watches the ranks. */
+void rn_training_dismiss(struct rn_training *, int rc);
+/* Rank 0's value on all ranks; the least of all. */
+int rn_training_agree(const struct rn_training *, int64_t *value, struct rn_err *);
+int rn_training_least(const struct rn_training *, int64_t *value, struct rn_err *);
 
 /* Opens device, tokenizer, model, data, loader, optimizer and program. Close in both cases. */
 int rn_training_open(struct rn_training *, struct rn_err *);
@@ -60,6 +76,9 @@ void rn_training_close(struct rn_training *);
 void rn_training_time_ops(struct rn_training *);
 void rn_training_tell_times(const struct rn_training *);
 extern const char *const rn_op_metrics[]; /* by enum rn_op_kind */
+
+/* Shows how weights and gradients are spread, if it is time; between backward and the step. */
+int rn_training_histograms(struct rn_training *, struct rn_err *);
 
 /* What is to be evaluated after t->step steps. */
 struct rn_training_due rn_training_due_at(const struct rn_training *);

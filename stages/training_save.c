@@ -13,14 +13,14 @@ static json_t *state_json(const struct rn_training *t, const struct rn_training_
         if (due->is[i])
             json_array_append_new(pending, json_string(rn_training_look_names[i]));
     json_t *best = isfinite(t->best_bpb) ? json_real(t->best_bpb) : json_null();
-    return json_pack("{s:I, s:I, s:o, s:o, s:I, s:I, s:I, s:o, s:I, s:I, s:s, s:I, s:o}", "step",
-                     (json_int_t)t->step, "steps", (json_int_t)t->steps, "loader",
+    return json_pack("{s:I, s:I, s:o, s:o, s:I, s:I, s:I, s:o, s:I, s:I, s:i, s:s, s:I, s:o}",
+                     "step", (json_int_t)t->step, "steps", (json_int_t)t->steps, "loader",
                      rn_loader_state(t->loader), "best_bpb", best, "best_step",
                      (json_int_t)t->best_step, "epoch_done", (json_int_t)t->epoch_done,
                      "metrics_offset", (json_int_t)rn_job_metrics_offset(t->job), "pending",
                      pending, "seed", (json_int_t)t->cfg->seed, "device_rows", (json_int_t)t->B,
-                     "order", t->order, "skipped", (json_int_t)t->skipped, "health",
-                     rn_health_state(&t->health));
+                     "ranks", rn_comm_world(t->job->comm), "order", t->order, "skipped",
+                     (json_int_t)t->skipped, "health", rn_health_state(&t->health));
 }
 
 /* A full disk is the one failure that waiting can cure; the weights are in memory. False: stop. */
@@ -114,11 +114,18 @@ static int finish_save(const struct rn_training *t, struct rn_err *err)
     return name_checkpoint(t, err);
 }
 
+static void tell_other_cut(const struct rn_training *t, const char *of, int64_t was, int64_t is)
+{
+    if (was != is)
+        rn_log(t->job->log, RN_WARN,
+               "%s was %" PRId64 " and is %" PRId64 ": the same training, but not bit for bit", of,
+               was, is);
+}
+
 /* What a checkpoint carries beside weights and moments. */
 static int restore(struct rn_training *t, int64_t step, const json_t *state, struct rn_err *err)
 {
     const char *order = rn_json_str(state, "order", "");
-    int64_t rows = rn_json_int(state, "device_rows", t->B);
     t->step = step;
     t->best_bpb = rn_json_real(state, "best_bpb", INFINITY);
     t->best_step = rn_json_int(state, "best_step", -1);
@@ -126,16 +133,13 @@ static int restore(struct rn_training *t, int64_t step, const json_t *state, str
     t->skipped = rn_json_int(state, "skipped", 0);
     rn_health_restore(&t->health, json_object_get(state, "health"));
     snprintf(t->order, sizeof t->order, "%s", rn_sha256_is_hex(order) ? order : "");
-    if (rows != t->B)
-        rn_log(t->job->log, RN_WARN,
-               "device_rows was %" PRId64 " and is %" PRId64
-               ": the same training, but not bit for bit",
-               rows, t->B);
+    tell_other_cut(t, "device_rows", rn_json_int(state, "device_rows", t->B), t->B);
+    tell_other_cut(t, "ranks", rn_json_int(state, "ranks", 1), rn_comm_world(t->job->comm));
     RN_TRY(rn_loader_restore(t->loader, json_object_get(state, "loader"), err));
     RN_TRY(rn_job_metrics_cut(t->job, rn_json_int(state, "metrics_offset", 0), err));
     double minutes = rn_job_last_metric(t->job, "total_time_min");
     t->total_time_s = isfinite(minutes) ? minutes * 60 : 0;
-    return finish_save(t, err);
+    return rn_training_leads(t) ? finish_save(t, err) : RN_OK;
 }
 
 /* Weights, moments and everything beside them as they were after this step. */
@@ -150,30 +154,46 @@ static int load(struct rn_training *t, int64_t step, struct rn_training_due *due
     return rc;
 }
 
+/* The newest checkpoint after at most `most` steps; those after it are forgotten. -1: none. */
+static int find_before(const struct rn_training *t, int64_t most, int64_t *step, struct rn_err *err)
+{
+    struct rn_ckpt before = t->checkpoint;
+    before.steps = most;
+    if (most > 0)
+        RN_TRY(rn_ckpt_find(&before, NULL, step, err));
+    return *step >= 0 ? rn_ckpt_forget_after(&t->checkpoint, *step, err) : RN_OK;
+}
+
 int rn_training_go_back(struct rn_training *t, int64_t most, bool *went,
                         struct rn_training_due *due, struct rn_err *err)
 {
-    struct rn_ckpt before = t->checkpoint;
     int64_t step = -1, from = t->step;
-    before.steps = most;
-    if (most > 0)
-        RN_TRY(rn_ckpt_find(&before, NULL, &step, err));
+    if (rn_training_leads(t))
+        RN_TRY(find_before(t, most, &step, err));
+    RN_TRY(rn_training_agree(t, &step, err));
     *went = step >= 0;
     if (!*went)
         return RN_OK;
     rn_log(t->job->log, RN_WARN, "step %" PRId64 " is left out: back to step %" PRId64, from, step);
-    RN_TRY(rn_ckpt_forget_after(&t->checkpoint, step, err));
     return load(t, step, due, err);
+}
+
+/* The checkpoint to go on from, made of earlier work if need be. -1: there is none. */
+static int find_start(struct rn_training *t, int64_t *step, struct rn_err *err)
+{
+    RN_TRY(rn_ckpt_find(&t->checkpoint, t->job->resume_from, step, err));
+    if (*step >= 0 || t->job->n_earlier == 0)
+        return RN_OK;
+    RN_TRY(rn_training_take_earlier(t, &t->job->earlier[0], err));
+    return rn_ckpt_find(&t->checkpoint, NULL, step, err);
 }
 
 int rn_training_resume(struct rn_training *t, struct rn_training_due *due, struct rn_err *err)
 {
-    int64_t step;
-    RN_TRY(rn_ckpt_find(&t->checkpoint, t->job->resume_from, &step, err));
-    if (step < 0 && t->job->n_earlier > 0) {
-        RN_TRY(rn_training_take_earlier(t, &t->job->earlier[0], err));
-        RN_TRY(rn_ckpt_find(&t->checkpoint, NULL, &step, err));
-    }
+    int64_t step = -1;
+    if (rn_training_leads(t))
+        RN_TRY(find_start(t, &step, err));
+    RN_TRY(rn_training_agree(t, &step, err));
     if (step < 0) {
         *due = rn_training_due_at(t);
         return rn_job_metrics_cut(t->job, 0, err);

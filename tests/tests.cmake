@@ -138,11 +138,9 @@ endforeach()
 # The long ones first, so that no core waits for the last one.
 set_tests_properties(e2e-smoke e2e-kill e2e-faults fuzz-build PROPERTIES COST 100)
 
-# CORE against a plain loop, for tests/bench/core.sh.
-add_executable(bench-core EXCLUDE_FROM_ALL tests/bench/core.c)
-target_link_libraries(bench-core PRIVATE model)
-add_dependencies(bench-core runnel-cpu)
-
 # One rank of a world, for tests/e2e/ranks.sh.
 add_executable(test-collectives tests/ranks/collectives.c)
 target_link_libraries(test-collectives PRIVATE kernels)
+if(TARGET runnel-mpi)
+  add_dependencies(test-collectives runnel-mpi)
+endif()

@@ -1,8 +1,10 @@
 /* Causal attention by blocks of TILE queries and TILE keys; blocks that the window hides are never
  * touched. Scores of one block lie in scratch with keys as rows and queries as lanes, so that what
  * a softmax needs of each query (largest, sum) is kept lane by lane while blocks of keys go by.
- * Backward recomputes them from q, k and each query's log-sum. */
-#include "bf16.h"
+ * Backward recomputes them from q, k and each query's log-sum.
+ *
+ * Operands of products are copied into cells in cache: floats or, in bf16, words along the summed
+ * dimension (bf16_word.h). Sums, scores and softmax are fp32. */
 #include "cpu.h"
 #include "tile.h"
 #include "vmath.h"
@@ -22,6 +24,7 @@ struct att {
     float *lse;
     int64_t B, T, H, K, D, window;
     float scale;
+    bool words;
     unsigned acc;
 };
 
@@ -45,6 +48,7 @@ static struct att att_of(const struct rn_args *a)
                         .D = D,
                         .window = a->attrs.i[0] < 0 ? q->d[1] : a->attrs.i[0],
                         .scale = a->attrs.f[0],
+                        .words = a->compute == RN_BF16,
                         .acc = a->acc};
 }
 
@@ -76,28 +80,96 @@ static void next_keys(const struct att *t, struct block *w)
 
 /* --- between memory and scratch --- */
 
-/* to(D,TILE) = f * x(n,D) transposed, x from element `at` on; lanes from n on are zero. */
-static void transpose(float *to, const struct tensor *x, int64_t at, int64_t n, int64_t D, float f)
+/* How many cells n numbers are that are summed over. */
+static int64_t cells(const struct att *t, int64_t n)
 {
-    float buf[HEAD_MAX];
-    memset(to, 0, (size_t)(D * TILE) * sizeof *to);
+    return t->words ? rn_word_count(n) : n;
+}
+
+/* to: D numbers of x from element `at` on, as cells along D. */
+static void row_cells(rn_cell *to, const struct tensor *x, int64_t at, const struct att *t)
+{
+    if (t->words) {
+        rn_words_along((rn_word *)to, x->p, x->type, at, t->D);
+        return;
+    }
+    const float *row = rn_row_in(x->p, x->type, at, t->D, to);
+    if (row != to)
+        memcpy(to, row, (size_t)t->D * sizeof *to);
+}
+
+struct lines { /* the left operand of a product: cells from one line or one step of k to the next */
+    const rn_cell *p;
+    int64_t line, k;
+};
+
+/* Lines are positions, summed over D. */
+static struct lines along(rn_cell *to, const struct tensor *x, int64_t at, int64_t n,
+                          const struct att *t)
+{
+    int64_t each = cells(t, t->D);
+    for (int64_t i = 0; i < n; i++)
+        row_cells(to + i * each, x, at + i * x->row, t);
+    return (struct lines){to, each, 1};
+}
+
+/* to(cells(D),TILE): lanes are positions, summed over D; lanes from n on are zero. */
+static void turned(rn_cell *to, const struct tensor *x, int64_t at, int64_t n, const struct att *t)
+{
+    rn_cell row[HEAD_MAX];
+    int64_t each = cells(t, t->D);
+    memset(to, 0, (size_t)(each * TILE) * sizeof *to);
     for (int64_t i = 0; i < n; i++) {
-        const float *row = rn_row_in(x->p, x->type, at + i * x->row, D, buf);
-        for (int64_t d = 0; d < D; d++)
-            to[d * TILE + i] = f * row[d];
+        row_cells(row, x, at + i * x->row, t);
+        for (int64_t d = 0; d < each; d++)
+            to[d * TILE + i] = row[d];
     }
 }
 
-/* to(n,Dp) = x(n,D), padded with zeros. */
-static void copy_rows(float *to, const struct tensor *x, int64_t at, int64_t n, int64_t D,
-                      int64_t Dp)
+/* to(cells(n),Dp): lanes are channels, padded with zeros, summed over positions. */
+static void down(rn_cell *to, const struct tensor *x, int64_t at, int64_t n, const struct att *t)
 {
-    for (int64_t i = 0; i < n; i++) {
-        const float *row = rn_row_in(x->p, x->type, at + i * x->row, D, to + i * Dp);
-        if (row != to + i * Dp)
-            memcpy(to + i * Dp, row, (size_t)D * sizeof *to);
-        memset(to + i * Dp + D, 0, (size_t)(Dp - D) * sizeof *to);
+    int64_t Dp = rn_lanes_up(t->D), step = t->words ? 2 : 1;
+    for (int64_t i = 0; i < n; i += step, to += Dp) {
+        if (t->words)
+            rn_words_down((rn_word *)to, x->p, x->type, at + i * x->row,
+                          i + 1 < n ? x->row : RN_NO_ROW, t->D);
+        else
+            row_cells(to, x, at + i * x->row, t);
+        memset(to + t->D, 0, (size_t)(Dp - t->D) * sizeof *to);
     }
+}
+
+/* The same of a block of weights S(m,TILE): lines or lanes are queries, summed over keys. */
+static const rn_cell *weights_down(rn_cell *to, const float *S, int64_t m, const struct att *t)
+{
+    if (!t->words)
+        return S;
+    for (int64_t j = 0; j < m; j += 2)
+        rn_words_down((rn_word *)to + j / 2 * TILE, S, RN_F32, j * TILE,
+                      j + 1 < m ? TILE : RN_NO_ROW, TILE);
+    return to;
+}
+
+/* Lines are keys, summed over queries. */
+static struct lines weights_along(rn_cell *to, const float *S, int64_t m, const struct att *t)
+{
+    if (!t->words)
+        return (struct lines){S, TILE, 1};
+    for (int64_t j = 0; j < m; j++)
+        rn_words_along((rn_word *)to + j * TILE / 2, S, RN_F32, j * TILE, TILE);
+    return (struct lines){to, TILE / 2, 1};
+}
+
+/* C(M,N) += a(M,K) b(K,N) */
+static void mad(const struct att *t, float *C, struct lines a, const rn_cell *b, int64_t ld,
+                int64_t M, int64_t N, int64_t K)
+{
+    if (t->words)
+        rn_tile_mad_words(C, ld, (const rn_word *)a.p, a.line, a.k, (const rn_word *)b, ld, M, N,
+                          cells(t, K));
+    else
+        rn_tile_mad(C, ld, a.p, a.line, a.k, b, ld, M, N, K);
 }
 
 /* x(n,D) = or += f * from(n,Dp). */
@@ -113,25 +185,12 @@ static void write_rows(const struct tensor *x, int64_t at, const float *from, in
     }
 }
 
-struct keys { /* a block of k or v as floats: where it lies, or converted */
-    const float *p;
-    int64_t row;
-};
-
-static struct keys keys_of(const struct tensor *x, const struct block *w, int64_t D, float *buf)
-{
-    if (x->type == RN_F32)
-        return (struct keys){(const float *)x->p + w->k, x->row};
-    copy_rows(buf, x, w->k, w->m, D, D);
-    return (struct keys){buf, D};
-}
-
 /* S(m,TILE) = k QT; what a query does not see is minus infinity. */
-static void scores(float *S, struct keys k, const float *QT, const struct att *t,
+static void scores(float *S, struct lines k, const rn_cell *QT, const struct att *t,
                    const struct block *w)
 {
     memset(S, 0, (size_t)(w->m * TILE) * sizeof *S);
-    rn_tile_mad(S, TILE, k.p, k.row, 1, QT, TILE, w->m, TILE, t->D);
+    mad(t, S, k, QT, TILE, w->m, TILE, t->D);
     for (int64_t j = 0; j < w->m; j++) {
         int64_t lo = w->j0 + j - w->i0, hi = lo + t->window; /* queries that see key j */
         for (int64_t i = 0; i < rn_min(lo, TILE); i++)
@@ -155,25 +214,29 @@ static void running_init(struct running *r)
     }
 }
 
-/* Scores become exponentials below the largest so far; shrink is what older ones are worth now. */
-static void softmax_more(float *S, struct running *r, int64_t m)
+/* Scores, scaled, become exponentials below the largest so far; shrink is what older ones are worth
+ * now. */
+static void softmax_more(float *S, struct running *r, int64_t m, float scale)
 {
     float largest[TILE];
     memcpy(largest, r->largest, sizeof largest);
     for (int64_t j = 0; j < m; j++)
 #pragma omp simd
-        for (int64_t i = 0; i < TILE; i++)
-            largest[i] = S[j * TILE + i] > largest[i] ? S[j * TILE + i] : largest[i];
+        for (int64_t i = 0; i < TILE; i++) {
+            float s = scale * S[j * TILE + i];
+            S[j * TILE + i] = s;
+            largest[i] = s > largest[i] ? s : largest[i];
+        }
 #pragma omp simd
     for (int64_t i = 0; i < TILE; i++) {
-        r->shrink[i] = rn_expf(r->largest[i] - largest[i]);
+        r->shrink[i] = rn_exp_below_1(r->largest[i] - largest[i]);
         r->sum[i] *= r->shrink[i];
         r->largest[i] = largest[i];
     }
     for (int64_t j = 0; j < m; j++)
 #pragma omp simd
         for (int64_t i = 0; i < TILE; i++) {
-            float e = rn_expf(S[j * TILE + i] - largest[i]);
+            float e = rn_exp_below_1(S[j * TILE + i] - largest[i]);
             S[j * TILE + i] = e;
             r->sum[i] += e;
         }
@@ -201,26 +264,41 @@ static void write_queries(const float *YT, const struct running *r, const struct
     }
 }
 
-static void fwd_block(float *scratch, const struct att *t, struct block w)
+struct fwd { /* scratch of one thread */
+    rn_cell *qt, *k, *v, *p;
+    float *yt, *S;
+};
+
+static int64_t fwd_cells(int64_t D)
 {
-    float *QT = scratch, *YT = QT + t->D * TILE, *S = YT + t->D * TILE, *buf = S + TILE * TILE;
-    struct running r;
-    running_init(&r);
-    transpose(QT, &t->q, w.q, w.n, t->D, t->scale);
-    memset(YT, 0, (size_t)(t->D * TILE) * sizeof *YT);
-    for (; w.m > 0; next_keys(t, &w)) {
-        scores(S, keys_of(&t->k, &w, t->D, buf), QT, t, &w);
-        softmax_more(S, &r, w.m);
-        multiply_lanes(YT, r.shrink, t->D);
-        struct keys v = keys_of(&t->v, &w, t->D, buf);
-        rn_tile_mad(YT, TILE, v.p, 1, v.row, S, TILE, t->D, TILE, w.m);
-    }
-    write_queries(YT, &r, t, &w);
+    return TILE * (3 * D + rn_lanes_up(D) + 2 * TILE);
 }
 
-static int64_t fwd_floats(int64_t D)
+static void fwd_init(struct fwd *s, float *scratch, int64_t D)
 {
-    return TILE * (3 * D + TILE);
+    s->qt = scratch;
+    s->k = s->qt + TILE * D;
+    s->yt = s->k + TILE * D;
+    s->S = s->yt + TILE * D;
+    s->p = s->S + TILE * TILE;
+    s->v = s->p + TILE * TILE;
+}
+
+static void fwd_block(struct fwd *s, const struct att *t, struct block w)
+{
+    struct running r;
+    running_init(&r);
+    turned(s->qt, &t->q, w.q, w.n, t);
+    memset(s->yt, 0, (size_t)(t->D * TILE) * sizeof *s->yt);
+    for (; w.m > 0; next_keys(t, &w)) {
+        scores(s->S, along(s->k, &t->k, w.k, w.m, t), s->qt, t, &w);
+        softmax_more(s->S, &r, w.m, t->scale);
+        multiply_lanes(s->yt, r.shrink, t->D);
+        down(s->v, &t->v, w.k, w.m, t);
+        struct lines v = {s->v, 1, rn_lanes_up(t->D)};
+        mad(t, s->yt, v, weights_down(s->p, s->S, w.m, t), TILE, t->D, TILE, w.m);
+    }
+    write_queries(s->yt, &r, t, &w);
 }
 
 static void fwd(const struct rn_args *a)
@@ -228,27 +306,31 @@ static void fwd(const struct rn_args *a)
     struct att t = att_of(a);
     int64_t blocks = rn_div_up(t.T, TILE), n = t.B * t.H * blocks;
 #pragma omp parallel for schedule(dynamic)
-    for (int64_t i = 0; i < n; i++)
-        fwd_block((float *)a->scratch + omp_get_thread_num() * fwd_floats(t.D), &t,
-                  first_block(&t, i / (t.H * blocks), i / blocks % t.H, i % blocks * TILE));
+    for (int64_t i = 0; i < n; i++) {
+        struct fwd s;
+        fwd_init(&s, (float *)a->scratch + omp_get_thread_num() * fwd_cells(t.D), t.D);
+        fwd_block(&s, &t, first_block(&t, i / (t.H * blocks), i / blocks % t.H, i % blocks * TILE));
+    }
 }
 
 /* --- backward --- */
 
-struct bwd {                /* scratch of one thread; Dp: D padded to lanes */
-    float *dk, *dv;         /* (T,Dp), of one key head */
-    float *q, *dy, *dq, *k; /* (TILE,Dp) */
-    float *v;               /* (TILE,D) */
-    float *qt, *dyt;        /* (D,TILE) */
-    float *P, *G;           /* (TILE,TILE) */
+struct bwd {             /* scratch of one thread; Dp: D padded to lanes */
+    float *dk, *dv;      /* (T,Dp), of one key head */
+    float *dq;           /* (TILE,Dp) */
+    float *P, *G;        /* (TILE,TILE) */
+    rn_cell *q, *dy, *k; /* (TILE,Dp), summed over positions */
+    rn_cell *kd, *vd;    /* (TILE,D), summed over D */
+    rn_cell *qt, *dyt;   /* (D,TILE), likewise */
+    rn_cell *weights;    /* (TILE,TILE) */
     float lse[TILE], mean[TILE];
     int64_t Dp;
 };
 
-static int64_t bwd_floats(int64_t T, int64_t D)
+static int64_t bwd_cells(int64_t T, int64_t D)
 {
     int64_t Dp = rn_lanes_up(D);
-    return 2 * rn_lanes_up(T) * Dp + TILE * (4 * Dp + 3 * D + 2 * TILE);
+    return 2 * rn_lanes_up(T) * Dp + TILE * (4 * Dp + 4 * D + 3 * TILE);
 }
 
 static void bwd_init(struct bwd *s, float *scratch, int64_t T, int64_t D)
@@ -257,15 +339,17 @@ static void bwd_init(struct bwd *s, float *scratch, int64_t T, int64_t D)
     s->Dp = Dp;
     s->dk = scratch;
     s->dv = s->dk + rn_lanes_up(T) * Dp;
-    s->q = s->dv + rn_lanes_up(T) * Dp;
+    s->dq = s->dv + rn_lanes_up(T) * Dp;
+    s->q = s->dq + TILE * Dp;
     s->dy = s->q + TILE * Dp;
-    s->dq = s->dy + TILE * Dp;
-    s->k = s->dq + TILE * Dp;
-    s->v = s->k + TILE * Dp;
-    s->qt = s->v + TILE * D;
-    s->dyt = s->qt + TILE * D;
-    s->P = s->dyt + TILE * D;
+    s->k = s->dy + TILE * Dp;
+    s->P = s->k + TILE * Dp;
     s->G = s->P + TILE * TILE;
+    s->weights = s->G + TILE * TILE;
+    s->kd = s->weights + TILE * TILE;
+    s->vd = s->kd + TILE * D;
+    s->qt = s->vd + TILE * D;
+    s->dyt = s->qt + TILE * D;
 }
 
 /* sum of dy * y of the i-th query */
@@ -279,10 +363,10 @@ static float mean_of(const struct att *t, const struct block *w, int64_t i)
 
 static void take_queries(struct bwd *s, const struct att *t, const struct block *w)
 {
-    transpose(s->qt, &t->q, w->q, w->n, t->D, t->scale);
-    transpose(s->dyt, &t->dy, w->q, w->n, t->D, 1);
-    copy_rows(s->q, &t->q, w->q, w->n, t->D, s->Dp);
-    copy_rows(s->dy, &t->dy, w->q, w->n, t->D, s->Dp);
+    turned(s->qt, &t->q, w->q, w->n, t);
+    turned(s->dyt, &t->dy, w->q, w->n, t);
+    down(s->q, &t->q, w->q, w->n, t);
+    down(s->dy, &t->dy, w->q, w->n, t);
     memset(s->dq, 0, (size_t)(TILE * s->Dp) * sizeof *s->dq);
     for (int64_t i = 0; i < TILE; i++) {
         s->lse[i] = i < w->n ? t->lse[w->lse + i] : 0;
@@ -290,14 +374,14 @@ static void take_queries(struct bwd *s, const struct att *t, const struct block 
     }
 }
 
-/* P = e^(S - lse) over S, and G = dP becomes dS = P * (dP - sum(dy * y)). */
-static void softmax_bwd(struct bwd *s, int64_t m)
+/* P = e^(scale S - lse) over S, and G = dP becomes dS = P * (dP - sum(dy * y)). */
+static void softmax_bwd(struct bwd *s, int64_t m, float scale)
 {
     for (int64_t j = 0; j < m; j++) {
         float *p = s->P + j * TILE, *g = s->G + j * TILE;
 #pragma omp simd
         for (int64_t i = 0; i < TILE; i++) {
-            p[i] = rn_expf(p[i] - s->lse[i]);
+            p[i] = rn_exp_below_1(scale * p[i] - s->lse[i]);
             g[i] = p[i] * (g[i] - s->mean[i]);
         }
     }
@@ -306,15 +390,17 @@ static void softmax_bwd(struct bwd *s, int64_t m)
 static void bwd_keys(struct bwd *s, const struct att *t, const struct block *w)
 {
     int64_t Dp = s->Dp;
-    copy_rows(s->k, &t->k, w->k, w->m, t->D, Dp);
-    scores(s->P, (struct keys){s->k, Dp}, s->qt, t, w);
+    scores(s->P, along(s->kd, &t->k, w->k, w->m, t), s->qt, t, w);
     memset(s->G, 0, (size_t)(w->m * TILE) * sizeof *s->G);
-    struct keys v = keys_of(&t->v, w, t->D, s->v);
-    rn_tile_mad(s->G, TILE, v.p, v.row, 1, s->dyt, TILE, w->m, TILE, t->D);
-    softmax_bwd(s, w->m);
-    rn_tile_mad(s->dq, Dp, s->G, 1, TILE, s->k, Dp, w->n, Dp, w->m);
-    rn_tile_mad(s->dk + w->j0 * Dp, Dp, s->G, TILE, 1, s->q, Dp, w->m, Dp, w->n);
-    rn_tile_mad(s->dv + w->j0 * Dp, Dp, s->P, TILE, 1, s->dy, Dp, w->m, Dp, w->n);
+    mad(t, s->G, along(s->vd, &t->v, w->k, w->m, t), s->dyt, TILE, w->m, TILE, t->D);
+    softmax_bwd(s, w->m, t->scale);
+    down(s->k, &t->k, w->k, w->m, t);
+    struct lines g = {weights_down(s->weights, s->G, w->m, t), 1, TILE};
+    mad(t, s->dq, g, s->k, Dp, w->n, Dp, w->m);
+    g = weights_along(s->weights, s->G, w->m, t);
+    mad(t, s->dk + w->j0 * Dp, g, s->q, Dp, w->m, Dp, w->n);
+    struct lines p = weights_along(s->weights, s->P, w->m, t);
+    mad(t, s->dv + w->j0 * Dp, p, s->dy, Dp, w->m, Dp, w->n);
 }
 
 static void bwd_queries(struct bwd *s, const struct att *t, struct block w)
@@ -345,7 +431,7 @@ static void bwd(const struct rn_args *a)
 #pragma omp parallel for schedule(dynamic)
     for (int64_t i = 0; i < t.B * t.K; i++) {
         struct bwd s;
-        bwd_init(&s, (float *)a->scratch + omp_get_thread_num() * bwd_floats(t.T, t.D), t.T, t.D);
+        bwd_init(&s, (float *)a->scratch + omp_get_thread_num() * bwd_cells(t.T, t.D), t.T, t.D);
         bwd_group(&s, &t, i / t.K, i % t.K);
     }
 }
@@ -353,7 +439,7 @@ static void bwd(const struct rn_args *a)
 static size_t scratch_bytes(const struct rn_args *a, int threads)
 {
     int64_t T = a->xs[0].d[1], D = a->xs[0].d[3];
-    return (size_t)(threads * (a->bwd ? bwd_floats(T, D) : fwd_floats(D))) * sizeof(float);
+    return (size_t)(threads * (a->bwd ? bwd_cells(T, D) : fwd_cells(D))) * sizeof(float);
 }
 
 const struct rn_kernel RN_CPU(attention) = {fwd, bwd, scratch_bytes};

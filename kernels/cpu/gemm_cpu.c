@@ -1,5 +1,4 @@
-/* Products in bf16 with fp32 sums. Two elements that follow each other along K make a word: that is
- * what the processor's instruction multiplies (two products and a sum per lane).
+/* Products in bf16 with fp32 sums. Operands are packed into words along K (bf16_word.h).
  *
  *     B    packed once, by all threads: K blocks of panels of NR columns, panel[k][column]
  *     A    a task's rows, packed by its thread a K block at a time: panel of MR rows
@@ -8,10 +7,9 @@
  * Each element of C is the sum over K blocks, in order, of sums over words, in order. */
 #include "gemm.h"
 
-#include "bf16.h"
+#include "bf16_word.h"
 
 #if defined(__AVX512BF16__)
-#include <immintrin.h>
 enum { MR = 8, LANES = 16, VECTORS = 3 };
 #else
 enum { MR = 4, LANES = 8, VECTORS = 2 };
@@ -25,93 +23,32 @@ enum {
     PANELS_MAX = 16, /* of a task: its sums (MB * PANELS * NR * 4 bytes) stay in L2 */
 };
 
-typedef uint32_t word; /* bf16 k in the lower half, k + 1 in the upper */
-
-/* --- packing --- */
-
-static inline word element(const void *p, uint8_t type, int64_t i)
-{
-    return type == RN_F32 ? rn_to_bf16(((const float *)p)[i]) : ((const uint16_t *)p)[i];
-}
-
-#if defined(__AVX512BF16__)
-/* The processor's own rounding: as rn_to_bf16, but numbers below 2^-126 become zero. */
-static inline __m512i join_neighbours_16(const float *x)
-{
-    return (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(x + LANES), _mm512_loadu_ps(x));
-}
-
-static inline __m512i join_rows_16(const float *x, const float *below)
-{
-    __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(x)));
-    __m512i high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(below)));
-    return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
-}
-#endif
-
-/* out[0..n) = words of 2n elements that follow each other */
-static inline void join_neighbours(word *out, const void *p, uint8_t type, int64_t at, int64_t n)
-{
-    int64_t i = 0;
-    if (type == RN_BF16) {
-        memcpy(out, (const uint16_t *)p + at, (size_t)n * sizeof *out);
-        return;
-    }
-#if defined(__AVX512BF16__)
-    for (; i + LANES <= n; i += LANES)
-        _mm512_storeu_si512(out + i, join_neighbours_16((const float *)p + at + 2 * i));
-#endif
-    for (; i < n; i++)
-        out[i] = element(p, type, at + 2 * i) | element(p, type, at + 2 * i + 1) << 16;
-}
-
-/* out[0..n) = words of n elements and the n below them */
-static inline void join_rows(word *out, const void *p, uint8_t type, int64_t at, int64_t ld,
-                             int64_t n)
-{
-    int64_t i = 0;
-#if defined(__AVX512BF16__)
-    const float *x = (const float *)p + at;
-    for (; type == RN_F32 && i + LANES <= n; i += LANES)
-        _mm512_storeu_si512(out + i, join_rows_16(x + i, x + ld + i));
-#endif
-    for (; i < n; i++)
-        out[i] = element(p, type, at + i) | element(p, type, at + ld + i) << 16;
-}
-
 struct block { /* lines [line, line + lines) by elements [k, k + ks) along K */
     int64_t line, lines, k, ks;
 };
 
-static int64_t words(int64_t ks)
+/* Words [k, k + n) of a line. */
+static inline void join_line(rn_word *out, const struct rn_matrix *m, const struct block *b,
+                             int64_t l, int64_t k, int64_t n)
 {
-    return rn_div_up(ks, 2);
-}
-
-/* Words [k, k + n) of a line, the last of an odd number of elements half empty. */
-static inline void join_line(word *out, const struct rn_matrix *m, const struct block *b, int64_t l,
-                             int64_t k, int64_t n)
-{
-    int64_t at = (b->line + l) * m->ld + b->k + 2 * k, whole = rn_min(n, b->ks / 2 - k);
-    join_neighbours(out, m->p, m->type, at, whole);
-    if (whole < n)
-        out[whole] = element(m->p, m->type, at + 2 * whole);
+    rn_words_along(out, m->p, m->type, (b->line + l) * m->ld + b->k + 2 * k,
+                   rn_min(2 * n, b->ks - 2 * k));
 }
 
 /* Lines are rows: line behind line. */
-static void pack_rows(word *out, const struct rn_matrix *m, const struct block *b)
+static void pack_rows(rn_word *out, const struct rn_matrix *m, const struct block *b)
 {
     for (int64_t l = 0; l < b->lines; l++)
-        join_line(out + l * words(b->ks), m, b, l, 0, words(b->ks));
+        join_line(out + l * rn_word_count(b->ks), m, b, l, 0, rn_word_count(b->ks));
 }
 
 /* Lines are rows: out[k * NR + l], turned by way of small squares that stay in cache. */
-static void pack_rows_turned(word *out, const struct rn_matrix *m, const struct block *b)
+static void pack_rows_turned(rn_word *out, const struct rn_matrix *m, const struct block *b)
 {
     enum { SIDE = 16 };
-    for (int64_t k = 0; k < words(b->ks); k += SIDE) {
-        word square[NR][SIDE];
-        int64_t n = rn_min(SIDE, words(b->ks) - k);
+    for (int64_t k = 0; k < rn_word_count(b->ks); k += SIDE) {
+        rn_word square[NR][SIDE];
+        int64_t n = rn_min(SIDE, rn_word_count(b->ks) - k);
         for (int64_t l = 0; l < b->lines; l++)
             join_line(square[l], m, b, l, k, n);
         for (int64_t i = 0; i < n; i++)
@@ -120,46 +57,62 @@ static void pack_rows_turned(word *out, const struct rn_matrix *m, const struct 
     }
 }
 
-/* Lines are columns: out[k * width + l]. */
-static void pack_columns(word *out, int64_t width, const struct rn_matrix *m, const struct block *b)
+/* Lines are columns: out[k * NR + l]. */
+static void pack_columns(rn_word *out, const struct rn_matrix *m, const struct block *b)
 {
-    for (int64_t k = 0; k < b->ks / 2; k++, out += width)
-        join_rows(out, m->p, m->type, (b->k + 2 * k) * m->ld + b->line, m->ld, b->lines);
-    for (int64_t l = 0; b->ks % 2 && l < b->lines; l++)
-        out[l] = element(m->p, m->type, (b->k + b->ks - 1) * m->ld + b->line + l);
+    for (int64_t k = 0; k < b->ks; k += 2, out += NR)
+        rn_words_down(out, m->p, m->type, (b->k + k) * m->ld + b->line,
+                      k + 1 < b->ks ? m->ld : RN_NO_ROW, b->lines);
 }
 
-/* A panel of A: rows lie behind each other (rows are contiguous along K) or side by side. */
-static void pack_a(word *out, const struct rn_matrix *m, const struct block *b)
+/* Lines are columns, in panels of MR: out[panel][k * MR + l]. Rows are read whole, because each is
+ * far from the next. */
+static void pack_column_panels(rn_word *out, const struct rn_matrix *m, const struct block *b)
 {
-    if (b->lines < MR)
-        memset(out, 0, (size_t)(MR * words(b->ks)) * sizeof *out);
-    if (m->turned)
-        pack_columns(out, MR, m, b);
-    else
-        pack_rows(out, m, b);
+    int64_t ks = rn_word_count(b->ks);
+    rn_word row[MB_MAX] = {0};
+    for (int64_t k = 0; k < ks; k++) {
+        rn_words_down(row, m->p, m->type, (b->k + 2 * k) * m->ld + b->line,
+                      2 * k + 1 < b->ks ? m->ld : RN_NO_ROW, b->lines);
+        for (int64_t l = 0; l < b->lines; l += MR)
+            memcpy(out + l * ks + k * MR, row + l, MR * sizeof *out);
+    }
 }
 
-static void pack_b(word *out, const struct rn_matrix *m, const struct block *b)
+/* A task's rows: panels of MR lines, which lie behind each other or, if A is turned, side by side.
+ * The last panel may have fewer. */
+static void pack_a(rn_word *out, const struct rn_matrix *m, const struct block *b)
+{
+    int64_t ks = rn_word_count(b->ks), whole = b->lines / MR * MR;
+    if (m->turned) {
+        pack_column_panels(out, m, b);
+        return;
+    }
+    if (whole < b->lines)
+        memset(out + whole * ks, 0, (size_t)(MR * ks) * sizeof *out);
+    pack_rows(out, m, b);
+}
+
+static void pack_b(rn_word *out, const struct rn_matrix *m, const struct block *b)
 {
     if (b->lines < NR)
-        memset(out, 0, (size_t)(NR * words(b->ks)) * sizeof *out);
+        memset(out, 0, (size_t)(NR * rn_word_count(b->ks)) * sizeof *out);
     if (m->turned)
         pack_rows_turned(out, m, b);
     else
-        pack_columns(out, NR, m, b);
+        pack_columns(out, m, b);
 }
 
 /* --- one tile --- */
 
 struct panel_a {
-    const word *p;
+    const rn_word *p;
     int64_t step_row, step_k; /* words */
 };
 
 #if defined(__AVX512BF16__)
 /* c(MR,NR) = or += a(MR,K) b(K,NR) */
-static void tile(int64_t ks, struct panel_a a, const word *b, float *c, int64_t ldc, bool add)
+static void tile(int64_t ks, struct panel_a a, const rn_word *b, float *c, int64_t ldc, bool add)
 {
     __m512 sum[MR][VECTORS];
     for (int i = 0; i < MR; i++)
@@ -186,17 +139,17 @@ static void tile(int64_t ks, struct panel_a a, const word *b, float *c, int64_t 
         }
 }
 #else
-static inline float low(word w)
+static inline float low(rn_word w)
 {
     return rn_from_bf16((uint16_t)(w & 0xffff));
 }
 
-static inline float high(word w)
+static inline float high(rn_word w)
 {
     return rn_from_bf16((uint16_t)(w >> 16));
 }
 
-static void tile(int64_t ks, struct panel_a a, const word *b, float *c, int64_t ldc, bool add)
+static void tile(int64_t ks, struct panel_a a, const rn_word *b, float *c, int64_t ldc, bool add)
 {
     float sum[MR][NR] = {{0}};
     for (int64_t k = 0; k < ks; k++, b += NR, a.p += a.step_k)
@@ -212,8 +165,8 @@ static void tile(int64_t ks, struct panel_a a, const word *b, float *c, int64_t 
 #endif
 
 /* A tile of which rows x columns count. */
-static void edge_tile(int64_t ks, struct panel_a a, const word *b, float *c, int64_t ldc, bool add,
-                      int64_t rows, int64_t columns)
+static void edge_tile(int64_t ks, struct panel_a a, const rn_word *b, float *c, int64_t ldc,
+                      bool add, int64_t rows, int64_t columns)
 {
     float whole[MR * NR];
     tile(ks, a, b, whole, NR, false);
@@ -233,7 +186,7 @@ struct cut {               /* how a product is cut, by its shape alone */
 
 static struct cut cut_of(const struct rn_product *p)
 {
-    struct cut c = {.blocks = rn_div_up(words(p->K), KB), .panels = rn_div_up(p->N, NR)};
+    struct cut c = {.blocks = rn_div_up(rn_word_count(p->K), KB), .panels = rn_div_up(p->N, NR)};
     c.rows = rn_div_up(rn_div_up(p->M, TASKS_WANTED), MR) * MR;
     c.rows = rn_min(rn_max(c.rows, MB_MIN), MB_MAX);
     c.down = rn_div_up(p->M, c.rows);
@@ -255,7 +208,7 @@ static int64_t panels_at(const struct cut *c, int64_t block)
     return block * KB * NR * c->panels;
 }
 
-static void pack_all_b(word *packed, const struct rn_product *p, const struct cut *c)
+static void pack_all_b(rn_word *packed, const struct rn_product *p, const struct cut *c)
 {
 #pragma omp parallel for schedule(static) collapse(2)
     for (int64_t block = 0; block < c->blocks; block++)
@@ -264,12 +217,12 @@ static void pack_all_b(word *packed, const struct rn_product *p, const struct cu
                               .lines = rn_min(NR, p->N - j * NR),
                               .k = block * 2 * KB,
                               .ks = block_length(p, block)};
-            pack_b(packed + panels_at(c, block) + j * NR * words(b.ks), &p->b, &b);
+            pack_b(packed + panels_at(c, block) + j * NR * rn_word_count(b.ks), &p->b, &b);
         }
 }
 
 struct thread { /* what a thread has for itself, in words of scratch */
-    word a[MB_MAX * KB];
+    rn_word a[MB_MAX * KB];
     float c[MB_MAX * PANELS_MAX * NR];
 };
 
@@ -277,9 +230,9 @@ struct task {
     const struct rn_product *p;
     const struct cut *cut;
     int64_t row, rows, panel, panels;
-    const word *b;
-    word *a;  /* a K block of its rows */
-    float *c; /* its first sum: in C, or waiting to be rounded */
+    const rn_word *b;
+    rn_word *a; /* a K block of its rows */
+    float *c;   /* its first sum: in C, or waiting to be rounded */
     int64_t ldc;
 };
 
@@ -289,7 +242,7 @@ static int64_t columns_of(const struct task *t)
 }
 
 /* All tiles of a task against its j-th panel of B. */
-static void run_panel(const struct task *t, int64_t j, int64_t ks, const word *b, bool add)
+static void run_panel(const struct task *t, int64_t j, int64_t ks, const rn_word *b, bool add)
 {
     int64_t columns = rn_min(NR, columns_of(t) - j * NR);
     bool turned = t->p->a.turned;
@@ -306,12 +259,10 @@ static void run_panel(const struct task *t, int64_t j, int64_t ks, const word *b
 
 static void run_block(const struct task *t, int64_t block, bool add)
 {
-    int64_t length = block_length(t->p, block), ks = words(length);
-    for (int64_t i = 0; i < t->rows; i += MR) {
-        struct block a = {t->row + i, rn_min(MR, t->rows - i), block * 2 * KB, length};
-        pack_a(t->a + i * ks, &t->p->a, &a);
-    }
-    const word *panels = t->b + panels_at(t->cut, block) + t->panel * NR * ks;
+    int64_t length = block_length(t->p, block), ks = rn_word_count(length);
+    struct block a = {t->row, t->rows, block * 2 * KB, length};
+    pack_a(t->a, &t->p->a, &a);
+    const rn_word *panels = t->b + panels_at(t->cut, block) + t->panel * NR * ks;
     for (int64_t j = 0; j < t->panels; j++)
         run_panel(t, j, ks, panels + j * NR * ks, add);
 }
@@ -331,7 +282,7 @@ static void run_task(const struct task *t)
 static struct task task_of(const struct rn_product *p, const struct cut *c, int64_t i,
                            struct thread *own)
 {
-    int64_t row = i / c->across * c->rows, panel = i % c->across * c->columns;
+    int64_t row = i % c->down * c->rows, panel = i / c->down * c->columns;
     bool waits = p->c.type == RN_BF16;
     return (struct task){.p = p,
                          .cut = c,
@@ -347,7 +298,7 @@ static struct task task_of(const struct rn_product *p, const struct cut *c, int6
 static void run_bf16(const struct rn_product *p, struct thread *threads)
 {
     struct cut c = cut_of(p);
-    word *packed = (word *)(threads + omp_get_max_threads());
+    rn_word *packed = (rn_word *)(threads + omp_get_max_threads());
     RN_ASSERT(!(p->add && (p->bias || p->c.type == RN_BF16)));
     pack_all_b(packed, p, &c);
 #pragma omp parallel for schedule(dynamic)
@@ -389,5 +340,5 @@ size_t rn_product_scratch_bytes(const struct rn_product *p, enum rn_dtype comput
         return 0;
     struct cut c = cut_of(p);
     return (size_t)threads * sizeof(struct thread) +
-           (size_t)(c.panels * NR * c.blocks * KB) * sizeof(word);
+           (size_t)(c.panels * NR * c.blocks * KB) * sizeof(rn_word);
 }

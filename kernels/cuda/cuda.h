@@ -32,6 +32,15 @@ cudaStream_t rn_cuda_stream(struct rn_cuda *);
 /* Whether all is well; keeps the first error, which ends the run, with what was being done. */
 bool rn_cuda_ok(struct rn_cuda *, cudaError_t, const char *what);
 
+/* Before a launch of a kernel (its address) with more than 48 KiB of a block's memory. */
+static inline bool rn_allow_shared(struct rn_cuda *c, const void *kernel, size_t shared_bytes)
+{
+    return rn_cuda_ok(c,
+                      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                           (int)shared_bytes),
+                      "asking for a block's memory");
+}
+
 struct rn_cuda_kernel { /* NULL: there is none */
     void (*fwd)(struct rn_cuda *, const struct rn_args *);
     void (*bwd)(struct rn_cuda *, const struct rn_args *);

@@ -8,7 +8,7 @@ static void fwd(struct rn_cuda *c, const struct rn_args *a)
                    a->xs[1].d[0], a->xs[1].d[1]});
 }
 
-struct term {
+struct embed_term {
     struct rn_tensor dy;
     int64_t C;
     __device__ void operator()(float x[RN_VEC], int64_t r, int64_t c) const
@@ -23,7 +23,7 @@ static void bwd(struct rn_cuda *c, const struct rn_args *a)
     if (!(a->acc & 2))
         rn_clear(c, rn_dx_of(a, 1), V * C);
     rn_scatter(c, (float *)a->dx[1], (const int32_t *)a->x[0], rn_elems(a->xs[0]), V, C, a->scratch,
-               term{rn_dy_of(a, 0), C});
+               embed_term{rn_dy_of(a, 0), C});
 }
 
 static size_t scratch_bytes(struct rn_cuda *, const struct rn_args *a)

@@ -51,9 +51,4 @@ template <class F> static void rn_flat_bwd(struct rn_cuda *c, const struct rn_ar
     RN_LAUNCH(rn_flat_kernel<F>, rn_vec_blocks(n), RN_BLOCK_THREADS, 0, rn_cuda_stream(c), t);
 }
 
-static __device__ __forceinline__ float rn_sigmoid(float x)
-{
-    return 1.0f / (1.0f + expf(-x));
-}
-
 #endif

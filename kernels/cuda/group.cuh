@@ -41,4 +41,11 @@ static __device__ __forceinline__ float rn_group_sum(float x, int lanes)
     return x;
 }
 
+static __device__ __forceinline__ float rn_group_dot(const struct rn_tensor &a, int64_t at_a,
+                                                     const struct rn_tensor &b, int64_t at_b,
+                                                     int64_t n, const struct rn_group &g, int lanes)
+{
+    return rn_group_sum(rn_lane_dot(a, at_a, b, at_b, n, g.lane, lanes), lanes);
+}
+
 #endif

@@ -95,7 +95,7 @@ static __global__ void layernorm_bwd(struct layer t)
 }
 
 /* What row r adds to dw (columns 0 .. C) and db (C .. 2C). */
-struct weight_term {
+struct layernorm_term {
     struct layer t;
     __device__ float operator()(int64_t r, int64_t i) const
     {
@@ -118,7 +118,7 @@ static void bwd(struct rn_cuda *c, const struct rn_args *a)
     if (t.dx.p)
         RN_LAUNCH(layernorm_bwd, rn_row_blocks(t.R), RN_BLOCK_THREADS, 0, rn_cuda_stream(c), t);
     if (a->dx[1] || a->dx[2])
-        rn_column_parts(c, part, t.R, 2 * t.C, weight_term{t});
+        rn_column_parts(c, part, t.R, 2 * t.C, layernorm_term{t});
     for (int i = 0; i < 2; i++)
         if (a->dx[1 + i])
             rn_column_sums(c, (float *)a->dx[1 + i], part, t.R, 2 * t.C, i * t.C, t.C,

@@ -56,12 +56,19 @@ static __device__ __forceinline__ bool rn_is_whole(int64_t at, int64_t n)
     return at % RN_VEC == 0 && at + RN_VEC <= n;
 }
 
+/* How many of them exist. */
+static __device__ __forceinline__ int rn_left(int64_t at, int64_t n)
+{
+    return at + RN_VEC <= n ? RN_VEC : at < n ? (int)(n - at) : 0;
+}
+
 static __device__ __forceinline__ void rn_load(float x[RN_VEC], const struct rn_tensor &t,
                                                int64_t at, int64_t n)
 {
     if (!rn_is_whole(at, n)) {
+        int left = rn_left(at, n);
         for (int i = 0; i < RN_VEC; i++)
-            x[i] = at + i < n ? rn_load_one(t, at + i) : 0.0f;
+            x[i] = i < left ? rn_load_one(t, at + i) : 0.0f;
     } else if (t.type == RN_F32) {
         const float4 *p = (const float4 *)((const float *)t.p + at);
         float4 lo = p[0], hi = p[1];
@@ -80,8 +87,9 @@ static __device__ __forceinline__ void rn_store(const struct rn_tensor &t, int64
                                                 const float x[RN_VEC])
 {
     if (!rn_is_whole(at, n)) {
+        int left = rn_left(at, n);
         for (int i = 0; i < RN_VEC; i++)
-            if (at + i < n)
+            if (i < left)
                 rn_store_one(t, at + i, x[i]);
     } else if (t.type == RN_F32) {
         float4 *p = (float4 *)((float *)t.p + at);
@@ -179,6 +187,36 @@ static inline unsigned rn_part_blocks(int64_t n)
 {
     const unsigned most = 1024, blocks = rn_vec_blocks(n);
     return blocks < most ? blocks : most;
+}
+
+/* --- what several ops compute --- */
+
+static __device__ __forceinline__ float rn_sigmoid(float x)
+{
+    return 1.0f / (1.0f + expf(-x));
+}
+
+/* a[at_a ..] . b[at_b ..], n elements, by `lanes` lanes of which this is the lane-th: its part. */
+static __device__ __forceinline__ float rn_lane_dot(const struct rn_tensor &a, int64_t at_a,
+                                                    const struct rn_tensor &b, int64_t at_b,
+                                                    int64_t n, int lane, int lanes)
+{
+    float sum = 0, x[RN_VEC], y[RN_VEC];
+    for (int64_t i = lane * RN_VEC; i < n; i += lanes * RN_VEC) {
+        rn_load(x, a, at_a + i, at_a + n);
+        rn_load(y, b, at_b + i, at_b + n);
+        for (int k = 0; k < RN_VEC; k++)
+            sum += x[k] * y[k];
+    }
+    return sum;
+}
+
+/* All of it, by a warp. */
+static __device__ __forceinline__ float rn_warp_dot(const struct rn_tensor &a, int64_t at_a,
+                                                    const struct rn_tensor &b, int64_t at_b,
+                                                    int64_t n)
+{
+    return rn_warp_sum(rn_lane_dot(a, at_a, b, at_b, n, rn_lane(), RN_WARP));
 }
 
 #endif

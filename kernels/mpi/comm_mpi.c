@@ -22,9 +22,8 @@ struct mpi {
     MPI_Comm comm;
     int rank, world;
     float *out, *in; /* world pieces each */
-    double *sums;    /* of SUMS_MAX values of each rank */
+    double *sums;    /* RN_RANKS_MAX of each rank */
 };
-enum { SUMS_MAX = 64 };
 
 /* --- calls and their ends --- */
 
@@ -181,7 +180,7 @@ static int mpi_sum(void *ctx, double *values, size_t n, struct rn_err *err)
 {
     struct mpi *m = ctx;
     MPI_Request request;
-    RN_ASSERT(n <= SUMS_MAX);
+    RN_ASSERT(n <= RN_RANKS_MAX);
     int rc =
         MPI_Iallgather(values, (int)n, MPI_DOUBLE, m->sums, (int)n, MPI_DOUBLE, m->comm, &request);
     RN_TRY(end_of(m, "add up", rc, &request, err));
@@ -239,7 +238,7 @@ static int mpi_open(void **ctx, const struct rn_host *host, const struct rn_comm
     MPI_Comm_rank(m->comm, &m->rank);
     MPI_Comm_size(m->comm, &m->world);
     size_t pieces = (size_t)m->world * PIECE_MAX;
-    m->sums = rn_xalloc((size_t)m->world * SUMS_MAX * sizeof *m->sums);
+    m->sums = rn_xalloc((size_t)m->world * RN_RANKS_MAX * sizeof *m->sums);
     int rc = rn_try_alloc((void **)&m->out, pieces, sizeof *m->out, "room for messages", err);
     if (rc == RN_OK)
         rc = rn_try_alloc((void **)&m->in, pieces, sizeof *m->in, "room for messages", err);

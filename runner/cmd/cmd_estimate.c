@@ -85,7 +85,7 @@ static int measure_rate(struct estimate *e, struct rn_err *err)
 {
     struct rn_device *device;
     RN_TRY(rn_device_open(&device, "cpu", 0, NULL, err));
-    e->rate_flops = rn_peak_flops(device, rn_precision_dtype(rn_precision_best(NULL)));
+    e->rate_flops = rn_peak_flops(device, rn_precision_dtype(rn_precision_best("cpu", NULL)));
     e->measured = true;
     rn_device_close(device);
     return RN_OK;

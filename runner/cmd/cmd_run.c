@@ -1,12 +1,16 @@
 /* runnel run - makes what is not up to date. */
 #include "device.h"
 #include "engine.h"
+#include "file.h"
+#include "follow.h"
 #include "signals.h"
 #include "str.h"
 #include "target.h"
+#include "team.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct rn_opt opts[] = {
     RN_OPTS_PIPELINE,
@@ -127,7 +131,71 @@ static int run_cells(const struct rn_cli *cli, const struct rn_cells *cells, str
                    "%zu of %zu cells failed", n_failed, cells->n);
 }
 
-static int load_and_run(const struct rn_cli *cli, struct rn_ui *ui, struct rn_err *err)
+/* --- several ranks --- */
+
+/* Version, pipeline and values: ranks that differ in them do not train together. */
+static void digest_config(const struct rn_pipeline *p, const struct rn_run_how *how,
+                          char hex[RN_HEX])
+{
+    char *yaml = rn_pipeline_resolved_yaml(p);
+    char *all = rn_xprintf("%s\n%s\n%s\n%s", RUNNEL_VERSION, p->tag, how->device, yaml);
+    rn_sha256_hex(all, strlen(all), hex);
+    free(all);
+    free(yaml);
+}
+
+/* Rank 0 runs as one alone does, and the others do what it says. */
+static int run_ranks(const struct rn_cli *cli, const struct rn_cells *cells,
+                     const struct rn_ranks *ranks, struct rn_run_how *how, struct rn_ui *ui,
+                     struct rn_err *err)
+{
+    char config[RN_HEX];
+    if (cells->n > 1)
+        return rn_fail(err, RN_EUSAGE, RN_NOWHERE,
+                       "several processes run one cell of a matrix at a time: --cell NAME");
+    RN_TRY(rn_comm_find(how->device, err));
+    RN_TRY(rn_mkdirs(how->runs, err));
+    struct rn_pipeline *p = rn_cells_compose(cells, 0);
+    digest_config(p, how, config);
+    rn_signals_install();
+    int rc;
+    if (ranks->seat.rank > 0) {
+        rc = rn_follow(p, how, ranks, config, err);
+    } else {
+        rc = rn_team_open(&how->team, ranks, how->runs, config, err);
+        if (rc == RN_OK)
+            rc = run_pipeline(cli, p, how, ui, err);
+        rn_team_close(how->team, rc);
+    }
+    rn_pipeline_free(p);
+    return rc;
+}
+
+/* Ranks on one host share its processors, unless the launcher has dealt them out. */
+static void share_threads(const struct rn_cli *cli, const struct rn_ranks *ranks,
+                          struct rn_run_how *how)
+{
+    int here = ranks->seat.local_world;
+    if (here <= 1 || rn_cli_opt(cli, "threads") || getenv("OMP_NUM_THREADS") ||
+        how->threads < sysconf(_SC_NPROCESSORS_ONLN))
+        return;
+    how->threads = how->threads > here ? how->threads / here : 1;
+}
+
+static int run_loaded(const struct rn_cli *cli, const struct rn_cells *cells,
+                      const struct rn_ranks *ranks, struct rn_run_how *how, struct rn_ui *ui,
+                      struct rn_err *err)
+{
+    /* A device asked for by name is missed now, not after hours of fetching. */
+    if (rn_cli_opt(cli, "device"))
+        RN_TRY(rn_device_find(how->device, err));
+    share_threads(cli, ranks, how);
+    return ranks->seat.world > 1 ? run_ranks(cli, cells, ranks, how, ui, err)
+                                 : run_cells(cli, cells, how, ui, err);
+}
+
+static int load_and_run(const struct rn_cli *cli, const struct rn_ranks *ranks, struct rn_ui *ui,
+                        struct rn_err *err)
 {
     struct rn_run_how how;
     struct rn_cells *cells;
@@ -136,10 +204,7 @@ static int load_and_run(const struct rn_cli *cli, struct rn_ui *ui, struct rn_er
     how.ask = ui->mode != RN_UI_SILENT;
     int rc = rn_target_cells(&cells, cli, err);
     if (rc == RN_OK) {
-        /* A device asked for by name is missed now, not after hours of fetching. */
-        rc = rn_cli_opt(cli, "device") ? rn_device_find(how.device, err) : RN_OK;
-        if (rc == RN_OK)
-            rc = run_cells(cli, cells, &how, ui, err);
+        rc = run_loaded(cli, cells, ranks, &how, ui, err);
         rn_cells_free(cells);
     }
     rn_target_how_release(&how);
@@ -149,9 +214,13 @@ static int load_and_run(const struct rn_cli *cli, struct rn_ui *ui, struct rn_er
 static int run(const struct rn_cli *cli, struct rn_err *err)
 {
     struct rn_ui ui;
-    rn_ui_init(&ui, rn_cli_json(cli), 4);
-    rn_ui_choose(&ui, rn_cli_opt(cli, "progress"));
-    int rc = load_and_run(cli, &ui, err);
+    struct rn_ranks ranks;
+    RN_TRY(rn_ranks_detect(&ranks, err));
+    rn_ui_init(&ui, rn_cli_json(cli) && ranks.seat.rank == 0, 4);
+    rn_ui_choose(&ui, ranks.seat.rank == 0 ? rn_cli_opt(cli, "progress") : "none");
+    int rc = load_and_run(cli, &ranks, &ui, err);
+    if (rc != RN_OK && ranks.seat.rank > 0)
+        rn_while(err, "rank %d", ranks.seat.rank);
     if (rc != RN_OK)
         rn_ui_error(&ui, err);
     rn_ui_release(&ui);

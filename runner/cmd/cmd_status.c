@@ -1,4 +1,5 @@
 /* runnel status - how far a run is, from its folder. Reads only, takes no lock. */
+#include "alert_list.h"
 #include "file.h"
 #include "pins.h"
 #include "runs.h"
@@ -165,6 +166,33 @@ static void print_first_use(const json_t *rows)
                n, first);
 }
 
+/* --- what somebody should have heard --- */
+
+enum { ALERTS_SHOWN = 5 };
+
+static void mark_alerts(json_t *rows, const json_t *records)
+{
+    size_t i;
+    json_t *row;
+    json_array_foreach(rows, i, row)
+    {
+        json_t *alerts = rn_alert_list(records, rn_json_str(row, "stage", ""), ALERTS_SHOWN);
+        if (json_array_size(alerts))
+            json_object_set(row, "alerts", alerts);
+        json_decref(alerts);
+    }
+}
+
+static void print_alerts(const json_t *records)
+{
+    json_t *alerts = rn_alert_list(records, NULL, ALERTS_SHOWN);
+    if (json_array_size(alerts)) {
+        printf("\nalerts\n");
+        rn_table_print(rn_alert_columns, alerts, false);
+    }
+    json_decref(alerts);
+}
+
 /* --- the whole --- */
 
 static const char *word_of(const struct rn_runstate *r, const json_t *rows)
@@ -190,13 +218,16 @@ static void print_run(const struct rn_cli *cli, const struct rn_runstate *r, jso
 {
     const char *word = word_of(r, rows);
     mark_first_use(rows, r->dir);
+    mark_alerts(rows, r->records);
     for (size_t i = 0; i < json_array_size(rows); i++)
         json_object_set_new(json_array_get(rows, i), "run_state", json_string(word));
     if (!rn_cli_json(cli))
         print_head(r, word);
     rn_table_print(columns, rows, rn_cli_json(cli));
-    if (!rn_cli_json(cli))
+    if (!rn_cli_json(cli)) {
         print_first_use(rows);
+        print_alerts(r->records);
+    }
 }
 
 static int watch(const struct rn_cli *cli, const char *dir, struct rn_err *err)

@@ -86,7 +86,8 @@ static void take_card(struct rn_sampled *c, double clock_s, double span_s)
     rn_meter_add(&c->meter, clock_s, c->values[RN_GPU_POWER], c->values[RN_GPU_ENERGY]);
     c->temp_max_c = fmax(c->temp_max_c, c->values[RN_GPU_TEMPERATURE]);
     c->throttled_s += has_bits(why, ~IDLE) ? span_s : 0;
-    c->hard_s += has_bits(why, RN_THROTTLE_HARD) ? span_s : 0;
+    c->held_hard = has_bits(why, RN_THROTTLE_HARD);
+    c->hard_s += c->held_hard ? span_s : 0;
 }
 
 static void take_cpu(struct rn_sampler *s, double clock_s, double span_s)

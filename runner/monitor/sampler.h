@@ -27,6 +27,7 @@ struct rn_sampled { /* a card, and what it said */
     double values[RN_GPU_VALUES]; /* of the last sample */
     struct rn_meter meter;
     double temp_max_c;          /* NaN: never known */
+    bool held_hard;             /* now, by one of RN_THROTTLE_HARD */
     double throttled_s, hard_s; /* for any reason; for one of RN_THROTTLE_HARD */
 };
 struct rn_sampler {

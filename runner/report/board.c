@@ -15,11 +15,18 @@ void rn_board_init(struct rn_board *b, const char *dir)
     *b = (struct rn_board){.dir = dir ? rn_xdup(dir) : NULL, .fd = -1};
 }
 
+void rn_board_settings(struct rn_board *b, const struct rn_hparam *h, size_t n)
+{
+    if (b->dir && n)
+        rn_tfevents_hparams(&b->head, rn_time_s(), h, n);
+}
+
 void rn_board_release(struct rn_board *b)
 {
     if (b->dir && b->fd >= 0)
         close(b->fd);
     free(b->dir);
+    rn_str_release(&b->head);
     *b = (struct rn_board){.fd = -1};
 }
 
@@ -66,6 +73,7 @@ static bool begin(struct rn_board *b, int64_t step)
         return false;
     }
     rn_tfevents_begin(&s, now_s, step);
+    rn_str_add(&s, b->head.p ? b->head.p : "", b->head.n);
     put(b, &s);
     return true;
 }
@@ -85,5 +93,15 @@ void rn_board_say(struct rn_board *b, int64_t step, const char *name, const char
     if (!begin(b, step))
         return;
     rn_tfevents_text(&s, rn_time_s(), step, name, text);
+    put(b, &s);
+}
+
+void rn_board_spread(struct rn_board *b, int64_t step, const char *name, const double *bins,
+                     size_t n)
+{
+    struct rn_str s = {0};
+    if (!begin(b, step))
+        return;
+    rn_tfevents_histogram(&s, rn_time_s(), step, name, bins, n);
     put(b, &s);
 }

@@ -92,57 +92,103 @@ static void span(const struct rn_chart *c, struct scale *x, struct scale *y)
     widen(y);
 }
 
-static double across(double share)
+/* --- plotting --- */
+
+const unsigned rn_chart_colours[RN_CHART_COLOURS] = {0x0072b2, 0xd55e00, 0x009e73, 0xcc79a7,
+                                                     0xe69f00, 0x56b4e9, 0x8a7a00, 0x7f7f7f};
+
+static double across(const struct rn_frame *f, double share)
 {
-    return LEFT + share * (WIDTH - LEFT - RIGHT);
+    return f->left + share * (f->right - f->left);
 }
 
-static double down(double share)
+static double down(const struct rn_frame *f, double share)
 {
-    return TOP + (1 - share) * (HEIGHT - TOP - BOTTOM);
+    return f->bottom - share * (f->bottom - f->top);
 }
 
-/* --- drawing --- */
-
-static void draw_tick(struct rn_str *s, bool vertical, double share, double value)
+/* As short as it may be and never "1.5e+04": 15000, 2.5M, 0.0006. */
+static void show_tick(char text[32], double value)
 {
-    double x = across(vertical ? 0 : share), y = down(vertical ? share : 0);
-    if (vertical)
-        rn_str_printf(s,
-                      "<path class=grid d=\"M%d %.1fH%d\"/><text x=%d y=%.1f class=y>%.4g</text>",
-                      LEFT, y, WIDTH - RIGHT, LEFT - 6, y + 4, value);
+    static const double LONG = 1e6, LONGEST = 1e12;
+    if (fabs(value) >= LONG && fabs(value) < LONGEST)
+        snprintf(text, 32, "%.5gM", value / LONG);
     else
-        rn_str_printf(s,
-                      "<path class=grid d=\"M%.1f %dV%d\"/><text x=%.1f y=%d class=x>%.6g</text>",
-                      x, TOP, HEIGHT - BOTTOM, x, HEIGHT - BOTTOM + 15, value);
+        snprintf(text, 32, "%.6g", value);
 }
 
-static void draw_axis(struct rn_str *s, const struct scale *scale, bool vertical)
+static void plot_tick(const struct rn_frame *f, const struct rn_canvas *to, bool vertical,
+                      double share, double value)
+{
+    char text[32];
+    double x = across(f, vertical ? 0 : share), y = down(f, vertical ? share : 0);
+    struct rn_point from = {x, vertical ? y : f->top}, end = {vertical ? f->right : x, y};
+    show_tick(text, value);
+    to->rule(to->ctx, from, end);
+    to->tick(to->ctx, (struct rn_point){x, y}, vertical ? RN_BESIDE : RN_BELOW, text);
+}
+
+static void plot_axis(const struct rn_frame *f, const struct rn_canvas *to,
+                      const struct scale *scale, bool vertical)
 {
     double first, step;
     rn_chart_ticks(scale->low, scale->high, vertical ? 5 : 8, &first, &step);
     for (double v = first; v <= scale->high + 1e-9 * step; v += step) {
         double shown = fabs(v) < 1e-9 * step ? 0 : v;
-        draw_tick(s, vertical, (v - scale->low) / (scale->high - scale->low),
+        plot_tick(f, to, vertical, (v - scale->low) / (scale->high - scale->low),
                   scale->logarithmic ? pow(10, shown) : shown);
     }
 }
 
-static void draw_line(struct rn_str *s, const struct rn_chart *c, size_t l, const struct scale *x,
-                      const struct scale *y)
+void rn_chart_plot(const struct rn_chart *c, const struct rn_frame *f, const struct rn_canvas *to)
 {
-    const struct rn_line *line = &c->lines[l];
-    size_t keep[RN_CHART_POINTS], n = rn_chart_thin(line->y, line->n, RN_CHART_POINTS, keep);
-    bool drawing = false;
-    rn_str_printf(s, "<path class=\"line c%zu\" d=\"", l % RN_CHART_COLOURS);
-    for (size_t i = 0; i < n; i++) {
-        double v = line->y[keep[i]];
-        if (can_show(c, v)) /* a length of nothing: with round ends a point alone is a dot */
-            rn_str_printf(s, drawing ? "L%.1f %.1f" : "M%.1f %.1fh0",
-                          across(place(x, line->x[keep[i]])), down(place(y, v)));
-        drawing = can_show(c, v);
+    struct scale x, y;
+    struct rn_point points[RN_CHART_POINTS];
+    size_t keep[RN_CHART_POINTS];
+    span(c, &x, &y);
+    plot_axis(f, to, &x, false);
+    plot_axis(f, to, &y, true);
+    for (size_t l = 0; l < c->n; l++) {
+        const struct rn_line *line = &c->lines[l];
+        size_t n = rn_chart_thin(line->y, line->n, RN_CHART_POINTS, keep);
+        for (size_t i = 0; i < n; i++) {
+            double v = line->y[keep[i]];
+            points[i].x = across(f, place(&x, line->x[keep[i]]));
+            points[i].y = can_show(c, v) ? down(f, place(&y, v)) : NAN;
+        }
+        to->curve(to->ctx, l % RN_CHART_COLOURS, points, n);
     }
-    rn_str_puts(s, "\"/>");
+}
+
+/* --- as SVG --- */
+
+static void svg_rule(void *ctx, struct rn_point from, struct rn_point to)
+{
+    if (from.y == to.y)
+        rn_str_printf(ctx, "<path class=grid d=\"M%.0f %.1fH%.0f\"/>", from.x, from.y, to.x);
+    else
+        rn_str_printf(ctx, "<path class=grid d=\"M%.1f %.0fV%.0f\"/>", from.x, from.y, to.y);
+}
+
+static void svg_tick(void *ctx, struct rn_point at, enum rn_side place, const char *text)
+{
+    if (place == RN_BESIDE)
+        rn_str_printf(ctx, "<text x=%.0f y=%.1f class=y>%s</text>", at.x - 6, at.y + 4, text);
+    else
+        rn_str_printf(ctx, "<text x=%.1f y=%.0f class=x>%s</text>", at.x, at.y + 15, text);
+}
+
+static void svg_curve(void *ctx, size_t colour, const struct rn_point *points, size_t n)
+{
+    bool drawing = false;
+    rn_str_printf(ctx, "<path class=\"line c%zu\" d=\"", colour);
+    for (size_t i = 0; i < n; i++) {
+        bool shown = !isnan(points[i].y);
+        if (shown) /* a length of nothing: with round ends a point alone is a dot */
+            rn_str_printf(ctx, drawing ? "L%.1f %.1f" : "M%.1f %.1fh0", points[i].x, points[i].y);
+        drawing = shown;
+    }
+    rn_str_puts(ctx, "\"/>");
 }
 
 static void draw_legend(struct rn_str *s, const struct rn_chart *c)
@@ -166,8 +212,8 @@ static bool is_dots(const struct rn_chart *c)
 
 void rn_chart_draw(struct rn_str *s, const struct rn_chart *c)
 {
-    struct scale x, y;
-    span(c, &x, &y);
+    static const struct rn_frame frame = {LEFT, WIDTH - RIGHT, TOP, HEIGHT - BOTTOM};
+    struct rn_canvas svg = {s, svg_rule, svg_tick, svg_curve};
     rn_str_puts(s, is_dots(c) ? "<figure class=dots id=\"" : "<figure id=\"");
     rn_html_text(s, c->id);
     rn_str_puts(s, "\"><h3>");
@@ -175,10 +221,7 @@ void rn_chart_draw(struct rn_str *s, const struct rn_chart *c)
     rn_str_printf(s, "</h3><svg viewBox=\"0 0 %d %d\" role=img aria-label=\"", WIDTH, HEIGHT);
     rn_html_text(s, c->title);
     rn_str_puts(s, "\">");
-    draw_axis(s, &x, false);
-    draw_axis(s, &y, true);
-    for (size_t l = 0; l < c->n; l++)
-        draw_line(s, c, l, &x, &y);
+    rn_chart_plot(c, &frame, &svg);
     rn_str_printf(s, "<text class=x x=%d y=%d>", (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 3);
     rn_html_text(s, c->x_label);
     rn_str_puts(s, "</text></svg>");

@@ -1,7 +1,9 @@
 /* Event files of a whole run. One file a stage, named by its first number's time: made again it
  * replaces itself. */
 #include "exports.h"
+#include "facts.h"
 #include "file.h"
+#include "hparams.h"
 #include "mem.h"
 #include "tfevents.h"
 
@@ -19,7 +21,17 @@ static void put_row(struct rn_str *s, const struct rn_curves *c, size_t row,
         rn_tfevents_scalars(s, c->times_s[row], c->steps[row], values, n);
 }
 
-static int write_events(const struct rn_curves *c, const char *path, struct rn_err *err)
+static void put_settings(struct rn_str *s, const struct rn_curves *c, json_t *config)
+{
+    struct rn_hparams h;
+    rn_hparams_of(&h, config, c->stage);
+    if (h.n)
+        rn_tfevents_hparams(s, c->times_s[0], h.items, h.n);
+    rn_hparams_release(&h);
+}
+
+static int write_events(const struct rn_curves *c, json_t *config, const char *path,
+                        struct rn_err *err)
 {
     struct rn_writer w;
     struct rn_str s = {0};
@@ -27,6 +39,7 @@ static int write_events(const struct rn_curves *c, const char *path, struct rn_e
     int rc = rn_writer_open(&w, path, err);
     if (rc == RN_OK) {
         rn_tfevents_begin(&s, c->times_s[0], c->steps[0]);
+        put_settings(&s, c, config);
         for (size_t row = 0; row < c->n; row++) {
             put_row(&s, c, row, values);
             rn_writer_add(&w, s.p, s.n);
@@ -43,8 +56,8 @@ static int write_events(const struct rn_curves *c, const char *path, struct rn_e
     return rc;
 }
 
-int rn_export_tensorboard(const struct rn_numbers *n, FILE *out, const char *folder,
-                          struct rn_err *err)
+static int export_stages(const struct rn_numbers *n, json_t *config, FILE *out, const char *folder,
+                         struct rn_err *err)
 {
     for (size_t i = 0; i < n->n; i++) {
         const struct rn_curves *c = &n->stages[i];
@@ -53,7 +66,7 @@ int rn_export_tensorboard(const struct rn_numbers *n, FILE *out, const char *fol
         char *path = rn_join(dir, name);
         int rc = rn_mkdirs(dir, err);
         if (rc == RN_OK)
-            rc = write_events(c, path, err);
+            rc = write_events(c, config, path, err);
         if (rc == RN_OK)
             fprintf(out, "%s\n", path);
         free(path);
@@ -62,4 +75,14 @@ int rn_export_tensorboard(const struct rn_numbers *n, FILE *out, const char *fol
         RN_TRY(rc);
     }
     return RN_OK;
+}
+
+int rn_export_tensorboard(const struct rn_numbers *n, FILE *out, const char *folder,
+                          struct rn_err *err)
+{
+    json_t *config = json_object(); /* of an imported log there is none */
+    rn_facts_config(config, n->dir, NULL);
+    int rc = export_stages(n, config, out, folder, err);
+    json_decref(config);
+    return rc;
 }

@@ -26,7 +26,7 @@ static void flatten(json_t *into, const struct rn_node *n, const char *prefix)
     }
 }
 
-static int read_config(json_t *into, const char *dir, struct rn_err *err)
+int rn_facts_config(json_t *into, const char *dir, struct rn_err *err)
 {
     char *path = rn_join(dir, "resolved.yaml"), *text;
     size_t n;
@@ -80,7 +80,7 @@ int rn_facts_read(struct rn_facts *f, const char *run_dir, struct rn_err *err)
     rn_runstate_init(&r, run_dir);
     read_outputs(f, &r);
     rn_runstate_release(&r);
-    return read_config(f->config, run_dir, err);
+    return rn_facts_config(f->config, run_dir, err);
 }
 
 void rn_facts_release(struct rn_facts *f)

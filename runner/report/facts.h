@@ -18,6 +18,8 @@ struct rn_facts {
 /* RN_ECORRUPT, RN_EIO: resolved.yaml; the maps can be released all the same. */
 int rn_facts_read(struct rn_facts *, const char *run_dir, struct rn_err *);
 void rn_facts_release(struct rn_facts *);
+/* The first of them alone: added to an object. */
+int rn_facts_config(json_t *into, const char *run_dir, struct rn_err *);
 
 /* Rows {"part", "key", "a", "b", "change"} for what is not the same, part by part: config, data,
  * result. A new array. */

@@ -1,5 +1,6 @@
 #include "page.h"
 
+#include "chart.h"
 #include "file.h"
 #include "html.h"
 #include "json.h"
@@ -205,6 +206,7 @@ static const struct section {
                 {"stages", "Stages", ALONE | BESIDE, rn_page_stages},
                 {"curves", "Curves", ALONE | BESIDE, rn_page_curves},
                 {"results", "Results", ALONE | BESIDE, put_results},
+                {"alerts", "Alerts", ALONE, rn_page_alerts},
                 {"samples", "Samples", ALONE, put_samples},
                 {"data", "Data", ALONE, put_data},
                 {"configuration", "Configuration and environment", ALONE, put_configuration}};
@@ -229,6 +231,8 @@ static void put_head(struct rn_str *s, const struct rn_page *p)
     put_title(s, p);
     rn_str_puts(s, "</title>\n<style>\n");
     rn_str_puts(s, rn_page_css);
+    for (size_t i = 0; i < RN_CHART_COLOURS; i++)
+        rn_str_printf(s, ".c%zu { --c: #%06x }\n", i, rn_chart_colours[i]);
     rn_str_puts(s, "</style>\n<h1>");
     put_title(s, p);
     rn_str_puts(s, "</h1>\n");
@@ -250,29 +254,12 @@ static void put_sections(struct rn_str *s, const struct rn_page *p)
     }
 }
 
-static int read_run(struct rn_page_run *r, const char *dir, struct rn_err *err)
-{
-    rn_runstate_init(&r->state, dir);
-    RN_TRY(rn_facts_read(&r->facts, dir, err));
-    return rn_numbers_read(&r->numbers, dir, NULL, err);
-}
-
-static void release(struct rn_page *p)
-{
-    for (size_t i = 0; i < p->n; i++) {
-        rn_runstate_release(&p->runs[i].state);
-        rn_facts_release(&p->runs[i].facts);
-        rn_numbers_release(&p->runs[i].numbers);
-    }
-    free(p->runs);
-}
-
 int rn_page_write(struct rn_str *s, const char *const *run_dirs, size_t n, struct rn_err *err)
 {
     struct rn_page p = {.runs = rn_xalloc(n * sizeof *p.runs)};
     int rc = RN_OK;
     for (size_t i = 0; i < n && rc == RN_OK; i++)
-        rc = read_run(&p.runs[p.n++], run_dirs[i], err);
+        rc = rn_account_read(&p.runs[p.n++], run_dirs[i], err);
     if (rc == RN_OK) {
         put_head(s, &p);
         put_sections(s, &p);
@@ -280,6 +267,8 @@ int rn_page_write(struct rn_str *s, const char *const *run_dirs, size_t n, struc
         rn_str_puts(s, rn_page_js);
         rn_str_puts(s, "</script>\n</html>\n");
     }
-    release(&p);
+    for (size_t i = 0; i < p.n; i++)
+        rn_account_release(&p.runs[i]);
+    free(p.runs);
     return rc;
 }

@@ -10,23 +10,18 @@
 #ifndef RN_PAGE_H
 #define RN_PAGE_H
 
-#include "exports.h"
-#include "facts.h"
-#include "runstate.h"
+#include "account.h"
 #include "str.h"
 
-struct rn_page_run {
-    struct rn_runstate state;
-    struct rn_numbers numbers;
-    struct rn_facts facts;
-};
 struct rn_page {
-    struct rn_page_run *runs;
+    struct rn_account *runs;
     size_t n;
 };
 
 int rn_page_write(struct rn_str *, const char *const *run_dirs, size_t n, struct rn_err *);
 
+/* page_alerts.c */
+void rn_page_alerts(struct rn_str *, const struct rn_page *);
 /* page_curves.c */
 void rn_page_curves(struct rn_str *, const struct rn_page *);
 /* page_stages.c */

@@ -100,12 +100,23 @@ void rn_tfevents_begin(struct rn_str *s, double time_s, int64_t step)
 
 static const struct {
     const char *name, *tag;
-} tags[] = {{"loss", "train/loss"},   {"grad_norm", "train/grad_norm"},
-            {"lrm", "train/lrm"},     {"lr", "train/lr"},
-            {"dt_ms", "train/dt_ms"}, {"tok_per_sec", "train/tok_per_sec"},
-            {"mfu", "train/mfu"},     {"total_time_min", "train/total_time_min"},
-            {"val_bpb", "val/bpb"},   {"val_loss", "val/loss"},
-            {"core", "eval/core"},    {"hellaswag", "eval/hellaswag"}};
+} tags[] = {{"loss", "train/loss"},
+            {"grad_norm", "train/grad_norm"},
+            {"lrm", "train/lrm"},
+            {"lr", "train/lr"},
+            {"dt_ms", "train/dt_ms"},
+            {"tok_per_sec", "train/tok_per_sec"},
+            {"mfu", "train/mfu"},
+            {"total_time_min", "train/total_time_min"},
+            {"epoch", "train/epoch"},
+            {"loss_z", "train/loss_z"},
+            {"skipped", "train/skipped"},
+            {"grad_norm_z", "train/grad_norm_z"},
+            {"data_order", "receipt/data_order"},
+            {"val_bpb", "val/bpb"},
+            {"val_loss", "val/loss"},
+            {"core", "eval/core"},
+            {"hellaswag", "eval/hellaswag"}};
 
 static void put_tag(struct rn_str *value, const char *name)
 {

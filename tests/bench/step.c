@@ -3,10 +3,13 @@
  *
  *     bench-step ARCH DEPTH HEAD_DIM T ROWS VOCAB fp32|bf16 [THREADS [REPEATS]]
  *
- * Medians. One line a fact, "name value unit", for scripts; the table of shapes begins with '#'. */
+ * Medians. One line a fact, "name value unit", for scripts; the table of shapes begins with '#'.
+ * With BENCH_OPS=1 the table of `run --op-times` goes to stderr. */
 #include "file.h"
 #include "model.h"
+#include "op_times.h"
 #include "optim.h"
+#include "peak.h"
 #include "precision.h"
 #include "prog_impl.h"
 #include "rng.h"
@@ -233,6 +236,20 @@ static int time_optimizer(const struct bench *b, double *took_s, struct rn_err *
     return RN_OK;
 }
 
+/* Where the time of micro-step and update goes, by kind of op. */
+static int show_ops(const struct bench *b, struct rn_err *err)
+{
+    struct rn_op_times times = {0};
+    double unused_s;
+    rn_prog_time_ops(b->train.prog, &times);
+    rn_optim_time_ops(b->optim, &times);
+    RN_TRY(time_optimizer(b, &unused_s, err));
+    struct rn_peaks peaks = {rn_peak_flops(b->dev, rn_model_computes_in(b->model)),
+                             rn_peak_bytes(b->dev)};
+    rn_op_times_print(&times, &peaks, stderr);
+    return RN_OK;
+}
+
 static int measure(const struct bench *b, struct rn_err *err)
 {
     struct products products = {0};
@@ -249,7 +266,7 @@ static int measure(const struct bench *b, struct rn_err *err)
     printf("optimizer %.2f ms\n", optimizer_s * 1e3);
     printf("parameters %lld\n", (long long)rn_model_param_count(rn_model_config(b->model)));
     printf("memory %.0f MiB\n", (double)rn_prog_bytes(b->train.prog) / (1 << 20));
-    return RN_OK;
+    return getenv("BENCH_OPS") ? show_ops(b, err) : RN_OK;
 }
 
 int main(int argc, char **argv)

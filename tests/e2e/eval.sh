@@ -53,6 +53,24 @@ for task in tiny_facts tiny_pets tiny_sums; do
     grep -q "\"$task\"" "$scores/scores.json" || fail "no $task in scores.json"
 done
 
+# What became of each question: every task has its file, every line says the same things.
+lines() { wc -l <"$scores/$1_base.jsonl"; }
+[ "$(lines tiny_world)" -eq 120 ] || fail "40 questions in three forms, $(lines tiny_world) lines"
+[ "$(lines core)" -eq 72 ] || fail "three tasks of 24 questions, $(lines core) lines"
+for task in tiny_world core; do
+    grep -vqE '"losses":\[.*"right":(true|false),"row":[0-9]+' "$scores/${task}_base.jsonl" &&
+        fail "$task: a line lacks losses, right or row"
+done
+for form in chat text letter; do
+    right=$(grep -F "\"form\":\"$form\"" "$scores/tiny_world_base.jsonl" | grep -cF '"right":true' || true)
+    metric=tiny_world_$form
+    [ "$form" = chat ] && metric=tiny_world
+    awk -v a="$right" -v b="$(number "$metric")" 'BEGIN { exit !(a / 40 - b < 1e-9 && b - a / 40 < 1e-9) }' ||
+        fail "$form: $right lines are right, the share is $(number "$metric")"
+done
+grep -qF '"split": "the bundle' "$scores/scores.json" || fail "no split of CORE's rows"
+grep -qF '"protocol": "nanochat"' "$scores/scores.json" || fail "no protocol"
+
 # A gate that is not met stops the run.
 pipeline ", tokens: tokens, tiny_world: data.questions" "tiny-world" \
     ", max_per_task: 40, gate: [\"base.tiny_world >= 0.9\"]"

@@ -2,9 +2,14 @@
 # everything in one file, and other programs' formats. A browser looks at the page where there is one.
 . "$(dirname "$0")/lib.bash"
 cp "$SRC/tests/pipelines/tiny.yaml" p.yaml
-expect 0 "$RUNNEL" run p.yaml
+expect 0 "$RUNNEL" run p.yaml stages.base.eval.histograms.every=3
 tag=$(ls runs)
 [ -n "$(find runs/"$tag"/tensorboard/base -name 'events.out.tfevents.*')" ] || fail "no event files"
+
+events=$(cat runs/"$tag"/tensorboard/base/events.out.tfevents.* | tr -d '\0')
+for what in weights/transformer.wte.weight gradients/lm_head.weight _hparams_/session_start_info; do
+    grep -qaF "$what" <<<"$events" || fail "TensorBoard gets no $what"
+done
 
 expect 0 "$RUNNEL" report "$tag"
 page=runs/$tag/report.html
@@ -12,6 +17,22 @@ page=runs/$tag/report.html
 grep -q 'id="loss"' "$page" || fail "no curve of the loss"
 grep -q 'resolved.yaml' "$page" || fail "no configuration"
 ! grep -oE '(src|href)="?https?:' "$page" || fail "the page wants the network"
+
+expect 0 "$RUNNEL" report "$tag" --md card.md --card README.md
+grep -q '^## Base model training: base' card.md || fail "no section of nanochat's"
+grep -q '^| val_bpb | [0-9.]* |' card.md || fail "no table"
+head -n 1 README.md | grep -qx -- '---' || fail "no front matter"
+
+if pkg-config --exists cairo; then
+    expect 0 "$RUNNEL" report "$tag" --png run.png
+    [ "$(head -c 8 run.png | od -An -tx1)" = " 89 50 4e 47 0d 0a 1a 0a" ] || fail "no PNG"
+    [ "$(wc -c <run.png)" -gt 20000 ] || fail "an empty picture"
+else
+    echo "SKIP: no cairo, no picture was drawn"
+    expect 2 "$RUNNEL" report "$tag" --png run.png
+    says "cairo"
+fi
+[ ! -e "runs/$tag/report.png" ] || fail "a picture that nobody asked for"
 
 expect 0 "$RUNNEL" run p.yaml vars.seed=7
 other=$(ls runs | grep -v "^$tag\$")

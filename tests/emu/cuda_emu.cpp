@@ -239,6 +239,11 @@ int count(int n, enum state state)
     return found;
 }
 
+bool same_site(struct site a, struct site b)
+{
+    return a.line == b.line && (a.file == b.file || strcmp(a.file, b.file) == 0);
+}
+
 /* Nobody can run: then all that are left wait at one barrier, which opens; false: all are done. */
 bool open_barrier(int n)
 {
@@ -251,7 +256,7 @@ bool open_barrier(int n)
             fail("a lane waits for others of its mask for ever", f);
         if (f->state != AT_BARRIER)
             continue;
-        if (first && (first->at.line != f->at.line || strcmp(first->at.file, f->at.file) != 0))
+        if (first && !same_site(first->at, f->at))
             fail("threads of a block wait at different barriers", f);
         first = f;
         f->state = READY;
@@ -344,8 +349,7 @@ void barrier(struct site at)
 /* Whether lane f takes part in the meeting that `own` has come to. */
 static bool has_come(const fiber *f, const fiber *own)
 {
-    return f == own || (f->state == IN_WARP && f->mask == own->mask && f->at.line == own->at.line &&
-                        strcmp(f->at.file, own->at.file) == 0);
+    return f == own || (f->state == IN_WARP && f->mask == own->mask && same_site(f->at, own->at));
 }
 
 void collective(unsigned mask, struct site at, void *own, void (*meet)(void *of[32]))
@@ -400,4 +404,10 @@ void *shared(const void *key, size_t size_bytes, struct site at)
 void emu_seed(uint64_t seed)
 {
     emu::random_state = seed * 0x9e3779b97f4a7c15u | 1;
+}
+
+/* Dynamic shared memory has no limit here. */
+cudaError_t cudaFuncSetAttribute(const void *, cudaFuncAttribute, int)
+{
+    return cudaSuccess;
 }

@@ -25,8 +25,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#include <tuple>
-#include <utility>
 #include <vector_functions.h>
 
 /* The toolkit's headers know these words, too, as nothing. */
@@ -72,12 +70,12 @@ void *dynamic_shared();
 /* One for each key and block. */
 void *shared(const void *key, size_t size_bytes, struct site);
 
+/* Static, as all of a kernel's types may have namesakes in other files. */
 template <class... P, class... A>
-void launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream,
-            A... args)
+static void launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared_bytes,
+                   cudaStream_t stream, A... args)
 {
-    std::tuple<P...> held(args...);
-    submit(stream, [=] { run(grid, block, shared_bytes, [&] { std::apply(kernel, held); }); });
+    submit(stream, [=] { run(grid, block, shared_bytes, [&] { kernel(args...); }); });
 }
 
 /* --- operations of a warp --- */
@@ -137,6 +135,11 @@ static inline int lane_up(int step, int width = 32)
     return lane() % width >= step ? lane() - step : lane();
 }
 
+/* --- products of a warp: kernels/cuda/mma.cuh says who holds what --- */
+
+void load_matrices(uint32_t r[4], const uint16_t *row, bool transposed, struct site);
+void multiply_matrices(float c[4], const uint32_t a[4], const uint32_t b[2], struct site);
+
 } /* namespace emu */
 
 #define EMU_HERE  (emu::site{__FILE__, __LINE__})
@@ -155,8 +158,12 @@ static inline int lane_up(int step, int width = 32)
 #define __any_sync(mask, yes)          (emu::ballot(mask, yes, EMU_HERE) != 0)
 #define __all_sync(mask, yes)          (emu::ballot(mask, !(yes), EMU_HERE) == 0)
 
+#define rn_ldmatrix(r, row)   emu::load_matrices(r, row, false, EMU_HERE)
+#define rn_ldmatrix_t(r, row) emu::load_matrices(r, row, true, EMU_HERE)
+#define rn_mma(c, a, b)       emu::multiply_matrices(c, a, b, EMU_HERE)
+
 #define RN_LAUNCH(kernel, grid, block, shared_bytes, stream, ...)                                  \
-    emu::launch(kernel, grid, block, shared_bytes, stream, __VA_ARGS__)
+    emu::launch(kernel, grid, block, shared_bytes, stream, ##__VA_ARGS__)
 #define RN_SHARED(type, name, count)                                                               \
     static const char name##_of_block = 0;                                                         \
     type *name = (type *)emu::shared(&name##_of_block, (count) * sizeof(type), EMU_HERE)

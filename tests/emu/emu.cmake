@@ -7,6 +7,9 @@ if(NOT CMAKE_CXX_COMPILER OR NOT CUDAToolkit_FOUND)
   message(STATUS "no CUDA toolkit or no C++ compiler: the CUDA kernels are not tested")
   return()
 endif()
+if(CMAKE_C_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_C_COMPILER_LAUNCHER})
+endif()
 enable_language(CXX)
 set(CMAKE_CXX_STANDARD 17)
 
@@ -22,15 +25,42 @@ function(emu_sources out)
   set(${out} ${all} PARENT_SCOPE)
 endfunction()
 
+# The emulator with the kernels on it, in both devices.
 file(GLOB cuda_kernels CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/cuda/*_cuda.cu)
 emu_sources(emu_kernels ${cuda_kernels})
-add_library(runnel-emu-kernels MODULE tests/emu/kernels_plugin.c tests/emu/cuda_emu.cpp
-            tests/emu/at_once.cpp ${emu_kernels})
-target_include_directories(runnel-emu-kernels PRIVATE tests/emu kernels/cuda)
-target_include_directories(runnel-emu-kernels SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
-target_compile_options(runnel-emu-kernels PRIVATE -O2)
-target_link_libraries(runnel-emu-kernels PRIVATE kernels)
+add_library(emu OBJECT tests/emu/cuda_emu.cpp tests/emu/mma_emu.cpp ${emu_kernels})
+set_target_properties(emu PROPERTIES POSITION_INDEPENDENT_CODE ON)
+target_include_directories(emu PUBLIC tests/emu kernels/cuda)
+target_include_directories(emu SYSTEM PUBLIC ${CUDAToolkit_INCLUDE_DIRS})
+target_compile_options(emu PUBLIC -O2 -Wno-unknown-pragmas)
+target_link_libraries(emu PUBLIC kernels)
+
+add_library(runnel-emu-kernels MODULE tests/emu/kernels_plugin.c tests/emu/at_once.cpp)
+target_link_libraries(runnel-emu-kernels PRIVATE emu)
 add_dependencies(runnel-emu-kernels runnel-cpu)
+
+# librunnel-cuda-emu.so is the CUDA backend as it is, over stand-ins for CUDA's runtime and libraries.
+file(GLOB cuda_host CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/cuda/*.c)
+file(GLOB cuda_more CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/cuda/*.cu)
+list(REMOVE_ITEM cuda_more ${cuda_kernels})
+emu_sources(emu_more ${cuda_more})
+add_library(runnel-cuda-emu MODULE ${cuda_host} ${emu_more} tests/emu/cudart.cpp
+            tests/emu/cublaslt.cpp)
+target_compile_definitions(runnel-cuda-emu PRIVATE RUNNEL_CUDA_VERSION="emulated")
+target_link_libraries(runnel-cuda-emu PRIVATE emu PkgConfig::OPENBLAS)
+target_link_options(runnel-cuda-emu PRIVATE -Wl,--no-undefined)
 if(TARGET test-kernels)
-  add_dependencies(test-kernels runnel-emu-kernels)
+  add_dependencies(test-kernels runnel-emu-kernels runnel-cuda-emu)
 endif()
+
+# The emulator itself.
+add_executable(test-emu tests/emu/selftest.cpp tests/emu/cuda_emu.cpp tests/emu/mma_emu.cpp
+               tests/emu/at_once.cpp)
+target_include_directories(test-emu PRIVATE tests/emu kernels/cuda)
+target_include_directories(test-emu SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
+target_compile_options(test-emu PRIVATE -O1)
+add_test(NAME emu COMMAND test-emu)
+
+# What the compiler for GPUs says of each kernel.
+add_test(NAME cuda-registers COMMAND bash ${CMAKE_SOURCE_DIR}/tests/emu/registers.sh)
+set_tests_properties(cuda-registers PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1800)

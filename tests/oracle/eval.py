@@ -252,7 +252,7 @@ def compare(runnel, name, model, folder, write):
     model.save_pretrained(model_dir)
     encode = Encoder(model.config.vocab_size, model_dir)
     bundle = small_bundle(folder)
-    torch.set_num_threads(2)
+    torch.set_num_threads(int(os.environ.get("THREADS", os.cpu_count())))
     own = ours(runnel, model_dir, encode.path, bundle, os.path.join(folder, "out"))
     theirs = {"core": core(model, encode, bundle), "hellaswag": hellaswag(model, encode)}
     failed = 0

@@ -1,10 +1,8 @@
 #!/usr/bin/env bash
-# Planted faults: each is put into a copy of the kernels, and the tests of the ops must fail. A fault
-# that survives is a test that is missing. Some minutes.
+# Faults planted into the CPU's kernels: the tests of the ops must fail. Some minutes.
 set -u
 src=${SRC:-$(cd "$(dirname "$0")/../.." && pwd)}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+. "$src/tests/soak/plant.bash"
 
 # file, what stands there, what is put in its place, what that breaks
 faults=(
@@ -28,41 +26,9 @@ faults=(
     'smear' 'r % s.T == 0' 'r == 0' 'the first position of later rows'
 )
 
-build() {
-    cmake --build "$work/build" --target test-kernels runnel-cpu >"$work/log" 2>&1
-}
-
-echo "building a copy"
-cp -r "$src/CMakeLists.txt" "$src/CMakePresets.json" "$src/LICENSE" "$src/README.md" "$src"/{base,data,docs,fetch,kernels,model,pipelines,runner,stages,tests,tools} "$work"/ || exit 1
-launcher=$(command -v ccache) && set -- -DCMAKE_C_COMPILER_LAUNCHER="$launcher"
-cmake -S "$work" -B "$work/build" -G Ninja "$@" >"$work/log" 2>&1 && build ||
-    { tail "$work/log"; exit 1; }
-"$work/build/test-kernels" --filter 'ops/*' >"$work/log" 2>&1 || { tail "$work/log"; exit 1; }
-
-# plant FILE FROM TO: every such text; fails where there is none.
-plant() {
-    local text
-    text=$(cat "$1")
-    [[ $text == *"$2"* ]] || return 1
-    printf '%s\n' "${text//"$2"/"$3"}" >"$1"
-}
-
-missed=0
+plant_begin runnel-cpu
+passes 'ops/*' || { tail "$work/log"; exit 1; }
 for ((i = 0; i < ${#faults[@]}; i += 4)); do
-    path=$work/kernels/cpu/${faults[i]}_cpu.c
-    cp "$path" "$work/sound"
-    if ! plant "$path" "${faults[i + 1]}" "${faults[i + 2]}"; then
-        verdict="not there"
-    elif ! build; then
-        verdict="does not build"
-    elif "$work/build/test-kernels" --filter 'ops/*' >"$work/log" 2>&1; then
-        verdict="SURVIVED"
-    else
-        verdict="caught"
-    fi
-    [ "$verdict" = caught ] || missed=$((missed + 1))
-    printf '%-14s %s: %s\n' "$verdict" "${faults[i]}" "${faults[i + 3]}"
-    cp "$work/sound" "$path"
+    plant_try "kernels/cpu/${faults[i]}_cpu.c" "${faults[@]:i + 1:3}" 'ops/*'
 done
-[ "$missed" -eq 0 ] || { echo "$missed faults were not caught"; exit 1; }
-echo "$((${#faults[@]} / 4)) faults, all caught"
+plant_end

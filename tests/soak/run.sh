@@ -5,6 +5,7 @@ here=$(dirname "$0")
 "$here/kill.sh" "$1"
 "$here/faults.sh" "$1"
 "$here/faults_kernels.sh"
+"$here/faults_cuda.sh"
 "$here/fetch.sh" "$1"
 "$here/gate.sh" "$1"
 "$here/fuzz.sh" "$1"

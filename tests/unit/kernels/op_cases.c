@@ -429,6 +429,27 @@ static void zero_grads(const struct ref *r)
     (void)r;
 }
 
+static void histogram(const struct ref *r)
+{
+    int64_t n = rn_elems(r->xs[0]), bins = r->attrs.i[0];
+    double *y = r->y[0], low = INFINITY, high = -INFINITY;
+    for (int64_t i = 0; i < n; i++)
+        if (isfinite(r->x[0][i])) {
+            low = fmin(low, r->x[0][i]);
+            high = fmax(high, r->x[0][i]);
+        }
+    y[0] = low <= high ? low : 0;
+    y[1] = low <= high ? high : 0;
+    for (int64_t b = 0; b < bins; b++)
+        y[2 + b] = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (isfinite(r->x[0][i])) {
+            int64_t b =
+                high > low ? (int64_t)((r->x[0][i] - low) / (high - low) * (double)bins) : 0;
+            y[2 + (b < bins ? b : bins - 1)]++;
+        }
+}
+
 void (*const op_refs[RN_OP_COUNT])(const struct ref *) = {
 #define OP(id, name) name,
 #include "ops.def"
@@ -482,6 +503,35 @@ static void small_norm(int operand, double *x, int64_t n)
         x[i] = operand == 0 ? 0.25 : 1.0;
 }
 
+/* None of them where two of 4 or 32 bins meet, so that rounding does not move any. */
+static void far_from_edges(int operand, double *x, int64_t n)
+{
+    (void)operand;
+    for (int64_t i = 0; i < n; i++)
+        x[i] = (double)(i * 7 % 10) - 3;
+}
+
+static void with_infinities(int operand, double *x, int64_t n)
+{
+    far_from_edges(operand, x, n);
+    for (int64_t i = 0; i < n; i += 3)
+        x[i] = i % 2 ? NAN : i % 4 ? INFINITY : -INFINITY;
+}
+
+static void all_infinite(int operand, double *x, int64_t n)
+{
+    (void)operand;
+    for (int64_t i = 0; i < n; i++)
+        x[i] = INFINITY;
+}
+
+static void far_apart(int operand, double *x, int64_t n)
+{
+    (void)operand;
+    for (int64_t i = 0; i < n; i++)
+        x[i] = i % 3 ? 3e38 : -3e38;
+}
+
 static void large_norm(int operand, double *x, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
@@ -531,6 +581,8 @@ const struct op_case op_cases[] = {
     {"", RN_OP_EMBED, {S(2, 5), S(7, 3)}, .below = 7},
     {"one row", RN_OP_EMBED, {S(1, 1), S(1, 1)}, .below = 1},
     {"more rows than pieces", RN_OP_EMBED, {S(3, 9), S(70, 17)}, .below = 70},
+    {"whole vectors, rows often", RN_OP_EMBED, {S(3, 9), S(5, 264)}, .below = 5},
+    {"more ids than one sort takes", RN_OP_EMBED, {S(3, 1500), S(3, 2)}, .below = 3},
     {"", RN_OP_LINEAR, {S(2, 3, 5), S(7, 5)}},
     {"bias", RN_OP_LINEAR, {S(2, 3, 5), S(7, 5), S(7)}},
     {"w (K,N), bias", RN_OP_LINEAR, {S(4, 5), S(5, 6), S(6)}, I(1)},
@@ -541,10 +593,13 @@ const struct op_case op_cases[] = {
     {"x and w one value", RN_OP_LINEAR, {S(6, 4), S(6, 4)}, .same_b = 1},
     {"", RN_OP_LAYERNORM, {S(2, 3, 17), S(17), S(17)}, F(1e-5f)},
     {"several pieces", RN_OP_LAYERNORM, {S(100, 5), S(5), S(5)}, F(1e-5f)},
+    {"whole vectors", RN_OP_LAYERNORM, {S(70, 264), S(264), S(264)}, F(1e-5f)},
     {"", RN_OP_RMSNORM, {S(2, 3, 17)}, F(1.1920929e-07f)},
+    {"whole vectors", RN_OP_RMSNORM, {S(9, 264)}, F(1e-5f)},
     {"one column", RN_OP_RMSNORM, {S(5, 1)}, F(1e-2f), .cancels = true},
     {"", RN_OP_VIEW, {S(2, 6)}, I(3, 4)},
     {"", RN_OP_SPLIT, {S(2, 3, 15)}},
+    {"whole vectors", RN_OP_SPLIT, {S(2, 3, 48)}},
     {"", RN_OP_LINCOMB, {S(3, 5), S(3, 5)}, F(0.5f, -2.0f)},
     {"coefficients",
      RN_OP_LINCOMB,
@@ -575,6 +630,7 @@ const struct op_case op_cases[] = {
      .below = 4,
      .cancels = true},
     {"whole lanes", RN_OP_ROPE_NORM, {S(1, 2, 3, 64), S(9, 64), S(2)}, F(1e-7f), .below = 9},
+    {"long heads", RN_OP_ROPE_NORM, {S(1, 3, 3, 592), S(9, 592), S(3)}, F(1e-7f), .below = 9},
     {"", RN_OP_ATTENTION, {S(2, 5, 2, 3), S(2, 5, 2, 3), S(2, 5, 2, 3)}, ATT(0.7f, -1)},
     {"grouped", RN_OP_ATTENTION, {S(1, 5, 4, 3), S(1, 5, 2, 3), S(1, 5, 2, 3)}, ATT(0.7f, -1)},
     {"window 2", RN_OP_ATTENTION, {S(1, 7, 2, 3), S(1, 7, 1, 3), S(1, 7, 1, 3)}, ATT(0.7f, 2)},
@@ -588,6 +644,14 @@ const struct op_case op_cases[] = {
      RN_OP_ATTENTION,
      {S(1, 70, 4, 16), S(1, 70, 2, 16), S(1, 70, 2, 16)},
      ATT(0.2f, 40)},
+    {"two slices of a head",
+     RN_OP_ATTENTION,
+     {S(1, 66, 2, 72), S(1, 66, 1, 72), S(1, 66, 1, 72)},
+     ATT(0.1f, 60)},
+    {"long heads",
+     RN_OP_ATTENTION,
+     {S(1, 66, 1, 136), S(1, 66, 1, 136), S(1, 66, 1, 136)},
+     ATT(0.08f, -1)},
     {"one position", RN_OP_ATTENTION, {S(2, 1, 1, 2), S(2, 1, 1, 2), S(2, 1, 1, 2)}, ATT(1, -1)},
     {"several tiles",
      RN_OP_ATTENTION,
@@ -652,6 +716,7 @@ const struct op_case op_cases[] = {
     {"", RN_OP_RELU2, {S(3, 37)}},
     {"", RN_OP_SMEAR, {S(2, 5, 9), S(1, 4), S(1)}},
     {"one position", RN_OP_SMEAR, {S(2, 1, 9), S(1, 9), S(1)}},
+    {"whole vectors", RN_OP_SMEAR, {S(2, 35, 264), S(1, 24), S(1)}},
     {"kept",
      RN_OP_SMEAR_DECODE,
      {S(4, 3, 9), S(1, 4), S(1), S(4, 7, 9), S(4, 2)},
@@ -666,6 +731,11 @@ const struct op_case op_cases[] = {
      {S(1, 9, 1, 3), S(1, 9, 4), S(1, 4), S(70, 3), S(1, 9)},
      F(3),
      .below = 70},
+    {"whole vectors",
+     RN_OP_VE_GATE,
+     {S(1, 40, 2, 64), S(1, 40, 128), S(2, 32), S(4, 128), S(1, 40)},
+     F(3),
+     .below = 4},
     {"", RN_OP_SOFTCAP, {S(3, 37)}, F(1.5f)},
     {"", RN_OP_GATHER_ROWS, {S(2, 3, 5), S(4)}, .below = 6},
     {"", RN_OP_HEAD_LOSS, {S(2, 3, 5), S(7, 5), S(2, 3), S(1)}, I(7), .below = 7},
@@ -707,6 +777,12 @@ const struct op_case op_cases[] = {
      .same_b = 1},
     {"", RN_OP_SUMSQ, {S(3, 5)}},
     {"chained, several pieces", RN_OP_SUMSQ, {S(7, 5001), S(1)}},
+    {"", RN_OP_HISTOGRAM, {S(3, 7)}, I(4), .fill = far_from_edges},
+    {"several pieces", RN_OP_HISTOGRAM, {S(7, 5001)}, I(32), .fill = far_from_edges},
+    {"not finite", RN_OP_HISTOGRAM, {S(6, 3001)}, I(4), .fill = with_infinities},
+    {"nothing finite", RN_OP_HISTOGRAM, {S(5)}, I(30), .fill = all_infinite},
+    {"one value", RN_OP_HISTOGRAM, {S(1)}, I(30)},
+    {"as far apart as can be", RN_OP_HISTOGRAM, {S(9)}, I(30), .fill = far_apart},
     {"above", RN_OP_CLIP_COEF, {S(1), S(3)}, I(2), .fill = large_norm},
     {"below", RN_OP_CLIP_COEF, {S(1), S(3)}, I(2), .fill = small_norm},
     {"off", RN_OP_CLIP_COEF, {S(1), S(3)}, I(2), .fill = no_clipping},

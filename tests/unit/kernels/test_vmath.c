@@ -28,6 +28,15 @@ Test(vmath, exp_is_good_to_one_and_a_half_ulp)
     cr_expect(worst <= 1.5, "%g", worst);
 }
 
+Test(vmath, exp_below_1_gives_the_same)
+{
+    for (int i = 0; i <= 1000000; i++) {
+        float x = 1.0f - 100.0f * (float)i / 1000000;
+        cr_assert(rn_exp_below_1(x) == rn_expf(x), "%g", (double)x);
+    }
+    cr_expect(rn_exp_below_1(-INFINITY) == 0 && isnan(rn_exp_below_1(NAN)));
+}
+
 Test(vmath, tanh_is_good_to_two_and_a_half_ulp)
 {
     double worst = 0;

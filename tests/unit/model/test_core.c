@@ -6,8 +6,9 @@
 #include "file.h"
 #include "fixture.h"
 #include "json.h"
-#include "safetensors.h"
+#include "read_json.h"
 #include "tiny_world.h"
+#include "unpack.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -27,19 +28,6 @@ static void leave(void)
     rn_remove_tree(dir, &err);
 }
 TestSuite(core, .init = enter, .fini = leave);
-
-/* Unpacks with whatever the machine has; false with a loud line if it has nothing. */
-static bool unpack(const char *zip)
-{
-    char command[2048];
-    snprintf(command, sizeof command,
-             "unzip -q '%s' -d '%s' 2>/dev/null || python3 -m zipfile -e '%s' '%s'", zip, dir, zip,
-             dir);
-    if (system(command) == 0)
-        return true;
-    fprintf(stderr, "SKIP: neither unzip nor python3 to unpack %s\n", zip);
-    return false;
-}
 
 static char *bundle_dir(void)
 {
@@ -124,28 +112,12 @@ static const struct rn_core_task *find_task(const struct rn_core *c, const char 
     return NULL;
 }
 
-static json_t *json_lines(const char *path)
-{
-    struct rn_err err = {0};
-    char *text, *line;
-    size_t n;
-    json_t *all = json_array();
-    cr_assert_eq(rn_file_read(path, 1 << 22, &text, &n, &err), RN_OK, "%s", err.msg);
-    for (char *save = text; (line = strsep(&save, "\n")) && *line;) {
-        json_t *doc;
-        cr_assert_eq(rn_json_parse(line, strlen(line), RN_NOWHERE, &doc, &err), RN_OK);
-        json_array_append_new(all, doc);
-    }
-    free(text);
-    return all;
-}
-
 Test(core, prompts_tokens_and_spans_are_nanochats_for_all_22_tasks, .timeout = 300)
 {
     const char *zip = shared_file("data/eval_bundle.zip");
     const char *merges = shared_file("data/tokenizer_gpt2/vocab.bpe");
     const char *encoder = shared_file("data/tokenizer_gpt2/encoder.json");
-    if (!zip || !merges || !encoder || !unpack(zip))
+    if (!zip || !merges || !encoder || !unpack(zip, dir))
         return;
     struct rn_err err = {0};
     struct rn_tokenizer *tok;
@@ -258,7 +230,7 @@ static bool tiny_bundle(void)
     struct rn_err err = {0};
     char *zip = rn_join(dir, "bundle.zip");
     cr_assert_eq(rn_tiny_world_write("eval_bundle.zip", zip, &err), RN_OK);
-    bool ok = unpack(zip);
+    bool ok = unpack(zip, dir);
     free(zip);
     return ok;
 }
@@ -279,12 +251,15 @@ Test(core, the_tiny_bundle_is_scored_and_written_as_nanochats_table)
     cr_assert_eq(core.n, 3);
     cr_assert_str_eq(core.tasks[0].delimiter, "\nAnswer: ");
     cr_assert_eq(core.tasks[1].baseline, 50);
-    struct rn_core_run run = {.tokenizer = tok, .scorer = scorer, .max_per_task = -1};
+    struct rn_eval_run run = {.tokenizer = tok,
+                              .scorer = scorer,
+                              .max_items = -1,
+                              .report = rn_eval_report_new("tiny", NULL)};
     cr_assert_eq(rn_core_score(&core, &run, &r, &err), RN_OK, "%s", err.msg);
     double mean = 0;
     for (size_t i = 0; i < 3; i++) {
         double b = core.tasks[i].baseline / 100;
-        cr_assert_eq(r.tasks[i].items, 24);
+        cr_assert_eq(r.tasks[i].found.items, 24);
         cr_assert(fabs(r.tasks[i].centered - (r.tasks[i].accuracy - b) / (1 - b)) < 1e-12);
         mean += r.tasks[i].centered / 3;
     }
@@ -297,115 +272,11 @@ Test(core, the_tiny_bundle_is_scored_and_written_as_nanochats_table)
     free(text);
     free(csv);
     free(path);
+    rn_eval_report_free(run.report);
     rn_core_result_release(&r);
     rn_core_release(&core);
     rn_scorer_free(scorer);
     rn_tokenizer_free(tok);
-}
-
-/* --- transformers' scores of a small GPT-2 (tests/golden/eval-gpt2-tiny.jsonl) --- */
-
-static struct rn_model *tiny_gpt2(struct rn_device *dev)
-{
-    struct rn_model_cfg c;
-    struct rn_model *m;
-    struct rn_safetensors *st;
-    struct rn_model_shape_request shape = {
-        .depth = 3, .n_embd = 64, .n_head = 4, .vocab_size = 257, .sequence_len = 96};
-    MUST(rn_model_cfg_fill(&c, "gpt2", &shape, e));
-    MUST(rn_model_new(&m, &c, dev, false, e));
-    MUST(rn_safetensors_open(&st, RUNNEL_SOURCE_DIR "/tests/golden/gpt2-tiny.safetensors", e));
-    struct rn_params *p = rn_model_params(m);
-    for (size_t i = 0; i < rn_params_count(p); i++) {
-        const struct rn_param_spec *spec = rn_params_spec(p, i);
-        char *name = rn_xprintf("final.%s", spec->name);
-        float *w = rn_xalloc((size_t)rn_elems(spec->shape) * sizeof *w);
-        const struct rn_tensor_info *t = rn_safetensors_find(st, name);
-        cr_assert(t && rn_tensor_is(t, spec->shape), "%s", name);
-        MUST(rn_safetensors_read_f32(st, t, w, e));
-        MUST(rn_params_put(p, i, w, e));
-        free(w);
-        free(name);
-    }
-    rn_safetensors_close(st);
-    return m;
-}
-
-/* GPT-2's ids of single bytes: no merges. */
-static struct rn_tokenizer *byte_tokenizer(void)
-{
-    struct rn_tokenizer *tok;
-    char *path = rn_join(dir, "vocab.bpe");
-    MUST(rn_file_write(path, "#version: 0.2\n", 14, e));
-    MUST(rn_tokenizer_load_gpt2(&tok, path, NULL, e));
-    cr_assert_eq(rn_tokenizer_vocab_size(tok), 257);
-    free(path);
-    return tok;
-}
-
-static void same_losses(const json_t *want, const struct rn_span *s, size_t n)
-{
-    const json_t *losses = json_object_get(want, "losses");
-    cr_assert_eq(json_array_size(losses), n);
-    for (size_t i = 0; i < n; i++) {
-        double theirs = json_number_value(json_array_get(losses, i));
-        cr_expect(fabs(s[i].mean_loss - theirs) <= 1e-5, "%s: %g, not %g",
-                  rn_json_str(want, "task", ""), s[i].mean_loss, theirs);
-    }
-    if (json_is_true(json_object_get(want, "lm")))
-        cr_expect_eq(s->all_likeliest, json_is_true(json_object_get(want, "likeliest")));
-}
-
-/* The golden file has the first `items` of each task, one task after another. */
-static void check_against(const json_t *golden, const struct rn_core *core, int64_t items,
-                          const struct rn_tokenizer *tok, struct rn_scorer *scorer)
-{
-    for (size_t at = 0; at < json_array_size(golden); at += (size_t)items) {
-        const char *label = rn_json_str(json_array_get(golden, at), "task", NULL);
-        struct rn_core_rows *rows;
-        struct rn_questions q = {0};
-        if (!label)
-            continue; /* HellaSwag's */
-        MUST(rn_core_rows_load(&rows, find_task(core, label), items, e));
-        for (int64_t i = 0; i < items; i++) {
-            struct rn_span spans[RN_CORE_OPTIONS] = {0};
-            size_t n = rn_core_spans(rows, (size_t)i, tok, spans);
-            rn_spans_crop(spans, n, rn_scorer_max_len(scorer));
-            memcpy(rn_questions_add(&q, n), spans, n * sizeof *spans);
-        }
-        MUST(rn_questions_score(&q, scorer, e));
-        for (int64_t i = 0; i < items; i++)
-            same_losses(json_array_get(golden, at + (size_t)i), rn_question(&q, (size_t)i),
-                        rn_question_spans(&q, (size_t)i));
-        rn_questions_release(&q);
-        rn_core_rows_free(rows);
-    }
-}
-
-Test(core, scores_are_those_of_transformers, .timeout = 120)
-{
-    enum { ITEMS = 4 };
-    const char *zip = shared_file("data/eval_bundle.zip");
-    if (!zip || !unpack(zip))
-        return;
-    struct rn_core core;
-    struct rn_device *dev;
-    char *path = bundle_dir();
-    MUST(rn_device_open(&dev, "cpu", 1, NULL, e));
-    MUST(rn_core_open(&core, path, e));
-    struct rn_model *m = tiny_gpt2(dev);
-    struct rn_scorer *scorer = rn_scorer_model(m);
-    struct rn_tokenizer *tok = byte_tokenizer();
-    json_t *golden = json_lines(RUNNEL_SOURCE_DIR "/tests/golden/eval-gpt2-tiny.jsonl");
-    cr_assert_gt(json_array_size(golden), 0);
-    check_against(golden, &core, ITEMS, tok, scorer);
-    json_decref(golden);
-    rn_tokenizer_free(tok);
-    rn_scorer_free(scorer);
-    rn_model_free(m);
-    rn_core_release(&core);
-    rn_device_close(dev);
-    free(path);
 }
 
 /* --- hostile bundles --- */

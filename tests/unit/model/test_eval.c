@@ -147,13 +147,18 @@ static double score(const char *text, enum rn_choices_form form, int64_t max)
     struct rn_choices *c;
     struct rn_err err = {0};
     struct fake_model model = {likes, says_y, 0};
-    struct rn_choices_result r;
+    struct rn_given_result r;
     struct rn_scorer *s = rn_scorer_new(&fake_kind, &model, 0);
+    struct rn_eval_run run = {.tokenizer = tok,
+                              .scorer = s,
+                              .max_items = max,
+                              .report = rn_eval_report_new("fake", NULL)};
     cr_assert_eq(open_text(&c, text, &err), RN_OK, "%s", err.msg);
-    cr_assert_eq(rn_choices_score(c, form, tok, s, max, &r, &err), RN_OK, "%s", err.msg);
+    cr_assert_eq(rn_choices_score(c, form, &run, &r, &err), RN_OK, "%s", err.msg);
     rn_choices_free(c);
     rn_scorer_free(s);
-    return (double)r.right / (double)r.n;
+    rn_eval_report_free(run.report);
+    return (double)r.right / (double)r.items;
 }
 
 #define ROW(gold) "{\"query\":\"q\",\"choices\":[\"no\",\"yyy\",\"nonono\"],\"gold\":" #gold "}\n"

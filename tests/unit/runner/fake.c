@@ -210,6 +210,9 @@ static int have_trouble(const struct rn_job *job, const struct fake_cfg *cfg, in
         emit(job, step, NAN);
         hang(job, true);
         break;
+    case FAKE_ODD:
+        emit(job, step, NAN);
+        break;
     case FAKE_SPIKES:
         emit(job, step, 1000);
         hang(job, true);

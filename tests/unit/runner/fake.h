@@ -16,7 +16,8 @@ enum fake_trouble {
     FAKE_IS_KILLED,
     FAKE_HANGS,      /* deaf: only SIGKILL ends it */
     FAKE_HANGS_WELL, /* until it is asked to stop */
-    FAKE_NAN,        /* measures a loss that is no number, and goes on */
+    FAKE_NAN,        /* measures a loss that is no number, then is deaf as well */
+    FAKE_ODD,        /* measures one, and goes on */
     FAKE_SPIKES,     /* a loss 100 times what it was */
     FAKE_CRAWLS,     /* from here on, a step takes 50 ms */
 };

@@ -9,6 +9,7 @@
 #include "journal.h"
 #include "mem.h"
 #include "page.h"
+#include "panels.h"
 #include "protobuf.h"
 #include "tfevents.h"
 
@@ -248,6 +249,90 @@ Test(report, a_page_of_a_hostile_run_has_no_markup_of_its)
     cr_assert(strstr(s.p, "id=\"loss\""));
     cr_assert(!strstr(s.p, "http://") || strstr(s.p, "http://www.w3.org/2000/svg"), "no network");
     rn_str_release(&s);
+}
+
+/* --- a picture --- */
+
+struct seen { /* of what a chart asks its canvas to draw */
+    size_t rules, curves, points, gaps;
+    bool inside;
+    char ticks[512];
+};
+static const struct rn_frame plane = {100, 500, 50, 250};
+
+static void see_rule(void *ctx, struct rn_point from, struct rn_point to)
+{
+    struct seen *seen = ctx;
+    seen->rules++;
+    seen->inside &=
+        from.x >= plane.left && to.x <= plane.right && from.y >= plane.top && to.y <= plane.bottom;
+}
+
+static void see_tick(void *ctx, struct rn_point at, enum rn_side side, const char *text)
+{
+    struct seen *seen = ctx;
+    seen->inside &= side == RN_BESIDE ? at.x == plane.left : at.y == plane.bottom;
+    strncat(seen->ticks, " ", sizeof seen->ticks - strlen(seen->ticks) - 1);
+    strncat(seen->ticks, text, sizeof seen->ticks - strlen(seen->ticks) - 1);
+}
+
+static void see_curve(void *ctx, size_t colour, const struct rn_point *points, size_t n)
+{
+    struct seen *seen = ctx;
+    cr_assert_lt(colour, RN_CHART_COLOURS);
+    seen->curves++;
+    for (size_t i = 0; i < n; i++) {
+        bool gap = isnan(points[i].y);
+        seen->points++;
+        seen->gaps += gap;
+        seen->inside &=
+            points[i].x >= plane.left - 1e-6 && points[i].x <= plane.right + 1e-6 &&
+            (gap || (points[i].y >= plane.top - 1e-6 && points[i].y <= plane.bottom + 1e-6));
+    }
+}
+
+Test(report, a_chart_stays_inside_its_frame_and_leaves_gaps)
+{
+    const double x[] = {0, 1, 2, 3, 4}, y[] = {5, NAN, 1, INFINITY, 3},
+                 rate[] = {10000, 15000, 20000, 2.5e6, 1e4};
+    const struct rn_line lines[] = {{"a", x, y, 5}, {"b", x, y, 0}};
+    struct rn_chart c = {.lines = lines, .n = 2};
+    struct seen seen = {.inside = true};
+    struct rn_canvas canvas = {&seen, see_rule, see_tick, see_curve};
+    rn_chart_plot(&c, &plane, &canvas);
+    cr_assert(seen.inside);
+    cr_assert_eq(seen.curves, 2);
+    cr_assert_eq(seen.points, 5);
+    cr_assert_eq(seen.gaps, 2);
+    cr_assert_str_eq(seen.ticks, " 0 0.5 1 1.5 2 2.5 3 3.5 4 1 2 3 4 5");
+    const struct rn_line fast = {"c", x, rate, 5};
+    c = (struct rn_chart){.lines = &fast, .n = 1};
+    seen = (struct seen){.inside = true};
+    rn_chart_plot(&c, &plane, &canvas);
+    cr_assert(strstr(seen.ticks, " 500000 1M 1.5M 2M 2.5M"), "%s", seen.ticks);
+}
+
+Test(report, a_picture_is_a_whole_png_whatever_the_run_is_called)
+{
+    struct rn_account a;
+    struct rn_err err = {0};
+    char *path = rn_join(dir, "run.png"), *bytes;
+    size_t n;
+    make_run(50);
+    cr_assert_eq(rn_account_read(&a, dir, NULL), RN_OK);
+    const char *tag = a.state.tag;
+    a.state.tag = "\xff\x1b[31m<b>\xE6\x97\xA5";
+    int rc = rn_panels_write(&a, path, &err);
+    a.state.tag = tag;
+    rn_account_release(&a);
+    if (rc == RN_EUSAGE && strstr(err.msg, "cairo"))
+        cr_skip_test("SKIP: no cairo here, no picture was drawn");
+    cr_assert_eq(rc, RN_OK, "%s", err.msg);
+    cr_assert_eq(rn_file_read(path, 1 << 24, &bytes, &n, NULL), RN_OK);
+    cr_assert(n > 10000 && memcmp(bytes, "\x89PNG", 4) == 0);
+    cr_assert_eq(memcmp(bytes + n - 8, "IEND", 4), 0);
+    free(bytes);
+    free(path);
 }
 
 Test(report, a_long_run_makes_a_small_page)

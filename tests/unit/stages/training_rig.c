@@ -115,7 +115,7 @@ int rig_run(const struct rn_stage *stage, const char *keys, const char *name)
     rig_err = (struct rn_err){0};
     rig.stopping = false;
     if (stage->settle)
-        stage->settle(cfg);
+        stage->settle(cfg, "cpu");
     return stage->check && stage->check(cfg, &rig_err) != RN_OK ? (int)rig_err.code
                                                                 : stage->run(&job, cfg, &rig_err);
 }

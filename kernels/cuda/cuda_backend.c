@@ -1,0 +1,354 @@
+/* The GPU as a device. A plan is the list of calls; one that is run whole more than once becomes a
+ * graph, so that a step costs the host one launch. */
+#include "cuda_device.h"
+#include "matmul.h"
+#include "mem.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern const struct rn_cuda_kernel *const rn_cuda_table[RN_OP_COUNT];
+static const char *const op_names[] = {
+#define OP(id, name) #name,
+#include "ops.def"
+#undef OP
+};
+
+struct rn_cuda_block {
+    void *start;
+    size_t size_bytes;
+};
+
+struct plan {
+    const struct rn_args *calls;
+    size_t n;
+    bool ran;              /* once, call by call: all kernels are loaded */
+    cudaGraphExec_t graph; /* NULL: not captured */
+};
+
+/* --- failures --- */
+
+cudaStream_t rn_cuda_stream(struct rn_cuda *c)
+{
+    return c->stream;
+}
+
+void rn_cuda_failed(struct rn_cuda *c, const char *fmt, ...)
+{
+    if (c->failed[0])
+        return;
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(c->failed, sizeof c->failed, fmt, args);
+    va_end(args);
+}
+
+bool rn_cuda_ok(struct rn_cuda *c, cudaError_t e, const char *what)
+{
+    if (e != cudaSuccess)
+        rn_cuda_failed(c, "%s: %s", what, cudaGetErrorString(e));
+    return !c->failed[0];
+}
+
+/* RN_EDEVICE if anything has failed since open: what the device computes is worth nothing then. */
+static int told(struct rn_cuda *c, struct rn_err *err)
+{
+    rn_cuda_ok(c, cudaPeekAtLastError(), "a kernel");
+    if (!c->failed[0])
+        return RN_OK;
+    return c->host->fail(err, RN_EDEVICE, RN_NOWHERE, "the GPU: %s", c->failed);
+}
+
+/* --- open and close --- */
+
+/* What is missing, where there is no GPU to be had. */
+static const char *missing(cudaError_t e)
+{
+    switch (e) {
+    case cudaErrorInsufficientDriver:
+        return "no NVIDIA driver, or one that is older than CUDA " RUNNEL_CUDA_VERSION;
+    case cudaErrorNoDevice:
+        return "the NVIDIA driver sees no GPU";
+    default:
+        return cudaGetErrorString(e);
+    }
+}
+
+static int find_gpu(struct rn_cuda *c, struct rn_err *err)
+{
+    int n = 0;
+    cudaError_t e = cudaGetDeviceCount(&n);
+    if (e == cudaSuccess && n == 0)
+        e = cudaErrorNoDevice;
+    struct cudaDeviceProp prop;
+    if (e == cudaSuccess)
+        e = cudaGetDeviceProperties(&prop, 0);
+    if (e != cudaSuccess)
+        return c->host->fail(err, RN_EDEVICE, RN_NOWHERE, "no GPU to compute on: %s", missing(e));
+    snprintf(c->model, sizeof c->model, "%s", prop.name);
+    if (prop.major < 8)
+        return c->host->fail(err, RN_EDEVICE, RN_NOWHERE,
+                             "the GPU %s has compute capability %d.%d, and 8.0 is the least that "
+                             "this program runs on",
+                             c->model, prop.major, prop.minor);
+    return RN_OK;
+}
+
+static void cuda_close(void *dev)
+{
+    struct rn_cuda *c = dev;
+    rn_matmuls_free(c->matmuls);
+    rn_staging_release(&c->staging);
+    if (c->stream)
+        cudaStreamDestroy(c->stream);
+    free(c->blocks);
+    free(c);
+}
+
+static int open_stream(struct rn_cuda *c, struct rn_err *err)
+{
+    cudaError_t e = cudaSetDevice(0);
+    if (e == cudaSuccess)
+        e = cudaStreamCreateWithFlags(&c->stream, cudaStreamNonBlocking);
+    if (e == cudaSuccess)
+        e = rn_staging_init(&c->staging);
+    if (rn_cuda_ok(c, e, "opening it"))
+        c->matmuls = rn_matmuls_new(c);
+    return told(c, err);
+}
+
+static int cuda_open(void **dev, const struct rn_host *host, int threads, struct rn_err *err)
+{
+    (void)threads;
+    struct rn_cuda *c = rn_new(struct rn_cuda);
+    const char *graphs = getenv("RUNNEL_CUDA_GRAPHS");
+    *c = (struct rn_cuda){.host = host, .graphs = !graphs || strcmp(graphs, "0") != 0};
+    int rc = find_gpu(c, err);
+    if (rc == RN_OK)
+        rc = open_stream(c, err);
+    if (rc != RN_OK) {
+        cuda_close(c);
+        return rc;
+    }
+    rn_log(host->log, RN_DEBUG, "cuda: %s", c->model);
+    *dev = c;
+    return RN_OK;
+}
+
+/* --- memory --- */
+
+static void remember(struct rn_cuda *c, void *start, size_t size_bytes)
+{
+    struct rn_cuda_block block = {start, size_bytes};
+    RN_PUSH(c->blocks, c->n_blocks, c->cap_blocks, block);
+    c->bytes_now += size_bytes;
+    c->bytes_max = c->bytes_now > c->bytes_max ? c->bytes_now : c->bytes_max;
+}
+
+static void forget(struct rn_cuda *c, const void *start)
+{
+    size_t i = 0;
+    while (i < c->n_blocks && c->blocks[i].start != start)
+        i++;
+    RN_ASSERT(i < c->n_blocks);
+    c->bytes_now -= c->blocks[i].size_bytes;
+    c->blocks[i] = c->blocks[--c->n_blocks];
+}
+
+static int no_memory(struct rn_cuda *c, size_t size_bytes, struct rn_err *err)
+{
+    size_t free_bytes = 0, all_bytes = 0;
+    cudaGetLastError(); /* told here, and over */
+    cudaMemGetInfo(&free_bytes, &all_bytes);
+    return c->host->fail(err, RN_ENOMEM, RN_NOWHERE,
+                         "cannot allocate %zu bytes on the GPU: %zu of its %zu are free",
+                         size_bytes, free_bytes, all_bytes);
+}
+
+static int cuda_alloc(void *dev, void **mem, size_t size_bytes, struct rn_err *err)
+{
+    struct rn_cuda *c = dev;
+    *mem = NULL;
+    size_t n = size_bytes ? size_bytes : 1;
+    cudaError_t e = cudaMalloc(mem, n);
+    if (e == cudaErrorMemoryAllocation)
+        return no_memory(c, n, err);
+    if (rn_cuda_ok(c, e, "cudaMalloc")) {
+        remember(c, *mem, n);
+        rn_cuda_ok(c, cudaMemsetAsync(*mem, 0, n, c->stream), "clearing memory");
+    }
+    return told(c, err);
+}
+
+static void cuda_free(void *dev, void *mem)
+{
+    struct rn_cuda *c = dev;
+    if (!mem)
+        return;
+    forget(c, mem);
+    rn_cuda_ok(c, cudaFree(mem), "cudaFree");
+}
+
+static int cuda_put(void *dev, void *mem, const void *host, size_t size_bytes, struct rn_err *err)
+{
+    struct rn_cuda *c = dev;
+    rn_cuda_ok(c, rn_staging_put(&c->staging, c->stream, mem, host, size_bytes),
+               "copying to the GPU");
+    return told(c, err);
+}
+
+static int cuda_sync(void *dev, struct rn_err *err)
+{
+    struct rn_cuda *c = dev;
+    rn_cuda_ok(c, cudaStreamSynchronize(c->stream), "waiting for it");
+    return told(c, err);
+}
+
+static int cuda_get(void *dev, void *host, const void *mem, size_t size_bytes, struct rn_err *err)
+{
+    struct rn_cuda *c = dev;
+    rn_cuda_ok(c, cudaMemcpyAsync(host, mem, size_bytes, cudaMemcpyDeviceToHost, c->stream),
+               "copying from the GPU");
+    return cuda_sync(dev, err);
+}
+
+static int cuda_clear(void *dev, void *mem, size_t size_bytes, struct rn_err *err)
+{
+    struct rn_cuda *c = dev;
+    rn_cuda_ok(c, cudaMemsetAsync(mem, 0, size_bytes, c->stream), "clearing memory");
+    return told(c, err);
+}
+
+/* --- plans --- */
+
+static size_t cuda_scratch_bytes(void *dev, const struct rn_args *a)
+{
+    const struct rn_cuda_kernel *k = rn_cuda_table[a->kind];
+    return k && k->scratch_bytes ? k->scratch_bytes(dev, a) : 0;
+}
+
+static void call(struct rn_cuda *c, const struct rn_args *a)
+{
+    const struct rn_cuda_kernel *k = rn_cuda_table[a->kind];
+    (a->bwd ? k->bwd : k->fwd)(c, a);
+}
+
+static int cuda_plan(void *dev, void **out, const struct rn_args *calls, size_t n,
+                     struct rn_err *err)
+{
+    struct rn_cuda *c = dev;
+    for (size_t i = 0; i < n; i++) {
+        const struct rn_cuda_kernel *k = rn_cuda_table[calls[i].kind];
+        if (!k || !(calls[i].bwd ? k->bwd : k->fwd))
+            return c->host->fail(err, RN_EDEVICE, RN_NOWHERE, "the GPU has no kernel for %s%s",
+                                 op_names[calls[i].kind], calls[i].bwd ? " backward" : "");
+    }
+    struct plan *p = rn_new(struct plan);
+    *p = (struct plan){.calls = calls, .n = n};
+    *out = p;
+    return RN_OK;
+}
+
+static void cuda_unplan(void *dev, void *plan)
+{
+    struct plan *p = plan;
+    (void)dev;
+    if (p && p->graph)
+        cudaGraphExecDestroy(p->graph);
+    free(p);
+}
+
+/* Records what the calls would enqueue. A failure in between makes the graph invalid, and ends the
+ * recording all the same. */
+static void capture(struct rn_cuda *c, struct plan *p)
+{
+    cudaGraph_t graph = NULL;
+    if (!rn_cuda_ok(c, cudaStreamBeginCapture(c->stream, cudaStreamCaptureModeThreadLocal),
+                    "recording a graph"))
+        return;
+    for (size_t i = 0; i < p->n; i++)
+        call(c, &p->calls[i]);
+    if (rn_cuda_ok(c, cudaStreamEndCapture(c->stream, &graph), "recording a graph"))
+        rn_cuda_ok(c, cudaGraphInstantiate(&p->graph, graph, 0), "making a graph");
+    if (graph)
+        cudaGraphDestroy(graph);
+}
+
+/* The first time goes call by call: a kernel that was never used is loaded then, which a recording
+ * forbids. */
+static void run_whole(struct rn_cuda *c, struct plan *p)
+{
+    if (p->ran && !p->graph)
+        capture(c, p);
+    for (size_t i = 0; i < p->n && !p->graph; i++)
+        call(c, &p->calls[i]);
+    if (p->graph)
+        rn_cuda_ok(c, cudaGraphLaunch(p->graph, c->stream), "a graph");
+    p->ran = true;
+}
+
+static int cuda_run(void *dev, void *plan, size_t first, size_t n, struct rn_err *err)
+{
+    struct rn_cuda *c = dev;
+    struct plan *p = plan;
+    RN_ASSERT(first + n <= p->n);
+    if (c->graphs && n == p->n)
+        run_whole(c, p);
+    else
+        for (size_t i = first; i < first + n; i++)
+            call(c, &p->calls[i]);
+    return told(c, err);
+}
+
+/* Dense bf16 products with fp32 sums. A card that is not listed is not guessed at; the first name
+ * that is part of the card's counts. */
+static double data_sheet_flops(const char *model)
+{
+    static const struct {
+        const char *name;
+        double flops;
+    } cards[] = {
+        {"H100 PCIe", 756e12}, {"H100 NVL", 835e12}, {"H100", 989e12},       {"H200 NVL", 835e12},
+        {"H200", 989e12},      {"A100", 312e12},     {"RTX 4090", 165.2e12}, {"RTX 5090", 209.5e12},
+    };
+    for (size_t i = 0; i < RN_COUNT(cards); i++)
+        if (strstr(model, cards[i].name))
+            return cards[i].flops;
+    return 0;
+}
+
+static void cuda_stats(void *dev, struct rn_device_stats *out)
+{
+    const struct rn_cuda *c = dev;
+    *out = (struct rn_device_stats){.bytes_now = c->bytes_now, .bytes_max = c->bytes_max};
+    memcpy(out->model, c->model, sizeof out->model);
+    out->bf16_flops = data_sheet_flops(c->model);
+}
+
+static const struct rn_backend backend = {
+    .abi = RN_ABI,
+    .size_bytes = sizeof(struct rn_backend),
+    .ops_digest = RUNNEL_OPS_DIGEST,
+    .name = "cuda",
+    .open = cuda_open,
+    .close = cuda_close,
+    .alloc = cuda_alloc,
+    .free = cuda_free,
+    .put = cuda_put,
+    .get = cuda_get,
+    .clear = cuda_clear,
+    .sync = cuda_sync,
+    .scratch_bytes = cuda_scratch_bytes,
+    .plan = cuda_plan,
+    .unplan = cuda_unplan,
+    .run = cuda_run,
+    .stats = cuda_stats,
+};
+
+rn_plugin_open_fn rn_plugin_open;
+
+const struct rn_backend *rn_plugin_open(const struct rn_host *host, struct rn_err *err)
+{
+    return rn_host_fits(host, err) ? &backend : NULL;
+}

@@ -1,0 +1,168 @@
+/* nanochat's Muon: five matrix polynomials, each three products of the library, whose alpha and
+ * beta do what a kernel would. With s <= l the sides of the matrix and X as its wide form (s,l):
+ *
+ *     A = X X^T        B = b A + c A A        X' = a X + B X
+ *
+ * A and B are fp32 and rounded to what is multiplied: b A + c A A is a small difference.
+ *
+ *     flavour 0    December 2025: Newton-Schulz
+ *     flavour 1    July 2026: Polar Express */
+#include "matmul.h"
+#include "muon_rows.h"
+
+enum { STEPS = 5 };
+static const float newton_schulz[STEPS][3] = {{3.4445f, -4.7750f, 2.0315f},
+                                              {3.4445f, -4.7750f, 2.0315f},
+                                              {3.4445f, -4.7750f, 2.0315f},
+                                              {3.4445f, -4.7750f, 2.0315f},
+                                              {3.4445f, -4.7750f, 2.0315f}};
+static const float polar_express[STEPS][3] = {
+    {8.156554524902461f, -22.48329292557795f, 15.878769915207462f},
+    {4.042929935166739f, -2.808917465908714f, 0.5000178451051316f},
+    {3.8916678022926607f, -2.772484153217685f, 0.5060648178503393f},
+    {3.285753657755655f, -2.3681294933425376f, 0.46449024233003106f},
+    {2.3465413258596377f, -1.7097828382687081f, 0.42323551169305323f}};
+
+struct work { /* of one matrix, in scratch memory */
+    struct rn_muon m;
+    void *Y;          /* (N,K) of m.type */
+    float *A32, *B32; /* (s,s) */
+    void *A, *B;      /* (s,s) of m.type: these, where it is fp32 */
+};
+
+static int64_t shorter(int64_t N, int64_t K)
+{
+    return N < K ? N : K;
+}
+
+static void *take(uintptr_t *at, int64_t n, size_t each)
+{
+    void *p = (void *)*at;
+    *at += ((size_t)n * each + RN_ALIGN - 1) / RN_ALIGN * RN_ALIGN;
+    return p;
+}
+
+/* Lays everything out from `at` on; returns where it ends. */
+static uintptr_t place(struct work *w, uintptr_t at)
+{
+    struct rn_muon *m = &w->m;
+    int64_t s = shorter(m->N, m->K), l = m->N + m->K - s;
+    size_t each = rn_dtype_bytes((enum rn_dtype)m->type);
+    m->X32 = take(&at, m->N * m->K, sizeof *m->X32);
+    m->X = take(&at, m->N * m->K, each);
+    w->Y = m->X32; /* X is what the products start from; of five, the last gives Y */
+    w->A32 = take(&at, s * s, sizeof *w->A32);
+    w->B32 = take(&at, s * s, sizeof *w->B32);
+    w->A = m->type == RN_F32 ? w->A32 : take(&at, s * s, each);
+    w->B = m->type == RN_F32 ? w->B32 : take(&at, s * s, each);
+    m->squares = take(&at, l, sizeof *m->squares);
+    m->factor = take(&at, l, sizeof *m->factor);
+    m->part = take(&at, rn_cuda_muon_part_floats(m->N, m->K), sizeof *m->part);
+    return at;
+}
+
+static struct work work_of(const struct rn_args *a)
+{
+    struct work w = {.m = {.w = a->x[0],
+                           .g = a->x[1],
+                           .buf = a->x[2],
+                           .buf2 = a->x[3],
+                           .hyper = (const float *)a->x[4] + a->attrs.i[0],
+                           .coef = a->x[5],
+                           .N = a->xs[0].d[0],
+                           .K = a->xs[0].d[1],
+                           .is_2026 = a->attrs.i[1] == 1,
+                           .type = (uint8_t)a->compute}};
+    place(&w, (uintptr_t)a->scratch);
+    return w;
+}
+
+static size_t scratch_bytes(struct rn_cuda *c, const struct rn_args *a)
+{
+    (void)c;
+    struct work w = {.m = {.N = a->xs[0].d[0], .K = a->xs[0].d[1], .type = (uint8_t)a->compute}};
+    return place(&w, 0);
+}
+
+/* What is multiplied. */
+static struct rn_cuda_matrix matrix(const struct work *w, void *p, int64_t ld, bool turned)
+{
+    return (struct rn_cuda_matrix){.p = p, .ld = ld, .turned = turned, .type = w->m.type};
+}
+
+static struct rn_cuda_matrix square32(float *p, int64_t s)
+{
+    return (struct rn_cuda_matrix){.p = p, .ld = s, .type = RN_F32};
+}
+
+/* A = X X^T; of a tall X, X^T X. */
+static void gram(struct rn_cuda *c, const struct work *w)
+{
+    const struct rn_muon *m = &w->m;
+    int64_t s = shorter(m->N, m->K);
+    bool tall = m->N > m->K;
+    struct rn_cuda_product p = RN_CUDA_PRODUCT(s, s, m->N + m->K - s);
+    p.a = matrix(w, m->X, m->K, tall);
+    p.b = matrix(w, m->X, m->K, !tall);
+    p.d = square32(w->A32, s);
+    rn_cuda_matmul(c, &p);
+    if (w->A != w->A32)
+        rn_cuda_muon_round(c, w->A, m->type, w->A32, s, 0);
+}
+
+/* B = diagonal I + b A + c A A */
+static void polynomial(struct rn_cuda *c, const struct work *w, const float coef[3], float diagonal)
+{
+    int64_t s = shorter(w->m.N, w->m.K);
+    struct rn_cuda_product p = RN_CUDA_PRODUCT(s, s, s);
+    p.a = p.b = matrix(w, w->A, s, false);
+    p.d = square32(w->B32, s);
+    p.c = w->A32;
+    p.alpha = coef[2];
+    p.beta = coef[1];
+    rn_cuda_matmul(c, &p);
+    if (w->B != w->B32 || diagonal != 0)
+        rn_cuda_muon_round(c, w->B, w->m.type, w->B32, s, diagonal);
+}
+
+/* Y = B X; of a tall X, X B. */
+static struct rn_cuda_product times_b(const struct work *w)
+{
+    const struct rn_muon *m = &w->m;
+    bool tall = m->N > m->K;
+    struct rn_cuda_matrix X = matrix(w, m->X, m->K, false);
+    struct rn_cuda_matrix B = matrix(w, w->B, shorter(m->N, m->K), false);
+    struct rn_cuda_product p = RN_CUDA_PRODUCT(m->N, m->K, shorter(m->N, m->K));
+    p.a = tall ? X : B;
+    p.b = tall ? B : X;
+    p.d = matrix(w, w->Y, m->K, false);
+    return p;
+}
+
+/* X' = a X + B X; the last in fp32, for what comes next counts its squares. */
+static void step(struct rn_cuda *c, struct work *w, const float coef[3], bool last)
+{
+    gram(c, w);
+    polynomial(c, w, coef, last ? coef[0] : 0);
+    struct rn_cuda_product p = times_b(w);
+    if (last)
+        p.d.type = RN_F32;
+    p.c = w->m.X;
+    p.beta = last ? 0 : coef[0];
+    rn_cuda_matmul(c, &p);
+    void *other = w->m.X;
+    w->m.X = w->Y;
+    w->Y = other;
+}
+
+static void fwd(struct rn_cuda *c, const struct rn_args *a)
+{
+    struct work w = work_of(a);
+    rn_cuda_muon_before(c, &w.m);
+    for (int i = 0; i < STEPS; i++)
+        step(c, &w, w.m.is_2026 ? polar_express[i] : newton_schulz[i], i == STEPS - 1);
+    RN_ASSERT(w.m.X == w.m.X32);
+    rn_cuda_muon_after(c, &w.m);
+}
+
+const struct rn_cuda_kernel rn_cuda_muon = {fwd, NULL, scratch_bytes};

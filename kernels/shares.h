@@ -1,0 +1,27 @@
+/* kernels/shares.h - weights that the ranks of a training share: each updates its parts of them.
+ *
+ *     struct rn_comm_part part = rn_params_part(params, i, first, n, owner);       for each
+ *     RN_TRY(rn_params_reduce_grads(params, comm, parts, n_parts, err));    mine are whole sums
+ *     ... an optimizer's step on my parts (rn_prog_weight_part) ...
+ *     RN_TRY(rn_params_gather(params, comm, parts, n_parts, err));          all have all weights
+ *
+ * With a NULL comm nothing happens: a rank alone has it all. */
+#ifndef RN_SHARES_H
+#define RN_SHARES_H
+
+#include "comm.h"
+#include "prog.h"
+
+/* Elements [first, first + n) of weight i. */
+struct rn_comm_part rn_params_part(const struct rn_params *, size_t i, int64_t first, int64_t n,
+                                   int owner);
+int rn_params_reduce_grads(struct rn_params *, struct rn_comm *, const struct rn_comm_part *,
+                           size_t n, struct rn_err *);
+int rn_params_gather(struct rn_params *, struct rn_comm *, const struct rn_comm_part *, size_t n,
+                     struct rn_err *);
+/* The same for n_floats in host memory that lie in parts with the ranks (a moment that is saved):
+ * what is mine is in place before, everything after. Takes device memory for the time. */
+int rn_params_collect(const struct rn_params *, struct rn_comm *, float *host, size_t n_floats,
+                      const struct rn_comm_part *, size_t n, struct rn_err *);
+
+#endif

@@ -1,0 +1,301 @@
+/* A stand-in for cuBLASLt: the products that the backend asks for, computed by OpenBLAS. It refuses
+ * what the library refuses: sizes that do not fit each other, types that do not go together. */
+#include "emu_stream.h"
+
+#include <cblas.h>
+#include <cstdlib>
+#include <cstring>
+#include <cublasLt.h>
+#include <vector>
+
+namespace
+{
+
+struct matrix {
+    cudaDataType type;
+    uint64_t rows, cols;
+    int64_t ld, stride;
+    int32_t batch;
+};
+struct product {
+    cublasOperation_t a, b;
+    cublasLtEpilogue_t after;
+    const void *bias;
+    int32_t bias_type;
+};
+struct wish {
+    uint64_t workspace_bytes;
+    uint32_t reductions;
+};
+
+struct matrix *of(cublasLtMatrixLayout_t m)
+{
+    return (struct matrix *)m;
+}
+struct product *of(cublasLtMatmulDesc_t p)
+{
+    return (struct product *)p;
+}
+struct wish *of(cublasLtMatmulPreference_t w)
+{
+    return (struct wish *)w;
+}
+
+template <class T> cublasStatus_t take(T *to, const void *from, size_t n)
+{
+    if (n != sizeof *to)
+        return CUBLAS_STATUS_INVALID_VALUE;
+    memcpy(to, from, n);
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+float from_bf16(uint16_t half)
+{
+    uint32_t bits = (uint32_t)half << 16;
+    float f;
+    memcpy(&f, &bits, sizeof f);
+    return f;
+}
+
+uint16_t to_bf16(float f)
+{
+    uint32_t bits;
+    memcpy(&bits, &f, sizeof bits);
+    if ((bits & 0x7fffffffu) > 0x7f800000u)
+        return 0x7fff;
+    return (uint16_t)((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
+}
+
+float at(const void *p, cudaDataType type, size_t i)
+{
+    return type == CUDA_R_16BF ? from_bf16(((const uint16_t *)p)[i]) : ((const float *)p)[i];
+}
+
+const char *moved(const void *p, const struct matrix &m, int64_t elements)
+{
+    return (const char *)p + elements * (m.type == CUDA_R_16BF ? 2 : 4);
+}
+
+/* Columns one after the other, as floats. */
+std::vector<float> floats(const void *p, const struct matrix &m)
+{
+    std::vector<float> out(m.rows * m.cols);
+    for (uint64_t c = 0; c < m.cols; c++)
+        for (uint64_t r = 0; r < m.rows; r++)
+            out[c * m.rows + r] = at(p, m.type, c * (uint64_t)m.ld + r);
+    return out;
+}
+
+struct call {
+    struct product how;
+    struct matrix a, b, c, d;
+    float alpha, beta;
+    const void *pa, *pb, *pc;
+    void *pd;
+};
+
+/* One of the batch. Sums in fp32, one rounding. */
+void multiply(const struct call &x, int32_t i)
+{
+    const struct matrix &d = x.d;
+    std::vector<float> a = floats(moved(x.pa, x.a, i * x.a.stride), x.a),
+                       b = floats(moved(x.pb, x.b, i * x.b.stride), x.b), sum(d.rows * d.cols);
+    uint64_t K = x.how.a == CUBLAS_OP_N ? x.a.cols : x.a.rows;
+    cblas_sgemm(CblasColMajor, x.how.a == CUBLAS_OP_N ? CblasNoTrans : CblasTrans,
+                x.how.b == CUBLAS_OP_N ? CblasNoTrans : CblasTrans, (int)d.rows, (int)d.cols,
+                (int)K, x.alpha, a.data(), (int)x.a.rows, b.data(), (int)x.b.rows, 0.0f, sum.data(),
+                (int)d.rows);
+    const void *pc = moved(x.pc, x.c, i * x.c.stride);
+    void *pd = (void *)moved(x.pd, d, i * d.stride);
+    for (uint64_t c = 0; c < d.cols; c++)
+        for (uint64_t r = 0; r < d.rows; r++) {
+            float y = sum[c * d.rows + r];
+            if (x.beta != 0)
+                y += x.beta * at(pc, x.c.type, c * (uint64_t)x.c.ld + r);
+            if (x.how.after == CUBLASLT_EPILOGUE_BIAS)
+                y += at(x.how.bias, (cudaDataType)x.how.bias_type, r);
+            if (d.type == CUDA_R_16BF)
+                ((uint16_t *)pd)[c * (uint64_t)d.ld + r] = to_bf16(y);
+            else
+                ((float *)pd)[c * (uint64_t)d.ld + r] = y;
+        }
+}
+
+bool fits(const struct call &x)
+{
+    bool at_n = x.how.a == CUBLAS_OP_N, bt_n = x.how.b == CUBLAS_OP_N;
+    uint64_t m = at_n ? x.a.rows : x.a.cols, k = at_n ? x.a.cols : x.a.rows;
+    uint64_t k2 = bt_n ? x.b.rows : x.b.cols, n = bt_n ? x.b.cols : x.b.rows;
+    const struct matrix *all[] = {&x.a, &x.b, &x.c, &x.d};
+    for (const struct matrix *one : all)
+        if (one->ld < (int64_t)one->rows || one->batch != x.d.batch || one->batch < 1)
+            return false;
+    return k == k2 && x.d.rows == m && x.d.cols == n && x.c.rows == m && x.c.cols == n;
+}
+
+bool types_go(const struct call &x)
+{
+    bool bias_goes = x.how.after == CUBLASLT_EPILOGUE_DEFAULT || x.how.bias_type == x.d.type;
+    return x.a.type == x.b.type && x.c.type == x.d.type && bias_goes &&
+           (x.d.type == CUDA_R_32F || x.a.type == CUDA_R_16BF);
+}
+
+} /* namespace */
+
+/* --- what the library offers --- */
+
+const char *cublasLtGetStatusString(cublasStatus_t s)
+{
+    return s == CUBLAS_STATUS_INVALID_VALUE   ? "sizes that do not fit"
+           : s == CUBLAS_STATUS_NOT_SUPPORTED ? "types that do not go together"
+                                              : "an error that was asked for";
+}
+
+size_t cublasLtGetVersion(void)
+{
+    return 1;
+}
+
+cublasStatus_t cublasLtCreate(cublasLtHandle_t *lt)
+{
+    openblas_set_num_threads(1);
+    *lt = (cublasLtHandle_t)malloc(1);
+    return emu::fails("cublasLtCreate") ? CUBLAS_STATUS_NOT_INITIALIZED : CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtDestroy(cublasLtHandle_t lt)
+{
+    free(lt);
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t *m, cudaDataType type,
+                                          uint64_t rows, uint64_t cols, int64_t ld)
+{
+    *m = (cublasLtMatrixLayout_t) new matrix{type, rows, cols, ld, 0, 1};
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t m)
+{
+    delete of(m);
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatrixLayoutSetAttribute(cublasLtMatrixLayout_t m,
+                                                cublasLtMatrixLayoutAttribute_t what,
+                                                const void *value, size_t n)
+{
+    switch (what) {
+    case CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT:
+        return take(&of(m)->batch, value, n);
+    case CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET:
+        return take(&of(m)->stride, value, n);
+    default:
+        return CUBLAS_STATUS_INVALID_VALUE;
+    }
+}
+
+cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t *p, cublasComputeType_t compute,
+                                        cudaDataType_t scale)
+{
+    if (compute != CUBLAS_COMPUTE_32F || scale != CUDA_R_32F)
+        return CUBLAS_STATUS_NOT_SUPPORTED;
+    *p = (cublasLtMatmulDesc_t) new product{CUBLAS_OP_N, CUBLAS_OP_N, CUBLASLT_EPILOGUE_DEFAULT,
+                                            NULL, -1};
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t p)
+{
+    delete of(p);
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t p,
+                                              cublasLtMatmulDescAttributes_t what,
+                                              const void *value, size_t n)
+{
+    switch (what) {
+    case CUBLASLT_MATMUL_DESC_TRANSA:
+        return take(&of(p)->a, value, n);
+    case CUBLASLT_MATMUL_DESC_TRANSB:
+        return take(&of(p)->b, value, n);
+    case CUBLASLT_MATMUL_DESC_EPILOGUE:
+        return take(&of(p)->after, value, n);
+    case CUBLASLT_MATMUL_DESC_BIAS_POINTER:
+        return take(&of(p)->bias, value, n);
+    case CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE:
+        return take(&of(p)->bias_type, value, n);
+    default:
+        return CUBLAS_STATUS_INVALID_VALUE;
+    }
+}
+
+cublasStatus_t cublasLtMatmulPreferenceCreate(cublasLtMatmulPreference_t *w)
+{
+    *w = (cublasLtMatmulPreference_t) new wish{0, CUBLASLT_REDUCTION_SCHEME_MASK};
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t w)
+{
+    delete of(w);
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t w,
+                                                    cublasLtMatmulPreferenceAttributes_t what,
+                                                    const void *value, size_t n)
+{
+    switch (what) {
+    case CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES:
+        return take(&of(w)->workspace_bytes, value, n);
+    case CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK:
+        return take(&of(w)->reductions, value, n);
+    default:
+        return CUBLAS_STATUS_INVALID_VALUE;
+    }
+}
+
+/* Two, which compute alike. */
+cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t p,
+                                              cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
+                                              cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d,
+                                              cublasLtMatmulPreference_t, int most,
+                                              cublasLtMatmulHeuristicResult_t found[], int *n)
+{
+    struct call x = {*of(p), *of(a), *of(b), *of(c), *of(d), 1, 0, NULL, NULL, NULL, NULL};
+    *n = 0;
+    if (!fits(x))
+        return CUBLAS_STATUS_INVALID_VALUE;
+    if (!types_go(x))
+        return CUBLAS_STATUS_NOT_SUPPORTED;
+    for (; *n < 2 && *n < most; (*n)++) {
+        memset(&found[*n], 0, sizeof found[*n]);
+        found[*n].algo.data[0] = (uint64_t)*n;
+    }
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t p, const void *alpha,
+                              const void *A, cublasLtMatrixLayout_t a, const void *B,
+                              cublasLtMatrixLayout_t b, const void *beta, const void *C,
+                              cublasLtMatrixLayout_t c, void *D, cublasLtMatrixLayout_t d,
+                              const cublasLtMatmulAlgo_t *algo, void *, size_t, cudaStream_t stream)
+{
+    struct call x = {
+        *of(p), *of(a), *of(b), *of(c), *of(d), *(const float *)alpha, *(const float *)beta,
+        A,      B,      C,      D};
+    if (!fits(x))
+        return CUBLAS_STATUS_INVALID_VALUE;
+    if (!types_go(x))
+        return CUBLAS_STATUS_NOT_SUPPORTED;
+    if (algo->data[0] > 1 || emu::fails("cublasLtMatmul"))
+        return CUBLAS_STATUS_EXECUTION_FAILED;
+    emu::submit(stream, [=] {
+        for (int32_t i = 0; i < x.d.batch; i++)
+            multiply(x, i);
+    });
+    return CUBLAS_STATUS_SUCCESS;
+}

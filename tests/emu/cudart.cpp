@@ -1,0 +1,330 @@
+/* A stand-in for the CUDA runtime, as far as the backend uses it: memory is memory, filled with NaN;
+ * streams run late (emu_stream.h); graphs are lists of what was recorded. */
+#include "emu_stream.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+using work = std::function<void()>;
+
+struct CUstream_st {
+    std::vector<work> queue;
+    std::vector<work> recorded;
+    bool recording;
+};
+struct CUevent_st {
+    cudaStream_t stream; /* NULL: never recorded */
+};
+struct CUgraph_st {
+    std::vector<work> nodes;
+};
+struct CUgraphExec_st {
+    std::vector<work> nodes;
+};
+
+namespace
+{
+
+const size_t MEMORY_BYTES = (size_t)2 << 30; /* of the card that is played */
+std::map<void *, size_t> blocks;
+std::map<void *, size_t> pinned;
+std::set<cudaStream_t> streams;
+size_t bytes_now;
+cudaError_t last_error;
+
+cudaError_t say(cudaError_t e)
+{
+    if (e != cudaSuccess)
+        last_error = e;
+    return e;
+}
+
+[[noreturn]] void complain(const char *what)
+{
+    fprintf(stderr, "emu: %s\n", what);
+    abort();
+}
+
+/* Whether [p, p + n) lies in one block of the device. */
+bool on_device(const void *p, size_t n)
+{
+    auto after = blocks.upper_bound((void *)p);
+    if (after == blocks.begin())
+        return false;
+    auto block = --after;
+    return (const char *)p + n <= (const char *)block->first + block->second;
+}
+
+bool is_pinned(const void *p)
+{
+    auto after = pinned.upper_bound((void *)p);
+    return after != pinned.begin() &&
+           (const char *)p < (const char *)(--after)->first + after->second;
+}
+
+void drain(cudaStream_t s)
+{
+    if (s->recording)
+        complain("waits for a stream that records a graph");
+    std::vector<work> now;
+    now.swap(s->queue);
+    for (auto &w : now)
+        w();
+}
+
+} /* namespace */
+
+/* Into the queue, or into the graph that is recorded. */
+void emu::submit(cudaStream_t s, work w)
+{
+    if (!s)
+        complain("work for the default stream");
+    (s->recording ? s->recorded : s->queue).push_back(std::move(w));
+}
+
+bool emu::fails(const char *call)
+{
+    static std::map<std::string, int> calls;
+    static const char *want = getenv("RN_EMU_FAIL");
+    if (!want)
+        return false;
+    const char *colon = strchr(want, ':');
+    size_t n = colon ? (size_t)(colon - want) : strlen(want);
+    return strlen(call) == n && strncmp(want, call, n) == 0 &&
+           ++calls[call] == (colon ? strtol(colon + 1, NULL, 10) : 1);
+}
+
+/* --- the card --- */
+
+cudaError_t cudaGetDeviceCount(int *n)
+{
+    const char *status = getenv("RN_EMU_NO_GPU"); /* a cudaError_t */
+    *n = 1;
+    return status ? (cudaError_t)strtol(status, NULL, 10) : cudaSuccess;
+}
+
+cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *p, int)
+{
+    memset(p, 0, sizeof *p);
+    snprintf(p->name, sizeof p->name, "emulated GPU");
+    p->major = 9;
+    p->multiProcessorCount = 132;
+    p->totalGlobalMem = MEMORY_BYTES;
+    return cudaSuccess;
+}
+
+cudaError_t cudaSetDevice(int)
+{
+    return cudaSuccess;
+}
+
+cudaError_t cudaDriverGetVersion(int *version)
+{
+    *version = CUDART_VERSION;
+    return cudaSuccess;
+}
+
+const char *cudaGetErrorString(cudaError_t e)
+{
+    return e == cudaSuccess                 ? "no error"
+           : e == cudaErrorMemoryAllocation ? "out of memory"
+                                            : "an error that was asked for";
+}
+
+cudaError_t cudaGetLastError(void)
+{
+    cudaError_t e = last_error;
+    last_error = cudaSuccess;
+    return e;
+}
+
+cudaError_t cudaPeekAtLastError(void)
+{
+    return last_error;
+}
+
+/* --- memory --- */
+
+cudaError_t cudaMalloc(void **p, size_t n)
+{
+    *p = NULL;
+    if (emu::fails("cudaMalloc") || n > MEMORY_BYTES - bytes_now)
+        return say(cudaErrorMemoryAllocation);
+    if (posix_memalign(p, 256, n) != 0)
+        return say(cudaErrorMemoryAllocation);
+    memset(*p, 0xff, n);
+    blocks[*p] = n;
+    bytes_now += n;
+    return cudaSuccess;
+}
+
+/* Waits for all that may still touch it. */
+cudaError_t cudaFree(void *p)
+{
+    for (cudaStream_t s : streams)
+        drain(s);
+    auto block = blocks.find(p);
+    if (block == blocks.end())
+        complain("cudaFree of what is no block");
+    bytes_now -= block->second;
+    blocks.erase(block);
+    free(p);
+    return cudaSuccess;
+}
+
+cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *all_bytes)
+{
+    *free_bytes = MEMORY_BYTES - bytes_now;
+    *all_bytes = MEMORY_BYTES;
+    return cudaSuccess;
+}
+
+cudaError_t cudaHostAlloc(void **p, size_t n, unsigned)
+{
+    *p = malloc(n);
+    pinned[*p] = n;
+    return cudaSuccess;
+}
+
+cudaError_t cudaFreeHost(void *p)
+{
+    pinned.erase(p);
+    free(p);
+    return cudaSuccess;
+}
+
+cudaError_t cudaMemsetAsync(void *p, int value, size_t n, cudaStream_t s)
+{
+    if (emu::fails("cudaMemsetAsync") || !on_device(p, n))
+        return say(cudaErrorInvalidValue);
+    emu::submit(s, [=] { memset(p, value, n); });
+    return cudaSuccess;
+}
+
+/* From pageable memory at once, as the driver stages it; all others late. */
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t n, enum cudaMemcpyKind kind,
+                            cudaStream_t s)
+{
+    bool to_device = kind != cudaMemcpyDeviceToHost, from_device = kind != cudaMemcpyHostToDevice;
+    if (emu::fails("cudaMemcpyAsync") || (to_device && !on_device(to, n)) ||
+        (from_device && !on_device(from, n)))
+        return say(cudaErrorInvalidValue);
+    if (!from_device && !is_pinned(from)) {
+        std::vector<char> staged((const char *)from, (const char *)from + n);
+        emu::submit(s, [=] { memcpy(to, staged.data(), n); });
+        return cudaSuccess;
+    }
+    emu::submit(s, [=] { memmove(to, from, n); });
+    return cudaSuccess;
+}
+
+/* --- streams and events --- */
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, unsigned)
+{
+    *s = new CUstream_st();
+    streams.insert(*s);
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamDestroy(cudaStream_t s)
+{
+    drain(s);
+    streams.erase(s);
+    delete s;
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamSynchronize(cudaStream_t s)
+{
+    if (emu::fails("cudaStreamSynchronize"))
+        return say(cudaErrorIllegalAddress);
+    drain(s);
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned)
+{
+    *e = new CUevent_st();
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventCreate(cudaEvent_t *e)
+{
+    return cudaEventCreateWithFlags(e, 0);
+}
+
+cudaError_t cudaEventDestroy(cudaEvent_t e)
+{
+    delete e;
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s)
+{
+    e->stream = s;
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventSynchronize(cudaEvent_t e)
+{
+    if (e->stream)
+        drain(e->stream);
+    return cudaSuccess;
+}
+
+/* There is no time here. */
+cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t, cudaEvent_t)
+{
+    *ms = 1;
+    return cudaSuccess;
+}
+
+/* --- graphs --- */
+
+cudaError_t cudaStreamBeginCapture(cudaStream_t s, enum cudaStreamCaptureMode)
+{
+    s->recording = true;
+    s->recorded.clear();
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t *g)
+{
+    *g = NULL;
+    s->recording = false;
+    if (emu::fails("cudaStreamEndCapture"))
+        return say(cudaErrorStreamCaptureInvalidated);
+    *g = new CUgraph_st{s->recorded};
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t g, unsigned long long)
+{
+    *exec = new CUgraphExec_st{g->nodes};
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t s)
+{
+    for (auto &node : exec->nodes)
+        emu::submit(s, node);
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphDestroy(cudaGraph_t g)
+{
+    delete g;
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec)
+{
+    delete exec;
+    return cudaSuccess;
+}
