@@ -5,7 +5,7 @@
 #   tools/setup.sh arm      and those of `make check-arm`
 set -euo pipefail
 
-packages=(gcc cmake make ninja-build pkg-config libyaml-dev libjansson-dev libssl-dev
+packages=(gcc g++ cmake make ninja-build pkg-config libyaml-dev libjansson-dev libssl-dev
           libcurl4-openssl-dev libzip-dev libarchive-dev libmicrohttpd-dev libzstd-dev libsnappy-dev zlib1g-dev liblz4-dev libpcre2-dev
           libopenblas-dev libcairo2-dev libopenmpi-dev openmpi-bin libseccomp-dev libcriterion-dev tmux clang libclang-rt-14-dev libomp-14-dev)
 [ "${1:-}" = arm ] && packages+=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)

@@ -39,6 +39,14 @@ add_library(runnel-emu-kernels MODULE tests/emu/kernels_plugin.c tests/emu/at_on
 target_link_libraries(runnel-emu-kernels PRIVATE emu)
 add_dependencies(runnel-emu-kernels runnel-cpu)
 
+# The same guard around kernels that lie.
+add_library(runnel-emu-liars MODULE tests/emu/kernels_plugin.c tests/emu/at_once.cpp
+            tests/emu/cuda_emu.cpp tests/emu/liars.cpp)
+target_include_directories(runnel-emu-liars PRIVATE tests/emu kernels/cuda)
+target_include_directories(runnel-emu-liars SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
+target_link_libraries(runnel-emu-liars PRIVATE kernels)
+add_dependencies(runnel-emu-liars runnel-cpu)
+
 # librunnel-cuda-emu.so is the CUDA backend as it is, over stand-ins for CUDA's runtime and libraries.
 file(GLOB cuda_host CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/cuda/*.c)
 file(GLOB cuda_more CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/cuda/*.cu)
@@ -51,7 +59,7 @@ target_compile_definitions(runnel-cuda-emu PRIVATE RUNNEL_CUDA_VERSION="emulated
 target_link_libraries(runnel-cuda-emu PRIVATE emu PkgConfig::OPENBLAS)
 target_link_options(runnel-cuda-emu PRIVATE -Wl,--no-undefined)
 if(TARGET test-kernels)
-  add_dependencies(test-kernels runnel-emu-kernels runnel-cuda-emu)
+  add_dependencies(test-kernels runnel-emu-kernels runnel-emu-liars runnel-cuda-emu)
 endif()
 
 # The emulator itself.

@@ -41,7 +41,7 @@ faults=(
     lincomb_cuda.cu 'p[i][t.at[i]]' 'p[i][0]' 'the index of a coefficient' lincomb
     lincomb_cuda.cu '!(t.acc >> (2 + i) & 1)' 'true' 'gradients that are there already' lincomb
     split_cuda.cu 'row % 3' '(row + 1) % 3' 'which third' split
-    smear_cuda.cu '(r + 1) % t.T == 0' 'r + 1 == t.R' 'the last position of earlier rows' smear
+    smear_cuda.cu 'first = r % t.T == 0' 'first = r == 0' 'the first position of later rows' smear
     smear_decode_cuda.cu 't.S == t.B && i < n' 'i < n' 'a cache that others share' smear_decode
     ve_gate_cuda.cu 't.acc >> 1 & 1' 'false' 'gradients that are there already' ve_gate
     attention_decode_cuda.cu 'j <= pos' 'j < pos' 'a token sees itself' attention_decode
