@@ -8,7 +8,8 @@
 
 enum { WORDS = sizeof(struct rn_reading) / sizeof(double), STEP_BITS = 44 };
 
-/* A sequence lock: odd while it is written. Only that, so that a reader is never stopped. */
+/* A sequence lock: odd while it is written. Every access in the one order that all see: at some ten
+ * a second nothing cheaper is worth a thought. */
 struct rn_gauge {
     _Atomic uint64_t sequence;
     _Atomic double words[WORDS];
@@ -35,12 +36,11 @@ void rn_gauge_put(struct rn_gauge *g, const struct rn_reading *r)
 {
     double words[WORDS];
     memcpy(words, r, sizeof words);
-    uint64_t n = atomic_load_explicit(&g->sequence, memory_order_relaxed);
-    atomic_store_explicit(&g->sequence, n + 1, memory_order_relaxed);
-    atomic_thread_fence(memory_order_release);
+    uint64_t n = atomic_load(&g->sequence);
+    atomic_store(&g->sequence, n + 1);
     for (int i = 0; i < WORDS; i++)
-        atomic_store_explicit(&g->words[i], words[i], memory_order_relaxed);
-    atomic_store_explicit(&g->sequence, n + 2, memory_order_release);
+        atomic_store(&g->words[i], words[i]);
+    atomic_store(&g->sequence, n + 2);
 }
 
 bool rn_gauge_get(const struct rn_gauge *g, struct rn_reading *r)
@@ -48,11 +48,10 @@ bool rn_gauge_get(const struct rn_gauge *g, struct rn_reading *r)
     enum { TRIES = 100 };
     double words[WORDS];
     for (int try = 0; try < TRIES; try++) {
-        uint64_t before = atomic_load_explicit(&g->sequence, memory_order_acquire);
+        uint64_t before = atomic_load(&g->sequence);
         for (int i = 0; i < WORDS; i++)
-            words[i] = atomic_load_explicit(&g->words[i], memory_order_relaxed);
-        atomic_thread_fence(memory_order_acquire);
-        if (before % 2 || before != atomic_load_explicit(&g->sequence, memory_order_relaxed))
+            words[i] = atomic_load(&g->words[i]);
+        if (before % 2 || before != atomic_load(&g->sequence))
             continue;
         memcpy(r, words, sizeof words);
         return before > 0;
@@ -64,12 +63,12 @@ void rn_gauge_mark(struct rn_gauge *g, size_t stage, int64_t step)
 {
     uint64_t limit = ((uint64_t)1 << STEP_BITS) - 1, n = (uint64_t)(step + 1);
     uint64_t mark = ((uint64_t)stage + 1) << STEP_BITS | (n < limit ? n : limit);
-    atomic_store_explicit(&g->mark, mark, memory_order_relaxed);
+    atomic_store(&g->mark, mark);
 }
 
 bool rn_gauge_marked(const struct rn_gauge *g, size_t *stage, int64_t *step)
 {
-    uint64_t mark = atomic_load_explicit(&g->mark, memory_order_relaxed);
+    uint64_t mark = atomic_load(&g->mark);
     *stage = (size_t)(mark >> STEP_BITS) - 1;
     *step = (int64_t)(mark & (((uint64_t)1 << STEP_BITS) - 1)) - 1;
     return mark != 0;

@@ -321,7 +321,7 @@ Test(alerts, what_a_stage_that_fetches_warns_of_is_its_source)
 
 Test(alerts, a_flood_is_told_once_and_counted)
 {
-    for (int i = 0; i < 200; i++)
+    for (int i = 0; i < 200; i++, now_s += 2)
         warn("again");
     hears("warning@-1: again\n");
     now_s += 600;
@@ -334,7 +334,7 @@ Test(alerts, a_flood_is_told_once_and_counted)
 
 Test(alerts, what_comes_and_goes_is_told_every_ten_minutes)
 {
-    for (int i = 1; i <= 10; i++)
+    for (int i = 1; i <= 10; i++, now_s += 50)
         tell(i, "loss", i % 2 ? NAN : 3);
     hears("not-finite@1: loss is no number\n");
     now_s += 600;
