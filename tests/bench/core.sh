@@ -4,7 +4,8 @@
 #   tests/bench/core.sh BUILD [ROUNDS]
 # TORCH_PYTHON=python with torch, tiktoken and PyYAML, NANOCHAT=checkout of nanochat (without them
 # ours alone is timed); ITEMS, THREADS. Needs the shared test data beside the source tree.
-# Ours includes starting the program and loading the model, nanochat's seconds do not.
+# Ours includes starting the program and loading the model, nanochat's seconds do not. On a busy
+# machine take THREADS=1 and read processor time: PyTorch's threads spin while they wait.
 set -euo pipefail
 build=$(realpath "$1")
 rounds=${2:-3}

@@ -80,6 +80,7 @@ def measure(model, tokenizer, bundle, items, out):
         base = 0.01 * baselines[task["label"]]
         total += (accuracy - base) / (1 - base)
         out.write(json.dumps({"task": task["label"], "right": [bool(a) for a in answers]}) + "\n")
+        out.flush()
     return total / len(tasks)
 
 

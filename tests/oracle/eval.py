@@ -6,7 +6,7 @@ Two GPT-2 models: `tiny` has the weights of tests/golden/gpt2-tiny.safetensors (
 prompts are cut), `wide` has four layers of GPT-2's width at random. 50 items of each of CORE's three
 types and 200 of HellaSwag: wherever the two best scores differ by more than 1e-3 both must choose
 the same, and both must have the same accuracy. Needs the shared data beside the source tree.
-`--write FILE` keeps what transformers found with `tiny`, for the unit tests.
+$THREADS: of PyTorch. `--write FILE` keeps what transformers found with `tiny`, for the unit tests.
 """
 
 import json
