@@ -140,20 +140,33 @@ static bool will_run(const struct rn_planned *n)
     return n->action == RN_ACT_RUN || n->action == RN_ACT_RESUME;
 }
 
+/* The processes that were started can share the work. */
+static int check_ranks(const struct rn_running *r, size_t i, struct rn_err *err)
+{
+    const struct rn_pstage *s = &r->plan.p->stages[i];
+    if (!r->plan.how->team || !s->stage->share)
+        return RN_OK;
+    int rc = s->stage->share(s->cfg, s->stage, rn_team_world(r->plan.how->team), err);
+    return rc == RN_OK ? RN_OK : rn_while(err, "stage '%s'", s->name);
+}
+
 /* Before anything runs, not hours later when the stage's turn comes. A look of its own: the run
  * decides each stage anew. What cannot be decided now is told when it must be. */
-static int check_permissions(const struct rn_running *r, struct rn_err *err)
+static int look_ahead(const struct rn_running *r, struct rn_err *err)
 {
     struct rn_plan plan;
     int rc = RN_OK;
-    if (r->plan.how->allow_exec || !has_commands(r->plan.p))
+    if (!r->plan.how->team && (r->plan.how->allow_exec || !has_commands(r->plan.p)))
         return RN_OK;
     RN_TRY(rn_plan_init(&plan, r->plan.p, r->plan.how, err));
     for (size_t i = 0; i < plan.p->n_stages && rc == RN_OK; i++) {
         if (rn_plan_decide(&plan, i, NULL) != RN_OK)
             break;
-        if (will_run(&plan.nodes[i]))
-            rc = rn_schedule_permit(r, i, err);
+        if (!will_run(&plan.nodes[i]))
+            continue;
+        rc = rn_schedule_permit(r, i, err);
+        if (rc == RN_OK)
+            rc = check_ranks(r, i, err);
     }
     rn_plan_release(&plan);
     return rc;
@@ -220,7 +233,7 @@ int rn_run(const struct rn_pipeline *p, const struct rn_run_how *how, struct rn_
     r.works = rn_xalloc((p->n_stages + 1) * sizeof *r.works);
     int rc = rn_plan_init(&r.plan, p, how, err);
     if (rc == RN_OK)
-        rc = check_permissions(&r, err);
+        rc = look_ahead(&r, err);
     if (rc == RN_OK)
         rc = open_run(&r, err);
     if (rc == RN_OK) {

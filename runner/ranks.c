@@ -15,6 +15,7 @@ struct launcher {
     const char *name;
     const char *rank, *world, *local_rank, *local_world;
     const char *job[JOB_WORDS]; /* what tells one start from another */
+    const char *tasks, *node;   /* in place of local_world: a list by node, and which one this is */
 };
 
 /* First match wins. Slurm's world is the step's: SLURM_NTASKS stands in the shell of an allocation,
@@ -48,8 +49,10 @@ static const struct launcher launchers[] = {
      "SLURM_PROCID",
      "SLURM_STEP_NUM_TASKS",
      "SLURM_LOCALID",
-     NULL, /* SLURM_STEP_TASKS_PER_NODE at SLURM_NODEID */
-     {"SLURM_JOB_ID", "SLURM_STEP_ID", "SLURM_RESTART_COUNT"}},
+     NULL,
+     {"SLURM_JOB_ID", "SLURM_STEP_ID", "SLURM_RESTART_COUNT"},
+     "SLURM_STEP_TASKS_PER_NODE",
+     "SLURM_NODEID"},
     {"flux", "FLUX_TASK_RANK", "FLUX_JOB_SIZE", "FLUX_TASK_LOCAL_ID", NULL, {"FLUX_JOB_ID"}},
 };
 
@@ -90,12 +93,10 @@ int rn_ranks_slurm_tasks(const char *list, int node)
 
 static void find_local(struct rn_comm_seat *s, const struct launcher *l)
 {
-    int node = number_in("SLURM_NODEID");
+    int node = number_in(l->node);
     s->local_rank = number_in(l->local_rank);
-    s->local_world = number_in(l->local_world);
-    if (strcmp(l->name, "srun") == 0)
-        s->local_world =
-            rn_ranks_slurm_tasks(getenv("SLURM_STEP_TASKS_PER_NODE"), node < 0 ? 0 : node);
+    s->local_world = l->tasks ? rn_ranks_slurm_tasks(getenv(l->tasks), node < 0 ? 0 : node)
+                              : number_in(l->local_world);
     if (s->local_rank < 0)
         s->local_rank = 0;
     if (s->local_world < 1 || s->local_world > s->world)

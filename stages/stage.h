@@ -227,6 +227,9 @@ struct rn_stage {
      * error at the key that err->msg names first in quotes ('horizon.steps'), else at the stage.
      * May be NULL. */
     int (*check)(const void *cfg, struct rn_err *);
+    /* Whether so many processes can share the work, as far as the config alone says: RN_ECONFIG
+     * with how many could. NULL: the work is never shared. */
+    int (*share)(const void *cfg, const struct rn_stage *, int ranks, struct rn_err *);
     /* Extra content for the stage's key, e.g. digests of local files and pins. What is under
      * "horizon" says how long the work is to be, not what it is: see rn_earlier. May be NULL. */
     int (*fingerprint)(const struct rn_job *, const void *cfg, json_t *into, struct rn_err *);

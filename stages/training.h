@@ -120,6 +120,7 @@ struct rn_training_kind {
 /* `precision: auto` becomes what this machine is best at on the device. */
 void rn_training_settle(void *cfg, const char *device);
 int rn_training_check(const void *cfg, struct rn_err *);
+int rn_training_share(const void *cfg, const struct rn_stage *, int ranks, struct rn_err *);
 int rn_training_fingerprint(const struct rn_job *, const void *cfg, json_t *into, struct rn_err *);
 int rn_training_estimate(const struct rn_job *, const void *cfg, struct rn_estimate *,
                          struct rn_err *);
@@ -127,8 +128,9 @@ int rn_training_run(struct rn_job *, const void *cfg, struct rn_err *);
 #define RN_TRAINING_STAGE                                                                          \
     .version = 4, .trains = true, .cfg_bytes = sizeof(struct rn_training_cfg),                     \
     .outputs = rn_training_outputs, .metrics = rn_training_metrics, .settle = rn_training_settle,  \
-    .check = rn_training_check, .fingerprint = rn_training_fingerprint,                            \
-    .estimate = rn_training_estimate, .run = rn_training_run
+    .check = rn_training_check, .share = rn_training_share,                                        \
+    .fingerprint = rn_training_fingerprint, .estimate = rn_training_estimate,                      \
+    .run = rn_training_run
 
 /* What the file says of the horizon. `one_pass`: steps of a pass over the data, 0: not known yet;
  * false if the horizon depends on it then (steps is 0). */

@@ -38,23 +38,6 @@ static void tell_memory(const struct rn_training *t, const struct rn_footprint *
            rn_show_bytes(b[4], rn_footprint_limit() / rn_comm_local_world(t->job->comm)));
 }
 
-/* Every rank trains on as many rows of a step. */
-static int rows_of_rank(const struct rn_training *t, int64_t *rows, struct rn_err *err)
-{
-    int64_t all = t->batch_tokens / t->T, world = rn_comm_world(t->job->comm), fits = world;
-    *rows = all / world;
-    if (all % world == 0)
-        return RN_OK;
-    while (all % fits != 0)
-        fits--;
-    rn_hint(err, "start %" PRId64 " of them, or let 'batch.tokens' be %" PRId64, fits,
-            (all / world + 1) * world * t->T);
-    return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
-                   "'batch.tokens': %" PRId64 " rows of %" PRId64 " do not divide among %" PRId64
-                   " processes",
-                   all, t->T, world);
-}
-
 /* Before the weights take memory. */
 static int choose_batch(struct rn_training *t, const struct rn_model_cfg *mc, struct rn_err *err)
 {
@@ -67,7 +50,8 @@ static int choose_batch(struct rn_training *t, const struct rn_model_cfg *mc, st
                        t->batch_tokens, t->T);
     struct rn_footprint need;
     int64_t rows;
-    RN_TRY(rows_of_rank(t, &rows, err));
+    RN_TRY(
+        rn_training_rows_of_rank(t->batch_tokens, t->T, rn_comm_world(t->job->comm), &rows, err));
     RN_TRY(rn_training_fit(t->cfg, mc, rows, t->device, t->job->comm, &t->B, &need, err));
     RN_TRY(rn_training_least(t, &t->B, err));
     t->micro_steps = rows / t->B;

@@ -76,6 +76,38 @@ void rn_training_dismiss(struct rn_training *t, int rc)
         rn_training_agree(t, &word, NULL);
 }
 
+int rn_training_rows_of_rank(int64_t batch_tokens, int64_t T, int64_t ranks, int64_t *rows,
+                             struct rn_err *err)
+{
+    int64_t all = batch_tokens / T, fits = ranks < all ? ranks : all;
+    *rows = all / ranks;
+    if (all % ranks == 0)
+        return RN_OK;
+    while (fits > 1 && all % fits != 0)
+        fits--;
+    rn_hint(err, "start %" PRId64 " of them, or let 'batch.tokens' be %" PRId64, fits,
+            (all / ranks + 1) * ranks * T);
+    return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
+                   "'batch.tokens': %" PRId64 " rows of %" PRId64 " do not divide among %" PRId64
+                   " processes",
+                   all, T, ranks);
+}
+
+/* A model that exists before its training has its own row length: said when it is read. */
+int rn_training_share(const void *cfg, const struct rn_stage *kind, int ranks, struct rn_err *err)
+{
+    enum { ANY_VOCABULARY = 256 };
+    const struct rn_training_cfg *c = cfg;
+    struct rn_model_cfg mc;
+    struct rn_model_shape_request shape = c->shape;
+    int64_t rows;
+    shape.vocab_size = ANY_VOCABULARY;
+    if (((const struct rn_training_kind *)kind->own)->continues || c->batch_tokens <= 0 ||
+        rn_model_cfg_fill(&mc, rn_arch_names[c->arch], &shape, NULL) != RN_OK)
+        return RN_OK;
+    return rn_training_rows_of_rank(c->batch_tokens, mc.sequence_len, ranks, &rows, err);
+}
+
 int rn_training_least(const struct rn_training *t, int64_t *value, struct rn_err *err)
 {
     double all[RN_RANKS_MAX] = {0};

@@ -63,6 +63,9 @@ int rn_training_go_on(struct rn_training *, struct rn_err *);
 int rn_training_attend(struct rn_training *, struct rn_err *);
 /* Rank 0 at its end, RN_OK or RN_ESTOPPED; other ends are told by whoever watches the ranks. */
 void rn_training_dismiss(struct rn_training *, int rc);
+/* Every rank trains on as many rows of a step: RN_ECONFIG says what would do. */
+int rn_training_rows_of_rank(int64_t batch_tokens, int64_t T, int64_t ranks, int64_t *rows,
+                             struct rn_err *);
 /* Rank 0's value on all ranks; the least of all. */
 int rn_training_agree(const struct rn_training *, int64_t *value, struct rn_err *);
 int rn_training_least(const struct rn_training *, int64_t *value, struct rn_err *);

@@ -6,6 +6,7 @@ here=$(dirname "$0")
 "$here/faults.sh" "$1"
 "$here/faults_kernels.sh"
 "$here/faults_cuda.sh"
+"$here/ranks.sh" "$1"
 "$here/fetch.sh" "$1"
 "$here/gate.sh" "$1"
 "$here/fuzz.sh" "$1"
