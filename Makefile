@@ -48,7 +48,7 @@ check-arm: ## cross-builds for aarch64 and runs the unit tests under qemu-user (
 	@ctest --test-dir $(BUILD)-arm -R '^unit-' --output-on-failure --timeout 3600
 
 format: ## clang-format over all sources
-	@git ls-files '*.c' '*.h' | xargs clang-format -i
+	@git ls-files '*.c' '*.h' '*.cu' '*.cuh' '*.cpp' | xargs clang-format -i
 
 clean: ## removes the build folder (runs and caches stay)
 	@rm -rf $(BUILD)
