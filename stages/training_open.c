@@ -174,6 +174,8 @@ static int open_program(struct rn_training *t, struct rn_err *err)
     size_t n = (size_t)t->batch_tokens;
     RN_TRY(rn_try_alloc((void **)&t->x, n, sizeof *t->x, "batch", err));
     RN_TRY(rn_try_alloc((void **)&t->y, n, sizeof *t->y, "batch", err));
+    RN_TRY(
+        rn_try_alloc((void **)&t->losses, (size_t)t->micro_steps, sizeof *t->losses, "batch", err));
     RN_TRY(rn_model_train_prog(t->model, t->B, t->T, &t->program, err));
     return rn_prog_put_positions(t->program.prog, t->program.pos, err);
 }
@@ -246,4 +248,5 @@ void rn_training_close(struct rn_training *t)
     json_decref(t->config_extra);
     free(t->x);
     free(t->y);
+    free(t->losses);
 }

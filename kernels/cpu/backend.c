@@ -181,6 +181,7 @@ static const struct rn_backend backend = {
     .free = cpu_free,
     .put = cpu_put,
     .get = cpu_get,
+    .get_later = cpu_get, /* now is as late as any */
     .clear = cpu_clear,
     .sync = cpu_sync,
     .scratch_bytes = cpu_scratch_bytes,

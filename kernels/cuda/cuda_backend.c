@@ -206,7 +206,8 @@ static int cuda_put(void *dev, void *mem, const void *host, size_t size_bytes, s
 static int cuda_sync(void *dev, struct rn_err *err)
 {
     struct rn_cuda *c = dev;
-    rn_cuda_ok(c, cudaStreamSynchronize(c->stream), "waiting for it");
+    if (rn_cuda_ok(c, cudaStreamSynchronize(c->stream), "waiting for it"))
+        rn_staging_deliver(&c->staging);
     return told(c, err);
 }
 
@@ -216,6 +217,17 @@ static int cuda_get(void *dev, void *host, const void *mem, size_t size_bytes, s
     rn_cuda_ok(c, cudaMemcpyAsync(host, mem, size_bytes, cudaMemcpyDeviceToHost, c->stream),
                "copying from the GPU");
     return cuda_sync(dev, err);
+}
+
+static int cuda_get_later(void *dev, void *host, const void *mem, size_t size_bytes,
+                          struct rn_err *err)
+{
+    struct rn_cuda *c = dev;
+    if (!rn_staging_has_room(&c->staging, size_bytes))
+        return cuda_get(dev, host, mem, size_bytes, err);
+    rn_cuda_ok(c, rn_staging_get(&c->staging, c->stream, host, mem, size_bytes),
+               "copying from the GPU");
+    return told(c, err);
 }
 
 static int cuda_clear(void *dev, void *mem, size_t size_bytes, struct rn_err *err)
@@ -347,6 +359,7 @@ static const struct rn_backend backend = {
     .free = cuda_free,
     .put = cuda_put,
     .get = cuda_get,
+    .get_later = cuda_get_later,
     .clear = cuda_clear,
     .sync = cuda_sync,
     .scratch_bytes = cuda_scratch_bytes,
