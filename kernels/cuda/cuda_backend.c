@@ -243,7 +243,7 @@ static size_t cuda_scratch_bytes(void *dev, const struct rn_args *a)
 {
     const struct rn_cuda *c = dev;
     const struct rn_cuda_kernel *k = rn_cuda_table[a->kind];
-    size_t own = k && k->scratch_bytes ? k->scratch_bytes(dev, a) : 0;
+    size_t own = k->scratch_bytes ? k->scratch_bytes(dev, a) : 0;
     size_t library = rn_sdpa_scratch_bytes(c->sdpa, a);
     return own > library ? own : library;
 }
@@ -261,7 +261,7 @@ static int cuda_plan(void *dev, void **out, const struct rn_args *calls, size_t 
     struct rn_cuda *c = dev;
     for (size_t i = 0; i < n; i++) {
         const struct rn_cuda_kernel *k = rn_cuda_table[calls[i].kind];
-        if (!k || !(calls[i].bwd ? k->bwd : k->fwd))
+        if (!(calls[i].bwd ? k->bwd : k->fwd))
             return c->host->fail(err, RN_EDEVICE, RN_NOWHERE, "the GPU has no kernel for %s%s",
                                  op_names[calls[i].kind], calls[i].bwd ? " backward" : "");
     }
