@@ -65,6 +65,8 @@ struct rn_backend {
     void (*free)(void *dev, void *mem); /* takes NULL */
     int (*put)(void *dev, void *mem, const void *host, size_t size_bytes, struct rn_err *);
     int (*get)(void *dev, void *host, const void *mem, size_t size_bytes, struct rn_err *);
+    /* As get, but host holds it after the next sync or get only: nobody waits in between. */
+    int (*get_later)(void *dev, void *host, const void *mem, size_t size_bytes, struct rn_err *);
     int (*clear)(void *dev, void *mem, size_t size_bytes, struct rn_err *);
     int (*sync)(void *dev, struct rn_err *);
 

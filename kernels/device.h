@@ -33,6 +33,7 @@ struct rn_device_stats {
     int threads;                 /* CPU threads; 0 elsewhere */
     char model[64];              /* of the device, or the CPU's instruction set in use */
     double bf16_flops;           /* a second, by a GPU's data sheet; 0: not known */
+    size_t bytes_all;            /* memory of a GPU; 0: it is the host's */
 };
 void rn_device_stats(const struct rn_device *, struct rn_device_stats *);
 

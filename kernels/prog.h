@@ -134,6 +134,9 @@ struct rn_shape rn_prog_shape(const struct rn_prog *, rn_val);
  * constant, state): the memory of others has been reused. */
 int rn_prog_put(struct rn_prog *, rn_val, const void *host, struct rn_err *);
 int rn_prog_get(struct rn_prog *, rn_val, void *host, struct rn_err *);
+/* As rn_prog_get of what the value is now, but host holds it after the next rn_device_sync or
+ * rn_prog_get only: the device is not waited for. */
+int rn_prog_get_later(struct rn_prog *, rn_val, void *host, struct rn_err *);
 
 /* Walk over RN_STATE values (checkpoints of optimizer moments): i from 0 until RN_NONE. */
 rn_val rn_prog_state_at(const struct rn_prog *, size_t i);

@@ -18,10 +18,22 @@ int rn_prog_put(struct rn_prog *p, rn_val v, const void *host, struct rn_err *er
 }
 
 /* After a run only pinned values still hold what their op wrote, unless nothing is reused. */
-int rn_prog_get(struct rn_prog *p, rn_val v, void *host, struct rn_err *err)
+static const struct rn_value *readable(const struct rn_prog *p, rn_val v)
 {
     const struct rn_value *value = rn_value_at(p, v);
     RN_ASSERT(p->plan && value->data && value->dtype != RN_BF16);
     RN_ASSERT(!p->reused || (value->role != RN_ACT && value->role != RN_GRAD));
+    return value;
+}
+
+int rn_prog_get_later(struct rn_prog *p, rn_val v, void *host, struct rn_err *err)
+{
+    const struct rn_value *value = readable(p, v);
+    return p->dev->be->get_later(p->dev->ctx, host, value->data, rn_value_bytes(value), err);
+}
+
+int rn_prog_get(struct rn_prog *p, rn_val v, void *host, struct rn_err *err)
+{
+    const struct rn_value *value = readable(p, v);
     return p->dev->be->get(p->dev->ctx, host, value->data, rn_value_bytes(value), err);
 }

@@ -175,3 +175,13 @@ double rn_footprint_limit(void)
         least = (double)space.rlim_cur;
     return share * least;
 }
+
+double rn_footprint_limit_on(const struct rn_device *dev, const struct rn_comm *comm)
+{
+    const double share = 0.95; /* the rest is the driver's and the libraries' */
+    struct rn_device_stats s;
+    rn_device_stats(dev, &s);
+    if (s.bytes_all > 0)
+        return share * (double)s.bytes_all;
+    return rn_footprint_limit() / rn_comm_local_world(comm);
+}

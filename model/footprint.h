@@ -40,5 +40,8 @@ int rn_footprint_apart(struct rn_footprint *, const char *device, int threads,
 /* What a training may take: four fifths of the memory of the machine, of its control group or of
  * the limit of address space, whichever is least. Constant as long as the machine is. */
 double rn_footprint_limit(void);
+/* The same on a device: a GPU's own memory, or this process's part of the host's, which its ranks
+ * share. */
+double rn_footprint_limit_on(const struct rn_device *, const struct rn_comm *);
 
 #endif

@@ -49,15 +49,16 @@ static int forward_backward(struct rn_training *t, int64_t targets, double *loss
     int64_t stride = n * rn_comm_world(t->job->comm);
     float scale = targets > 0 ? 1.0f / (float)targets : 0.0f;
     RN_TRY(rn_prog_put(p->prog, p->scale, &scale, err));
-    *loss = 0;
     for (int64_t m = 0; m < t->micro_steps; m++) {
-        float part;
         RN_TRY(rn_prog_put(p->prog, p->x, t->x + m * stride + rank * n, err));
         RN_TRY(rn_prog_put(p->prog, p->y, t->y + m * stride + rank * n, err));
         RN_TRY(rn_prog_run(p->prog, err));
-        RN_TRY(rn_prog_get(p->prog, p->loss, &part, err));
-        *loss += part;
+        RN_TRY(rn_prog_get_later(p->prog, p->loss, &t->losses[m], err));
     }
+    RN_TRY(rn_device_sync(t->device, err));
+    *loss = 0;
+    for (int64_t m = 0; m < t->micro_steps; m++)
+        *loss += t->losses[m];
     return rn_comm_sum(t->job->comm, loss, 1, err);
 }
 

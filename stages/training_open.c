@@ -35,7 +35,7 @@ static void tell_memory(const struct rn_training *t, const struct rn_footprint *
            t->job->kind->kind, rn_show_bytes(b[0], need->total),
            rn_show_bytes(b[1], need->weights + need->gradients),
            rn_show_bytes(b[2], need->optimizer), rn_show_bytes(b[3], need->activations),
-           rn_show_bytes(b[4], rn_footprint_limit() / rn_comm_local_world(t->job->comm)));
+           rn_show_bytes(b[4], rn_footprint_limit_on(t->device, t->job->comm)));
 }
 
 /* Before the weights take memory. */
@@ -158,6 +158,8 @@ static int open_program(struct rn_training *t, struct rn_err *err)
     size_t n = (size_t)t->batch_tokens;
     RN_TRY(rn_try_alloc((void **)&t->x, n, sizeof *t->x, "batch", err));
     RN_TRY(rn_try_alloc((void **)&t->y, n, sizeof *t->y, "batch", err));
+    RN_TRY(
+        rn_try_alloc((void **)&t->losses, (size_t)t->micro_steps, sizeof *t->losses, "batch", err));
     RN_TRY(rn_model_train_prog(t->model, t->B, t->T, &t->program, err));
     return rn_prog_put_positions(t->program.prog, t->program.pos, err);
 }
@@ -230,4 +232,5 @@ void rn_training_close(struct rn_training *t)
     json_decref(t->config_extra);
     free(t->x);
     free(t->y);
+    free(t->losses);
 }

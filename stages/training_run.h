@@ -29,6 +29,7 @@ struct rn_training {
     struct rn_schedule schedule;
     int64_t B, T, micro_steps, batch_tokens, steps, step;
     int32_t *x, *y; /* (micro_steps, ranks, B, T) */
+    float *losses;  /* (micro_steps), of this rank */
     double peak_flops;
     /* The part of the state that a checkpoint carries besides weights, moments and loader. */
     double best_bpb, total_time_s;

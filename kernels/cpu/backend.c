@@ -166,7 +166,7 @@ static int cpu_run(void *dev, void *plan, size_t first, size_t n, struct rn_err 
 static void cpu_stats(void *dev, struct rn_device_stats *out)
 {
     const struct cpu *c = dev;
-    *out = (struct rn_device_stats){c->bytes_now, c->bytes_max, c->threads, "", 0};
+    *out = (struct rn_device_stats){c->bytes_now, c->bytes_max, c->threads, "", 0, 0};
     memcpy(out->model, c->isa->name, strlen(c->isa->name) + 1);
 }
 
@@ -181,6 +181,7 @@ static const struct rn_backend backend = {
     .free = cpu_free,
     .put = cpu_put,
     .get = cpu_get,
+    .get_later = cpu_get, /* now is as late as any */
     .clear = cpu_clear,
     .sync = cpu_sync,
     .scratch_bytes = cpu_scratch_bytes,

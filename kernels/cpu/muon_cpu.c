@@ -7,22 +7,10 @@
  *                  where it agrees with the update */
 #include "gemm.h"
 #include "mem.h"
+#include "muon_steps.h"
 #include "vmath.h"
 
 #include <string.h>
-
-enum { STEPS = 5 };
-static const float newton_schulz[STEPS][3] = {{3.4445f, -4.7750f, 2.0315f},
-                                              {3.4445f, -4.7750f, 2.0315f},
-                                              {3.4445f, -4.7750f, 2.0315f},
-                                              {3.4445f, -4.7750f, 2.0315f},
-                                              {3.4445f, -4.7750f, 2.0315f}};
-static const float polar_express[STEPS][3] = {
-    {8.156554524902461f, -22.48329292557795f, 15.878769915207462f},
-    {4.042929935166739f, -2.808917465908714f, 0.5000178451051316f},
-    {3.8916678022926607f, -2.772484153217685f, 0.5060648178503393f},
-    {3.285753657755655f, -2.3681294933425376f, 0.46449024233003106f},
-    {2.3465413258596377f, -1.7097828382687081f, 0.42323551169305323f}};
 
 struct muon {
     float *w, *buf, *buf2;
@@ -149,9 +137,9 @@ static void polynomial(const struct muon *m, const float coef[3])
 }
 
 /* X = (aI + bA + cA^2) X with A = XX^T, five times. */
-static void polynomials(struct muon *m, const float coef[STEPS][3])
+static void polynomials(struct muon *m, const float coef[RN_MUON_STEPS][3])
 {
-    for (int i = 0; i < STEPS; i++) {
+    for (int i = 0; i < RN_MUON_STEPS; i++) {
         struct rn_product gram = gram_of(m), square = square_of(m), next = next_of(m);
         rn_product_run(&gram, m->compute, m->scratch);
         rn_product_run(&square, m->compute, m->scratch);
@@ -167,7 +155,7 @@ static void update_2025(struct muon *m)
 {
     int64_t n = m->N * m->K;
     scale_rows(m, (float)(1.0 / (sqrt(row_squares(m)) + 1e-7)), NULL);
-    polynomials(m, newton_schulz);
+    polynomials(m, rn_newton_schulz);
 #pragma omp parallel for schedule(static) if (n > RN_CHUNK)
     for (int64_t c = 0; c < rn_chunks(n); c++)
         for (int64_t i = c * RN_CHUNK; i < rn_chunk_end(c, n); i++)
@@ -243,7 +231,7 @@ static void update_2026(struct muon *m)
 {
     even_rows(m);
     scale_rows(m, (float)(1.0 / (sqrt(row_squares(m)) * 1.01 + 1e-6)), NULL);
-    polynomials(m, polar_express);
+    polynomials(m, rn_polar_express);
     double side = (double)rn_min(m->N, m->K);
     scale_rows(m, (float)(sqrt(side) / fmax(sqrt(row_squares(m)), 1e-10)), NULL);
     even_variance(m);

@@ -88,6 +88,7 @@ static int find_gpu(struct rn_cuda *c, struct rn_err *err)
     if (e != cudaSuccess)
         return c->host->fail(err, RN_EDEVICE, RN_NOWHERE, "no GPU to compute on: %s", missing(e));
     snprintf(c->model, sizeof c->model, "%s", prop.name);
+    c->bytes_all = prop.totalGlobalMem;
     if (prop.major < 8)
         return c->host->fail(err, RN_EDEVICE, RN_NOWHERE,
                              "the GPU %s has compute capability %d.%d, and 8.0 is the least that "
@@ -205,7 +206,8 @@ static int cuda_put(void *dev, void *mem, const void *host, size_t size_bytes, s
 static int cuda_sync(void *dev, struct rn_err *err)
 {
     struct rn_cuda *c = dev;
-    rn_cuda_ok(c, cudaStreamSynchronize(c->stream), "waiting for it");
+    if (rn_cuda_ok(c, cudaStreamSynchronize(c->stream), "waiting for it"))
+        rn_staging_deliver(&c->staging);
     return told(c, err);
 }
 
@@ -215,6 +217,17 @@ static int cuda_get(void *dev, void *host, const void *mem, size_t size_bytes, s
     rn_cuda_ok(c, cudaMemcpyAsync(host, mem, size_bytes, cudaMemcpyDeviceToHost, c->stream),
                "copying from the GPU");
     return cuda_sync(dev, err);
+}
+
+static int cuda_get_later(void *dev, void *host, const void *mem, size_t size_bytes,
+                          struct rn_err *err)
+{
+    struct rn_cuda *c = dev;
+    if (!rn_staging_has_room(&c->staging, size_bytes))
+        return cuda_get(dev, host, mem, size_bytes, err);
+    rn_cuda_ok(c, rn_staging_get(&c->staging, c->stream, host, mem, size_bytes),
+               "copying from the GPU");
+    return told(c, err);
 }
 
 static int cuda_clear(void *dev, void *mem, size_t size_bytes, struct rn_err *err)
@@ -230,7 +243,7 @@ static size_t cuda_scratch_bytes(void *dev, const struct rn_args *a)
 {
     const struct rn_cuda *c = dev;
     const struct rn_cuda_kernel *k = rn_cuda_table[a->kind];
-    size_t own = k && k->scratch_bytes ? k->scratch_bytes(dev, a) : 0;
+    size_t own = k->scratch_bytes ? k->scratch_bytes(dev, a) : 0;
     size_t library = rn_sdpa_scratch_bytes(c->sdpa, a);
     return own > library ? own : library;
 }
@@ -248,7 +261,7 @@ static int cuda_plan(void *dev, void **out, const struct rn_args *calls, size_t 
     struct rn_cuda *c = dev;
     for (size_t i = 0; i < n; i++) {
         const struct rn_cuda_kernel *k = rn_cuda_table[calls[i].kind];
-        if (!k || !(calls[i].bwd ? k->bwd : k->fwd))
+        if (!(calls[i].bwd ? k->bwd : k->fwd))
             return c->host->fail(err, RN_EDEVICE, RN_NOWHERE, "the GPU has no kernel for %s%s",
                                  op_names[calls[i].kind], calls[i].bwd ? " backward" : "");
     }
@@ -329,7 +342,8 @@ static double data_sheet_flops(const char *model)
 static void cuda_stats(void *dev, struct rn_device_stats *out)
 {
     const struct rn_cuda *c = dev;
-    *out = (struct rn_device_stats){.bytes_now = c->bytes_now, .bytes_max = c->bytes_max};
+    *out = (struct rn_device_stats){
+        .bytes_now = c->bytes_now, .bytes_max = c->bytes_max, .bytes_all = c->bytes_all};
     memcpy(out->model, c->model, sizeof out->model);
     out->bf16_flops = data_sheet_flops(c->model);
 }
@@ -345,6 +359,7 @@ static const struct rn_backend backend = {
     .free = cuda_free,
     .put = cuda_put,
     .get = cuda_get,
+    .get_later = cuda_get_later,
     .clear = cuda_clear,
     .sync = cuda_sync,
     .scratch_bytes = cuda_scratch_bytes,

@@ -9,19 +9,7 @@
  *     flavour 1    July 2026: Polar Express */
 #include "matmul.h"
 #include "muon_rows.h"
-
-enum { STEPS = 5 };
-static const float newton_schulz[STEPS][3] = {{3.4445f, -4.7750f, 2.0315f},
-                                              {3.4445f, -4.7750f, 2.0315f},
-                                              {3.4445f, -4.7750f, 2.0315f},
-                                              {3.4445f, -4.7750f, 2.0315f},
-                                              {3.4445f, -4.7750f, 2.0315f}};
-static const float polar_express[STEPS][3] = {
-    {8.156554524902461f, -22.48329292557795f, 15.878769915207462f},
-    {4.042929935166739f, -2.808917465908714f, 0.5000178451051316f},
-    {3.8916678022926607f, -2.772484153217685f, 0.5060648178503393f},
-    {3.285753657755655f, -2.3681294933425376f, 0.46449024233003106f},
-    {2.3465413258596377f, -1.7097828382687081f, 0.42323551169305323f}};
+#include "muon_steps.h"
 
 struct work { /* of one matrix, in scratch memory */
     struct rn_muon m;
@@ -159,8 +147,9 @@ static void fwd(struct rn_cuda *c, const struct rn_args *a)
 {
     struct work w = work_of(a);
     rn_cuda_muon_before(c, &w.m);
-    for (int i = 0; i < STEPS; i++)
-        step(c, &w, w.m.is_2026 ? polar_express[i] : newton_schulz[i], i == STEPS - 1);
+    for (int i = 0; i < RN_MUON_STEPS; i++)
+        step(c, &w, w.m.is_2026 ? rn_polar_express[i] : rn_newton_schulz[i],
+             i == RN_MUON_STEPS - 1);
     RN_ASSERT(w.m.X == w.m.X32);
     rn_cuda_muon_after(c, &w.m);
 }

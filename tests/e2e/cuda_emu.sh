@@ -22,6 +22,23 @@ near() {
         fail "losses of $1 and $2 differ: $(paste "$1" "$2")"
 }
 
+# What is missing or fails is told in one line, and is exit 11.
+step=(replay "$SRC/tests/golden/gpt2-tiny.safetensors" --device cuda-emu)
+one_line() { # TEXT
+    says "$1"
+    [ "$(wc -l <out)" -eq 1 ] || fail "more than one line"
+}
+expect 11 env RN_EMU_NO_GPU=35 "$RUNNEL" "${step[@]}"
+one_line "no NVIDIA driver"
+expect 11 env RN_EMU_NO_GPU=100 "$RUNNEL" "${step[@]}"
+one_line "the NVIDIA driver sees no GPU"
+expect 1 env RN_EMU_FAIL=cudaMalloc:2 "$RUNNEL" "${step[@]}"
+says "on the GPU: "
+for call in cublasLtCreate cudaMemcpyAsync:3 cudaMemsetAsync cudaStreamSynchronize cublasLtMatmul:13 cudaStreamEndCapture; do
+    expect 11 env RN_EMU_FAIL=$call "$RUNNEL" "${step[@]}"
+    says "the GPU: "
+done
+
 # Three trajectories that PyTorch has recorded, within the tolerances that hold for the CPU.
 for name in gpt2 nanochat-2025 nanochat-2026; do
     "$RUNNEL" replay "$SRC/tests/golden/$name-tiny.safetensors" --device cuda-emu >out 2>err ||

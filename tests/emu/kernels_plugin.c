@@ -348,6 +348,7 @@ static const struct rn_backend backend = {
     .free = emu_free,
     .put = emu_put,
     .get = emu_get,
+    .get_later = emu_get,
     .clear = emu_clear,
     .sync = emu_sync,
     .scratch_bytes = emu_scratch_bytes,
