@@ -40,13 +40,11 @@ struct rn_fetcher {
     const char *quarantine_dir; /* made when needed */
     const char *const *mirrors; /* NULL-ended: bases of .../sha256/HEX, asked first; or NULL */
     int64_t retries;            /* rounds after the first */
-    int64_t
-        per_host; /* transfers from one host at once; 0: 4; of small files 8 times as many, where
-                       * they come over one connection */
-    double stall_s, connect_s; /* connect_s 0: 15 */
-    double pause_s;            /* before the second round; doubles, at most 60 */
-    bool offline;              /* no sockets */
-    bool locked;               /* no new pins */
+    int64_t per_host;           /* transfers from one host at once; 0: 4; of small ones more */
+    double stall_s, connect_s;  /* connect_s 0: 15 */
+    double pause_s;             /* before the second round; doubles, at most 60 */
+    bool offline;               /* no sockets */
+    bool locked;                /* no new pins */
     const struct rn_log *log;
     const struct rn_clock *clock;                                  /* NULL: the system's */
     bool (*stopping)(void *ctx);                                   /* or NULL */

@@ -5,8 +5,9 @@
 # Each turn has a folder of its own and nothing is deleted before the end: ext4 shuns inodes that were
 # freed in the last minutes and looks at each of them again for every file that is made, which costs
 # whoever comes next several times what he does himself.
-# runnel digests every byte and syncs every file; "no sync" is the same with sync calls that do
-# nothing. The others do neither. Needs nginx, openssl and cc; curl, aria2c and a Python with
+# runnel digests every byte and syncs every file: "run" publishes them as the output of a stage, too,
+# "fetch" leaves them in the cache, pinned. "no sync" is the same with sync calls that do nothing. The
+# others do neither. Needs nginx, openssl and cc; curl, aria2c and a Python with
 # huggingface_hub ($HF_PYTHON, default build/hf/bin/python) where they are to be compared.
 set -euo pipefail
 runnel=$(realpath "$1")
@@ -59,7 +60,7 @@ C
 cc -shared -fPIC -o nosync.so nosync.c
 
 # --- the contenders: each fetches folder $1 of $2 files ---
-run_runnel() {
+write_pipeline() {
     cat >p.yaml <<YAML
 runnel: 1
 name: bench
@@ -69,10 +70,20 @@ stages:
     per_host: ${PER_HOST:-4}
     files: {f: {count: $2, name: "f{i:05d}", urls: ["$base/$1/{file}"], check: {min_size: 1 KiB}}}
 YAML
+}
+run_run() {
+    write_pipeline "$@"
     "$runnel" run p.yaml --runs out/runs >out/log 2>&1 || { tail out/log; return 1; }
 }
-run_nosync() {
-    LD_PRELOAD="$work/nosync.so" run_runnel "$@"
+run_fetch() {
+    write_pipeline "$@"
+    "$runnel" fetch p.yaml --runs out/runs >out/log 2>&1 || { tail out/log; return 1; }
+}
+run_run_nosync() {
+    LD_PRELOAD="$work/nosync.so" run_run "$@"
+}
+run_fetch_nosync() {
+    LD_PRELOAD="$work/nosync.so" run_fetch "$@"
 }
 run_curl() {
     for i in $(seq -f %05.0f 0 $(($2 - 1))); do
@@ -99,7 +110,8 @@ with ThreadPoolExecutor(8) as pool:  # snapshot_download's number
 PY
 }
 
-contenders=(runnel nosync)
+ours=(run run_nosync fetch fetch_nosync)
+contenders=("${ours[@]}")
 command -v curl >/dev/null && contenders+=(curl) || echo "SKIP curl: not installed"
 command -v aria2c >/dev/null && contenders+=(aria2c) || echo "SKIP aria2c: not installed"
 [ -x "$hf" ] && contenders+=(hub) || echo "SKIP huggingface_hub: no $hf"
@@ -122,23 +134,25 @@ measure() { # FOLDER COUNT LABEL
             cd "$work"
         done
     done
-    local mine plain fastest=
-    mine=$(median "times-$1-runnel")
-    plain=$(median "times-$1-nosync")
+    local c fastest=
     printf '| %s |' "$3"
     for c in "${contenders[@]}"; do
         local t
         t=$(median "times-$1-$c")
         printf ' %.2f s |' "$t"
-        case $c in runnel | nosync) ;; *)
+        case $c in run* | fetch*) ;; *)
             fastest=$(awk -v a="${fastest:-$t}" -v b="$t" 'BEGIN {print a < b ? a : b}') ;;
         esac
     done
-    [ -n "$fastest" ] && awk -v f="$fastest" -v m="$mine" -v p="$plain" \
-        'BEGIN {printf " %.2f | %.2f |\n", f / m, f / p}'
+    for c in "${ours[@]}"; do
+        [ -n "$fastest" ] && awk -v f="$fastest" -v m="$(median "times-$1-$c")" \
+            'BEGIN {printf " %.2f |", f / m}'
+    done
+    echo
 }
 printf '| files |'
 printf ' %s |' "${contenders[@]}"
-printf ' fastest other / runnel | the same, no sync |\n'
+printf ' fastest other / %s |' "${ours[@]}"
+echo
 measure large 64 "64 x 16 MiB"
 measure small 2000 "2,000 x 16 KiB"

@@ -240,3 +240,73 @@ Test(file, names)
     free(c);
     free(d);
 }
+
+/* --- syncing trees --- */
+
+static int n_fsyncs, n_syncfs;
+
+static int tallied_fsync(int fd)
+{
+    n_fsyncs++;
+    return fsync(fd);
+}
+
+static int tallied_syncfs(int fd)
+{
+    n_syncfs++;
+    return fd < 0 ? -1 : 0;
+}
+
+static int refused_syncfs(int fd)
+{
+    (void)fd;
+    errno = EIO;
+    return -1;
+}
+
+static void make_tree(const char *folder, int n)
+{
+    char path[160];
+    for (int i = 0; i < n; i++) {
+        snprintf(path, sizeof path, "%s/%d", folder, i);
+        cr_assert_eq(rn_file_write(path, "x", 1, NULL), RN_OK);
+    }
+}
+
+Test(file, a_tree_of_few_files_is_synced_each_and_a_large_folder_at_once, .init = enter,
+     .fini = leave)
+{
+    char few[128], many[128];
+    snprintf(few, sizeof few, "%s/tree/few", dir);
+    snprintf(many, sizeof many, "%s/tree/many", dir);
+    cr_assert(rn_mkdirs(few, NULL) == RN_OK && rn_mkdirs(many, NULL) == RN_OK);
+    make_tree(few, 3);
+    make_tree(many, 100);
+    struct rn_io real = rn_io;
+    rn_io.fsync = tallied_fsync;
+    rn_io.syncfs = tallied_syncfs;
+    many[strlen(many) - strlen("/many")] = '\0'; /* both */
+    cr_assert_eq(rn_fsync_tree(many, NULL), RN_OK);
+    cr_expect_eq(n_syncfs, 1, "for the large folder");
+    cr_expect_eq(n_fsyncs, 3 + 1 + 1, "three files, their folder, the one above");
+    struct rn_err err = {0};
+    rn_io.syncfs = refused_syncfs;
+    cr_expect_eq(rn_fsync_tree(many, &err), RN_EIO);
+    rn_io = real;
+}
+
+Test(file, what_can_be_done_without_is_not_synced, .init = enter, .fini = leave)
+{
+    char path[128];
+    struct rn_writer w;
+    snprintf(path, sizeof path, "%s/memo", dir);
+    struct rn_io real = rn_io;
+    n_fsyncs = 0;
+    rn_io.fsync = tallied_fsync;
+    cr_assert_eq(rn_writer_open(&w, path, NULL), RN_OK);
+    rn_writer_add(&w, "x", 1);
+    cr_assert_eq(rn_writer_replace(&w, NULL), RN_OK);
+    rn_io = real;
+    cr_expect_eq(n_fsyncs, 0);
+    cr_expect_eq(rn_file_size(path), 1);
+}

@@ -75,6 +75,30 @@ Test(headers, retry_after_in_seconds_and_as_a_date)
         cr_assert_eq(rn_retry_after_s(bad[i], then), 0, "%s", bad[i]);
 }
 
+Test(headers, dates_in_every_form_that_http_knows)
+{
+    static const struct {
+        const char *text;
+        int64_t s;
+    } dates[] = {{"Thu, 01 Jan 1970 00:00:01 GMT", 1},
+                 {"Sun, 06 Nov 1994 08:49:37 GMT", 784111777},
+                 {"Sunday, 06-Nov-94 08:49:37 GMT", 784111777},
+                 {"Sun Nov  6 08:49:37 1994", 784111777},
+                 {"Tue, 29 Feb 2000 12:00:00 GMT", 951825600},
+                 {"Wed, 01 Mar 2000 00:00:00 GMT", 951868800},
+                 {"Thu, 28 Feb 2100 23:59:59 GMT", 4107542399},
+                 {"Mon, 01 Mar 2100 00:00:00 GMT", 4107542400}, /* no leap year */
+                 {NULL, -1},
+                 {"", -1},
+                 {"Sun, 06 Nov 1994 24:00:00 GMT", -1},
+                 {"Sun, 32 Nov 1994 08:49:37 GMT", -1},
+                 {"Sun, 06 Nov", -1},
+                 {"yesterday", -1}};
+    for (size_t i = 0; i < sizeof dates / sizeof dates[0]; i++)
+        cr_expect_eq(rn_date_s(dates[i].text), dates[i].s, "%s: %lld", dates[i].text,
+                     (long long)rn_date_s(dates[i].text));
+}
+
 Test(headers, a_rate_limit_that_is_used_up)
 {
     cr_assert_eq(rn_rate_limit_wait_s("\"api\";r=0;t=55"), 55);

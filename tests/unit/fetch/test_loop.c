@@ -369,6 +369,23 @@ Test(loop, what_a_stop_signal_left_is_gone_on_with)
     cr_assert_eq(rig_count(&rig, "cache/partial"), 0);
 }
 
+/* --- what is small --- */
+
+Test(loop, a_body_is_small_by_its_size_or_by_what_its_host_gave_so_far)
+{
+    enum { SMALL = 16 << 10, LARGE = 16 << 20 };
+    struct rn_host h = {0};
+    cr_expect(rn_host_small(&h, -1), "nothing is known");
+    cr_expect(rn_host_small(&h, SMALL) && !rn_host_small(&h, LARGE), "its size is");
+    rn_host_gave(&h, LARGE, true);
+    cr_expect(!rn_host_small(&h, -1) && rn_host_small(&h, SMALL));
+    for (int i = 0; i < 20; i++)
+        rn_host_gave(&h, SMALL, true);
+    cr_expect(rn_host_small(&h, -1) && h.shares);
+    rn_host_gave(&h, SMALL, false);
+    cr_expect(!h.shares, "its last answer came alone");
+}
+
 /* --- the cache --- */
 
 Test(loop, a_cache_that_cannot_be_written_is_read_and_another_takes_what_is_new)
