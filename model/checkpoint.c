@@ -111,6 +111,23 @@ size_t rn_ckpt_list(const struct rn_ckpt *c, int64_t **steps)
     return n;
 }
 
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void rn_ckpt_names(const struct rn_ckpt *c, int64_t step, struct rn_str *s)
+{
+    struct entries e = scan(c);
+    size_t before = s->n;
+    if (e.n_pointers)
+        qsort(e.pointers, e.n_pointers, sizeof *e.pointers, by_text);
+    for (size_t i = 0; i < e.n_pointers; i++)
+        if (rn_ckpt_pointed(c, e.pointers[i]) == step)
+            rn_str_printf(s, "%s%s", s->n > before ? ", " : "", e.pointers[i]);
+    entries_release(&e);
+}
+
 /* --- saving --- */
 
 static int write_manifest(const struct rn_ckpt *c, int64_t step, const char *dir,
@@ -255,22 +272,35 @@ static int remove_leftovers(const struct rn_ckpt *c, struct rn_err *err)
     return rc;
 }
 
+/* Rolling names before this step are not among the newest `keep`. */
+static int64_t oldest_rolling(const struct entries *e, int64_t keep)
+{
+    int64_t *rolling = rn_xalloc((e->n_pointers + 1) * sizeof *rolling), oldest = INT64_MAX;
+    size_t n = 0;
+    for (size_t i = 0; i < e->n_pointers; i++)
+        if (parse_step(e->pointers[i], "rolling_step_", &rolling[n]))
+            n++;
+    qsort(rolling, n, sizeof *rolling, by_step);
+    if (keep > 0 && n > 0)
+        oldest = rolling[(uint64_t)keep < n ? n - (size_t)keep : 0];
+    free(rolling);
+    return oldest;
+}
+
+static bool is_old_rolling(const char *pointer, int64_t oldest)
+{
+    int64_t step;
+    return parse_step(pointer, "rolling_step_", &step) && step < oldest;
+}
+
 static int drop_old_rolling(const struct rn_ckpt *c, int64_t keep, struct rn_err *err)
 {
     struct entries e = scan(c);
-    int64_t *rolling = rn_xalloc((e.n_pointers + 1) * sizeof *rolling);
-    size_t n = 0;
-    for (size_t i = 0; i < e.n_pointers; i++)
-        if (parse_step(e.pointers[i], "rolling_step_", &rolling[n]))
-            n++;
-    qsort(rolling, n, sizeof *rolling, by_step);
+    int64_t oldest = oldest_rolling(&e, keep);
     int rc = RN_OK;
-    for (size_t i = 0; i + (size_t)keep < n && rc == RN_OK; i++) {
-        char name[64];
-        snprintf(name, sizeof name, "rolling_step_%06" PRId64, rolling[i]);
-        rc = remove_entry(c, name, err);
-    }
-    free(rolling);
+    for (size_t i = 0; i < e.n_pointers && rc == RN_OK; i++)
+        if (is_old_rolling(e.pointers[i], oldest))
+            rc = remove_entry(c, e.pointers[i], err);
     entries_release(&e);
     return rc;
 }
@@ -301,6 +331,29 @@ int rn_ckpt_rotate(const struct rn_ckpt *c, int64_t step, int64_t keep, struct r
     if (before >= 0 && before != step)
         RN_TRY(rn_ckpt_point(c, "latest_backup", before, err));
     RN_TRY(rn_ckpt_point(c, "latest", step, err));
+    return rn_ckpt_thin(c, keep, err);
+}
+
+size_t rn_ckpt_spare(const struct rn_ckpt *c, int64_t keep, int64_t **steps)
+{
+    struct entries e = scan(c);
+    int64_t oldest = oldest_rolling(&e, keep);
+    size_t n = 0;
+    *steps = rn_xalloc((e.n_steps + 1) * sizeof **steps);
+    for (size_t i = 0; i < e.n_steps; i++) {
+        bool held = false;
+        for (size_t k = 0; k < e.n_pointers && !held; k++)
+            held = !is_old_rolling(e.pointers[k], oldest) &&
+                   rn_ckpt_pointed(c, e.pointers[k]) == e.steps[i];
+        if (!held)
+            (*steps)[n++] = e.steps[i];
+    }
+    entries_release(&e);
+    return n;
+}
+
+int rn_ckpt_thin(const struct rn_ckpt *c, int64_t keep, struct rn_err *err)
+{
     RN_TRY(drop_old_rolling(c, keep, err));
     RN_TRY(remove_leftovers(c, err));
     return drop_unnamed(c, err);

@@ -31,6 +31,7 @@
 #include "log.h"
 #include "model.h"
 #include "optim.h"
+#include "str.h"
 
 struct rn_ckpt {
     const char *dir; /* the stage's work directory */
@@ -76,5 +77,13 @@ char *rn_ckpt_path(const struct rn_ckpt *, int64_t step); /* <dir>/step_NNNNNN; 
 
 /* Steps that have a directory, ascending; *steps is owned by the caller. */
 size_t rn_ckpt_list(const struct rn_ckpt *, int64_t **steps);
+/* Appends the names that point to a step: "best, latest", in the order of their bytes. */
+void rn_ckpt_names(const struct rn_ckpt *, int64_t step, struct rn_str *);
+
+/* Steps to which nothing points but a rolling name that is not among the newest `keep`: listed like
+ * rn_ckpt_list, and removed. What others resume from, compare or export is never among them. For
+ * whoever holds the lock of the work directory. */
+size_t rn_ckpt_spare(const struct rn_ckpt *, int64_t keep, int64_t **steps);
+int rn_ckpt_thin(const struct rn_ckpt *, int64_t keep, struct rn_err *);
 
 #endif

@@ -1,6 +1,7 @@
 #include "consent.h"
 
 #include "signals.h"
+#include "str.h"
 
 #include <poll.h>
 #include <stdarg.h>
@@ -48,4 +49,15 @@ bool rn_consent_ask(const char *fmt, ...)
     va_end(ap);
     fputs(" [y/N] ", stderr);
     return wait_for_line() && rn_consent_read();
+}
+
+int rn_consent_delete(bool yes, size_t n, double size_bytes, struct rn_err *err)
+{
+    char size[32];
+    rn_show_bytes(size, size_bytes);
+    if (yes || (rn_consent_possible() && rn_consent_ask("delete %zu of them, %s?", n, size)))
+        return RN_OK;
+    rn_fail(err, RN_EUSAGE, RN_NOWHERE, "nothing was deleted (%s)", size);
+    rn_hint(err, "if that is meant, add --yes");
+    return RN_EUSAGE;
 }

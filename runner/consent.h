@@ -17,6 +17,10 @@ bool rn_consent_possible(void);
 /* Writes the question and waits. False: anything but y, the end of the input, or a signal. */
 bool rn_consent_ask(const char *fmt, ...) RN_PRINTF(1, 2);
 
+/* Before so many things are deleted: RN_OK if the person said so, with --yes or now; otherwise
+ * RN_EUSAGE with the flag to pass. */
+int rn_consent_delete(bool yes, size_t n, double size_bytes, struct rn_err *);
+
 /* Forgets what was typed before there was a question. */
 void rn_consent_open(void);
 /* The answer, once stdin can be read. */

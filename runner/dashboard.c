@@ -1,5 +1,6 @@
 #include "dashboard.h"
 
+#include "card_log.h"
 #include "mem.h"
 #include "progress.h"
 #include "spark.h"
@@ -222,6 +223,57 @@ static void put_stage(struct drawing *d, const struct rn_stage_state *stage)
     }
 }
 
+/* --- what is wrong --- */
+
+/* The newest alerts since the run was last started. */
+static void put_alerts(struct drawing *d, const struct rn_runstate *r)
+{
+    enum { NEWEST = 3 };
+    const json_t *found[NEWEST];
+    int n = 0;
+    for (size_t i = json_array_size(r->records); i-- > 0 && n < NEWEST;) {
+        const json_t *record = json_array_get(r->records, i);
+        if (record == r->run)
+            break;
+        if (strcmp(rn_json_str(record, "event", ""), "alert") == 0)
+            found[n++] = record;
+    }
+    while (n-- > 0) {
+        char when[32];
+        put(d, "! %s  %s  %s: %s",
+            rn_show_moment(when, rn_json_real(found[n], "time", 0), d->view->now_s),
+            rn_json_str(found[n], "stage", ""), rn_json_str(found[n], "alert", ""),
+            rn_json_str(found[n], "text", ""));
+    }
+}
+
+/* --- the cards --- */
+
+/* "gpu0  412 W  63 C  98 %  41.2 GiB": of the newest sample, if the run is monitored. */
+static void put_cards(struct drawing *d, const char *run_dir)
+{
+    static const struct {
+        const char *column, *form;
+        double scale;
+    } shown[] = {{"power_w", "  %.0f W", 1},
+                 {"temp_c", "  %.0f C", 1},
+                 {"util_pct", "  %.0f %%", 1},
+                 {"mem_used_mib", "  %.1f GiB", 1.0 / 1024}};
+    json_t *cards = rn_card_newest(run_dir);
+    for (size_t g = 0; g < json_array_size(cards); g++) {
+        struct rn_str line = {0};
+        for (size_t i = 0; i < RN_COUNT(shown); i++) {
+            const json_t *value = json_object_get(json_array_get(cards, g), shown[i].column);
+            if (json_is_number(value))
+                rn_str_printf(&line, shown[i].form, json_number_value(value) * shown[i].scale);
+        }
+        if (line.n)
+            put(d, "  gpu%zu%s", g, line.p);
+        rn_str_release(&line);
+    }
+    json_decref(cards);
+}
+
 /* --- all stages --- */
 
 static void put_row(struct drawing *d, const struct rn_stage_state *s, int width)
@@ -275,9 +327,11 @@ void rn_dashboard(struct rn_str *s, const struct rn_runstate *r, const struct rn
     struct drawing d = {s, view, 0};
     put_head(&d, r);
     put_rows(&d, r);
+    put_alerts(&d, r);
     for (size_t i = 0; i < r->n_stages; i++)
         if (strcmp(r->stages[i].word, "running") == 0)
             put_stage(&d, &r->stages[i]);
+    put_cards(&d, r->dir);
     put_line(&d, "");
     put_line(&d, "q leaves; the run goes on");
 }

@@ -7,8 +7,9 @@
  *     rn_dashboard(&s, &r, &view);
  *
  * The stages first, then for each that works: how far it is and when it ends, its loss as a line of
- * blocks, its numbers, what it said and the newest sample. Whatever texts hold, what comes out are
- * at most `lines` lines of at most `columns` columns without control characters. */
+ * blocks, its numbers, what it said and the newest sample; alerts, and cards that are watched.
+ * Whatever texts hold, what comes out are at most `lines` lines of at most `columns` columns
+ * without control characters. */
 #ifndef RN_DASHBOARD_H
 #define RN_DASHBOARD_H
 

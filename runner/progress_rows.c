@@ -68,9 +68,19 @@ static void show_quantity(struct rn_str *s, double v, const char *unit)
         rn_str_puts(s, rn_show_count(buf, v));
 }
 
+/* Of what takes long one wants to know the hour. */
+static void show_left(struct rn_str *s, double left_s)
+{
+    static const double LONG_S = 600;
+    char buf[32];
+    double now_s = rn_time_s();
+    rn_str_printf(s, "  %s left", rn_show_time(buf, left_s));
+    if (left_s >= LONG_S)
+        rn_str_printf(s, ", done %s", rn_show_moment(buf, now_s + left_s, now_s));
+}
+
 void rn_ui_row_describe(struct rn_str *s, const struct rn_ui_count *c)
 {
-    char buf[32];
     bool bytes = strcmp(c->unit, "bytes") == 0;
     show_quantity(s, c->done, c->unit);
     if (c->total > 0) {
@@ -87,7 +97,7 @@ void rn_ui_row_describe(struct rn_str *s, const struct rn_ui_count *c)
         rn_str_printf(s, "%s%s/s", bytes ? "" : " ", bytes ? "" : c->unit);
     }
     if (c->rate > 0 && c->total > c->done)
-        rn_str_printf(s, "  %s left", rn_show_time(buf, (c->total - c->done) / c->rate));
+        show_left(s, (c->total - c->done) / c->rate);
 }
 
 /* --- the terminal --- */

@@ -40,11 +40,13 @@ until url=$(grep -o 'http://[^ ]*' board.log); do
 done
 look() { # NAME SIZE URL
     timeout 120 "$browser" --headless=new --no-sandbox --disable-gpu --hide-scrollbars \
-        --user-data-dir="$work/profile" --virtual-time-budget=30000 --window-size="$2" \
+        --user-data-dir="$work/profile" --virtual-time-budget=60000 --window-size="$2" \
+        --run-all-compositor-stages-before-draw \
         --screenshot="$to/$1.png" "$3" >/dev/null 2>&1
     echo "$to/$1.png"
 }
 sleep 5 # until it has read the files
-look tensorboard 1400,1000 "$url#timeseries&tagFilter=train/loss|val/bpb|tok_per_sec|gradients/lm_head|weights/lm_head"
+look tensorboard 1200,760 "$url#scalars&_smoothingWeight=0&tagFilter=train/(loss|lrm|grad_norm)\$|val"
+look tensorboard_histograms 1200,560 "$url#histograms&tagFilter=h.0.attn.c_(q|proj)"
 "$runnel" report "$tag" >/dev/null
 look report 1200,1500 "file://$work/runs/$tag/report.html"

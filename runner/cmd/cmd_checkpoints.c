@@ -1,221 +1,200 @@
-/* runnel checkpoints - the checkpoints of a run's training stages, each verified. Reads only. */
-#include "checkpoint.h"
+/* runnel checkpoints - what a run's trainings could go on from: listed, verified, thinned, taken
+ * out. */
+#include "consent.h"
 #include "file.h"
-#include "journal.h"
-#include "metrics.h"
-#include "store.h"
-#include "str.h"
+#include "mem.h"
+#include "saved.h"
+#include "table.h"
 #include "target.h"
 
-#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const struct rn_opt opts[] = {
     RN_OPT_STAGE,
     {"verify", 0, "size|hash", "check files by size, or by digest (default)"},
+    {"keep", 0, "N", "prune: rolling checkpoints to keep of each stage (default: 1)"},
+    {"yes", 'y', NULL, "prune: yes, delete them"},
+    {"out", 'o', "DIR", "export: where to, a directory that is not there"},
     RN_OPTS_PIPELINE,
     {0}};
 
-/* Names in a .work directory, sorted; NULL-ended. */
-struct names {
-    char **items;
-    size_t n, cap;
+/* What a verb works on. */
+struct wanted {
+    const struct rn_cli *cli;
+    const char *dir; /* of the run */
+    struct rn_saved_list all;
 };
 
-static int by_text(const void *a, const void *b)
+/* --- the list --- */
+
+static void cell_score(struct rn_str *s, const json_t *row, const char *key)
 {
-    return strcmp(*(char *const *)a, *(char *const *)b);
+    rn_cell_number(s, json_object_get(row, "metrics"), key);
 }
 
-static struct names list_names(const char *dir, bool checkpoints)
+static const struct rn_column columns[] = {
+    {"stage", "stage", rn_cell_text},   {"checkpoint", "name", rn_cell_text},
+    {"step", "step", rn_cell_number},   {"epoch", "epoch", rn_cell_number},
+    {"loss", "loss", rn_cell_number},   {"val_bpb", "val_bpb", cell_score},
+    {"core", "core", cell_score},       {"size", "size_bytes", rn_cell_bytes},
+    {"made", "time", rn_cell_age},      {"state", "state", rn_cell_text},
+    {"names", "aliases", rn_cell_text}, {0}};
+
+static void print_rows(const struct wanted *w, bool (*shown)(const struct rn_saved *))
 {
-    struct names l = {0};
-    DIR *d = opendir(dir);
-    for (struct dirent *e; d && (e = readdir(d));)
-        if (e->d_name[0] != '.' && rn_starts_with(e->d_name, "step_") == checkpoints &&
-            !rn_ends_with(e->d_name, ".json"))
-            RN_PUSH(l.items, l.n, l.cap, rn_xdup(e->d_name));
-    if (d)
-        closedir(d);
-    if (l.n)
-        qsort(l.items, l.n, sizeof *l.items, by_text);
-    return l;
+    json_t *rows = json_array();
+    for (size_t i = 0; i < w->all.n; i++)
+        if (!shown || shown(&w->all.items[i]))
+            json_array_append(rows, w->all.items[i].row);
+    rn_table_print(columns, rows, rn_cli_json(w->cli));
+    json_decref(rows);
+    fflush(stdout);
 }
 
-static void free_names(struct names *l)
-{
-    for (size_t i = 0; i < l->n; i++)
-        free(l->items[i]);
-    free(l->items);
-}
-
-/* "latest, best": small files beside the checkpoints that hold this step. */
-static void add_aliases(struct rn_str *s, const char *work, int64_t step)
-{
-    struct names l = list_names(work, false);
-    const struct rn_ckpt in = {.dir = work};
-    for (size_t i = 0; i < l.n; i++)
-        if (rn_ckpt_pointed(&in, l.items[i]) == step)
-            rn_str_printf(s, "%s%s", s->n ? ", " : "", l.items[i]);
-    free_names(&l);
-}
-
-/* Values of validation at a step, as the metrics file has them: a new object. */
-static json_t *scores_at(const json_t *lines, int64_t step)
-{
-    json_t *scores = json_object(), *value;
-    const char *name;
-    for (size_t i = 0; i < json_array_size(lines); i++)
-        if (rn_json_int(json_array_get(lines, i), "step", -1) == step)
-            json_object_foreach(json_array_get(lines, i), name,
-                                value) if (rn_starts_with(name, "val_") ||
-                                           strcmp(name, "core") == 0)
-                json_object_set(scores, name, value);
-    return scores;
-}
-
-static int add_size(void *ctx, const char *relative, struct rn_err *err)
+static int list(struct wanted *w, struct rn_err *err)
 {
     (void)err;
-    const char *dir = ((void **)ctx)[0];
-    int64_t *total = ((void **)ctx)[1];
-    char *path = rn_join(dir, relative);
-    *total += rn_file_size(path);
-    free(path);
+    print_rows(w, NULL);
+    if (w->all.n == 0)
+        fprintf(stderr, "no checkpoints in %s\n", w->dir);
     return RN_OK;
 }
 
-struct checkpoint {
-    const char *stage, *name, *state;
-    int64_t step, size_bytes;
-    struct rn_str aliases;
-    json_t *scores;
-};
-
-static void print_checkpoint(const struct checkpoint *c)
+static int verify(struct wanted *w, struct rn_err *err)
 {
+    size_t bad = 0;
+    print_rows(w, NULL);
+    for (size_t i = 0; i < w->all.n; i++)
+        bad += !w->all.items[i].sound;
+    return bad ? rn_fail(err, RN_ECORRUPT, RN_PATH(w->dir), "%zu of %zu checkpoints are bad", bad,
+                         w->all.n)
+               : RN_OK;
+}
+
+/* --- thinning --- */
+
+static bool is_spare(const struct rn_saved *s)
+{
+    return s->spare;
+}
+
+static int thin_all(const struct wanted *w, int64_t keep, struct rn_err *err)
+{
+    for (size_t i = 0; i < w->all.n; i++)
+        if (i == 0 || strcmp(w->all.items[i].work, w->all.items[i - 1].work) != 0)
+            RN_TRY(rn_saved_thin(&w->all, i, rn_cli_runs(w->cli), keep, err));
+    return RN_OK;
+}
+
+static int prune(struct wanted *w, struct rn_err *err)
+{
+    enum { KEEP = 1, KEEP_MAX = 1000000 };
+    int64_t keep;
+    double size_bytes;
     char size[32];
-    const char *name;
-    json_t *value;
-    printf("%-10s  %-14s %10lld  %10s  %-10s", c->stage, c->name, (long long)c->step,
-           rn_show_bytes(size, (double)c->size_bytes), c->state);
-    json_object_foreach(c->scores, name, value) if (json_is_number(value))
-        printf("  %s %.4f", name, json_number_value(value));
-    printf("%s%s\n", c->aliases.n ? "  <- " : "", c->aliases.n ? c->aliases.p : "");
-}
-
-static void print_checkpoint_json(const struct checkpoint *c)
-{
-    json_t *doc =
-        json_pack("{s:s, s:s, s:I, s:I, s:s, s:s, s:O}", "stage", c->stage, "name", c->name, "step",
-                  (json_int_t)c->step, "size_bytes", (json_int_t)c->size_bytes, "state", c->state,
-                  "aliases", c->aliases.n ? c->aliases.p : "", "metrics", c->scores);
-    char *line = rn_json_canonical(doc);
-    printf("%s\n", line);
-    free(line);
-    json_decref(doc);
-}
-
-/* The stage whose checkpoints are listed. */
-struct stage {
-    const struct rn_cli *cli;
-    const char *name, *progress;
-    char *work;
-    json_t *lines; /* its metrics */
-    bool hash;
-};
-
-static void show_checkpoint(const struct stage *s, const char *name)
-{
-    struct rn_arena arena = {0};
-    struct rn_err bad = {0};
-    const struct rn_artifact *model;
-    struct checkpoint c = {.stage = s->name, .name = name, .step = -1};
-    char *dir = rn_join(s->work, name);
-    void *sum[] = {dir, &c.size_bytes};
-    int rc = rn_checkpoint_load(&arena, dir, s->progress, s->hash, &model, &c.step, &bad);
-    c.state = rc != RN_OK ? rn_arena_printf(&arena, "bad: %s: %s", rn_basename(bad.path), bad.msg)
-              : s->hash   ? "verified"
-                          : "whole";
-    rn_walk(dir, add_size, sum, NULL);
-    c.scores = scores_at(s->lines, c.step);
-    add_aliases(&c.aliases, s->work, c.step);
-    if (rn_cli_json(s->cli))
-        print_checkpoint_json(&c);
-    else
-        print_checkpoint(&c);
-    rn_str_release(&c.aliases);
-    json_decref(c.scores);
-    free(dir);
-    rn_arena_release(&arena);
-}
-
-static size_t show_stage(const struct stage *s)
-{
-    struct names l = list_names(s->work, true);
-    size_t n = l.n;
-    for (size_t i = 0; i < n; i++)
-        show_checkpoint(s, l.items[i]);
-    free_names(&l);
-    return n;
-}
-
-/* Newest work of a stage in this run. The store lies beside the run's directory. */
-static size_t show_newest(const struct rn_cli *cli, const char *dir, const json_t *records,
-                          const char *name, bool hash)
-{
-    const json_t *last = rn_journal_last(records, name, "started|done|kept|failed|interrupted");
-    const char *progress = rn_json_str(last, "progress", "");
-    if (strlen(progress) != RN_HEX - 1)
-        return 0;
-    char *store = rn_join(dir, "../.store"), *path = rn_xprintf("%s/metrics/%s.jsonl", dir, name);
-    struct stage s = {.cli = cli,
-                      .name = name,
-                      .progress = progress,
-                      .work =
-                          rn_store_path(store, rn_json_str(last, "kind", ""), progress, ".work"),
-                      .lines = rn_metrics_read(path),
-                      .hash = hash};
-    size_t n = show_stage(&s);
-    json_decref(s.lines);
-    free(s.work);
-    free(path);
-    free(store);
-    return n;
-}
-
-static size_t show_run(const struct rn_cli *cli, const char *dir, const json_t *records, bool hash)
-{
-    const char *only = rn_cli_opt(cli, "stage");
-    json_t *stages = rn_journal_stages(records);
-    size_t n = 0;
-    for (size_t i = 0; i < json_array_size(stages); i++) {
-        const char *name = json_string_value(json_array_get(stages, i));
-        if (!only || strcmp(only, name) == 0)
-            n += show_newest(cli, dir, records, name, hash);
+    RN_TRY(rn_cli_int(w->cli, "keep", KEEP, 0, KEEP_MAX, &keep, err));
+    size_t n = rn_saved_spare(&w->all, keep, &size_bytes);
+    print_rows(w, is_spare);
+    if (n == 0) {
+        fprintf(stderr, "nothing to delete\n");
+        return RN_OK;
     }
-    json_decref(stages);
-    return n;
+    RN_TRY(rn_consent_delete(rn_cli_opt(w->cli, "yes"), n, size_bytes, err));
+    RN_TRY(thin_all(w, keep, err));
+    fprintf(stderr, "deleted %zu, %s\n", n, rn_show_bytes(size, size_bytes));
+    return RN_OK;
+}
+
+/* --- taking out --- */
+
+static int copy_model(const struct rn_saved *s, const char *out, struct rn_err *err)
+{
+    static const char *const files[] = {"config.json", "model.safetensors"};
+    int rc = rn_mkdirs(out, err);
+    for (size_t i = 0; i < RN_COUNT(files) && rc == RN_OK; i++) {
+        char *from = rn_xprintf("%s/%s/%s", s->work, rn_json_str(s->row, "name", ""), files[i]);
+        char *to = rn_join(out, files[i]);
+        rc = rn_copy_file(from, to, err);
+        free(from);
+        free(to);
+    }
+    return rc;
+}
+
+static int export(struct wanted *w, struct rn_err *err)
+{
+    const char *name = rn_target_word(w->cli, 1), *out = rn_cli_opt(w->cli, "out");
+    const struct rn_saved *s;
+    if (!name || !out)
+        return rn_fail(err, RN_EUSAGE, RN_NOWHERE,
+                       "which, and where to? checkpoints RUN export NAME --out DIR");
+    RN_TRY(rn_saved_named(&w->all, name, &s, err));
+    if (!s->sound)
+        return rn_fail(err, RN_ECORRUPT, RN_PATH(s->work), "%s is %s", name,
+                       rn_json_str(s->row, "state", ""));
+    if (rn_exists(out))
+        return rn_fail(err, RN_EUSAGE, RN_PATH(out), "is there already");
+    RN_TRY(copy_model(s, out, err));
+    printf("%s\n", out);
+    return RN_OK;
+}
+
+/* --- verbs --- */
+
+static const struct verb {
+    const char *name; /* NULL: none given */
+    size_t words;     /* at most, itself included */
+    bool always_hash;
+    int (*run)(struct wanted *, struct rn_err *);
+} verbs[] = {{NULL, 0, false, list},
+             {"verify", 1, true, verify},
+             {"prune", 1, false, prune},
+             {"export", 2, true, export}};
+
+static const struct verb *verb_of(const char *word)
+{
+    for (size_t i = 1; word && i < RN_COUNT(verbs); i++)
+        if (strcmp(verbs[i].name, word) == 0)
+            return &verbs[i];
+    return word ? NULL : &verbs[0];
 }
 
 static int run(const struct rn_cli *cli, struct rn_err *err)
 {
+    const char *word = rn_target_word(cli, 0), *how = rn_cli_opt(cli, "verify");
+    const struct verb *verb = verb_of(word);
+    struct wanted w = {.cli = cli};
     char *dir;
-    const char *verify = rn_cli_opt(cli, "verify");
+    if (!verb)
+        return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "verify, prune or export, not '%.100s'", word);
+    RN_TRY(rn_target_words(cli, verb->words, err));
     RN_TRY(rn_target_run(&dir, cli, err));
-    char *path = rn_join(dir, "journal.jsonl");
-    json_t *records = rn_journal_read(path);
-    if (show_run(cli, dir, records, !verify || strcmp(verify, "size") != 0) == 0)
-        fprintf(stderr, "no checkpoints in %s\n", dir);
-    json_decref(records);
-    free(path);
+    w.dir = dir;
+    rn_saved_find(&w.all, dir, rn_cli_opt(cli, "stage"),
+                  verb->always_hash || !how || strcmp(how, "hash") == 0);
+    int rc = verb->run(&w, err);
+    rn_saved_release(&w.all);
     free(dir);
-    return RN_OK;
+    return rc;
 }
 
 static const struct rn_example examples[] = {
-    {"checkpoints smoke-1a2b3c4d --stage base", "what a training could go on from"}, {0}};
+    {"checkpoints smoke-1a2b3c4d --stage base", "what a training could go on from"},
+    {"checkpoints smoke-1a2b3c4d verify", "exit 5 if one of them is damaged"},
+    {"checkpoints smoke-1a2b3c4d prune --keep 2 --yes", "but two rolling ones of each stage"},
+    {"checkpoints smoke-1a2b3c4d export best --stage base --out best", "a model on its own"},
+    {0}};
 const struct rn_command rn_command_checkpoints = {
-    "checkpoints", "RUN [key=value ...]", "checkpoints of a run, each verified", opts,
-    run,           .examples = examples};
+    "checkpoints",
+    "RUN [verify|prune|export] [NAME] [key=value ...]",
+    "checkpoints of a run, each verified",
+    opts,
+    run,
+    "`prune` deletes rolling checkpoints but the newest of each stage; what latest, latest_backup, "
+    "best or an epoch points to stays. It shows names and sizes first, asks at a terminal, and "
+    "elsewhere needs --yes; while a training goes on it refuses (exit 6). `export` writes the "
+    "model "
+    "of a checkpoint as a directory that sample, chat, eval and `init` take; for Hugging Face's "
+    "layout there is the stage kind export.",
+    examples};

@@ -132,19 +132,6 @@ static json_t *prune_rows(const struct rn_prune *p, double *total_bytes)
     return rows;
 }
 
-static int need_consent(const struct rn_cli *cli, const struct rn_prune *p, double total_bytes,
-                        struct rn_err *err)
-{
-    char size[32];
-    rn_show_bytes(size, total_bytes);
-    if (rn_cli_opt(cli, "yes") ||
-        (rn_consent_possible() && rn_consent_ask("delete %zu of them, %s?", p->n, size)))
-        return RN_OK;
-    rn_fail(err, RN_EUSAGE, RN_NOWHERE, "nothing was deleted (%s)", size);
-    rn_hint(err, "if that is meant, add --yes");
-    return RN_EUSAGE;
-}
-
 /* Tells how far it came, also when it could not go on. */
 static int remove_all(const struct rn_prune *p, struct rn_err *err)
 {
@@ -173,7 +160,7 @@ static int prune_found(const struct rn_cli *cli, const struct rn_prune *p, struc
         fprintf(stderr, "nothing to delete\n");
         return RN_OK;
     }
-    RN_TRY(need_consent(cli, p, total_bytes, err));
+    RN_TRY(rn_consent_delete(rn_cli_opt(cli, "yes"), p->n, total_bytes, err));
     return remove_all(p, err);
 }
 

@@ -1,4 +1,5 @@
 /* The curves: pictures for everybody, and the same numbers for the script. */
+#include "card_log.h"
 #include "chart.h"
 #include "html.h"
 #include "mem.h"
@@ -79,6 +80,37 @@ static void put_controls(struct rn_str *s)
                    "value=0></label></form>\n");
 }
 
+/* Of all cards that monitoring has seen, one line each; over time, and still: they are of the run,
+ * not of a stage. */
+static void put_card_chart(struct rn_str *s, const struct rn_card_log *log, const char *tag,
+                           const char *what, const char *title)
+{
+    struct rn_line lines[RN_CARD_COLUMNS];
+    size_t n = 0;
+    for (size_t i = 0; i < log->n_columns; i++)
+        if (rn_ends_with(log->columns[i].name, what))
+            lines[n++] =
+                (struct rn_line){log->columns[i].name, log->time_s, log->columns[i].values, log->n};
+    char *id = rn_xprintf("%s%s", tag, what), *titled = rn_xprintf("%s %s", title, tag);
+    struct rn_chart c = {.id = id, .title = titled, .x_label = "time, s", .lines = lines, .n = n};
+    if (n && log->n > 1)
+        rn_chart_draw(s, &c);
+    free(titled);
+    free(id);
+}
+
+static void put_cards(struct rn_str *s, const struct rn_page *p)
+{
+    for (size_t r = 0; r < p->n; r++) {
+        struct rn_card_log log;
+        rn_card_log_read(&log, p->runs[r].numbers.dir);
+        const char *tag = p->n > 1 ? p->runs[r].numbers.tag : "";
+        put_card_chart(s, &log, tag, "_power_w", "Power of the cards, W");
+        put_card_chart(s, &log, tag, "_temp_c", "Temperature of the cards, degrees C");
+        rn_card_log_release(&log);
+    }
+}
+
 void rn_page_curves(struct rn_str *s, const struct rn_page *p)
 {
     json_t *data = json_array();
@@ -98,6 +130,7 @@ void rn_page_curves(struct rn_str *s, const struct rn_page *p)
         }
         rn_series_free(d, n);
     }
+    put_cards(s, p);
     rn_str_puts(s, "</div>\n<script id=data type=\"application/json\">");
     rn_html_json(s, data);
     rn_str_puts(s, "</script>\n");

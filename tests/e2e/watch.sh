@@ -4,14 +4,24 @@
 # holds gets through to it.
 . "$(dirname "$0")/lib.bash"
 cp "$SRC/tests/pipelines/tiny.yaml" p.yaml
-"$RUNNEL" run p.yaml stages.base.horizon.epochs=30000 stages.base.checkpoint.every=9000 >run.log 2>&1 &
+"$RUNNEL" run p.yaml stages.base.horizon.epochs=30000 stages.base.checkpoint.every=2 \
+    stages.base.checkpoint.keep=5 >run.log 2>&1 &
 runner=$!
 pids+=("$runner")
-eventually eval "grep -q '\"step\":3,' runs/*/metrics/base.jsonl"
+eventually eval "grep -q '\"step\":13,' runs/*/metrics/base.jsonl"
 tag=$(ls runs)
 kill -STOP $(stages_of "$runner")
 numbers=runs/$tag/metrics/base.jsonl
-printf '%s\n' '{"step":4,"time":1,"sample/0":"\u001b[2J\u0007<script>\u009b31m red\u202etxt \ud83d\ude00"}' >>"$numbers"
+printf '%s\n' '{"step":14,"time":1,"sample/0":"\u001b[2J\u0007<script>\u009b31m red\u202etxt \ud83d\ude00"}' >>"$numbers"
+
+rm runs/.store/base-train-*.work/epoch_00001 # so that its checkpoint is spare
+expect 6 "$RUNNEL" checkpoints "$tag" prune --keep 0 --yes
+says "in use"
+
+# What monitoring writes beside a run is shown with it. The columns are those of `runnel monitor`.
+mkdir "runs/$tag/monitor"
+printf '%s\n' timestamp,elapsed_sec,gpu0_power_w,gpu0_temp_c,gpu0_util_pct,gpu0_mem_used_mib \
+    t,1,411.7,62,98,42189 >"runs/$tag/monitor/gpu_metrics_20260101_000000.csv"
 
 # --- no terminal: lines, or objects ---
 "$RUNNEL" status "$tag" --watch >lines 2>&1 &
@@ -52,6 +62,7 @@ else
     shows "/90000 steps" || fail "no steps"
     shows "[------" || fail "no bar"
     shows "[2J" || fail "the sample's code is not shown as text"
+    shows "gpu0  412 W  62 C  98 %  41.2 GiB" || fail "no line of the card"
     shows "<script>" || fail "the sample is not shown"
     screen | grep -qP '[\x00-\x08\x0b-\x1f\x7f]' && fail "control characters on the screen"
     terminal resize-window -t watch -x 30 -y 8
@@ -75,8 +86,7 @@ else
     whole interrupt
 
     watch
-    kill -9 "$runner"
-    kill -9 $(stages_of "$runner") 2>/dev/null
+    kill -9 "$runner" $(stages_of "$runner")
     eventually shows "ended with 0" # with the run, behind what status says
     shows "interrupted" || fail "the last state is not told"
     whole end

@@ -260,6 +260,37 @@ Test(checkpoint, the_newest_keep_stay_and_so_does_whatever_has_a_name)
     cr_expect_eq(rn_ckpt_pointed(&ckpt, "nobody"), -1);
 }
 
+static void spare_are(int64_t keep, const int64_t *want, size_t n_want)
+{
+    int64_t *steps;
+    size_t n = rn_ckpt_spare(&ckpt, keep, &steps);
+    cr_assert_eq(n, n_want, "keep %d: %zu", (int)keep, n);
+    for (size_t i = 0; i < n; i++)
+        cr_assert_eq(steps[i], want[i]);
+    free(steps);
+}
+
+Test(checkpoint, what_is_spare_goes_and_what_has_another_name_stays)
+{
+    for (int64_t step = 1; step <= 6; step++)
+        MUST(save_and_rotate(step, 9, e));
+    MUST(rn_ckpt_point(&ckpt, "best", 2, e));
+    spare_are(9, NULL, 0);
+    spare_are(3, (int64_t[]){1, 3}, 2); /* best 2, latest_backup 5, latest 6 */
+    spare_are(0, (int64_t[]){1, 3, 4}, 3);
+    struct rn_str names = {0};
+    rn_ckpt_names(&ckpt, 2, &names);
+    cr_assert_str_eq(names.p, "best, rolling_step_000002");
+    rn_str_release(&names);
+    MUST(rn_ckpt_thin(&ckpt, 3, e));
+    static const bool kept[] = {false, false, true, false, true, true, true};
+    for (int64_t step = 0; step <= 6; step++)
+        cr_expect_eq(has_step(step), kept[step], "step %d", (int)step);
+    cr_expect_eq(found(), 6, "the newest is what is resumed from");
+    cr_expect_eq(rn_ckpt_pointed(&ckpt, "rolling_step_000002"), -1);
+    spare_are(3, NULL, 0);
+}
+
 Test(checkpoint, with_one_to_keep_the_one_before_is_still_there)
 {
     for (int64_t step = 1; step <= 3; step++)

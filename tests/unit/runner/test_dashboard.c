@@ -56,7 +56,7 @@ static struct rn_runstate hostile_run(json_t *lines, json_t *numbers)
 {
     static struct rn_stage_state stages[40];
     struct rn_runstate r = {
-        .tag = "\033[2Jtag", .word = "running", .stages = stages, .n_stages = 40};
+        .dir = "nowhere", .tag = "\033[2Jtag", .word = "running", .stages = stages, .n_stages = 40};
     for (size_t i = 0; i < 40; i++)
         stages[i] = (struct rn_stage_state){.name = "stage\n\033]0;title\a",
                                             .word = i == 30 ? "running" : "never run",

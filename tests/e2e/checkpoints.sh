@@ -1,0 +1,54 @@
+#!/bin/bash
+# `runnel checkpoints`: what a training could go on from, with its numbers; damage is found, what
+# nothing needs is deleted after consent and never under a training, and one becomes a model.
+. "$(dirname "$0")/lib.bash"
+cp "$SRC/tests/pipelines/tiny.yaml" p.yaml
+expect 0 "$RUNNEL" run p.yaml --until mid stages.base.checkpoint.every=1 stages.base.checkpoint.keep=9
+tag=$(ls runs)
+
+expect 0 "$RUNNEL" checkpoints "$tag"
+grep -qE '^base +step_000004 +4 +[0-9]+ +[0-9.]+ +[0-9.]+ .*KiB +.* ago +verified +.*rolling_step_000004' out ||
+    fail "step 4 is not told with epoch, loss, bpb, size, age and names"
+expect 0 "$RUNNEL" checkpoints "$tag" --stage base --verify size --json
+grep -q '"state":"whole"' out && grep -q '"aliases":"best, ' out || fail "objects"
+[ "$(wc -l <out)" -eq 6 ] || fail "not 6 checkpoints of base"
+expect 0 "$RUNNEL" checkpoints "$tag" verify
+
+# --- prune ---
+expect 2 "$RUNNEL" checkpoints "$tag" prune --stage base </dev/null
+says "nothing was deleted"
+says "--yes"
+expect 0 "$RUNNEL" checkpoints "$tag" prune --stage base --keep 1 --yes
+says "deleted 3, "
+expect 0 "$RUNNEL" checkpoints "$tag" --stage base --json
+for step in 3 5 6; do # epoch_00001, latest_backup, latest
+    says "\"name\":\"step_00000$step\""
+done
+[ "$(wc -l <out)" -eq 3 ] || fail "not 3 checkpoints are left"
+expect 0 "$RUNNEL" checkpoints "$tag" prune --keep 1 --yes
+says "nothing to delete"
+expect 10 "$RUNNEL" plan p.yaml --exit-code # sft has not run; base and mid are as they were
+says "sft"
+
+# --- export ---
+expect 2 "$RUNNEL" checkpoints "$tag" export latest --out model
+says "--stage"
+expect 2 "$RUNNEL" checkpoints "$tag" export nobody --out model
+expect 2 "$RUNNEL" checkpoints "$tag" export ../base --stage base --out model
+expect 2 "$RUNNEL" checkpoints "$tag" export latest
+[ ! -e model ] || fail "something was written"
+expect 0 "$RUNNEL" checkpoints "$tag" export epoch_00001 --stage base --out model
+expect 0 "$RUNNEL" sample model -p a -n 2
+expect 2 "$RUNNEL" checkpoints "$tag" export epoch_00001 --stage base --out model
+says "is there already"
+expect 2 "$RUNNEL" checkpoints "$tag" frobnicate
+
+# --- damage ---
+weights=$(echo runs/.store/base-train-*.work/step_000005/model.safetensors)
+printf 'x' | dd of="$weights" bs=1 seek=2000 conv=notrunc 2>/dev/null
+expect 0 "$RUNNEL" checkpoints "$tag" --verify size
+expect 5 "$RUNNEL" checkpoints "$tag" verify
+says "bad: model.safetensors"
+expect 5 "$RUNNEL" checkpoints "$tag" export latest_backup --stage base --out other
+[ ! -e other ] || fail "a damaged model was exported"
+exit 0
