@@ -5,6 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 static const struct rn_cpu_isa isas[] = {
 #define ISA(name, bf16) {#name, bf16, RN_ISA_##name},
 #include "cpu_isa.def"
@@ -33,6 +41,25 @@ static bool runs_v4(void)
 static bool runs_v4bf16(void)
 {
     return runs_v4() && __builtin_cpu_supports("avx512bf16");
+}
+
+/* The tiles are eight kilobytes of registers that a process must ask the kernel for. */
+static bool may_use_tiles(void)
+{
+#if defined(__linux__)
+    enum { ASK = 0x1023 /* ARCH_REQ_XCOMP_PERM */, TILES = 18 /* XFEATURE_XTILEDATA */ };
+    return syscall(SYS_arch_prctl, ASK, TILES) == 0;
+#else
+    return false;
+#endif
+}
+
+static bool runs_v4amx(void)
+{
+    const unsigned needed = 1u << 22 | 1u << 24; /* AMX-BF16, AMX-TILE */
+    unsigned a, b, c, d;
+    return runs_v4bf16() && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & needed) == needed &&
+           may_use_tiles();
 }
 #endif
 

@@ -4,6 +4,7 @@
  *
  *     rn_words_along(out, x, type, at, n);          of n neighbours: (n + 1) / 2 words
  *     rn_words_down(out, x, type, at, ld, n);       of n elements and the n one row below: n words
+ *     rn_words_turn(out, ld, in, ld, rows, columns);
  *
  * Elements are fp32 (rounded) or bf16. An odd number of them leaves an upper half zero. */
 #ifndef RN_BF16_WORD_H
@@ -11,7 +12,7 @@
 
 #include "bf16.h"
 
-#if defined(__AVX512BF16__)
+#if defined(__AVX512F__)
 #include <immintrin.h>
 #endif
 
@@ -112,6 +113,54 @@ static inline void rn_words_down(rn_word *out, const void *x, uint8_t type, int6
     for (; i < n; i++)
         out[i] = rn_word_half(x, type, at + i) |
                  (ld == RN_NO_ROW ? 0 : rn_word_half(x, type, at + ld + i) << 16);
+}
+
+enum { RN_SQUARE = 16 };
+
+#if defined(__AVX512F__)
+/* 16 x 16: pairs of rows are interleaved, pairs of those, then quarters of registers gathered. */
+static inline void rn_words_turn_square(rn_word *out, int64_t ld_out, const rn_word *in,
+                                        int64_t ld_in)
+{
+    __m512i r[16], t[16];
+    for (int i = 0; i < 16; i++)
+        r[i] = _mm512_loadu_si512(in + i * ld_in);
+    for (int i = 0; i < 16; i += 2) {
+        t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
+        t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
+    }
+    for (int i = 0; i < 16; i += 4) {
+        r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
+        r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
+        r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
+        r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
+    }
+    for (int j = 0; j < 4; j++) {
+        __m512i ab = _mm512_shuffle_i32x4(r[j], r[4 + j], 0x44);
+        __m512i cd = _mm512_shuffle_i32x4(r[8 + j], r[12 + j], 0x44);
+        _mm512_storeu_si512(out + j * ld_out, _mm512_shuffle_i32x4(ab, cd, 0x88));
+        _mm512_storeu_si512(out + (4 + j) * ld_out, _mm512_shuffle_i32x4(ab, cd, 0xdd));
+        ab = _mm512_shuffle_i32x4(r[j], r[4 + j], 0xee);
+        cd = _mm512_shuffle_i32x4(r[8 + j], r[12 + j], 0xee);
+        _mm512_storeu_si512(out + (8 + j) * ld_out, _mm512_shuffle_i32x4(ab, cd, 0x88));
+        _mm512_storeu_si512(out + (12 + j) * ld_out, _mm512_shuffle_i32x4(ab, cd, 0xdd));
+    }
+}
+#endif
+
+/* out(columns, rows) = in(rows, columns), turned; each at most RN_SQUARE. */
+static inline void rn_words_turn(rn_word *out, int64_t ld_out, const rn_word *in, int64_t ld_in,
+                                 int64_t rows, int64_t columns)
+{
+#if defined(__AVX512F__)
+    if (rows == RN_SQUARE && columns == RN_SQUARE) {
+        rn_words_turn_square(out, ld_out, in, ld_in);
+        return;
+    }
+#endif
+    for (int64_t c = 0; c < columns; c++)
+        for (int64_t r = 0; r < rows; r++)
+            out[c * ld_out + r] = in[r * ld_in + c];
 }
 
 #endif

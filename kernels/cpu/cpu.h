@@ -6,8 +6,8 @@
  * Every <op>_cpu.c is compiled once for each instruction set, and backend.c takes the best table
  * when it opens:
  *
- *     RN_ISA      portable    v3      v4         v4bf16
- *     needs       nothing     AVX2    AVX-512    and its products of bf16
+ *     RN_ISA      portable    v3      v4         v4bf16                      v4amx
+ *     needs       nothing     AVX2    AVX-512    and its products of bf16    and tiles of them
  *
  * The maths is a plain function; one adapter knows struct rn_args.
  *

@@ -4,15 +4,18 @@
  *     A    a task's rows, packed by its thread a K block at a time: panel of MR rows
  *     C    a task: MB rows by a range of panels; a tile of MR x NR is summed in registers
  *
- * Each element of C is the sum over K blocks, in order, of sums over words, in order. */
+ * Each element of C is the sum over K blocks, in order, of sums over words, in order. STEP words
+ * are multiplied at once; a K block is filled up with zeros to a multiple of it. */
 #include "gemm.h"
 
 #include "bf16_word.h"
 
-#if defined(__AVX512BF16__)
-enum { MR = 8, LANES = 16, VECTORS = 3 };
+#if defined(__AMX_BF16__)
+enum { MR = 32, LANES = 16, VECTORS = 2, STEP = 16 };
+#elif defined(__AVX512BF16__)
+enum { MR = 8, LANES = 16, VECTORS = 3, STEP = 1 };
 #else
-enum { MR = 4, LANES = 8, VECTORS = 2 };
+enum { MR = 4, LANES = 8, VECTORS = 2, STEP = 1 };
 #endif
 enum {
     NR = LANES * VECTORS,
@@ -35,34 +38,45 @@ static inline void join_line(rn_word *out, const struct rn_matrix *m, const stru
                    rn_min(2 * n, b->ks - 2 * k));
 }
 
+/* Of a line of a block, as packed. */
+static int64_t packed_words(int64_t ks)
+{
+    return rn_div_up(rn_word_count(ks), STEP) * STEP;
+}
+
 /* Lines are rows: line behind line. */
 static void pack_rows(rn_word *out, const struct rn_matrix *m, const struct block *b)
 {
     for (int64_t l = 0; l < b->lines; l++)
-        join_line(out + l * rn_word_count(b->ks), m, b, l, 0, rn_word_count(b->ks));
+        join_line(out + l * packed_words(b->ks), m, b, l, 0, rn_word_count(b->ks));
 }
 
 /* Lines are rows: out[k * NR + l], turned by way of small squares that stay in cache. */
 static void pack_rows_turned(rn_word *out, const struct rn_matrix *m, const struct block *b)
 {
-    enum { SIDE = 16 };
-    for (int64_t k = 0; k < rn_word_count(b->ks); k += SIDE) {
-        rn_word square[NR][SIDE];
-        int64_t n = rn_min(SIDE, rn_word_count(b->ks) - k);
+    for (int64_t k = 0; k < rn_word_count(b->ks); k += RN_SQUARE) {
+        rn_word square[NR][RN_SQUARE];
+        int64_t n = rn_min(RN_SQUARE, rn_word_count(b->ks) - k);
         for (int64_t l = 0; l < b->lines; l++)
             join_line(square[l], m, b, l, k, n);
-        for (int64_t i = 0; i < n; i++)
-            for (int64_t l = 0; l < b->lines; l++)
-                out[(k + i) * NR + l] = square[l][i];
+        for (int64_t l = 0; l < b->lines; l += RN_SQUARE)
+            rn_words_turn(out + k * NR + l, NR, square[l], RN_SQUARE,
+                          rn_min(RN_SQUARE, b->lines - l), n);
     }
+}
+
+/* out[l] = word k of all lines, which are columns */
+static void join_columns(rn_word *out, const struct rn_matrix *m, const struct block *b, int64_t k)
+{
+    rn_words_down(out, m->p, m->type, (b->k + 2 * k) * m->ld + b->line,
+                  2 * k + 1 < b->ks ? m->ld : RN_NO_ROW, b->lines);
 }
 
 /* Lines are columns: out[k * NR + l]. */
 static void pack_columns(rn_word *out, const struct rn_matrix *m, const struct block *b)
 {
-    for (int64_t k = 0; k < b->ks; k += 2, out += NR)
-        rn_words_down(out, m->p, m->type, (b->k + k) * m->ld + b->line,
-                      k + 1 < b->ks ? m->ld : RN_NO_ROW, b->lines);
+    for (int64_t k = 0; k < rn_word_count(b->ks); k++)
+        join_columns(out + k * NR, m, b, k);
 }
 
 /* Lines are columns, in panels of MR: out[panel][k * MR + l]. Rows are read whole, because each is
@@ -72,31 +86,54 @@ static void pack_column_panels(rn_word *out, const struct rn_matrix *m, const st
     int64_t ks = rn_word_count(b->ks);
     rn_word row[MB_MAX] = {0};
     for (int64_t k = 0; k < ks; k++) {
-        rn_words_down(row, m->p, m->type, (b->k + 2 * k) * m->ld + b->line,
-                      2 * k + 1 < b->ks ? m->ld : RN_NO_ROW, b->lines);
+        join_columns(row, m, b, k);
         for (int64_t l = 0; l < b->lines; l += MR)
             memcpy(out + l * ks + k * MR, row + l, MR * sizeof *out);
     }
 }
 
-/* A task's rows: panels of MR lines, which lie behind each other or, if A is turned, side by side.
- * The last panel may have fewer. */
+/* Lines are columns: line behind line. */
+static void pack_columns_turned(rn_word *out, const struct rn_matrix *m, const struct block *b)
+{
+    int64_t words = rn_word_count(b->ks), ks = packed_words(b->ks);
+    for (int64_t k = 0; k < words; k += RN_SQUARE) {
+        rn_word rows[RN_SQUARE][MB_MAX];
+        int64_t n = rn_min(RN_SQUARE, words - k);
+        for (int64_t i = 0; i < n; i++)
+            join_columns(rows[i], m, b, k + i);
+        for (int64_t l = 0; l < b->lines; l += RN_SQUARE)
+            rn_words_turn(out + l * ks + k, ks, &rows[0][l], MB_MAX, n,
+                          rn_min(RN_SQUARE, b->lines - l));
+    }
+}
+
+/* Whether the lines of a panel of A lie side by side and not behind each other: words of single
+ * lines are broadcast from anywhere, but whole tiles of them are read as rows. */
+static bool side_by_side(const struct rn_matrix *a)
+{
+    return a->turned && STEP == 1;
+}
+
+/* A task's rows, in panels of MR lines. What the last panel lacks in lines, and each line in words,
+ * is zero. */
 static void pack_a(rn_word *out, const struct rn_matrix *m, const struct block *b)
 {
-    int64_t ks = rn_word_count(b->ks), whole = b->lines / MR * MR;
-    if (m->turned) {
+    int64_t ks = packed_words(b->ks);
+    if (b->lines % MR || ks > rn_word_count(b->ks))
+        memset(out, 0, (size_t)(rn_div_up(b->lines, MR) * MR * ks) * sizeof *out);
+    if (side_by_side(m))
         pack_column_panels(out, m, b);
-        return;
-    }
-    if (whole < b->lines)
-        memset(out + whole * ks, 0, (size_t)(MR * ks) * sizeof *out);
-    pack_rows(out, m, b);
+    else if (m->turned)
+        pack_columns_turned(out, m, b);
+    else
+        pack_rows(out, m, b);
 }
 
 static void pack_b(rn_word *out, const struct rn_matrix *m, const struct block *b)
 {
-    if (b->lines < NR)
-        memset(out, 0, (size_t)(NR * rn_word_count(b->ks)) * sizeof *out);
+    int64_t ks = packed_words(b->ks);
+    if (b->lines < NR || ks > rn_word_count(b->ks))
+        memset(out, 0, (size_t)(NR * ks) * sizeof *out);
     if (m->turned)
         pack_rows_turned(out, m, b);
     else
@@ -110,7 +147,69 @@ struct panel_a {
     int64_t step_row, step_k; /* words */
 };
 
-#if defined(__AVX512BF16__)
+#if defined(__AMX_BF16__)
+/* Tiles 0 to 3 are two by two of C, 4 and 5 of A, 6 and 7 of B: 16 rows of 64 bytes each. They are
+ * the calling thread's. */
+static void tiles_begin(void)
+{
+    struct {
+        uint8_t palette, start_row, unused[14];
+        uint16_t row_bytes[16];
+        uint8_t rows[16];
+    } shape = {.palette = 1};
+    for (int i = 0; i < 8; i++) {
+        shape.row_bytes[i] = LANES * sizeof(float);
+        shape.rows[i] = LANES;
+    }
+    _tile_loadconfig(&shape);
+}
+
+static void tiles_end(void)
+{
+    _tile_release();
+}
+
+static void tiles_load(const float *c, int64_t ldc)
+{
+    size_t row = (size_t)ldc * sizeof *c;
+    _tile_loadd(0, c, row);
+    _tile_loadd(1, c + LANES, row);
+    _tile_loadd(2, c + LANES * ldc, row);
+    _tile_loadd(3, c + LANES * ldc + LANES, row);
+}
+
+static void tiles_zero(void)
+{
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+}
+
+/* c(MR,NR) = or += a(MR,K) b(K,NR) */
+static void tile(int64_t ks, struct panel_a a, const rn_word *b, float *c, int64_t ldc, bool add)
+{
+    size_t a_row = (size_t)a.step_row * sizeof *b, c_row = (size_t)ldc * sizeof *c;
+    if (add)
+        tiles_load(c, ldc);
+    else
+        tiles_zero();
+    for (int64_t k = 0; k < ks; k += STEP, b += STEP * NR) {
+        _tile_loadd(4, a.p + k, a_row);
+        _tile_loadd(5, a.p + LANES * a.step_row + k, a_row);
+        _tile_loadd(6, b, NR * sizeof *b);
+        _tile_loadd(7, b + LANES, NR * sizeof *b);
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_dpbf16ps(1, 4, 7);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+    }
+    _tile_stored(0, c, c_row);
+    _tile_stored(1, c + LANES, c_row);
+    _tile_stored(2, c + LANES * ldc, c_row);
+    _tile_stored(3, c + LANES * ldc + LANES, c_row);
+}
+#elif defined(__AVX512BF16__)
 /* c(MR,NR) = or += a(MR,K) b(K,NR) */
 static void tile(int64_t ks, struct panel_a a, const rn_word *b, float *c, int64_t ldc, bool add)
 {
@@ -161,6 +260,16 @@ static void tile(int64_t ks, struct panel_a a, const rn_word *b, float *c, int64
     for (int i = 0; i < MR; i++)
         for (int j = 0; j < NR; j++)
             c[i * ldc + j] = add ? c[i * ldc + j] + sum[i][j] : sum[i][j];
+}
+#endif
+
+#if !defined(__AMX_BF16__)
+static void tiles_begin(void)
+{
+}
+
+static void tiles_end(void)
+{
 }
 #endif
 
@@ -217,7 +326,7 @@ static void pack_all_b(rn_word *packed, const struct rn_product *p, const struct
                               .lines = rn_min(NR, p->N - j * NR),
                               .k = block * 2 * KB,
                               .ks = block_length(p, block)};
-            pack_b(packed + panels_at(c, block) + j * NR * rn_word_count(b.ks), &p->b, &b);
+            pack_b(packed + panels_at(c, block) + j * NR * packed_words(b.ks), &p->b, &b);
         }
 }
 
@@ -245,9 +354,9 @@ static int64_t columns_of(const struct task *t)
 static void run_panel(const struct task *t, int64_t j, int64_t ks, const rn_word *b, bool add)
 {
     int64_t columns = rn_min(NR, columns_of(t) - j * NR);
-    bool turned = t->p->a.turned;
+    bool beside = side_by_side(&t->p->a);
     for (int64_t i = 0; i < t->rows; i += MR) {
-        struct panel_a a = {t->a + i * ks, turned ? 1 : ks, turned ? MR : 1};
+        struct panel_a a = {t->a + i * ks, beside ? 1 : ks, beside ? MR : 1};
         float *c = t->c + i * t->ldc + j * NR;
         int64_t rows = rn_min(MR, t->rows - i);
         if (rows == MR && columns == NR)
@@ -259,7 +368,7 @@ static void run_panel(const struct task *t, int64_t j, int64_t ks, const rn_word
 
 static void run_block(const struct task *t, int64_t block, bool add)
 {
-    int64_t length = block_length(t->p, block), ks = rn_word_count(length);
+    int64_t length = block_length(t->p, block), ks = packed_words(length);
     struct block a = {t->row, t->rows, block * 2 * KB, length};
     pack_a(t->a, &t->p->a, &a);
     const rn_word *panels = t->b + panels_at(t->cut, block) + t->panel * NR * ks;
@@ -273,8 +382,10 @@ static void run_task(const struct task *t)
     int64_t n = columns_of(t), at = t->row * p->c.ld + t->panel * NR;
     for (int64_t i = 0; p->bias && i < t->rows; i++)
         memcpy(t->c + i * t->ldc, p->bias + t->panel * NR, (size_t)n * sizeof *t->c);
+    tiles_begin();
     for (int64_t block = 0; block < t->cut->blocks; block++)
         run_block(t, block, block > 0 || p->add || p->bias);
+    tiles_end();
     for (int64_t i = 0; i < t->rows; i++)
         rn_row_done(p->c.p, p->c.type, at + i * p->c.ld, n, t->c + i * t->ldc);
 }
@@ -316,10 +427,11 @@ static void run_f32(const struct rn_product *p)
     const struct rn_matrix *a = &p->a, *b = &p->b, *c = &p->c;
     float *to = c->p;
     RN_ASSERT(a->type == RN_F32 && b->type == RN_F32 && c->type == RN_F32);
-    if (p->bias)
+    if (p->bias) {
 #pragma omp parallel for schedule(static) if (rn_worth(p->M * p->N))
         for (int64_t i = 0; i < p->M; i++)
             memcpy(to + i * c->ld, p->bias, (size_t)p->N * sizeof *to);
+    }
     rn_gemm(a->turned, b->turned, p->M, p->N, p->K, 1, a->p, a->ld, b->p, b->ld, p->add || p->bias,
             to, c->ld);
 }

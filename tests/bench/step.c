@@ -4,8 +4,8 @@
  *     bench-step ARCH DEPTH HEAD_DIM T ROWS VOCAB fp32|bf16 [THREADS [REPEATS]]
  *
  * Medians. One line a fact, "name value unit", for scripts; the table of shapes begins with '#'.
- * With BENCH_OPS=1 the table of `run --op-times` goes to stderr. BENCH_DEVICE names a device other
- * than the processor. */
+ * With BENCH_OPS=1 the table of `run --op-times` goes to stderr, and AdamW is held against the
+ * speed of memory. BENCH_DEVICE names a device other than the processor. */
 #include "file.h"
 #include "model.h"
 #include "op_times.h"
@@ -242,6 +242,17 @@ static int time_optimizer(const struct bench *b, double *took_s, struct rn_err *
     return RN_OK;
 }
 
+/* How often AdamW could have moved its bytes in its time. The yardstick's copy reads what it is
+ * going to write, too, which is not counted in its rate; AdamW changes what it has read. */
+static void show_adamw(const struct rn_op_times *times, double memory_rate)
+{
+    struct rn_op_time t = rn_op_times_of(times, RN_OP_ADAMW);
+    double rate = t.bytes / t.time_s, moved_rate = 1.5 * memory_rate;
+    printf("adamw_rate %.1f GB/s\n", rate / 1e9);
+    printf("memory_rate %.1f GB/s\n", moved_rate / 1e9);
+    printf("adamw_over_memory %.2f x\n", moved_rate / rate);
+}
+
 /* Where the time of micro-step and update goes, by kind of op. */
 static int show_ops(const struct bench *b, struct rn_err *err)
 {
@@ -253,6 +264,7 @@ static int show_ops(const struct bench *b, struct rn_err *err)
     struct rn_peaks peaks = {rn_peak_flops(b->dev, rn_model_computes_in(b->model)),
                              rn_peak_bytes(b->dev)};
     rn_op_times_print(&times, &peaks, stderr);
+    show_adamw(&times, peaks.bytes);
     return RN_OK;
 }
 

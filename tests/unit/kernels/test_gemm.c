@@ -199,7 +199,7 @@ static void check_on(const char *isa, int threads)
 
 Test(gemm, products_of_integers_are_exact_everywhere)
 {
-    static const char *const isas[] = {"portable", "v3", "v4", "v4bf16"};
+    static const char *const isas[] = {"portable", "v3", "v4", "v4bf16", "v4amx"};
     for (size_t i = 0; i < RN_COUNT(isas); i++)
         check_on(isas[i], 2);
 }

@@ -18,11 +18,11 @@ Test(checkers, a_wrong_value_and_a_nan_are_seen)
     cr_assert(!(op_worst_error(got, want, 3, 1) <= 1e9));
 }
 
-enum { DEVICES = 4 };
+enum { DEVICES = 5 };
 
 static int open_devices(struct rn_device *devs[DEVICES])
 {
-    static const char *const isas[DEVICES] = {"portable", "v3", "v4", "v4bf16"};
+    static const char *const isas[DEVICES] = {"portable", "v3", "v4", "v4bf16", "v4amx"};
     int n = 0;
     for (int i = 0; i < DEVICES; i++) {
         struct rn_err err = {0};
