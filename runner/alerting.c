@@ -125,17 +125,6 @@ static double key_number(const struct rn_pstage *s, const char *path)
     return key->type == RN_T_TIME ? *(const double *)at : (double)*(const int64_t *)at;
 }
 
-static int add_size(void *ctx, const char *relative, struct rn_err *err)
-{
-    struct rn_saved *saved = ctx;
-    char *path = rn_join(saved->dir, relative);
-    int64_t size = rn_file_size(path);
-    (void)err;
-    saved->size_bytes += size > 0 ? (double)size : 0;
-    free(path);
-    return RN_OK;
-}
-
 /* The newest checkpoint: measured once, when it is new. */
 static void look_at_checkpoint(struct rn_work *w)
 {
@@ -144,10 +133,8 @@ static void look_at_checkpoint(struct rn_work *w)
     if (step < 0 || (w->saved.size_bytes > 0 && step == w->saved.step))
         return;
     char *dir = rn_ckpt_path(&c, step);
-    w->saved = (struct rn_saved){.step = step, .dir = dir};
-    rn_walk(dir, add_size, &w->saved, NULL);
+    w->saved = (struct rn_saved){.step = step, .size_bytes = rn_tree_bytes(dir)};
     free(dir);
-    w->saved.dir = NULL;
 }
 
 static double since_save_s(const struct rn_work *w)

@@ -94,7 +94,6 @@ struct rn_work {
     double seen_s;         /* for it, when */
     struct rn_saved {      /* the newest checkpoint that was seen */
         int64_t step;
-        const char *dir;
         double size_bytes;
     } saved;
     bool alarmed;
