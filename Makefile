@@ -22,8 +22,9 @@ demo: build ## the whole pipeline on a tiny world, offline, about a minute
 check: build ## every test
 	@ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure
 
-cuda-all:        ## every CUDA kernel compiled for every architecture: no spills, no more registers
+cuda-all:        ## the CUDA backend for every architecture: no spills, linked; cuDNN's graphs for five cards
 	@tests/emu/registers.sh --all
+	@tests/cuda/run.sh $(BUILD)
 
 soak: build ## long campaigns: fuzzing, the smoke gate over seeds, kill and resume, real input
 	@tests/soak/run.sh $(BUILD)/runnel
@@ -47,7 +48,7 @@ check-arm: ## cross-builds for aarch64 and runs the unit tests under qemu-user (
 	@ctest --test-dir $(BUILD)-arm -R '^unit-' --output-on-failure --timeout 3600
 
 format: ## clang-format over all sources
-	@git ls-files '*.c' '*.h' | xargs clang-format -i
+	@git ls-files '*.c' '*.h' '*.cu' '*.cuh' '*.cpp' | xargs clang-format -i
 
 clean: ## removes the build folder (runs and caches stay)
 	@rm -rf $(BUILD)

@@ -1,6 +1,7 @@
 #include "json.h"
 
 #include "file.h"
+#include "str.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +53,19 @@ void rn_json_digest(const json_t *doc, char hex[RN_HEX])
     char *text = rn_json_canonical(doc);
     rn_sha256_hex(text, strlen(text), hex);
     free(text);
+}
+
+json_t *rn_json_text(const char *bytes, size_t n)
+{
+    const unsigned char *p = (const unsigned char *)(n ? bytes : ""), *end = p + n;
+    struct rn_str s = {0};
+    for (int size; p < end; p += size) {
+        bool bad = rn_utf8_next(p, end, &size) == 0xFFFD && size == 1;
+        rn_str_add(&s, bad ? "\xEF\xBF\xBD" : (const char *)p, bad ? 3 : (size_t)size);
+    }
+    json_t *text = json_stringn(s.p ? s.p : "", s.n);
+    rn_str_release(&s);
+    return text;
 }
 
 const char *rn_json_str(const json_t *obj, const char *key, const char *absent)

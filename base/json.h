@@ -26,6 +26,9 @@ int rn_json_write(const char *path, const json_t *doc, struct rn_err *);
 char *rn_json_canonical(const json_t *doc);
 void rn_json_digest(const json_t *doc, char hex[RN_HEX]);
 
+/* A string of any bytes (n 0: NULL too): what is no UTF-8 becomes U+FFFD. */
+json_t *rn_json_text(const char *bytes, size_t n);
+
 /* Members of an object, or `absent` when missing or of another type. Strings are borrowed. */
 const char *rn_json_str(const json_t *obj, const char *key, const char *absent);
 int64_t rn_json_int(const json_t *obj, const char *key, int64_t absent);

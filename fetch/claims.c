@@ -111,16 +111,17 @@ static const struct {
 void rn_claims_line(struct rn_claims *c, const char *line, size_t n)
 {
     enum { LONGEST = 1024 };
-    char copy[LONGEST];
-    if (n >= sizeof copy)
+    char value[LONGEST];
+    if (n >= sizeof value)
         return;
-    snprintf(copy, sizeof copy, "%.*s", (int)n, line);
-    if (strncmp(copy, "HTTP/", 5) == 0)
+    if (n >= 5 && memcmp(line, "HTTP/", 5) == 0)
         c->etag[0] = c->repr_sha256[0] = '\0';
     for (size_t i = 0; i < RN_COUNT(headers); i++) {
         size_t length = strlen(headers[i].name);
-        if (strncasecmp(copy, headers[i].name, length) == 0)
-            headers[i].take(c, copy + length + strspn(copy + length, " \t"));
+        if (n < length || strncasecmp(line, headers[i].name, length) != 0)
+            continue;
+        snprintf(value, sizeof value, "%.*s", (int)(n - length), line + length);
+        headers[i].take(c, value + strspn(value, " \t"));
     }
 }
 

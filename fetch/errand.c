@@ -287,6 +287,8 @@ static void learn(struct rn_errand *e)
     e->asking.now->host->running--;
     rn_host_learn(e->asking.now->host, e->r.size_bytes - e->r.resumed_bytes,
                   e->now_s - e->started_s, trouble);
+    if (v == RN_ACCEPTED)
+        rn_host_gave(e->asking.now->host, e->r.size_bytes, e->r.shared);
 }
 
 void rn_errand_received(struct rn_errand *e, struct rn_ended *ended, double now_s)
@@ -354,7 +356,8 @@ static void ask_wire(struct rn_errand *e)
     struct rn_get get = {.url = s->url,
                          .who = &who,
                          .cap_bytes = rn_asking_cap(&e->asking),
-                         .pinned = s->sha256 || *e->asking.pin};
+                         .pinned = s->sha256 || *e->asking.pin,
+                         .small = rn_host_small(e->asking.now->host, e->asking.cap_bytes)};
     e->rc = rn_transfers_start(e->bench->wire, &get, &e->partial, e, &e->err);
     e->state = RN_ON_WIRE;
     if (e->rc != RN_OK) {

@@ -11,8 +11,9 @@
 #include <unistd.h>
 
 /* LIVE: files on their way at once, most of them waiting for a sync. EAGER: files that could start
- * now. A file that cannot be had does not stop the others, but so many of them do. */
-enum { LIVE = 2048, EAGER = 16, FAILED_MAX = 16, PER_HOST = 4 };
+ * now. A file that cannot be had does not stop the others, but so many of them do. SHARE: small
+ * files on their way at once for each connection that a host allows. */
+enum { LIVE = 2048, EAGER = 16, FAILED_MAX = 16, PER_HOST = 4, SHARE = 8 };
 
 struct loop {
     const struct rn_fetcher *f;
@@ -100,15 +101,20 @@ static void note_end(struct loop *l, const struct rn_errand *e)
 
 static void sweep_ended(struct loop *l)
 {
-    size_t n = 0;
+    size_t n = 0, had = 0;
     if (l->over == 0)
         return;
     l->over = 0;
     for (size_t i = 0; i < l->n_live; i++)
-        if (l->live[i]->state >= RN_HAD)
+        had += l->live[i]->state == RN_HAD;
+    for (size_t i = 0; i < l->n_live; i++)
+        if (l->live[i]->state >= RN_HAD) {
+            had -= l->live[i]->state == RN_HAD;
+            l->live[i]->got.more = had > 0;
             end_errand(l, l->live[i]);
-        else
+        } else {
             l->live[n++] = l->live[i];
+        }
     l->n_live = n;
 }
 
@@ -118,7 +124,8 @@ static int64_t per_host(const struct loop *l, const struct rn_host *h)
 {
     if (!*h->name)
         return EAGER; /* local: as many as the pool takes */
-    return l->f->per_host > 0 ? l->f->per_host : PER_HOST;
+    bool share = h->shares && rn_host_small(h, -1);
+    return (l->f->per_host > 0 ? l->f->per_host : PER_HOST) * (share ? SHARE : 1);
 }
 
 /* Starts what may start; returns when the next one that waits may. */

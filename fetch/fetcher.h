@@ -40,11 +40,13 @@ struct rn_fetcher {
     const char *quarantine_dir; /* made when needed */
     const char *const *mirrors; /* NULL-ended: bases of .../sha256/HEX, asked first; or NULL */
     int64_t retries;            /* rounds after the first */
-    int64_t per_host;           /* transfers from one host at once; 0: 4 */
-    double stall_s, connect_s;  /* connect_s 0: 15 */
-    double pause_s;             /* before the second round; doubles, at most 60 */
-    bool offline;               /* no sockets */
-    bool locked;                /* no new pins */
+    int64_t
+        per_host; /* transfers from one host at once; 0: 4; of small files 8 times as many, where
+                       * they come over one connection */
+    double stall_s, connect_s; /* connect_s 0: 15 */
+    double pause_s;            /* before the second round; doubles, at most 60 */
+    bool offline;              /* no sockets */
+    bool locked;               /* no new pins */
     const struct rn_log *log;
     const struct rn_clock *clock;                                  /* NULL: the system's */
     bool (*stopping)(void *ctx);                                   /* or NULL */
@@ -59,6 +61,7 @@ struct rn_fetched {
     int64_t size_bytes;
     enum rn_trust trust;
     bool from_cache;
+    bool more; /* `done` is called for other files right after this one */
 };
 
 /* A million files need not exist at once: each is made when its turn comes. */

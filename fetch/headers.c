@@ -90,6 +90,53 @@ int64_t rn_content_length(const char *value)
     return at_end(&c) ? first : -1;
 }
 
+/* Two digits at p, or -1. */
+static int two_digits(const char *p)
+{
+    bool digits = p[0] >= '0' && p[0] <= '9' && p[1] >= '0' && p[1] <= '9';
+    return digits ? (p[0] - '0') * 10 + p[1] - '0' : -1;
+}
+
+/* From 1 to 12, or 0. */
+static int month_of(const char *p)
+{
+    static const char names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    for (int i = 0; i < 12; i++)
+        if (strncmp(names + (ptrdiff_t)i * 3, p, 3) == 0)
+            return i + 1;
+    return 0;
+}
+
+/* Days from 1970-01-01; years begin in March, so that the leap day is a year's last. */
+static int64_t days_since_1970(int year, int month, int day)
+{
+    int y = month > 2 ? year : year - 1, m = month > 2 ? month - 3 : month + 9;
+    return (int64_t)365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719468;
+}
+
+/* "Sun, 06 Nov 1994 08:49:37 GMT", as all servers of today send it. -1: it is not of this form. */
+static int64_t usual_date_s(const char *p)
+{
+    static const char form[] = "???, ?? ??? ???? ??:??:?? GMT";
+    for (size_t i = 0; i < sizeof form; i++)
+        if (form[i] == '?' ? p[i] < ' ' : p[i] != form[i])
+            return -1;
+    int day = two_digits(p + 5), month = month_of(p + 8), century = two_digits(p + 12),
+        year = two_digits(p + 14), hour = two_digits(p + 17), minute = two_digits(p + 20),
+        second = two_digits(p + 23);
+    if (day < 1 || day > 31 || month == 0 || century < 0 || year < 0 || hour < 0 || hour > 23 ||
+        minute < 0 || minute > 59 || second < 0 || second > 60)
+        return -1;
+    return days_since_1970(century * 100 + year, month, day) * 86400 + hour * 3600 + minute * 60 +
+           second;
+}
+
+int64_t rn_date_s(const char *value)
+{
+    int64_t usual_s = value ? usual_date_s(value) : -1;
+    return usual_s > 0 || !value ? usual_s : (int64_t)curl_getdate(value, NULL);
+}
+
 double rn_retry_after_s(const char *value, double now_s)
 {
     struct cursor c = {value ? value : ""};
@@ -99,7 +146,7 @@ double rn_retry_after_s(const char *value, double now_s)
         return at_end(&c) ? (double)seconds : 0;
     if (!*c.p || !strchr("MTWFS", *c.p)) /* a date begins with the name of a day */
         return 0;
-    time_t at = curl_getdate(c.p, NULL);
+    int64_t at = rn_date_s(c.p);
     return at > 0 && (double)at > now_s ? (double)at - now_s : 0;
 }
 

@@ -24,6 +24,9 @@ bool rn_content_range_parse(const char *value, struct rn_content_range *);
  * "5x" and what does not fit are -1. */
 int64_t rn_content_length(const char *value);
 
+/* An HTTP date in seconds since 1970, or -1. */
+int64_t rn_date_s(const char *value);
+
 /* Seconds that Retry-After asks to wait, from seconds or an HTTP date; 0: nothing, or it has
  * passed. Not capped: whoever waits decides what is too long. */
 double rn_retry_after_s(const char *value, double now_s);

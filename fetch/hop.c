@@ -20,11 +20,15 @@ void rn_hop_prepare(CURL *c, double connect_s)
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(c, CURLOPT_USERAGENT, "runnel/" RUNNEL_VERSION);
     curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)(connect_s * 1000));
-    /* A connection for each transfer: several windows on a long line, nobody waits for the slowest
-     * stream, and less work on both sides than HTTP/2 makes of a few large bodies. */
-    curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     if (ca_file())
         curl_easy_setopt(c, CURLOPT_CAINFO, ca_file());
+}
+
+void rn_hop_share(CURL *c, bool small)
+{
+    long version = small ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1;
+    curl_easy_setopt(c, CURLOPT_HTTP_VERSION, version);
+    curl_easy_setopt(c, CURLOPT_PIPEWAIT, small ? 1L : 0L);
 }
 
 struct curl_slist *rn_hop_headers(const struct rn_request *q, const struct rn_url *here)

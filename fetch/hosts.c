@@ -33,15 +33,31 @@ struct rn_host *rn_host_of(struct rn_hosts *all, const char *url)
     return h;
 }
 
+static double moved(double average, double value)
+{
+    const double weight = 0.3;
+    return average > 0 ? (1 - weight) * average + weight * value : value;
+}
+
 void rn_host_learn(struct rn_host *h, int64_t received_bytes, double took_s, bool failed)
 {
     enum { TELLING_BYTES = 1 << 18 };
-    const double weight = 0.3;
     h->failures = failed ? h->failures + 1 : 0;
     if (received_bytes < TELLING_BYTES || took_s <= 0)
         return;
-    double bytes_s = (double)received_bytes / took_s;
-    h->bytes_s = h->bytes_s > 0 ? (1 - weight) * h->bytes_s + weight * bytes_s : bytes_s;
+    h->bytes_s = moved(h->bytes_s, (double)received_bytes / took_s);
+}
+
+bool rn_host_small(const struct rn_host *h, int64_t size_bytes)
+{
+    const double small_bytes = 1 << 20;
+    return (size_bytes >= 0 ? (double)size_bytes : h->body_bytes) <= small_bytes;
+}
+
+void rn_host_gave(struct rn_host *h, int64_t size_bytes, bool shared)
+{
+    h->body_bytes = moved(h->body_bytes, (double)size_bytes);
+    h->shares = shared;
 }
 
 int rn_host_rank(const struct rn_host *h)

@@ -18,6 +18,8 @@ struct rn_host {
     int running;         /* transfers */
     int failures;        /* in a row */
     double bytes_s;      /* moving average; 0: not known */
+    double body_bytes;   /* the same of whole bodies; 0: none came */
+    bool shares;         /* many transfers over one connection (HTTP/2) */
     double hold_until_s; /* it asked for a pause until then */
 };
 
@@ -28,6 +30,11 @@ struct rn_hosts {
 
 /* The host of an url as it is written; all local sources are one. */
 struct rn_host *rn_host_of(struct rn_hosts *, const char *url);
+/* Bodies of this size, or of an unknown one (-1), are small as far as is known: many of them are
+ * asked for at once where they can share a connection. */
+bool rn_host_small(const struct rn_host *, int64_t size_bytes);
+/* A whole body came; shared: over a connection that others may share. */
+void rn_host_gave(struct rn_host *, int64_t size_bytes, bool shared);
 /* failed: it was the host's trouble and not the file's. Speeds of small bodies say nothing. */
 void rn_host_learn(struct rn_host *, int64_t received_bytes, double took_s, bool failed);
 /* 0: good or unknown; 1: slow, under 64 KiB/s; 2: failed three times in a row. Classes and not

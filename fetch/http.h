@@ -24,6 +24,7 @@ struct rn_get {
     const char *path;  /* local sources: where the body goes, whole or cut; parent must exist */
     int64_t cap_bytes; /* the body may not be larger */
     bool pinned;       /* a digest will be compared: plain http is allowed, sources may be mixed */
+    bool small;        /* as far as is known: it may share a connection with others (HTTP/2) */
     bool (*stopping)(void *ctx); /* may be NULL: true asks to stop soon */
     void *ctx;
 };
@@ -43,6 +44,7 @@ struct rn_response {
     double retry_after_s; /* 0: not asked for */
     double hold_s;        /* the host allows no more requests for so long; 0: it does */
     int redirects;
+    bool shared;             /* every hop went over a connection that others may share */
     struct rn_claims claims; /* what the headers say about the body */
     struct rn_str trail;     /* of every hop, not fit to be shown: see trail.h; owned */
 };

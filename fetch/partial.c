@@ -22,6 +22,7 @@ enum { BUFFER = RN_BEHIND_BYTES, KEY = 32, LARGEST_META = 1 << 12 };
 struct rn_partials {
     char *dir;
     struct rn_owner me;
+    char *mine;   /* how names of this process's files go on behind the key */
     char **names; /* of .part files, sorted: those of one key stand together */
     size_t n;
     atomic_bool made;         /* the folder is there */
@@ -42,6 +43,7 @@ int rn_partials_open(struct rn_partials **out, const char *cache_dir, struct rn_
     size_t cap = 0;
     all->dir = rn_join(cache_dir, "partial");
     all->me = rn_owner_self();
+    all->mine = rn_owner_name(&all->me, "");
     *out = all;
     DIR *d = opendir(all->dir); /* made when the first body needs it */
     for (struct dirent *e; d && (e = readdir(d));)
@@ -64,6 +66,7 @@ void rn_partials_free(struct rn_partials *all)
     for (size_t i = 0; i < all->n; i++)
         free(all->names[i]);
     free(all->names);
+    free(all->mine);
     free(all->dir);
     free(all);
 }
@@ -93,6 +96,23 @@ size_t rn_partials_sweep(const char *cache_dir, double older_than_s)
 
 /* --- what the bytes belong to --- */
 
+/* "x.part" -> "x.meta" */
+static char *meta_of(const char *part)
+{
+    static const char ending[] = "meta";
+    char *meta = rn_xdup(part);
+    memcpy(meta + strlen(meta) - strlen(ending), ending, strlen(ending));
+    return meta;
+}
+
+static void forget_meta(struct rn_partial *p)
+{
+    char *meta = meta_of(p->path);
+    unlink(meta);
+    free(meta);
+    p->described = false;
+}
+
 static const char first_line[] = "runnel-partial 1";
 
 /* synced_bytes: how many are certain to survive a power cut. Not synced itself: without it the
@@ -104,13 +124,15 @@ static void write_meta(struct rn_partial *p, int64_t synced_bytes)
     rn_str_printf(&s, "%s\norigin %s\netag %s\nmodified %s\ntotal %" PRId64 "\nsynced %" PRId64,
                   first_line, o->url_sha256, o->etag, o->modified, o->total_bytes, synced_bytes);
     rn_str_puts(&s, "\nend\n");
-    int fd = open(p->meta, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    char *meta = meta_of(p->path);
+    int fd = open(meta, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     p->described = fd >= 0;
     if (fd >= 0) {
         if (rn_write_all(fd, s.p, s.n) < s.n)
-            unlink(p->meta);
+            unlink(meta);
         close(fd);
     }
+    free(meta);
     rn_str_release(&s);
 }
 
@@ -194,9 +216,11 @@ static bool claim_one(const struct rn_partials *all, const char *key, struct rn_
     if (!best)
         return false;
     bool ours = rn_owner_parse(rn_basename(best), was) && rn_io.rename(best, p->path) == 0;
-    memcpy(best + strlen(best) - strlen("part"), "meta", strlen("meta"));
-    if (ours && rn_io.rename(best, p->meta) != 0)
-        unlink(p->meta);
+    char *meta = meta_of(p->path), *its_meta = meta_of(best);
+    if (ours && rn_io.rename(its_meta, meta) != 0)
+        unlink(meta);
+    free(its_meta);
+    free(meta);
     free(best);
     return ours;
 }
@@ -234,8 +258,7 @@ static void forget_file(struct rn_partial *p)
     p->sealed = false;
     unlink(p->path);
     if (p->described)
-        unlink(p->meta);
-    p->described = false;
+        forget_meta(p);
 }
 
 /* An owner elsewhere may only seem dead: it must not write into what we go on with. */
@@ -255,7 +278,9 @@ static int64_t usable(struct rn_partial *p, const struct rn_owner *was, bool pro
 {
     struct stat st;
     int64_t synced_bytes = 0;
-    bool told = read_meta(p->meta, &p->origin, &synced_bytes);
+    char *meta = meta_of(p->path);
+    bool told = read_meta(meta, &p->origin, &synced_bytes);
+    free(meta);
     if (!told)
         p->origin = (struct rn_origin){.total_bytes = -1};
     if (fstat(p->fd, &st) != 0 || !S_ISREG(st.st_mode) || (!told && !proven))
@@ -296,13 +321,10 @@ int rn_partial_open(struct rn_partial *p, struct rn_partials *all, const char *k
 {
     RN_ASSERT(strlen(key) == KEY);
     struct rn_owner was = all->me;
-    char *stem = rn_owner_name(&all->me, key);
-    *p = (struct rn_partial){.path = rn_xprintf("%s/%s.part", all->dir, stem),
-                             .meta = rn_xprintf("%s/%s.meta", all->dir, stem),
+    *p = (struct rn_partial){.path = rn_xprintf("%s/%s%s.part", all->dir, key, all->mine),
                              .all = all,
                              .origin = {.total_bytes = -1},
                              .fd = -1};
-    free(stem);
     rn_sha256_init(&p->sha);
     int rc = make_folder(all, err);
     bool look = rc == RN_OK && (atomic_load(&all->kept) || rn_partials_hold(all, key));
@@ -479,7 +501,6 @@ static void release(struct rn_partial *p)
     close_file(p);
     rn_sha256_drop(&p->sha);
     free_buffer(p);
-    free(p->meta);
     free(p->path);
     *p = (struct rn_partial){.fd = -1};
 }
@@ -510,6 +531,6 @@ void rn_partial_drop(struct rn_partial *p)
 void rn_partial_leave(struct rn_partial *p)
 {
     if (p->path && p->described)
-        unlink(p->meta);
+        forget_meta(p);
     release(p);
 }

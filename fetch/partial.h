@@ -46,7 +46,7 @@ bool rn_partials_hold(const struct rn_partials *, const char *key);
 size_t rn_partials_sweep(const char *cache_dir, double older_than_s);
 
 struct rn_partial {
-    char *path, *meta; /* owned */
+    char *path; /* owned */
     struct rn_partials *all;
     int64_t size_bytes; /* so far, buffered ones too */
     struct rn_origin origin;

@@ -75,10 +75,12 @@ static char *as_column(const char *text)
 }
 
 /* Printed once: the file is written anew for every batch of pins. */
-static char *print_pin(const struct rn_pin *p)
+static const char *line_of(struct rn_pin *p)
 {
-    return rn_xprintf("%s %lld %s %s %s %s %s\n", p->id, (long long)p->size_bytes, p->sha256,
-                      rn_trust_word(p->trust), p->host, p->date, p->etag);
+    if (!p->line)
+        p->line = rn_xprintf("%s %lld %s %s %s %s %s\n", p->id, (long long)p->size_bytes, p->sha256,
+                             rn_trust_word(p->trust), p->host, p->date, p->etag);
+    return p->line;
 }
 
 static void set_pin(struct rn_pins *l, const struct rn_pin *pin)
@@ -88,7 +90,7 @@ static void set_pin(struct rn_pins *l, const struct rn_pin *pin)
     own.host = rn_xdup(pin->host);
     own.date = rn_xdup(pin->date);
     own.etag = as_column(pin->etag);
-    own.line = print_pin(&own);
+    own.line = NULL;
     size_t i = lower_bound(l, own.id);
     if (i < l->n && strcmp(l->pins[i].id, own.id) == 0) {
         release_pin(&l->pins[i]);
@@ -209,6 +211,13 @@ static int read_file(struct rn_pins *l, const char *path, struct rn_err *err)
     struct rn_pins file = {0};
     int rc = strlen(text) == n ? parse(&file, path, text, err)
                                : rn_fail(err, RN_ECONFIG, RN_PATH(path), "holds a NUL byte");
+    if (rc == RN_OK && l->n == 0) {
+        free(l->pins);
+        l->pins = file.pins;
+        l->n = file.n;
+        l->cap = file.cap;
+        file = (struct rn_pins){0};
+    }
     for (size_t i = 0; i < file.n && rc == RN_OK; i++)
         set_pin(l, &file.pins[i]);
     clear(&file);
@@ -322,7 +331,7 @@ int rn_pins_begin(struct rn_pins *l, const struct rn_pin *pins, size_t n, struct
     if (rc == RN_OK && l->path) {
         rn_str_puts(&text->lines, first_line);
         for (size_t i = 0; i < l->n; i++)
-            rn_str_puts(&text->lines, l->pins[i].line);
+            rn_str_puts(&text->lines, line_of(&l->pins[i]));
     }
     if (rc != RN_OK)
         rn_pins_end(l, text);

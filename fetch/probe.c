@@ -44,6 +44,7 @@ static void set_options(struct asking *a)
 {
     double all_s = (a->p->f->connect_s > 0 ? a->p->f->connect_s : 15) + a->p->f->stall_s;
     rn_hop_prepare(a->curl, a->p->f->connect_s);
+    rn_hop_share(a->curl, false);
     curl_easy_setopt(a->curl, CURLOPT_TIMEOUT_MS, (long)(all_s * 1000));
     curl_easy_setopt(a->curl, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(a->curl, CURLOPT_HEADERDATA, a);

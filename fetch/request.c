@@ -290,8 +290,8 @@ static int make_web(struct rn_request *q, const struct rn_who *who, const char *
     if (login)
         add_header(q, basic(login));
     q->hint_on_403 = login != NULL;
-    q->hint = login ? rn_xprintf("check the login for %s in %s", host, who->netrc_path)
-                    : rn_xprintf("if it needs a login: machine %s in ~/.netrc (mode 0600)", host);
+    if (login)
+        q->hint = rn_xprintf("check the login for %s in %s", host, who->netrc_path);
     free(login);
     return RN_OK;
 }
@@ -344,9 +344,13 @@ int rn_request_init(struct rn_request *q, const struct rn_who *who, const char *
     return rc;
 }
 
-const char *rn_request_hint(const struct rn_request *q, long status)
+const char *rn_request_hint(struct rn_request *q, long status)
 {
-    return status == 401 || (status == 403 && q->hint_on_403) ? q->hint : NULL;
+    if (status != 401 && (status != 403 || !q->hint_on_403))
+        return NULL;
+    if (!q->hint)
+        q->hint = rn_xprintf("if it needs a login: machine %s in ~/.netrc (mode 0600)", q->at.name);
+    return q->hint;
 }
 
 void rn_request_release(struct rn_request *q)

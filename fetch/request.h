@@ -29,7 +29,7 @@ struct rn_request {
     struct rn_url at; /* `url`, taken apart: the only origin that may see `headers` */
     char **headers;   /* owned, "Authorization: Bearer ..."; NULL if there are none */
     size_t n_headers;
-    char *hint;       /* owned; see rn_request_hint */
+    char *hint;       /* owned; see rn_request_hint; NULL: about logins in general */
     bool hint_on_403; /* many sites say 403 of what is not there: then a login would not help */
 };
 
@@ -41,7 +41,7 @@ int rn_request_init(struct rn_request *, const struct rn_who *, const char *url,
 void rn_request_release(struct rn_request *); /* safe on zeroes */
 
 /* What to do when this host answers with that status; NULL: nothing comes to mind. */
-const char *rn_request_hint(const struct rn_request *, long status);
+const char *rn_request_hint(struct rn_request *, long status);
 /* True if these secrets could ever be sent for this url: does `auth:` fit? */
 bool rn_request_fits(const char *url, const struct rn_who *, enum rn_auth);
 

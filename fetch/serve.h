@@ -6,16 +6,15 @@
  *     rn_serve_stop(s);
  *
  * Read-only: GET and HEAD, one range, nothing but contents that have the digest they are asked by;
- * no listing, no other path. Whoever asks knows the digest, and compares it. Bounded in
- * connections, in all and from one address, in time and in memory. HTTP by libmicrohttpd. */
+ * no listing, no other path. Whoever asks knows the digest, and compares it. Bounded as listen.h
+ * says. */
 #ifndef RN_SERVE_H
 #define RN_SERVE_H
 
 #include "cache.h"
 
 struct rn_serve;
-/* "ADDRESS:PORT", numbers; IPv6 in [ ]; port 0: any. The cache must outlive it. RN_EUSAGE: no such
- * address; RN_EIO: it cannot be had. Answers from threads of its own. */
+/* address as listen.h says; the cache must outlive it. RN_EUSAGE, RN_EIO. */
 int rn_serve_start(struct rn_serve **, const struct rn_cache *, const char *address,
                    struct rn_err *);
 const char *rn_serve_url(const struct rn_serve *);

@@ -52,7 +52,7 @@ struct rn_transfers {
     struct transfer *ended;
     size_t running;
     int64_t received;
-    CURL *idle[IDLE_HANDLES]; /* reset, to be used again */
+    CURL *idle[IDLE_HANDLES]; /* to be used again */
     size_t n_idle;
     bool added; /* a request that was not sent yet */
 };
@@ -64,6 +64,13 @@ static long status_of(CURL *curl)
     long status = 0;
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
     return status;
+}
+
+static bool is_shared(CURL *curl)
+{
+    long version = 0;
+    curl_easy_getinfo(curl, CURLINFO_HTTP_VERSION, &version);
+    return version >= CURL_HTTP_VERSION_2_0;
 }
 
 static const char *header(const struct transfer *t, const char *name)
@@ -94,7 +101,7 @@ static void copy_validator(char *to, size_t cap, const char *from)
 static bool modified_is_strong(const char *modified, const char *date)
 {
     enum { MINUTE_S = 60 };
-    time_t changed = curl_getdate(modified, NULL), answered = curl_getdate(date, NULL);
+    int64_t changed = rn_date_s(modified), answered = rn_date_s(date);
     return changed >= 0 && answered >= 0 && answered - changed >= MINUTE_S;
 }
 
@@ -112,8 +119,8 @@ static struct rn_origin read_origin(const struct transfer *t)
 
 static void read_limits(struct transfer *t)
 {
-    time_t date = curl_getdate(header(t, "Date"), NULL);
-    double now_s = date > 0 ? (double)date : rn_time_s();
+    int64_t date_s = rn_date_s(header(t, "Date"));
+    double now_s = date_s > 0 ? (double)date_s : rn_time_s();
     t->r.retry_after_s = rn_retry_after_s(header(t, "Retry-After"), now_s);
     t->r.hold_s = rn_rate_limit_wait_s(header(t, "RateLimit"));
 }
@@ -246,17 +253,39 @@ static void ask_for_rest(struct transfer *t)
     t->headers = curl_slist_append(t->headers, line);
 }
 
-static void set_options(struct transfer *t)
+/* What is the same for all transfers of a handle: the rest is set anew for each. */
+static CURL *make_handle(const struct rn_transfers *w)
 {
-    enum { RECEIVE = 1 << 18 };
-    CURL *c = t->curl;
-    rn_hop_prepare(c, t->wire->rules.connect_s);
-    curl_easy_setopt(c, CURLOPT_PRIVATE, t);
+    enum { RECEIVE = 1 << 16 };
+    CURL *c = curl_easy_init();
+    RN_ASSERT(c);
+    rn_hop_prepare(c, w->rules.connect_s);
     curl_easy_setopt(c, CURLOPT_BUFFERSIZE, (long)RECEIVE);
     curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(c, CURLOPT_HEADERDATA, t);
     curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(c, CURLOPT_WRITEDATA, t);
+    return c;
+}
+
+/* Making a handle costs as much as asking for a small file with it. */
+static CURL *take_handle(struct rn_transfers *w)
+{
+    return w->n_idle > 0 ? w->idle[--w->n_idle] : make_handle(w);
+}
+
+static void put_handle(struct rn_transfers *w, CURL *c)
+{
+    if (w->n_idle == IDLE_HANDLES)
+        curl_easy_cleanup(c);
+    else
+        w->idle[w->n_idle++] = c;
+}
+
+static void set_options(struct transfer *t)
+{
+    curl_easy_setopt(t->curl, CURLOPT_PRIVATE, t);
+    curl_easy_setopt(t->curl, CURLOPT_HEADERDATA, t);
+    curl_easy_setopt(t->curl, CURLOPT_WRITEDATA, t);
+    rn_hop_share(t->curl, t->get.small);
 }
 
 static void start_hop(struct transfer *t)
@@ -441,6 +470,7 @@ static void end(struct transfer *t, CURLcode code)
 static void end_hop(struct transfer *t, CURLcode code)
 {
     t->r.status = status_of(t->curl);
+    t->r.shared = t->r.shared && is_shared(t->curl);
     read_limits(t);
     curl_multi_remove_handle(t->wire->multi, t->curl);
     if (t->halt == HALT_STALL || !(follow(t, code) || ask_anew(t) || ask_next_part(t, code)))
@@ -460,24 +490,6 @@ struct rn_transfers *rn_transfers_new(const struct rn_transfer_rules *rules)
     RN_ASSERT(w->multi);
     curl_multi_setopt(w->multi, CURLMOPT_MAXCONNECTS, (long)IDLE_CONNECTIONS);
     return w;
-}
-
-/* Making a handle costs as much as asking for a small file with it. */
-static CURL *take_handle(struct rn_transfers *w)
-{
-    CURL *curl = w->n_idle > 0 ? w->idle[--w->n_idle] : curl_easy_init();
-    RN_ASSERT(curl);
-    return curl;
-}
-
-static void put_handle(struct rn_transfers *w, CURL *curl)
-{
-    if (w->n_idle == IDLE_HANDLES) {
-        curl_easy_cleanup(curl);
-        return;
-    }
-    curl_easy_reset(curl);
-    w->idle[w->n_idle++] = curl;
 }
 
 static void free_transfer(struct transfer *t)
@@ -518,6 +530,7 @@ int rn_transfers_start(struct rn_transfers *w, const struct rn_get *get, struct 
     struct transfer *t = rn_new(struct transfer);
     *t = (struct transfer){.wire = w, .get = *get, .to = to, .tag = tag, .request = request};
     t->r.declared_bytes = t->total_bytes = -1;
+    t->r.shared = true;
     t->curl = take_handle(w);
     rn_sha256_hex(get->url, strlen(get->url), t->url_sha256);
     put_in(t, &w->first);

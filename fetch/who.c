@@ -155,7 +155,8 @@ int rn_who_read(struct rn_who *who, struct rn_err *err)
 {
     *who = (struct rn_who){0};
     read_hub(who);
-    who->netrc_path = env("NETRC") ? dup_or_null(who, env("NETRC")) : in_home(who, ".netrc");
+    const char *netrc = env("NETRC") ? dup_or_null(who, env("NETRC")) : in_home(who, ".netrc");
+    who->netrc_path = netrc && !rn_absent(netrc) ? netrc : NULL; /* looked into for every host */
     read_s3(who);
     const struct {
         const char *what, *text;

@@ -6,7 +6,7 @@
  *     rn_who_release(&who);
  *
  *     hub      HF_TOKEN; HF_TOKEN_PATH, $HF_HOME/token, ~/.cache/huggingface/token; HF_ENDPOINT
- *     netrc    $NETRC, ~/.netrc (read when a host is asked)
+ *     netrc    $NETRC, ~/.netrc (if it is there, read when a host is asked)
  *     s3       AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, or the profile
  *              $AWS_PROFILE (default) of ~/.aws/credentials; AWS_REGION, AWS_DEFAULT_REGION or
  *              the profile in ~/.aws/config; AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL

@@ -23,8 +23,8 @@ static int ask(void *ctx, int64_t i, struct rn_questions *to, struct rn_asked *q
     (void)err;
     memcpy(rn_questions_add(to, n), spans, n * sizeof *spans);
     q->row = rn_core_row_number(a->rows, (size_t)i);
-    q->written = a->task->type == RN_CORE_LM;
-    q->gold = q->written ? 0 : rn_core_row_gold(a->rows, (size_t)i);
+    q->exact = a->task->type == RN_CORE_LM;
+    q->gold = q->exact ? 0 : rn_core_row_gold(a->rows, (size_t)i);
     return RN_OK;
 }
 

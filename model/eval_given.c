@@ -42,11 +42,11 @@ static json_t *losses_of(const struct rn_span *s, size_t n)
 static void judge(const struct asking *a, const struct rn_asked *q, const struct rn_span *s,
                   size_t n)
 {
-    size_t choice = q->written ? 0 : rn_spans_lowest(s, n);
-    bool right = q->written ? s->all_likeliest : choice == q->gold;
+    size_t choice = q->exact ? 0 : rn_spans_lowest(s, n);
+    bool right = q->exact ? s->all_likeliest : choice == q->gold;
     json_t *item = json_pack("{s:I, s:o, s:b}", "row", (json_int_t)q->row, "losses",
                              losses_of(s, n), "right", right);
-    if (!q->written) {
+    if (!q->exact) {
         json_object_set_new(item, "gold", json_integer((json_int_t)q->gold));
         json_object_set_new(item, "choice", json_integer((json_int_t)choice));
     }

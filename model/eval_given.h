@@ -15,9 +15,9 @@
 #include "span.h"
 
 struct rn_asked { /* a question; zeroed before it is asked */
-    int64_t row;  /* its number in the data, from 0 */
+    int64_t row;  /* its number, from 0: in the order of asking, where ask says no other */
     size_t gold;  /* the right one of its answers */
-    bool written; /* it has one answer, right if each of its tokens is the likeliest: no choice */
+    bool exact;   /* it has one answer, right if each of its tokens is the likeliest: no choice */
 };
 struct rn_given {
     const char *what; /* progress is told so */

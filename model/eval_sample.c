@@ -30,8 +30,8 @@ static int answer(struct asking *a, const char *question, const char *right, str
         const char *said = text.p ? text.p : "";
         rn_log(a->run->log, RN_INFO, "%s answers '%s': %s%s%s", rn_eval_model(a->run->report),
                question, said, right ? "   right: " : "", right ? right : "");
-        json_array_append_new(a->said, json_pack("{s:s, s:s*}", "question", question, "answer",
-                                                 rn_utf8_valid(said, strlen(said)) ? said : NULL));
+        json_array_append_new(a->said, json_pack("{s:s, s:o}", "question", question, "answer",
+                                                 rn_json_text(said, strlen(said))));
     }
     rn_str_release(&text);
     rn_ids_release(&prompt);

@@ -3,6 +3,8 @@
 #include "answer.h"
 #include "mem.h"
 
+#include <string.h>
+
 enum { ROWS = 8, ANSWER_TOKENS = 512, TOP_K = 50 };
 
 struct asking {
@@ -25,9 +27,8 @@ static int prompt_of(const struct asking *a, int64_t i, struct rn_ids *out, stru
 
 static int judge(struct asking *a, int64_t i, const char *answer, struct rn_err *err)
 {
-    json_t *text = json_string(answer);
-    json_t *item = json_pack("{s:I, s:o}", "item", (json_int_t)i, "answer",
-                             text ? text : json_string("no UTF-8"));
+    json_t *item = json_pack("{s:I, s:o}", "row", (json_int_t)i, "answer",
+                             rn_json_text(answer, strlen(answer)));
     bool right = false;
     int rc = a->task->judge(a->task->ctx, i, answer, item, &right, err);
     a->right += right;

@@ -1,9 +1,7 @@
-#include "optim.h"
+#include "optim_impl.h"
 
 #include "arch.h"
 #include "mem.h"
-#include "safetensors.h"
-#include "shares.h"
 #include "str.h"
 
 #include <inttypes.h>
@@ -12,45 +10,6 @@
 
 /* Slots of the hyper vector (kernels/ops.def): a run for each weight. */
 enum { SLOTS_ADAMW = 7, SLOTS_MUON = 4 };
-
-struct slot { /* one weight */
-    const struct rn_group *group;
-    int64_t at;       /* of its hyperparameters */
-    double lr;        /* before the schedule */
-    double decay;     /* before the schedule */
-    int64_t first, n; /* what of it this rank updates */
-    size_t n_parts;   /* of all ranks, from parts[part] on */
-    size_t part;
-};
-
-/* One moment, as files have it: whole. */
-struct moment {
-    char name[80];
-    size_t weight; /* whose */
-    struct rn_shape shape;
-    rn_val here; /* this rank's share; RN_NONE: it has none */
-};
-
-struct rn_optim {
-    struct rn_model *model;           /* borrowed */
-    struct rn_comm *comm;             /* borrowed; NULL: alone */
-    struct rn_prog *sum_prog;         /* what my share of the gradients says */
-    struct rn_prog *norm_prog, *prog; /* what all of them say; what follows from it */
-    struct rn_group *groups;          /* with overrides */
-    size_t n_groups;
-    struct slot *slots; /* in the order of the params store */
-    size_t n;
-    struct rn_comm_part *parts; /* of all weights, in their order */
-    size_t n_parts, cap_parts;
-    struct moment *moments; /* in the order of the weights */
-    size_t n_moments, cap_moments;
-    double clip, lr_scale, lr_frac;
-    float *hyper_host;
-    rn_val share;                      /* of sum_prog; RN_NONE: nothing is mine */
-    rn_val sum, bound, norm, clip_out; /* of norm_prog */
-    rn_val hyper, coef;                /* of prog */
-    bool measured;                     /* these gradients are added up, norm_prog has run */
-};
 
 /* --- groups --- */
 
@@ -141,7 +100,7 @@ static int64_t cut(int64_t n, int r, int world)
 
 static void add_part(struct rn_optim *o, size_t i, int64_t first, int64_t n, int owner)
 {
-    struct slot *s = &o->slots[i];
+    struct rn_slot *s = &o->slots[i];
     if (n == 0)
         return;
     RN_PUSH(o->parts, o->n_parts, o->cap_parts,
@@ -176,7 +135,7 @@ static void share_out(struct rn_optim *o, const struct rn_weight *w)
 static rn_val moment(struct rn_optim *o, const char *prefix, const struct rn_weight *w, size_t i,
                      struct rn_shape whole, int64_t n)
 {
-    struct moment m = {.weight = i, .shape = whole, .here = RN_NONE};
+    struct rn_moment m = {.weight = i, .shape = whole, .here = RN_NONE};
     snprintf(m.name, sizeof m.name, "%s.%s", prefix, w->name);
     if (n > 0)
         m.here = rn_prog_state(o->prog, m.name, RN_F32, n == rn_elems(whole) ? whole : RN_SHAPE(n));
@@ -186,7 +145,7 @@ static rn_val moment(struct rn_optim *o, const char *prefix, const struct rn_wei
 
 static void emit_adamw(struct rn_optim *o, const struct rn_weight *w, size_t i)
 {
-    const struct slot *s = &o->slots[i];
+    const struct rn_slot *s = &o->slots[i];
     rn_val m = moment(o, "m", w, i, w->shape, s->n), v = moment(o, "v", w, i, w->shape, s->n);
     if (s->n == 0)
         return;
@@ -207,7 +166,7 @@ static int64_t second_moment(const struct rn_weight *w)
 
 static void emit_muon(struct rn_optim *o, const struct rn_weight *w, size_t i)
 {
-    const struct slot *s = &o->slots[i];
+    const struct rn_slot *s = &o->slots[i];
     bool era_2026 = s->group->kind == RN_GROUP_MUON_2026;
     int64_t n2 = second_moment(w);
     rn_val buf = moment(o, "buf", w, i, w->shape, s->n);
@@ -237,7 +196,7 @@ static int build_sum(struct rn_optim *o, const struct rn_weight *w, struct rn_er
     struct rn_prog *p = o->sum_prog = rn_prog_new(rn_model_params(o->model));
     o->share = RN_NONE;
     for (size_t i = 0; i < o->n; i++) {
-        const struct slot *s = &o->slots[i];
+        const struct rn_slot *s = &o->slots[i];
         if (s->n == 0)
             continue;
         rn_val x[] = {rn_prog_weight_grad_part(p, w[i].name, s->first, s->n), o->share};
@@ -272,10 +231,10 @@ static int64_t init_slots(struct rn_optim *o, const struct rn_weight *w, double 
         const struct rn_group *g = find_group(o, w[i].group);
         RN_ASSERT(g);
         bool adamw = g->kind == RN_GROUP_ADAMW;
-        o->slots[i] = (struct slot){.group = g,
-                                    .at = at,
-                                    .lr = group_lr(o, g),
-                                    .decay = adamw ? g->decay : g->decay * decay_scale};
+        o->slots[i] = (struct rn_slot){.group = g,
+                                       .at = at,
+                                       .lr = group_lr(o, g),
+                                       .decay = adamw ? g->decay : g->decay * decay_scale};
         at += adamw ? SLOTS_ADAMW : SLOTS_MUON;
     }
     return at;
@@ -351,7 +310,7 @@ size_t rn_optim_bytes(const struct rn_optim *o)
 
 /* --- a step --- */
 
-static void put_adamw(float *h, const struct slot *s, const struct rn_optim_step *now)
+static void put_adamw(float *h, const struct rn_slot *s, const struct rn_optim_step *now)
 {
     const struct rn_group *g = s->group;
     h[0] = (float)(s->lr * now->lr_mult);
@@ -363,7 +322,7 @@ static void put_adamw(float *h, const struct slot *s, const struct rn_optim_step
     h[6] = (float)(1 - pow(g->beta2, (double)now->t));
 }
 
-static void put_muon(float *h, const struct slot *s, const struct rn_optim_step *now)
+static void put_muon(float *h, const struct rn_slot *s, const struct rn_optim_step *now)
 {
     h[0] = (float)(s->lr * now->lr_mult);
     h[1] = (float)now->muon_momentum;
@@ -408,7 +367,7 @@ int rn_optim_norm(struct rn_optim *o, float *norm, struct rn_err *err)
 static void put_hyper(struct rn_optim *o, const struct rn_optim_step *now)
 {
     for (size_t i = 0; i < o->n; i++) {
-        const struct slot *s = &o->slots[i];
+        const struct rn_slot *s = &o->slots[i];
         if (s->group->kind == RN_GROUP_ADAMW)
             put_adamw(o->hyper_host + s->at, s, now);
         else
@@ -444,102 +403,6 @@ void rn_optim_time_ops(struct rn_optim *o, struct rn_op_times *times)
     rn_prog_time_ops(o->sum_prog, times);
     rn_prog_time_ops(o->norm_prog, times);
     rn_prog_time_ops(o->prog, times);
-}
-
-/* --- moments on disk --- */
-
-/* The parts of a moment in the coordinates of its own elements. A second moment of Muon lies whole
- * with the owner of its matrix. */
-static size_t parts_of(const struct rn_optim *o, const struct moment *m,
-                       struct rn_comm_part parts[RN_RANKS_MAX])
-{
-    const struct slot *s = &o->slots[m->weight];
-    const struct rn_comm_part *all = o->parts + s->part;
-    if (s->n_parts == 1)
-        parts[0] = (struct rn_comm_part){0, (size_t)rn_elems(m->shape), all[0].owner};
-    for (size_t i = 0; s->n_parts > 1 && i < s->n_parts; i++)
-        parts[i] = (struct rn_comm_part){all[i].at - all[0].at, all[i].n, all[i].owner};
-    return s->n_parts;
-}
-
-/* Every rank's share of the moment into `out`; each rank calls it. */
-static int collect(const struct rn_optim *o, const struct moment *m, float *out, struct rn_err *err)
-{
-    struct rn_comm_part parts[RN_RANKS_MAX];
-    size_t n = parts_of(o, m, parts);
-    if (m->here != RN_NONE)
-        RN_TRY(rn_prog_get(o->prog, m->here, out + o->slots[m->weight].first, err));
-    return rn_params_collect(rn_model_params(o->model), o->comm, out, (size_t)rn_elems(m->shape),
-                             parts, n, err);
-}
-
-static int fill_moment(void *ctx, size_t i, void *out, struct rn_err *err)
-{
-    const struct rn_optim *o = ctx;
-    int64_t wanted = (int64_t)i;
-    RN_TRY(rn_comm_tell(o->comm, &wanted, sizeof wanted, err));
-    return collect(o, &o->moments[i], out, err);
-}
-
-int rn_optim_lend(const struct rn_optim *o, int64_t i, struct rn_err *err)
-{
-    float *buf;
-    if (i < 0 || i >= (int64_t)o->n_moments)
-        return rn_fail(err, RN_EPEER, RN_NOWHERE, "rank 0 asks for moment %" PRId64 " of %zu", i,
-                       o->n_moments);
-    const struct moment *m = &o->moments[i];
-    RN_TRY(rn_try_alloc((void **)&buf, (size_t)rn_elems(m->shape), sizeof *buf,
-                        "an optimizer moment", err));
-    int rc = collect(o, m, buf, err);
-    free(buf);
-    return rc;
-}
-
-int rn_optim_save(const struct rn_optim *o, const char *path, char hex[RN_HEX], struct rn_err *err)
-{
-    struct rn_tensor_out *rows = rn_xalloc((o->n_moments + 1) * sizeof *rows);
-    for (size_t i = 0; i < o->n_moments; i++)
-        rows[i] = (struct rn_tensor_out){.name = o->moments[i].name,
-                                         .shape = o->moments[i].shape,
-                                         .fill = fill_moment,
-                                         .ctx = (void *)o,
-                                         .i = i};
-    int rc = rn_safetensors_write(path, rows, o->n_moments, NULL, hex, err);
-    free(rows);
-    return rc;
-}
-
-static int load_moment(struct rn_optim *o, const struct moment *m, const struct rn_safetensors *st,
-                       struct rn_err *err)
-{
-    const struct rn_tensor_info *t = rn_safetensors_find(st, m->name);
-    if (!t || t->type != RN_TENSOR_F32 || !rn_tensor_is(t, m->shape))
-        return rn_fail(err, RN_ECORRUPT, RN_PATH(rn_safetensors_path(st)),
-                       "%s moment '%s' of this optimizer", t ? "wrong shape of" : "lacks the",
-                       m->name);
-    if (m->here == RN_NONE)
-        return RN_OK;
-    float *buf;
-    RN_TRY(rn_try_alloc((void **)&buf, t->size_bytes + 1, 1, "an optimizer moment", err));
-    int rc = rn_safetensors_read_f32(st, t, buf, err);
-    if (rc == RN_OK)
-        rc = rn_prog_put(o->prog, m->here, buf + o->slots[m->weight].first, err);
-    free(buf);
-    return rc;
-}
-
-int rn_optim_load(struct rn_optim *o, const char *path, struct rn_err *err)
-{
-    struct rn_safetensors *st;
-    RN_TRY(rn_safetensors_open(&st, path, err));
-    int rc = RN_OK;
-    if (rn_safetensors_count(st) != o->n_moments)
-        rc = rn_fail(err, RN_ECORRUPT, RN_PATH(path), "%zu moments, this optimizer has %zu",
-                     rn_safetensors_count(st), o->n_moments);
-    for (size_t i = 0; rc == RN_OK && i < o->n_moments; i++)
-        rc = load_moment(o, &o->moments[i], st, err);
-    rn_safetensors_close(st);
-    return rc;
 }
 
 /* --- without an optimizer --- */

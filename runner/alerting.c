@@ -5,7 +5,6 @@
  */
 #include "running.h"
 
-#include "checkpoint.h"
 #include "file.h"
 
 #include <errno.h>
@@ -13,7 +12,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* --- to whom --- */
@@ -113,64 +111,6 @@ void rn_alerting_tell(struct rn_running *r, size_t stage, struct rn_work *w, enu
         tell(r, stage, w, &alert);
 }
 
-/* --- what can be seen of a stage --- */
-
-/* A number of the stage's own keys, 0 if it has no such key. */
-static double key_number(const struct rn_pstage *s, const char *path)
-{
-    const struct rn_key *key = rn_schema_row(s->stage->keys, path);
-    if (!key)
-        return 0;
-    const char *at = (const char *)s->cfg + key->offset;
-    return key->type == RN_T_TIME ? *(const double *)at : (double)*(const int64_t *)at;
-}
-
-/* The newest checkpoint: measured once, when it is new. */
-static void look_at_checkpoint(struct rn_work *w)
-{
-    struct rn_ckpt c = {.dir = w->dir};
-    int64_t step = rn_ckpt_pointed(&c, "latest");
-    if (step < 0 || (w->saved.size_bytes > 0 && step == w->saved.step))
-        return;
-    char *dir = rn_ckpt_path(&c, step);
-    w->saved = (struct rn_saved){.step = step, .size_bytes = rn_tree_bytes(dir)};
-    free(dir);
-}
-
-static double since_save_s(const struct rn_work *w)
-{
-    struct stat st;
-    char *path = rn_join(w->dir, "latest");
-    double since_start_s = rn_clock_s() - w->start_s, since_s = since_start_s;
-    if (stat(path, &st) == 0)
-        since_s = fmin(since_s, rn_time_s() - (double)st.st_mtime);
-    free(path);
-    return since_s;
-}
-
-static void see_training(struct rn_work *w, struct rn_signs *s)
-{
-    const struct rn_estimate *cost = &w->node->cost;
-    double expected_bytes = cost->weights_bytes + cost->optimizer_bytes;
-    look_at_checkpoint(w);
-    s->disk_free_bytes = (double)rn_disk_free(w->dir);
-    s->checkpoint_bytes = w->saved.size_bytes > 0 ? w->saved.size_bytes : expected_bytes;
-    s->since_save_s = since_save_s(w);
-    s->save_every_s = key_number(w->stage, "checkpoint.every_time");
-    s->save_every_steps = key_number(w->stage, "checkpoint.every");
-}
-
-static void see_gpus(const struct rn_gauge *gauge, struct rn_signs *s)
-{
-    struct rn_reading r;
-    if (!gauge || !rn_gauge_get(gauge, &r))
-        return;
-    s->hottest_c = r.hottest_c;
-    s->slowdown_c = r.slowdown_c;
-    s->throttled = r.throttled > 0;
-    s->lost = (int)r.lost;
-}
-
 /* --- a stage at work --- */
 
 static void raise_alert(void *ctx, const struct rn_alert *alert)
@@ -191,6 +131,17 @@ void rn_alerting_hear(struct rn_work *w, const struct rn_news *news)
         rn_vigil_hear(&w->vigil, news, rn_clock_s());
 }
 
+static void see_training(struct rn_work *w, struct rn_signs *s)
+{
+    const struct rn_estimate *cost = &w->node->cost;
+    double began_s = rn_clock_s() - w->start_s;
+    double expected_bytes = cost->weights_bytes + cost->optimizer_bytes;
+    s->checkpoint_bytes = expected_bytes > 0 ? expected_bytes : NAN;
+    rn_signs_of_work(s, &w->saved, w->dir);
+    rn_signs_of_keys(s, w->stage->stage->keys, w->stage->cfg);
+    s->since_save_s = fmin(s->since_save_s, began_s); /* not before this attempt began */
+}
+
 void rn_alerting_look(struct rn_work *w)
 {
     const double EVERY_S = 10;
@@ -201,6 +152,6 @@ void rn_alerting_look(struct rn_work *w)
     w->seen_s = now_s;
     if (w->stage->stage->trains)
         see_training(w, &signs);
-    see_gpus(w->run->monitoring.gauge, &signs);
+    rn_signs_of_gpus(&signs, w->run->monitoring.gauge);
     rn_vigil_see(&w->vigil, &signs, now_s);
 }

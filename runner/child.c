@@ -4,6 +4,7 @@
 #include "file.h"
 #include "signals.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -42,6 +43,26 @@ _Noreturn static void live(pid_t runner, int fd, void (*body)(void *, struct rn_
     fflush(stdout);
     fflush(stderr);
     _exit(0); /* what the runner would do at its exit is not ours to do */
+}
+
+static bool is_among(int fd, const int *fds, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (fds[i] == fd)
+            return true;
+    return false;
+}
+
+void rn_child_keep_only(const int *fds, size_t n)
+{
+    DIR *d = opendir("/proc/self/fd");
+    for (struct dirent *e; d && (e = readdir(d));) {
+        int fd = (int)strtol(e->d_name, NULL, 10); /* "." and "..": 0 */
+        if (fd > STDERR_FILENO && fd != dirfd(d) && !is_among(fd, fds, n))
+            close(fd);
+    }
+    if (d)
+        closedir(d);
 }
 
 /* --- the runner's side --- */
@@ -147,6 +168,13 @@ void rn_child_kill(const struct rn_child *c)
         kill(-c->pid, SIGKILL);
 }
 
+static void forget(struct rn_child *c)
+{
+    close_pipe(c);
+    rn_inbox_release(&c->inbox);
+    *c = (struct rn_child){.fd = -1};
+}
+
 void rn_child_release(struct rn_child *c)
 {
     if (c->pid > 0) {
@@ -155,9 +183,22 @@ void rn_child_release(struct rn_child *c)
         while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
             continue;
     }
-    close_pipe(c);
-    rn_inbox_release(&c->inbox);
-    *c = (struct rn_child){.fd = -1};
+    forget(c);
+}
+
+void rn_child_leave(struct rn_child *c)
+{
+    enum { TRIES = 100, TRY_MS = 10 };
+    bool gone = c->pid == 0;
+    rn_child_kill(c);
+    if (!gone)
+        rn_signals_unguard(c->pid);
+    for (int i = 0; !gone && i < TRIES; i++) {
+        gone = waitpid(c->pid, NULL, WNOHANG) != 0;
+        if (!gone)
+            poll(NULL, 0, TRY_MS);
+    }
+    forget(c);
 }
 
 /* --- how it ended --- */

@@ -37,6 +37,11 @@ bool rn_child_ended(struct rn_child *, int *status);
 void rn_child_ask(const struct rn_child *);  /* SIGTERM to the stage: finish the step, save, end */
 void rn_child_kill(const struct rn_child *); /* SIGKILL to its whole group */
 void rn_child_release(struct rn_child *);    /* kills what still runs and waits for it */
+/* The same, for a second at most: one that a driver holds in the kernel cannot even be killed. */
+void rn_child_leave(struct rn_child *);
+/* In a child that is no stage: closes every descriptor but 0, 1, 2 and these, so that it holds no
+ * lock of the runner's. */
+void rn_child_keep_only(const int *fds, size_t n);
 
 /* A status without a last word: "was ended by SIGSEGV", "ended with status 3 and no word". */
 const char *rn_child_fate(int status, char buf[64]);

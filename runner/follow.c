@@ -31,8 +31,11 @@ static void hear_end(struct follower *f, const struct rn_stage_end *e)
 {
     f->training = false;
     rn_roll_watch_silence(f->roll, false);
-    if (e->rc != RN_OK)
-        rn_roll_say(f->roll, RN_WORD_ENDED, e->rc, e->err.msg);
+    if (e->rc == RN_OK)
+        return;
+    char *why = rn_xprintf("failed: %s", e->err.msg);
+    rn_roll_say(f->roll, RN_WORD_ENDED, e->rc, why);
+    free(why);
 }
 
 static void hear_trainer(struct follower *f)
@@ -50,14 +53,13 @@ static void hear_trainer(struct follower *f)
 static void reap_trainer(struct follower *f)
 {
     int status;
-    char fate[64], text[128];
+    char fate[64];
     if (!rn_child_ended(&f->trainer.child, &status))
         return;
     hear_trainer(f);
     if (!f->training)
         return;
-    snprintf(text, sizeof text, "its process %s", rn_child_fate(status, fate));
-    rn_roll_say(f->roll, RN_WORD_ENDED, RN_EPEER, text);
+    rn_roll_say(f->roll, RN_WORD_ENDED, RN_EPEER, rn_child_fate(status, fate));
     f->training = false;
 }
 
@@ -76,7 +78,7 @@ static void hear_rank_0(struct follower *f)
             break;
         case RN_WORD_GONE:
         case RN_WORD_SILENT:
-            end(f, rn_fail(f->err, RN_EPEER, RN_NOWHERE, "%s", word.text));
+            end(f, rn_roll_lost(f->roll, &word, f->err));
             break;
         case RN_WORD_ENDED:
         case RN_WORD_STOP:

@@ -1,5 +1,6 @@
 #include "keypage.h"
 
+#include "alerts.h"
 #include "loading.h"
 #include "str.h"
 
@@ -90,6 +91,16 @@ static void put_table(FILE *f, const char *title, const char *doc, const struct 
     put_rows(f, keys, "", RN_IDENTITY);
 }
 
+static void put_alerts(FILE *f)
+{
+    fputs("\n## alerts\n\nwhat `alerts:` tells of, once until it is over and every ten minutes at "
+          "most\n\n| alert | level | |\n| --- | --- | --- |\n",
+          f);
+    for (size_t i = 0; i < RN_ALERTS; i++)
+        fprintf(f, "| `%s` | %s | %s |\n", rn_alert_rows[i].name, rn_alert_rows[i].level,
+                rn_alert_rows[i].doc);
+}
+
 void rn_keypage_write(FILE *f)
 {
     fputs("# Keys of the stages\n\n"
@@ -108,6 +119,7 @@ void rn_keypage_write(FILE *f)
               "beside `runnel`, `name`, `tag`, `vars`, `stages`, `profiles`, "
               "`include` and `matrix`",
               rn_whole_keys);
+    put_alerts(f);
     put_table(f, "every kind", "beside those of its kind", rn_common_keys);
     for (const struct rn_stage *const *s = rn_stages; *s; s++)
         put_table(f, (*s)->kind, (*s)->doc, (*s)->keys);

@@ -233,24 +233,10 @@ void rn_metrics_add(struct rn_metrics *m, int64_t step, const struct rn_metric_v
     add_line(m, line);
 }
 
-/* What a model says may be cut in the middle of a character. */
-static json_t *valid_text(const char *text)
-{
-    const unsigned char *p = (const unsigned char *)text, *end = p + strlen(text);
-    struct rn_str s = {0};
-    for (int n; p < end; p += n) {
-        bool bad = rn_utf8_next(p, end, &n) == 0xFFFD && n == 1;
-        rn_str_add(&s, bad ? "\xEF\xBF\xBD" : (const char *)p, bad ? 3 : (size_t)n);
-    }
-    json_t *value = json_string(s.p ? s.p : "");
-    rn_str_release(&s);
-    return value;
-}
-
 void rn_metrics_say(struct rn_metrics *m, int64_t step, const char *name, const char *text)
 {
     json_t *line = line_of(step);
-    json_object_set_new(line, name, valid_text(text));
+    json_object_set_new(line, name, rn_json_text(text, strlen(text)));
     add_line(m, line);
 }
 

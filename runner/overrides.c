@@ -120,10 +120,17 @@ static bool fits(struct override *o, const struct rn_node *node, size_t i)
     return false;
 }
 
+/* Below `vars` and `stages` stand names that the file gives; every other key the schema knows. */
+static bool holds_names(const struct override *o)
+{
+    const char *first = o->key.steps[0].key;
+    return strcmp(first, "vars") == 0 || strcmp(first, "stages") == 0;
+}
+
 static void tell_lacking(struct override *o, const struct rn_node *node, size_t i)
 {
     const struct step *s = &o->key.steps[i];
-    bool top = i == 1 && o->key.steps[0].key;
+    bool top = i == 1 && holds_names(o);
     bool var = top && strcmp(o->key.steps[0].key, "vars") == 0;
     char shown[160];
     if (!s->key) {
@@ -146,11 +153,11 @@ static void tell_lacking(struct override *o, const struct rn_node *node, size_t 
         rn_hint(e, "+vars.%s=value adds it", s->key);
 }
 
-/* May a step that leads nowhere be made on the way? Keys of stages may; the schema knows them. */
+/* May a step that leads nowhere be made on the way? */
 static bool may_make(const struct override *o, size_t i)
 {
     bool map = o->key.steps[i].key && o->key.steps[i + 1].key;
-    return map && o->action != REMOVE && (i != 1 || o->action == ADD);
+    return map && o->action != REMOVE && (i != 1 || !holds_names(o) || o->action == ADD);
 }
 
 /* Goes down step i, making the mapping where there is none; NULL after a problem. */
@@ -202,9 +209,9 @@ static void add(struct override *o, struct rn_node *node, size_t last, long at)
 static void set(struct override *o, struct rn_node *node, size_t last, long at)
 {
     const struct step *s = &o->key.steps[last];
-    bool null = o->value->kind == RN_NODE_NULL, top = last == 1;
-    bool stage = top && strcmp(o->key.steps[0].key, "stages") == 0;
-    if (at == ITEM_NONE && (null || top || !s->key))
+    bool null = o->value->kind == RN_NODE_NULL, name = last == 1 && holds_names(o);
+    bool stage = name && strcmp(o->key.steps[0].key, "stages") == 0;
+    if (at == ITEM_NONE && (null || name || !s->key))
         tell_lacking(o, node, last);
     else if (null)
         rn_node_drop(node, (size_t)at);
@@ -224,8 +231,7 @@ static void apply(struct override *o)
             return;
     if (!fits(o, node, last))
         return;
-    if (last == 0 &&
-        (strcmp(o->key.steps[0].key, "vars") == 0 || strcmp(o->key.steps[0].key, "stages") == 0)) {
+    if (last == 0 && holds_names(o)) {
         rn_hint(
             rn_problem_add(&o->l->problems, o->at, "'%s' is no single value", o->key.steps[0].key),
             "write the path of a key, such as STAGE.KEY or vars.NAME");

@@ -7,6 +7,7 @@
 #include "metrics.h"
 #include "runs.h"
 #include "str.h"
+#include "team.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -37,16 +38,17 @@ int rn_receipt_read(const char *run_dir, json_t **out, struct rn_err *err)
 
 /* --- facts --- */
 
-json_t *rn_receipt_machine(const char *device, int threads)
+json_t *rn_receipt_machine(const char *device, int ranks, int threads)
 {
     const char *isa = getenv("RUNNEL_CPU_ISA");
     char program[RN_HEX] = "", *processor, *features;
     struct rn_doctor here = {.root = ""};
     rn_doctor_processor(&here, &processor, &features);
     rn_sha256_file("/proc/self/exe", program, NULL, NULL);
-    json_t *machine = json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:s}", "device", device,
-                                "processor", processor, "features", features, "isa", isa ? isa : "",
-                                "threads", threads, "runnel", RUNNEL_VERSION, "program", program);
+    json_t *machine =
+        json_pack("{s:s, s:i, s:s, s:s, s:s, s:i, s:s, s:s}", "device", device, "ranks", ranks,
+                  "processor", processor, "features", features, "isa", isa ? isa : "", "threads",
+                  threads, "runnel", RUNNEL_VERSION, "program", program);
     free(features);
     free(processor);
     return machine;
@@ -59,7 +61,7 @@ bool rn_receipt_same_machine(const json_t *a, const json_t *b)
     for (size_t i = 0; i < RN_COUNT(facts); i++)
         if (strcmp(rn_json_str(a, facts[i], ""), rn_json_str(b, facts[i], "?")) != 0)
             return false;
-    return true;
+    return rn_json_int(a, "ranks", 1) == rn_json_int(b, "ranks", 1);
 }
 
 /* What shapes the bits of a step and is not said by the keys at a glance. */
@@ -148,12 +150,13 @@ static json_t *entry_of(const struct rn_plan *plan, size_t i, int threads)
     char *path = rn_xprintf("%s/metrics/%s.jsonl", plan->run_dir, s->name);
     json_t *lines = rn_metrics_read(path);
     int64_t steps = count_steps(lines), every = EVERY * (1 + steps / (EVERY * MARKS_MAX));
-    json_t *entry = json_pack("{s:s, s:i, s:s, s:s, s:o, s:o, s:I, s:I, s:o, s:o}", "kind",
-                              s->stage->kind, "version", s->stage->version, "progress",
-                              keys->progress, "out", keys->out, "config", config_of(plan->p, s),
-                              "machine", rn_receipt_machine(plan->how->device, threads), "steps",
-                              (json_int_t)steps, "every", (json_int_t)every, "skipped",
-                              skipped_steps(lines), "marks", rn_receipt_marks(lines, every));
+    json_t *entry =
+        json_pack("{s:s, s:i, s:s, s:s, s:o, s:o, s:I, s:I, s:o, s:o}", "kind", s->stage->kind,
+                  "version", s->stage->version, "progress", keys->progress, "out", keys->out,
+                  "config", config_of(plan->p, s), "machine",
+                  rn_receipt_machine(plan->how->device, rn_team_world(plan->how->team), threads),
+                  "steps", (json_int_t)steps, "every", (json_int_t)every, "skipped",
+                  skipped_steps(lines), "marks", rn_receipt_marks(lines, every));
     json_decref(lines);
     free(path);
     return entry;

@@ -26,8 +26,9 @@ int rn_receipt_inherit(const struct rn_plan *, size_t stage, struct rn_err *);
 int rn_receipt_read(const char *run_dir, json_t **out, struct rn_err *);
 
 /* Where this process runs: the `machine` above. A new object. */
-json_t *rn_receipt_machine(const char *device, int threads);
-/* True if equal bits are to be expected: all is the same but for the number of threads. */
+json_t *rn_receipt_machine(const char *device, int ranks, int threads);
+/* True if equal bits are to be expected: all is the same but for the number of threads. A receipt
+ * without ranks is of one. */
 bool rn_receipt_same_machine(const json_t *a, const json_t *b);
 /* Marks of a metrics file's lines (rn_metrics_read), every so many steps and at the last. A new
  * array. */

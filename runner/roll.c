@@ -134,6 +134,15 @@ static int announce(const struct rn_roll *r, bool loopback, int port, struct rn_
     return rc;
 }
 
+int rn_roll_lost(const struct rn_roll *r, const struct rn_word *w, struct rn_err *err)
+{
+    char who[128], step[48] = "";
+    if (w->step >= 0)
+        snprintf(step, sizeof step, ", last at step %" PRId64, w->step);
+    return rn_fail(err, RN_EPEER, RN_NOWHERE, "%s %s%s", rn_roll_who(r, w->rank, who), w->text,
+                   step);
+}
+
 int rn_roll_open(struct rn_roll **out, const struct rn_roll_setup *setup, struct rn_err *err)
 {
     const struct rn_comm_seat *seat = &setup->ranks->seat;
@@ -381,15 +390,12 @@ void rn_roll_hear_own(struct rn_roll *r, int64_t step)
     r->peers[r->rank].step = step;
 }
 
-static void about(const struct rn_roll *r, int rank, const char *what, struct rn_word *w)
+static struct rn_word about(const struct rn_roll *r, enum rn_word_kind kind, int rank,
+                            const char *what)
 {
-    char who[128], step[48] = "";
-    const struct peer *p = &r->peers[rank];
-    if (p->step >= 0)
-        snprintf(step, sizeof step, ", last at step %" PRId64, p->step);
-    w->rank = rank;
-    w->number = p->step;
-    snprintf(w->text, sizeof w->text, "%s %s%s", rn_roll_who(r, rank, who), what, step);
+    struct rn_word w = {.kind = kind, .rank = rank, .step = r->peers[rank].step};
+    snprintf(w.text, sizeof w.text, "%s", what);
+    return w;
 }
 
 static bool is_word(const struct rn_frame *f)
@@ -406,8 +412,7 @@ static bool silent(struct rn_roll *r, int rank, struct rn_word *w)
         return false;
     p->told_silent = true;
     snprintf(what, sizeof what, "has not answered for %.0f s", quiet_s);
-    *w = (struct rn_word){.kind = RN_WORD_SILENT};
-    about(r, rank, what, w);
+    *w = about(r, RN_WORD_SILENT, rank, what);
     return true;
 }
 
@@ -423,14 +428,13 @@ static bool hear(struct rn_roll *r, int rank, struct rn_word *w)
             p->step = f->number;
         if (!is_word(f))
             continue;
-        *w = (struct rn_word){(enum rn_word_kind)f->kind, rank, f->number, ""};
-        snprintf(w->text, sizeof w->text, "%.999s", f->text);
+        *w = about(r, (enum rn_word_kind)f->kind, rank, f->text);
+        w->number = f->number;
         return true;
     }
     if (p->here && p->line.fd < 0 && !p->told_gone) {
         p->told_gone = p->told_silent = true;
-        *w = (struct rn_word){.kind = RN_WORD_GONE};
-        about(r, rank, "is gone", w);
+        *w = about(r, RN_WORD_GONE, rank, "is gone");
         return true;
     }
     return silent(r, rank, w);

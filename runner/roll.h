@@ -42,7 +42,7 @@ enum rn_word_kind {
     RN_WORD_ENDED,     /* the others: my part of it ended; number is an exit code, text says why */
     RN_WORD_STOP,      /* the others: I was asked to stop */
     RN_WORD_BYE,       /* rank 0: the run is over; number is its code */
-    RN_WORD_GONE,      /* made here: that rank's process ended; text says so, with its last step */
+    RN_WORD_GONE,      /* made here: that rank's process ended; text says so */
     RN_WORD_SILENT,    /* made here, likewise: it does not answer */
 };
 enum { RN_WORD_TEXT = 1000 };
@@ -50,6 +50,7 @@ struct rn_word {
     enum rn_word_kind kind;
     int rank; /* whose */
     int64_t number;
+    int64_t step; /* that rank's last, -1: none */
     char text[RN_WORD_TEXT];
 };
 
@@ -82,6 +83,8 @@ enum { RN_ROLL_FDS = RN_RANKS_MAX + 32 };
 size_t rn_roll_fds(const struct rn_roll *, struct pollfd *fds);
 double rn_roll_due_s(const struct rn_roll *); /* when to look again whatever poll says */
 
+/* RN_EPEER from a word that ends the work: "rank 1 on ada is gone, last at step 1042". */
+int rn_roll_lost(const struct rn_roll *, const struct rn_word *, struct rn_err *);
 /* "rank 1 on ada", into buf, which is returned. */
 const char *rn_roll_who(const struct rn_roll *, int rank, char buf[128]);
 

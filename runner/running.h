@@ -15,13 +15,13 @@
 #ifndef RN_RUNNING_H
 #define RN_RUNNING_H
 
-#include "alerts.h"
 #include "child.h"
 #include "engine.h"
 #include "journal.h"
 #include "lock.h"
 #include "messenger.h"
 #include "monitoring.h"
+#include "signs.h"
 #include "stagelog.h"
 #include "team.h"
 #include "watch.h"
@@ -91,11 +91,8 @@ struct rn_work {
     struct rn_watching watching;
     json_t *numbers;       /* newest value of each; only where the stage is watched */
     struct rn_vigil vigil; /* only where the run alerts */
-    double seen_s;         /* for it, when */
-    struct rn_saved {      /* the newest checkpoint that was seen */
-        int64_t step;
-        double size_bytes;
-    } saved;
+    double seen_s;         /* when it last was shown */
+    struct rn_seen_save saved;
     bool alarmed;
     double kill_s;           /* when its grace is over; INFINITY: nobody asked it to stop */
     bool ended;              /* `end` is there */

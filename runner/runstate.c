@@ -87,7 +87,8 @@ static void read_numbers(struct rn_stage_state *s, const char *dir)
     if (n) {
         const json_t *last = json_array_get(lines, n - 1);
         s->step = rn_json_int(last, "step", -1);
-        s->seen_s = newest_of(s->seen_s, rn_json_real(last, "time", 0));
+        s->step_s = rn_json_real(last, "time", 0);
+        s->seen_s = newest_of(s->seen_s, s->step_s);
     }
     s->eta_s = is(s->word, "running") && s->steps ? eta(s, lines) : 0;
     json_object_del(s->numbers, "step");

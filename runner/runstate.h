@@ -23,6 +23,7 @@ struct rn_stage_state {
     json_t *numbers;    /* newest value of each of its metrics, owned; {} without */
     json_t *lines;      /* of a running stage: its newest lines of metrics, owned; else NULL */
     int64_t step;       /* of the newest number, -1: none */
+    double step_s;      /* and when, seconds since 1970; 0: none */
     int64_t steps;      /* it wants to make; 0: unknown */
     double eta_s;       /* of a running stage by its steps; 0: unknown */
     double seen_s;      /* newest trace of it: numbers, log, records; seconds since 1970 */

@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 /* What fails on all ranks alike should be told in rank 0's own words. */
-static const double LOST_RANK_GRACE_S = 2;
+static const double FAILED_RANK_GRACE_S = 2;
 
 /* --- what somebody must agree to --- */
 
@@ -401,11 +401,11 @@ static void beat(struct rn_running *r)
 }
 
 /* Where nothing is in training the next one cannot be: those at work are asked to stop. */
-static void lose_rank(struct rn_running *r, const struct rn_err *why)
+static void lose_rank(struct rn_running *r, const struct rn_err *why, double grace_s)
 {
     for (size_t i = 0; i < r->plan.p->n_stages; i++)
         if (r->works[i] && rn_team_shares(r->works[i])) {
-            rn_work_blame(r->works[i], why, LOST_RANK_GRACE_S);
+            rn_work_blame(r->works[i], why, grace_s);
             return;
         }
     if (r->rc == RN_OK) {
@@ -417,14 +417,21 @@ static void lose_rank(struct rn_running *r, const struct rn_err *why)
 
 static void hear_ranks(struct rn_running *r)
 {
-    int rank;
-    struct rn_err why = {0};
-    while (r->plan.how->team && rn_team_hear(r->plan.how->team, &rank, &why)) {
-        if (rank < 0)
+    for (;;) {
+        struct rn_err why = {0};
+        switch (rn_team_hear(r->plan.how->team, &why)) {
+        case RN_TEAM_QUIET:
+            return;
+        case RN_TEAM_STOPS:
             rn_signals_stop();
-        else
-            lose_rank(r, &why);
-        why = (struct rn_err){0};
+            break;
+        case RN_TEAM_FAILED:
+            lose_rank(r, &why, FAILED_RANK_GRACE_S);
+            break;
+        case RN_TEAM_LOST:
+            lose_rank(r, &why, 0);
+            break;
+        }
     }
 }
 

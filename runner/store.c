@@ -287,13 +287,20 @@ static int list_file(void *ctx, const char *relative, struct rn_err *err)
     return RN_OK;
 }
 
+static json_t *describe_file(const struct rn_artifact_file *f)
+{
+    json_t *doc = json_object();
+    json_object_set_new_nocheck(doc, "name", json_string(f->name));
+    json_object_set_new_nocheck(doc, "size", json_integer((json_int_t)f->size_bytes));
+    json_object_set_new_nocheck(doc, "sha256", json_string_nocheck(f->sha256));
+    return doc;
+}
+
 static json_t *describe_output(struct listing *l, const char *kind)
 {
     json_t *files = json_array();
     for (size_t i = 0; i < l->n; i++)
-        json_array_append_new(files, json_pack("{s:s, s:I, s:s}", "name", l->files[i].name, "size",
-                                               (json_int_t)l->files[i].size_bytes, "sha256",
-                                               l->files[i].sha256));
+        json_array_append_new(files, describe_file(&l->files[i]));
     return json_pack("{s:s, s:s, s:o}", "kind", kind, "digest",
                      rn_files_digest(l->arena, l->files, l->n), "files", files);
 }

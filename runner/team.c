@@ -51,6 +51,11 @@ void rn_team_close(struct rn_team *t, int rc)
     free(t);
 }
 
+int rn_team_world(const struct rn_team *t)
+{
+    return t ? t->ranks->seat.world : 1;
+}
+
 char *rn_team_describe(const struct rn_team *t)
 {
     enum { NAMED = 8 };
@@ -88,6 +93,8 @@ int rn_team_train(struct rn_work *w, struct rn_err *err)
 {
     struct rn_team *t = w->run->plan.how->team;
     RN_ASSERT(!t->work);
+    /* Here, where the journal is as it was before this attempt. */
+    RN_TRY(rn_run_fetch_metrics(w->run, w->index, err));
     if (!t->started)
         RN_TRY(start_trainer(t, w, err));
     if (t->trainer.child.pid == 0)
@@ -136,26 +143,32 @@ void rn_team_hear_own(struct rn_work *w, int64_t step)
     rn_roll_hear_own(t->roll, step);
 }
 
-static bool is_loss(const struct rn_team *t, const struct rn_word *w, struct rn_err *err)
+/* A rank that stops with the others is no loss. */
+static enum rn_team_news kind_of(const struct rn_word *w)
 {
-    char who[128];
+    if (w->kind == RN_WORD_STOP)
+        return RN_TEAM_STOPS;
     if (w->kind == RN_WORD_GONE || w->kind == RN_WORD_SILENT)
-        rn_fail(err, RN_EPEER, RN_NOWHERE, "%s", w->text);
-    else if (w->kind == RN_WORD_ENDED && w->number != RN_ESTOPPED)
-        rn_fail(err, RN_EPEER, RN_NOWHERE, "%s: %s", rn_roll_who(t->roll, w->rank, who), w->text);
-    return err->code != RN_OK;
+        return RN_TEAM_LOST;
+    if (w->kind != RN_WORD_ENDED || w->number == RN_ESTOPPED)
+        return RN_TEAM_QUIET;
+    return w->number == RN_EPEER ? RN_TEAM_LOST : RN_TEAM_FAILED;
 }
 
-bool rn_team_hear(struct rn_team *t, int *rank, struct rn_err *err)
+enum rn_team_news rn_team_hear(struct rn_team *t, struct rn_err *why)
 {
     struct rn_word word;
+    if (!t)
+        return RN_TEAM_QUIET;
     rn_roll_tick(t->roll, t->step);
     while (rn_roll_next(t->roll, &word)) {
-        *rank = word.kind == RN_WORD_STOP ? -1 : word.rank;
-        if (*rank < 0 || is_loss(t, &word, err))
-            return true;
+        enum rn_team_news news = kind_of(&word);
+        if (news == RN_TEAM_LOST || news == RN_TEAM_FAILED)
+            rn_roll_lost(t->roll, &word, why);
+        if (news != RN_TEAM_QUIET)
+            return news;
     }
-    return false;
+    return RN_TEAM_QUIET;
 }
 
 size_t rn_team_fds(const struct rn_team *t, struct pollfd *fds)

@@ -19,6 +19,7 @@ struct rn_work;
 
 int rn_team_open(struct rn_team **, const struct rn_ranks *, const char *runs, const char *config,
                  struct rn_err *);
+int rn_team_world(const struct rn_team *); /* NULL: 1 */
 /* Takes NULL. rc: of the run, which becomes the others' own. */
 void rn_team_close(struct rn_team *, int rc);
 /* "2 ranks by mpirun: rank 0 on ada runs the pipeline, rank 1 on ada trains with it"; caller
@@ -39,9 +40,14 @@ bool rn_team_take_back(struct rn_work *);
 void rn_team_part(struct rn_work *);
 /* The work's process has said something; step: how far it is. */
 void rn_team_hear_own(struct rn_work *, int64_t step);
-/* A word of another rank, or about one; false: there is none. rank -1: it asks to stop; else it is
- * lost, and err says why. */
-bool rn_team_hear(struct rn_team *, int *rank, struct rn_err *);
+enum rn_team_news {
+    RN_TEAM_QUIET,  /* nothing for now */
+    RN_TEAM_STOPS,  /* a rank was asked to stop: all do */
+    RN_TEAM_FAILED, /* its training failed; likely this one's will, too, with better words */
+    RN_TEAM_LOST,   /* it is gone, or silent */
+};
+/* What the other ranks said, or became of them; why (RN_EPEER) where one failed or is lost. */
+enum rn_team_news rn_team_hear(struct rn_team *, struct rn_err *why);
 size_t rn_team_fds(const struct rn_team *, struct pollfd *fds); /* room for RN_ROLL_FDS */
 double rn_team_due_s(const struct rn_team *);                   /* INFINITY for NULL */
 

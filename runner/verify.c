@@ -172,7 +172,7 @@ static int compare(struct replay *r, struct rn_err *err)
 static void set_tolerance(struct replay *r, const char *device)
 {
     static const char *const facts[] = {"device", "processor", "features", "isa", "program"};
-    json_t *here = rn_receipt_machine(device, r->v->threads);
+    json_t *here = rn_receipt_machine(device, 1, r->v->threads);
     const json_t *there = json_object_get(r->entry, "machine");
     const char *precision = rn_json_str(json_object_get(r->entry, "config"), "precision", "");
     r->seen->same_machine = rn_receipt_same_machine(there, here);

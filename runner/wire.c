@@ -90,7 +90,7 @@ static void send_frame(struct rn_wire *w, struct frame *f)
     pthread_mutex_unlock(&w->lock);
 }
 
-/* Goes with the next frame that is sent, or with others of its kind: thousands may come at once. */
+/* Goes with the next frame: thousands may come at once. */
 static void hold_frame(struct rn_wire *w, struct frame *f)
 {
     finish(f);
@@ -171,7 +171,10 @@ void rn_wire_arrival(struct rn_wire *w, const struct rn_arrival *a)
     put_text(&f, a->path);
     put_int(&f, a->size_bytes);
     put_text(&f, a->sha256);
-    hold_frame(w, &f);
+    if (a->more)
+        hold_frame(w, &f);
+    else
+        send_frame(w, &f);
 }
 
 void rn_wire_end(struct rn_wire *w, const struct rn_stage_end *end)

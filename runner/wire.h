@@ -51,7 +51,7 @@ void rn_wire_log(struct rn_wire *, enum rn_level, const char *text);
 void rn_wire_progress(struct rn_wire *, double done, double total, const char *unit,
                       const char *text);
 void rn_wire_numbers(struct rn_wire *, int64_t step, const struct rn_metric_value *, size_t n);
-/* Held until anything else is sent. */
+/* With `more`, it may go with the next. */
 void rn_wire_arrival(struct rn_wire *, const struct rn_arrival *);
 void rn_wire_end(struct rn_wire *, const struct rn_stage_end *);
 /* This process lives, and is as far as it said last. */

@@ -4,6 +4,7 @@
 
 #include "file.h"
 #include "model_in.h"
+#include "precision.h"
 #include "stage.h"
 #include "tokens_in.h"
 
@@ -14,7 +15,7 @@ struct cfg {
     struct rn_list models, tasks, prompts;
     struct rn_ref tokenizer, data[RN_EVAL_INPUTS];
     int64_t max_per_task, max_len, bpb_tokens;
-    int protocol;
+    int protocol, precision;
     bool run_code;
 };
 
@@ -46,6 +47,8 @@ static const struct rn_key keys[] = {
                  "validation tokens for bpb, at most one pass"),
     RN_KEY_WORD(struct cfg, protocol, "protocol", RN_IDENTITY, "nanochat", protocols,
                 "whose rules CORE follows"),
+    RN_KEY_WORD(struct cfg, precision, "precision", RN_IDENTITY, "fp32", rn_precision_words,
+                "of the products that score; auto: as this processor is best at"),
     RN_KEY_BOOL(struct cfg, run_code, "run_code", RN_NEUTRAL, "false",
                 "let humaneval and chatcore run what models write, in a sandbox"),
     RN_KEY_LIST_OF(struct cfg, prompts, "prompts", RN_IDENTITY, "~", RN_T_STR,
@@ -68,6 +71,13 @@ static int check_inputs(const struct cfg *c, const struct rn_eval *e, struct rn_
             return rn_fail(err, RN_ECONFIG, RN_NOWHERE, "'tasks' has %s, which needs 'in.%s'",
                            e->name, rn_eval_input_names[in]);
     return RN_OK;
+}
+
+static void settle(void *cfg, const char *device)
+{
+    struct cfg *c = cfg;
+    if (c->precision == RN_PRECISION_AUTO)
+        c->precision = (int)rn_precision_best(device, NULL);
 }
 
 static int check(const void *cfg, struct rn_err *err)
@@ -151,6 +161,7 @@ static int run_model(struct eval *e, const struct rn_ref *ref, struct rn_eval_re
     const struct rn_artifact *a = rn_job_artifact(e->job, ref);
     RN_TRY(rn_model_in_check(a, e->tokenizer, err));
     RN_TRY(rn_model_load(&run.model, a->dir, e->device, false, err));
+    rn_model_compute_in(run.model, rn_precision_dtype((enum rn_precision)e->cfg->precision));
     run.scorer = rn_scorer_model(run.model);
     int rc = run_tasks(e, &run, err);
     rn_scorer_free(run.scorer);
@@ -191,8 +202,9 @@ static int write_scores(const struct eval *e, struct rn_err *err)
         json_object_set_new(models, rn_eval_model(e->reports[i]),
                             rn_eval_report_json(e->reports[i]));
     json_t *doc =
-        json_pack("{s:o, s:s, s:I}", "models", models, "protocol", protocols[e->cfg->protocol],
-                  "max_per_task", (json_int_t)e->cfg->max_per_task);
+        json_pack("{s:o, s:s, s:s, s:I}", "models", models, "protocol", protocols[e->cfg->protocol],
+                  "precision", rn_precision_words[e->cfg->precision], "max_per_task",
+                  (json_int_t)e->cfg->max_per_task);
     int rc = rn_json_write(path, doc, err);
     json_decref(doc);
     free(path);
@@ -239,5 +251,6 @@ const struct rn_stage rn_stage_eval = {.kind = "eval",
                                        .cfg_bytes = sizeof(struct cfg),
                                        .outputs = outputs,
                                        .metrics = metrics,
+                                       .settle = settle,
                                        .check = check,
                                        .run = run};

@@ -13,6 +13,7 @@
 #include "tiny_world.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,15 +74,12 @@ static int add_fingerprint(void *ctx, const char *entry, const struct rn_fetch_f
                            struct rn_err *err)
 {
     struct survey *s = ctx;
-    char *label = rn_xprintf("%s/%s", entry, f->name);
+    char *key = rn_xprintf("pin %s/%s", entry, f->name);
     const struct rn_pin *pin = rn_pins_find(&s->pins, f->id);
-    if (pin && !f->sha256) {
-        char *key = rn_xprintf("pin %s", label);
+    if (pin && !f->sha256)
         json_object_set_new(s->into, key, json_string(pin->sha256));
-        free(key);
-    }
-    int rc = add_local_digests(s, label, f, err);
-    free(label);
+    int rc = add_local_digests(s, key + strlen("pin "), f, err);
+    free(key);
     return rc;
 }
 
@@ -138,7 +136,8 @@ struct fetching {
     struct rn_job *job;
     const struct rn_fetch_cfg *cfg;
     struct rn_fetcher fetcher;
-    size_t entry; /* of the next file, and which of its files */
+    atomic_bool *made; /* by entry: the folder of its output is there; owned */
+    size_t entry;      /* of the next file, and which of its files */
     int64_t k;
     double total, total_bytes, done, from_cache, size_bytes;
 };
@@ -148,6 +147,7 @@ struct item {
     struct rn_fetch_file file; /* first: the fetcher hands it back */
     struct rn_arena arena;
     const char *entry;
+    size_t entry_index;
     int64_t index, count; /* of the file among those of its entry */
 };
 
@@ -185,6 +185,7 @@ static int next_file(void *ctx, struct rn_fetch_file **file, struct rn_err *err)
         return RN_OK;
     struct item *item = rn_new(struct item);
     item->entry = f->cfg->files.names[f->entry];
+    item->entry_index = f->entry;
     item->index = f->k++;
     item->count = rn_fetch_count(f->cfg, f->entry);
     *file = &item->file;
@@ -218,7 +219,9 @@ static int lay_out(void *ctx, const struct rn_fetch_file *file, const struct rn_
     if (file->unpack) {
         rc = rn_archive_unpack(got->path, dir, file->unpack, err);
     } else {
-        rc = rn_exists(dir) ? RN_OK : rn_mkdirs(dir, err);
+        atomic_bool *made = &f->made[item->entry_index];
+        rc = atomic_load(made) ? RN_OK : rn_mkdirs(dir, err);
+        atomic_store(made, rc == RN_OK);
         if (rc == RN_OK)
             rc = lay_link(f, got, path, err);
     }
@@ -237,7 +240,8 @@ static void announce(const struct fetching *f, const struct item *item,
                            .name = item->file.name,
                            .path = got->path,
                            .size_bytes = got->size_bytes,
-                           .sha256 = got->sha256};
+                           .sha256 = got->sha256,
+                           .more = got->more};
     if (!item->file.unpack)
         rn_job_arrived(f->job, &a);
 }
@@ -359,11 +363,14 @@ static int run(struct rn_job *job, const void *cfg, struct rn_err *err)
 {
     struct desk d;
     RN_TRY(open_desk(&d, job, cfg, err));
+    size_t n_entries = ((const struct rn_fetch_cfg *)cfg)->files.n;
     struct fetching f = {.job = job, .fetcher = d.fetcher};
+    f.made = rn_xalloc(n_entries * sizeof *f.made);
     f.fetcher.stopping = stopping;
     f.fetcher.progress = progress;
     f.fetcher.ctx = &f;
     int rc = fetch_all(&f, cfg, err);
+    free(f.made);
     close_desk(&d);
     return rc;
 }

@@ -51,6 +51,7 @@ struct rn_arrival {
     const char *path; /* where it stays, whatever becomes of out_dir: in the cache */
     int64_t size_bytes;
     const char *sha256;
+    bool more; /* others follow at once: whoever wants to hear of files need not be woken yet */
 };
 
 struct rn_metric_value {

@@ -63,7 +63,7 @@ foreach(bench loader parquet)
 endforeach()
 
 # A training step and its products alone, for tests/bench/train.sh.
-add_executable(bench-step EXCLUDE_FROM_ALL tests/bench/step.c)
+add_executable(bench-step tests/bench/step.c) # tests/e2e/gpu_check.sh runs it, too
 target_link_libraries(bench-step PRIVATE model)
 add_dependencies(bench-step runnel-cpu)
 

@@ -1,5 +1,6 @@
-/* The last product of a model and its loss, a chunk of rows at a time. A row of logits is read
- * while it is warm: capped, its largest found, exponentials added, and turned into its gradient. */
+/* The last product of a model and its loss, a chunk of rows at a time. A row of logits is worked on
+ * while it is warm: capped, its largest found, turned into exponentials and, when their sum is
+ * known, into its gradient, which lies in half of the row's memory where products take bf16. */
 #include "bf16.h"
 #include "gemm.h"
 #include "vmath.h"
@@ -14,6 +15,7 @@ struct head {
     int64_t R, C, V, Vp, chunk;
     float cap; /* 0: none */
     float k;   /* gradient of each loss */
+    uint8_t gradient_type;
     unsigned acc;
 };
 
@@ -32,6 +34,7 @@ static struct head head_of(const struct rn_args *a)
                          .chunk = a->ys[3].d[0],
                          .cap = a->attrs.f[0],
                          .k = dloss ? *scale * *dloss : 0,
+                         .gradient_type = a->compute,
                          .acc = a->acc};
 }
 
@@ -46,6 +49,13 @@ static struct rn_matrix rows_of(void *x, uint8_t type, const struct head *h, int
 static struct rn_matrix logits_of(const struct head *h)
 {
     return (struct rn_matrix){h->logits, h->V, false, RN_F32};
+}
+
+/* Each row begins where its logits did. */
+static struct rn_matrix gradient_of(const struct head *h)
+{
+    size_t fit = sizeof(float) / rn_dtype_bytes(h->gradient_type);
+    return (struct rn_matrix){h->logits, h->V * (int64_t)fit, false, h->gradient_type};
 }
 
 /* logits(n,V) = x(n,C) w(V,C)^T */
@@ -65,7 +75,7 @@ static struct rn_product dx_product(const struct head *h, int64_t r0, int64_t n)
     return (struct rn_product){.M = n,
                                .N = h->C,
                                .K = h->V,
-                               .a = logits_of(h),
+                               .a = gradient_of(h),
                                .b = {h->a->x[1], h->C, false, h->a->x_type[1]},
                                .c = rows_of(h->a->dx[0], h->a->dx_type[0], h, r0),
                                .add = h->acc & 1};
@@ -74,7 +84,7 @@ static struct rn_product dx_product(const struct head *h, int64_t r0, int64_t n)
 /* dw(V,C) = dlogits(n,V)^T x(n,C), added chunk by chunk */
 static struct rn_product dw_product(const struct head *h, int64_t r0, int64_t n)
 {
-    struct rn_matrix dlogits = logits_of(h);
+    struct rn_matrix dlogits = gradient_of(h);
     dlogits.turned = true;
     return (struct rn_product){.M = h->V,
                                .N = h->C,
@@ -104,10 +114,11 @@ static int64_t index_of(const float *z, int64_t n, float m)
     return 0;
 }
 
+enum { BLOCK = 512 };
+
 /* Caps a row of logits; its largest, and where the first such stands. */
 static float cap_row(float *z, int64_t V, float cap, int64_t *where)
 {
-    enum { BLOCK = 512 };
     float m = -INFINITY;
     int64_t at = 0;
     for (int64_t i = 0; i < V; i += BLOCK) {
@@ -124,17 +135,43 @@ static float cap_row(float *z, int64_t V, float cap, int64_t *where)
     return m;
 }
 
-/* z becomes k (softmax - [target]), times the slope of the cap at z. */
-static void row_gradient(float *z, int64_t V, int32_t target, float lse, float cap, float k)
+/* The slope of the cap where it gives z. */
+static inline float slope(float z, float cap_inverse)
 {
-    float inverse = cap > 0 ? 1.0f / cap : 0.0f;
-    float slope = 1.0f - z[target] * inverse * (z[target] * inverse);
-#pragma omp simd
+    float t = z * cap_inverse;
+    return 1.0f - t * t;
+}
+
+/* Returns the sum of e^(z - m); z becomes these exponentials times the slope of the cap. */
+static float exponentials(float *z, int64_t V, float m, float cap_inverse)
+{
+    float sum = 0;
+#pragma omp simd reduction(+ : sum)
     for (int64_t i = 0; i < V; i++) {
-        float t = z[i] * inverse;
-        z[i] = k * rn_expf(z[i] - lse) * (1.0f - t * t);
+        float e = rn_exp_below_1(z[i] - m);
+        sum += e;
+        z[i] = e * slope(z[i], cap_inverse);
     }
-    z[target] -= k * slope;
+    return sum;
+}
+
+/* Row z of exponentials becomes f * z, less `much` at the target, as a gradient. Blocks are
+ * written behind where they are read. */
+static void row_gradient(const struct head *h, float *z, int32_t target, float f, float much)
+{
+    typedef float number __attribute__((may_alias));
+    const number *from = z;
+    for (int64_t at = 0; at < h->V; at += BLOCK) {
+        float block[BLOCK];
+        int64_t n = rn_min(BLOCK, h->V - at);
+        for (int64_t i = 0; i < n; i++)
+            block[i] = f * from[at + i];
+        if (target >= at && target < at + n)
+            block[target - at] -= much;
+        if (h->gradient_type == RN_F32)
+            memcpy(z + at, block, (size_t)n * sizeof *block);
+        rn_row_done(z, h->gradient_type, at, n, block);
+    }
 }
 
 /* Row r; z its logits. Without a target there is neither loss nor gradient. */
@@ -143,17 +180,20 @@ static void head_row(const struct head *h, int64_t r, float *z, bool gradient)
     int32_t target = h->targets[r];
     int64_t where;
     RN_ASSERT(target < h->V);
-    float m = cap_row(z, h->V, h->cap, &where), lse = 0;
-    if (target >= 0)
-        lse = m + logf(rn_exp_sum(z, m, h->V));
+    float m = cap_row(z, h->V, h->cap, &where), loss = 0;
+    if (target >= 0) {
+        float right = z[target], cap_inverse = h->cap > 0 ? 1.0f / h->cap : 0.0f;
+        float sum = exponentials(z, h->V, m, cap_inverse);
+        loss = m + logf(sum) - right;
+        if (gradient)
+            row_gradient(h, z, target, h->k / sum, h->k * slope(right, cap_inverse));
+    } else if (gradient) {
+        memset(z, 0, (size_t)h->V * sizeof *z);
+    }
     if (h->losses)
-        h->losses[r] = target >= 0 ? lse - z[target] : 0;
+        h->losses[r] = loss;
     if (h->argmax)
         h->argmax[r] = (int32_t)where;
-    if (gradient && target >= 0)
-        row_gradient(z, h->V, target, lse, h->cap, h->k);
-    else if (gradient)
-        memset(z, 0, (size_t)h->V * sizeof *z);
 }
 
 /* --- all of them --- */
@@ -219,7 +259,11 @@ static void bwd(const struct rn_args *a)
 
 static size_t scratch_bytes(const struct rn_args *a, int threads)
 {
-    struct head h = {.a = a, .C = rn_cols(a->xs[0]), .V = a->attrs.i[0], .chunk = a->ys[3].d[0]};
+    struct head h = {.a = a,
+                     .C = rn_cols(a->xs[0]),
+                     .V = a->attrs.i[0],
+                     .chunk = a->ys[3].d[0],
+                     .gradient_type = a->compute};
     struct rn_product p[] = {logits_product(&h, 0, h.chunk), dx_product(&h, 0, h.chunk),
                              dw_product(&h, 0, h.chunk)};
     size_t most = 0;

@@ -78,7 +78,8 @@ static inline float rn_sigmoidf(float x)
     return 1.0f / (1.0f + rn_expf(-x));
 }
 
-/* Small arguments by an odd polynomial (Cephes' tanhf), the others by 1 - 2 / (e^2|x| + 1). */
+/* Small arguments by an odd polynomial (Cephes' tanhf), the others by 1 - 2e / (1 + e) with
+ * e = e^(-2|x|). */
 static inline float rn_tanhf(float x)
 {
     float a = fabsf(x), z = x * x;
@@ -88,7 +89,8 @@ static inline float rn_tanhf(float x)
     p = p * z + 1.33314422036e-1f;
     p = p * z - 3.33332819422e-1f;
     float small = p * z * x + x;
-    float large = copysignf(1.0f - 2.0f / (rn_expf(2.0f * a) + 1.0f), x);
+    float e = rn_exp_below_1(-2.0f * a);
+    float large = copysignf(1.0f - 2.0f * e / (1.0f + e), x);
     float y = a < 0.625f ? small : large;
     return x != x ? x : y;
 }

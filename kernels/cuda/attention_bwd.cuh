@@ -38,8 +38,8 @@ static __global__ void rn_attention_means(struct rn_att t, int lanes)
         t.mean[(b * t.H + g.number % t.H) * t.T + i] = sum;
 }
 
-/* Products over all slices, the own one last, so that its tiles stay: s = q k^T, g = dy v^T. `keep`:
- * tiles of queries (1) or keys (2) that are those of the call before. */
+/* Products over all slices, the own one last, so that its tiles stay: s = q k^T, g = dy v^T.
+ * `keep`: tiles of queries (1) or keys (2) that are those of the call before. */
 template <class T, int DP>
 static __device__ void rn_bwd_products(float (*s)[4], float (*g)[4], struct rn_bwd_tiles<T, DP> *m,
                                        const struct rn_att &t, const struct rn_spot &w, int64_t i,
@@ -49,17 +49,23 @@ static __device__ void rn_bwd_products(float (*s)[4], float (*g)[4], struct rn_b
     const int column = rn_column_half() * RN_HALF * ld;
     for (int n = 1; n <= t.slices; n++) {
         int slice = (w.slice + n) % t.slices;
-        __syncthreads();
-        if (!(keep & 1) || t.slices > 1) {
+        bool queries = !(keep & 1) || t.slices > 1, keys = !(keep & 2) || t.slices > 1;
+        __syncthreads(); /* nobody reads the tiles any more */
+        if (queries)
             rn_take_tile<T, DP>(m->q, t, t.q, w.b, i, w.h, slice);
-            rn_take_tile<T, DP>(m->dy, t, t.dy, w.b, i, w.h, slice);
-        }
-        if (!(keep & 2) || t.slices > 1) {
+        if (keys)
             rn_take_tile<T, DP>(m->k, t, t.k, w.b, j, w.group, slice);
+        rn_copies_end();
+        if (queries)
+            rn_take_tile<T, DP>(m->dy, t, t.dy, w.b, i, w.h, slice);
+        if (keys)
             rn_take_tile<T, DP>(m->v, t, t.v, w.b, j, w.group, slice);
-        }
+        rn_copies_end();
+        rn_copies_wait<1>();
         __syncthreads();
         rn_product_nt<RN_HALF_BLOCKS>(s, m->q + row, m->k + column, ld, ld, DP);
+        rn_copies_wait<0>();
+        __syncthreads();
         rn_product_nt<RN_HALF_BLOCKS>(g, m->dy + row, m->v + column, ld, ld, DP);
     }
 }
@@ -69,17 +75,20 @@ static __device__ __forceinline__ void rn_softmax_bwd(float (*s)[4], float (*g)[
                                                       const struct rn_att &t,
                                                       const struct rn_spot &w, int64_t i, int64_t j)
 {
+    bool all = rn_all_see(t, i, j);
 #pragma unroll
     for (int half = 0; half < 2; half++) {
         int64_t row = i + rn_own_row(rn_row_warp()) + 8 * half;
         int64_t at = (w.b * t.H + w.h) * t.T + row;
-        float lse = row < t.T ? t.lse[at] : 0, mean = row < t.T ? t.mean[at] : 0;
+        float lse2 = row < t.T ? t.lse[at] * RN_LOG2E : 0, mean = row < t.T ? t.mean[at] : 0;
 #pragma unroll
         for (int n = 0; n < RN_HALF_BLOCKS; n++)
 #pragma unroll
             for (int e = 2 * half; e < 2 * half + 2; e++) {
                 int64_t key = j + rn_column_half() * RN_HALF + n * 8 + rn_own_column() + e % 2;
-                s[n][e] = rn_sees(t, row, key) ? expf(s[n][e] * t.scale - lse) : 0.0f;
+                s[n][e] = exp2f(s[n][e] * t.scale2 - lse2);
+                if (!all && !rn_sees(t, row, key))
+                    s[n][e] = 0;
                 g[n][e] = s[n][e] * (g[n][e] - mean);
             }
     }
@@ -110,7 +119,7 @@ static __global__ __launch_bounds__(RN_BWD_THREADS, 1) void rn_attention_dq(stru
     struct rn_spot w = rn_spot_of(t, gridDim.x - 1 - blockIdx.x);
     float dq[DP / 16][4] = {}, scale[2] = {t.scale, t.scale};
     int64_t first = w.at > t.window ? (w.at - t.window) / RN_TILE * RN_TILE : 0;
-    for (int64_t j = first; j < w.at + RN_TILE && j < t.T; j += RN_TILE) {
+    for (int64_t j = first; j <= w.at; j += RN_TILE) {
         float s[RN_HALF_BLOCKS][4] = {}, g[RN_HALF_BLOCKS][4] = {};
         rn_bwd_products(s, g, m, t, w, w.at, j, j > first ? 1 : 0);
         rn_softmax_bwd(s, g, t, w, w.at, j);

@@ -22,6 +22,7 @@ static struct rn_att att_of(const struct rn_args *a, int DP)
     t.window = a->attrs.i[0] < 0 ? T : a->attrs.i[0];
     t.slices = (int)rn_div_up(D, DP);
     t.scale = a->attrs.f[0];
+    t.scale2 = t.scale * RN_LOG2E;
     t.acc = a->acc;
     return t;
 }

@@ -3,6 +3,7 @@
 #include "cuda_device.h"
 #include "matmul.h"
 #include "mem.h"
+#include "sdpa.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -98,6 +99,7 @@ static int find_gpu(struct rn_cuda *c, struct rn_err *err)
 static void cuda_close(void *dev)
 {
     struct rn_cuda *c = dev;
+    rn_sdpa_close(c->sdpa);
     rn_matmuls_free(c->matmuls);
     rn_staging_release(&c->staging);
     if (c->stream)
@@ -115,6 +117,8 @@ static int open_stream(struct rn_cuda *c, struct rn_err *err)
         e = rn_staging_init(&c->staging);
     if (rn_cuda_ok(c, e, "opening it"))
         c->matmuls = rn_matmuls_new(c);
+    if (c->matmuls)
+        c->sdpa = rn_sdpa_open(c);
     return told(c, err);
 }
 
@@ -224,14 +228,18 @@ static int cuda_clear(void *dev, void *mem, size_t size_bytes, struct rn_err *er
 
 static size_t cuda_scratch_bytes(void *dev, const struct rn_args *a)
 {
+    const struct rn_cuda *c = dev;
     const struct rn_cuda_kernel *k = rn_cuda_table[a->kind];
-    return k && k->scratch_bytes ? k->scratch_bytes(dev, a) : 0;
+    size_t own = k && k->scratch_bytes ? k->scratch_bytes(dev, a) : 0;
+    size_t library = rn_sdpa_scratch_bytes(c->sdpa, a);
+    return own > library ? own : library;
 }
 
 static void call(struct rn_cuda *c, const struct rn_args *a)
 {
     const struct rn_cuda_kernel *k = rn_cuda_table[a->kind];
-    (a->bwd ? k->bwd : k->fwd)(c, a);
+    if (!rn_sdpa_run(c, c->sdpa, a))
+        (a->bwd ? k->bwd : k->fwd)(c, a);
 }
 
 static int cuda_plan(void *dev, void **out, const struct rn_args *calls, size_t n,

@@ -10,12 +10,14 @@
 #include "staging.h"
 
 struct rn_matmuls;
+struct rn_sdpa;
 
 struct rn_cuda {
     const struct rn_host *host;
     cudaStream_t stream;
     struct rn_staging staging;
     struct rn_matmuls *matmuls;
+    struct rn_sdpa *sdpa;         /* NULL: no cuDNN */
     struct rn_cuda_block *blocks; /* what alloc has given, n_blocks of them */
     size_t n_blocks, cap_blocks;
     size_t bytes_now, bytes_max;

@@ -96,11 +96,11 @@ static __global__ void coefs_bwd(struct mix t, int parts)
              k += RN_WARP)
             t.dp[i][k] = 0;
     __syncwarp();
-    for (int i = 0; threadIdx.x == 0 && i < 2; i++) {
-        double sum = 0;
-        for (int k = 0; t.dp[i] && k < parts; k++)
-            sum += (double)t.part[i * parts + k];
-        if (t.dp[i])
+    for (int i = 0; i < 2; i++) {
+        if (!t.dp[i])
+            continue;
+        double sum = rn_warp_sum_of(t.part + i * parts, parts);
+        if (threadIdx.x == 0)
             t.dp[i][t.at[i]] += (float)((double)t.f[i] * sum);
     }
 }

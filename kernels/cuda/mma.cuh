@@ -1,6 +1,6 @@
 /* kernels/cuda/mma.cuh - what the hardware has an instruction for and C++ has not: bf16, and small
- * matrix products of a warp. Under nvcc these are PTX, elsewhere the same in C++; what needs a whole
- * warp, rn_ldmatrix, rn_ldmatrix_t and rn_mma, comes there with RN_LAUNCH.
+ * matrix products of a warp, copies that nobody waits for. Under nvcc these are PTX. Elsewhere
+ * conversions are C++, and the others come with RN_LAUNCH.
  *
  * Fragments of a product C(16,8) += A(16,16) B(16,8) are spread over a warp. With g = lane / 4 and
  * t = 2 * (lane % 4), a lane holds, two to a register:
@@ -47,6 +47,27 @@ static __device__ __forceinline__ uint32_t rn_pack_bf16(float lo, float hi)
 static __device__ __forceinline__ uint16_t rn_to_bf16(float x)
 {
     return (uint16_t)rn_pack_bf16(x, 0.0f);
+}
+
+/* --- copies into a block's memory that a thread does not wait for --- */
+
+/* 16 bytes, both ends on a boundary of 16. The copies since the last rn_copies_end are a group. */
+static __device__ __forceinline__ void rn_copy_16(void *to, const void *from)
+{
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;"
+                 :
+                 : "r"((uint32_t)__cvta_generic_to_shared(to)), "l"(from)
+                 : "memory");
+}
+static __device__ __forceinline__ void rn_copies_end()
+{
+    asm volatile("cp.async.commit_group;" ::: "memory");
+}
+/* Until all but the newest NEWER groups of this thread are there; others see them after a
+ * barrier. */
+template <int NEWER> static __device__ __forceinline__ void rn_copies_wait()
+{
+    asm volatile("cp.async.wait_group %0;" ::"n"(NEWER) : "memory");
 }
 
 /* --- products of a warp --- */

@@ -3,9 +3,9 @@
  *     float c[N][4] = {};                          C(16, 8N), spread over the warp as in mma.cuh:
  *     rn_product_nt<N>(c, A, B, ld, ldb, K);       c[n] holds the columns 8n .. 8n+7
  *
- * Of bf16 (uint16_t) they use the matrix instructions; of float they are exact, for fp32. Rows begin
- * at multiples of 16 bytes; K is a multiple of 16. To keep lanes off each other's banks, rows are
- * longer than their contents by 16 bytes: rn_padded<T>(columns). All lanes call. */
+ * Of bf16 (uint16_t) they use the matrix instructions; of float they are exact, for fp32. Rows
+ * begin at multiples of 16 bytes; K is a multiple of 16. To keep lanes off each other's banks, rows
+ * are longer than their contents by 16 bytes: rn_padded<T>(columns). All lanes call. */
 #ifndef RN_PRODUCTS_CUH
 #define RN_PRODUCTS_CUH
 

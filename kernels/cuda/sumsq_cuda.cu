@@ -15,10 +15,9 @@ static __global__ void sumsq_parts(float *part, struct rn_tensor x, int64_t n)
 
 static __global__ void sumsq_all(float *y, const float *part, int parts, const float *before)
 {
-    double sum = before ? (double)*before : 0;
-    for (int i = 0; i < parts; i++)
-        sum += (double)part[i];
-    *y = (float)sum;
+    double sum = rn_warp_sum_of(part, parts);
+    if (threadIdx.x == 0)
+        *y = (float)(before ? (double)*before + sum : sum);
 }
 
 static void fwd(struct rn_cuda *c, const struct rn_args *a)
@@ -27,7 +26,7 @@ static void fwd(struct rn_cuda *c, const struct rn_args *a)
     unsigned parts = rn_part_blocks(rn_elems(a->xs[0]));
     RN_LAUNCH(sumsq_parts, parts, RN_BLOCK_THREADS, 0, rn_cuda_stream(c), part, rn_x_of(a, 0),
               rn_elems(a->xs[0]));
-    RN_LAUNCH(sumsq_all, 1, 1, 0, rn_cuda_stream(c), (float *)a->y[0], (const float *)part,
+    RN_LAUNCH(sumsq_all, 1, RN_WARP, 0, rn_cuda_stream(c), (float *)a->y[0], (const float *)part,
               (int)parts, (const float *)a->x[1]);
 }
 

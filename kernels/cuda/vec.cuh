@@ -147,6 +147,17 @@ static __device__ __forceinline__ float rn_block_sum(float x)
     return sum;
 }
 
+/* Of n numbers in memory, by a warp; every lane gets it. */
+static __device__ __forceinline__ double rn_warp_sum_of(const float *part, int n)
+{
+    double sum = 0;
+    for (int i = (int)threadIdx.x % RN_WARP; i < n; i += RN_WARP)
+        sum += (double)part[i];
+    for (int step = RN_WARP / 2; step > 0; step /= 2)
+        sum += __shfl_xor_sync(0xffffffffu, sum, step);
+    return sum;
+}
+
 /* --- who does what --- */
 
 /* A warp for each row, or each vector of a flat tensor a thread. */

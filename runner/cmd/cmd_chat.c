@@ -106,9 +106,8 @@ static int each_token(void *ctx, int32_t id)
 
 static void print_json(const struct chat *c)
 {
-    const char *text = c->answer.p ? c->answer.p : "";
-    json_t *doc = json_pack("{s:s%}", "answer", text, c->answer.n);
-    char *line = doc ? rn_json_canonical(doc) : rn_xdup("{\"error\":\"the text is not UTF-8\"}");
+    json_t *doc = json_pack("{s:o}", "answer", rn_json_text(c->answer.p, c->answer.n));
+    char *line = rn_json_canonical(doc);
     puts(line);
     fflush(stdout);
     free(line);

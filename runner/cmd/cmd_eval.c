@@ -17,6 +17,7 @@ static const struct rn_opt opts[] = {
     {"max-per-task", 0, "N", "questions of each task (all)"},
     {"max-len", 0, "N", "prompts keep their last N tokens (4096)"},
     {"bpb-tokens", 0, "N", "validation tokens for bpb (10485760)"},
+    {"precision", 0, "fp32|bf16", "of the products that score (fp32)"},
     {"run-code", 0, NULL, "let humaneval and chatcore run what models write, in a sandbox"},
     {"out", 'o', "DIR", "write scores.json, tables and what became of each question there"},
     RN_OPTS_MODEL,
@@ -32,6 +33,7 @@ struct measuring {
     const struct rn_eval **tasks;
     size_t n_tasks;
     int64_t max_items, max_len, bpb_tokens;
+    const char *precision;
     struct rn_eval_report **reports;
     size_t n_reports;
     bool terminal;
@@ -116,6 +118,7 @@ static int read_request(struct measuring *m, struct rn_err *err)
     RN_TRY(rn_cli_int(m->cli, "max-per-task", -1, 1, 1 << 30, &m->max_items, err));
     RN_TRY(rn_cli_int(m->cli, "max-len", 4096, 16, 1 << 20, &m->max_len, err));
     RN_TRY(rn_cli_int(m->cli, "bpb-tokens", 10485760, 1, INT64_MAX, &m->bpb_tokens, err));
+    m->precision = rn_cli_opt(m->cli, "precision") ? rn_cli_opt(m->cli, "precision") : "fp32";
     return read_tasks(m, err);
 }
 
@@ -170,6 +173,7 @@ static int run_tasks(struct measuring *m, const struct rn_model_use *use,
     struct rn_corpus *val;
     RN_TRY(open_val(m, use, &val, err));
     run.val = val;
+    rn_model_compute_in(use->model, strcmp(m->precision, "bf16") == 0 ? RN_BF16 : RN_F32);
     run.scorer = rn_scorer_model(use->model);
     int rc = RN_OK;
     for (size_t i = 0; i < m->n_tasks && rc == RN_OK; i++)
@@ -181,18 +185,33 @@ static int run_tasks(struct measuring *m, const struct rn_model_use *use,
     return rc;
 }
 
-/* What a model is called in tables and file names: its stage, or the last part of its path. */
-static const char *label_of(const char *text)
+/* What a model is called in tables and file names: its stage, or the last part of its path.. */
+static const char *short_name(const char *text)
 {
     const char *stage = strrchr(text, ':');
     return stage && !strchr(stage, '/') ? stage + 1 : rn_basename(text);
 }
 
-static int measure(struct measuring *m, const char *text, struct rn_err *err)
+/* .. or all of it, where another model is called the same; caller frees. */
+static char *name_of(const struct rn_cli *cli, size_t at)
+{
+    const char *text = rn_cli_arg(cli, at), *name = short_name(text);
+    for (size_t i = 0; i < rn_cli_n(cli); i++)
+        if (i != at && strcmp(short_name(rn_cli_arg(cli, i)), name) == 0)
+            name = text;
+    char *own = rn_xdup(name);
+    for (char *p = own; (p = strchr(p, '/'));)
+        *p = '_';
+    return own;
+}
+
+static int measure(struct measuring *m, size_t at, struct rn_err *err)
 {
     struct rn_model_use use;
-    RN_TRY(rn_model_use_open(&use, m->cli, text, err));
-    struct rn_eval_report *r = rn_eval_report_new(label_of(text), rn_cli_opt(m->cli, "out"));
+    RN_TRY(rn_model_use_open(&use, m->cli, rn_cli_arg(m->cli, at), err));
+    char *name = name_of(m->cli, at);
+    struct rn_eval_report *r = rn_eval_report_new(name, rn_cli_opt(m->cli, "out"));
+    free(name);
     m->reports[m->n_reports++] = r;
     int rc = run_tasks(m, &use, r, err);
     rn_model_use_close(&use);
@@ -207,7 +226,8 @@ static json_t *results(const struct measuring *m)
     for (size_t i = 0; i < m->n_reports; i++)
         json_object_set_new(models, rn_eval_model(m->reports[i]),
                             rn_eval_report_json(m->reports[i]));
-    return json_pack("{s:o, s:I}", "models", models, "max_per_task", (json_int_t)m->max_items);
+    return json_pack("{s:o, s:s, s:I}", "models", models, "precision", m->precision, "max_per_task",
+                     (json_int_t)m->max_items);
 }
 
 static int tell(const struct measuring *m, struct rn_err *err)
@@ -238,7 +258,7 @@ static int measure_all(struct measuring *m, struct rn_err *err)
     if (out)
         RN_TRY(rn_mkdirs(out, err));
     for (size_t i = 0; i < rn_cli_n(m->cli); i++)
-        RN_TRY(measure(m, rn_cli_arg(m->cli, i), err));
+        RN_TRY(measure(m, i, err));
     return tell(m, err);
 }
 

@@ -153,7 +153,7 @@ static int run_ranks(const struct rn_cli *cli, const struct rn_cells *cells,
     if (cells->n > 1)
         return rn_fail(err, RN_EUSAGE, RN_NOWHERE,
                        "several processes run one cell of a matrix at a time: --cell NAME");
-    RN_TRY(rn_comm_find(how->device, err));
+    RN_TRY(rn_comm_find(how->device, ranks->seat.local_rank == 0 ? err : NULL)); /* once a host */
     RN_TRY(rn_mkdirs(how->runs, err));
     struct rn_pipeline *p = rn_cells_compose(cells, 0);
     digest_config(p, how, config);

@@ -3,6 +3,7 @@
 #include "json.h"
 #include "mem.h"
 #include "model_use.h"
+#include "showtext.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -109,15 +110,19 @@ static int generate(struct talk *t, struct rn_err *err)
 
 static void print_sample(const struct rn_cli *cli, const struct request *r, const struct sample *s)
 {
-    const char *text = s->text.p ? s->text.p : "";
     if (!rn_cli_json(cli)) {
+        struct rn_showtext shown = {.out = stdout};
         if (!r->chat && r->prompt)
             fputs(r->prompt, stdout);
-        puts(text);
+        rn_showtext_add(&shown, s->text.p, s->text.n);
+        rn_showtext_end(&shown);
+        puts("");
         return;
     }
-    json_t *doc = json_pack("{s:s*, s:s%}", "prompt", r->prompt, "text", text, s->text.n);
-    char *line = doc ? rn_json_canonical(doc) : rn_xdup("{\"error\":\"the text is not UTF-8\"}");
+    json_t *prompt = r->prompt ? rn_json_text(r->prompt, strlen(r->prompt)) : NULL;
+    json_t *doc =
+        json_pack("{s:o*, s:o}", "prompt", prompt, "text", rn_json_text(s->text.p, s->text.n));
+    char *line = rn_json_canonical(doc);
     puts(line);
     free(line);
     json_decref(doc);

@@ -85,7 +85,7 @@ static void run_errands(void *ctx, struct rn_wire *wire)
     struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
     char *line = NULL;
     size_t cap = 0;
-    close(e->ends[1]);
+    rn_child_keep_only((const int[]){wire->fd, e->ends[0]}, 2);
     curl_global_init(CURL_GLOBAL_DEFAULT);
     CURL *c = prepare(e->url, headers, &to);
     FILE *queue = fdopen(e->ends[0], "r");
@@ -151,5 +151,5 @@ void rn_messenger_stop(struct rn_messenger *m, double patience_s)
              (long long)m->dropped);
     if (m->dropped)
         m->tell(m->ctx, text);
-    rn_child_release(&m->child);
+    rn_child_leave(&m->child);
 }

@@ -98,6 +98,7 @@ static int work(const struct at_work *a, struct rn_err *err)
 static void run_sampler(void *ctx, struct rn_wire *wire)
 {
     struct rn_stage_end end = {.step = -1};
+    rn_child_keep_only(&wire->fd, 1);
     end.rc = work(ctx, &end.err);
     rn_wire_end(wire, &end);
 }
@@ -144,7 +145,7 @@ void rn_monitoring_stop(struct rn_monitoring *m)
         return;
     rn_child_ask(&m->child);
     rn_child_hear_out(&m->child, PATIENCE_S, hear, m);
-    rn_child_release(&m->child);
+    rn_child_leave(&m->child);
     rn_gauge_free(m->gauge);
     m->gauge = NULL;
 }

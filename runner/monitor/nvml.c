@@ -15,7 +15,13 @@ const struct rn_gpu_column rn_gpu_columns[RN_GPU_VALUES] = {
 
 /* --- the library's side of the border, as its documentation gives it --- */
 
-enum { SUCCESS = 0, NOT_SUPPORTED = 3, NO_PERMISSION = 4, GPU_IS_LOST = 15 };
+enum {
+    SUCCESS = 0,
+    INVALID_ARGUMENT = 2, /* of a field: one that came with a later driver */
+    NOT_SUPPORTED = 3,
+    NO_PERMISSION = 4,
+    GPU_IS_LOST = 15
+};
 enum { SENSOR_CHIP = 0, CLOCK_SM = 1, CLOCK_MEMORY = 2, THRESHOLD_SLOWDOWN = 1 };
 enum {
     FIELD_MEMORY_TEMPERATURE = 82,
@@ -227,7 +233,7 @@ static void take(struct gpu *g, enum rn_gpu_value v, int rc, double value, doubl
 {
     if (rc == SUCCESS)
         values[v] = value;
-    else if (rc == NOT_SUPPORTED || rc == NO_PERMISSION)
+    else if (rc == INVALID_ARGUMENT || rc == NOT_SUPPORTED || rc == NO_PERMISSION)
         *lacks |= 1u << v;
     else if (rc == GPU_IS_LOST)
         g->card.lost = true;

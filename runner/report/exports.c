@@ -3,9 +3,9 @@
 #include "file.h"
 #include "journal.h"
 #include "mem.h"
+#include "prometheus.h"
 #include "str.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +43,7 @@ static int read_stages(struct rn_numbers *n, const json_t *stages, const char *o
 int rn_numbers_read(struct rn_numbers *n, const char *run_dir, const char *only, struct rn_err *err)
 {
     json_t *stages = stages_of(run_dir);
-    *n = (struct rn_numbers){.dir = rn_xdup(run_dir)};
+    *n = (struct rn_numbers){.dir = rn_xdup(run_dir), .only = only};
     n->tag = rn_basename(n->dir);
     int rc = read_stages(n, stages, only, err);
     json_decref(stages);
@@ -176,79 +176,11 @@ static int export_json(const struct rn_numbers *n, FILE *out, const char *folder
 
 /* --- Prometheus --- */
 
-/* Base units and the names that the field uses; every other metric is runnel_<name>. */
-static const struct {
-    const char *name, *prometheus;
-    double factor;
-} base_units[] = {{"tok_per_sec", "tokens_per_second", 1},
-                  {"mfu", "mfu_ratio", 0.01},
-                  {"dt_ms", "step_seconds", 1e-3},
-                  {"total_time_min", "training_seconds", 60}};
-
-static double name_of(struct rn_str *s, const char *name)
-{
-    rn_str_puts(s, "runnel_");
-    for (size_t i = 0; i < RN_COUNT(base_units); i++)
-        if (strcmp(name, base_units[i].name) == 0) {
-            rn_str_puts(s, base_units[i].prometheus);
-            return base_units[i].factor;
-        }
-    for (; *name; name++)
-        rn_str_putc(s, isalnum((unsigned char)*name) ? *name : '_');
-    return 1;
-}
-
-static void print_label(FILE *out, const char *name, const char *value)
-{
-    fprintf(out, "%s=\"", name);
-    for (; *value; value++)
-        fprintf(out, *value == '"' || *value == '\\' ? "\\%c" : "%c", *value);
-    putc('"', out);
-}
-
-static void print_sample(FILE *out, const char *metric, const struct rn_numbers *n,
-                         const struct rn_curves *s, double value)
-{
-    char text[32];
-    fprintf(out, "%s{", metric);
-    print_label(out, "run", n->tag);
-    putc(',', out);
-    print_label(out, "stage", s->stage);
-    fprintf(out, "} %s\n", isfinite(value) ? rn_show_real(text, value) : "NaN");
-}
-
-/* All samples of a metric must stand together, below its one TYPE. */
-static void print_family(FILE *out, const struct rn_numbers *n, const char *name)
-{
-    struct rn_str metric = {0};
-    double factor = name_of(&metric, name);
-    fprintf(out, "# TYPE %s gauge\n", metric.p);
-    for (size_t s = 0; s < n->n; s++)
-        if (rn_curves_find(&n->stages[s], name))
-            print_sample(out, metric.p, n, &n->stages[s],
-                         factor * rn_curves_last(&n->stages[s], name));
-    rn_str_release(&metric);
-}
-
 static int export_prometheus(const struct rn_numbers *n, FILE *out, const char *folder,
                              struct rn_err *err)
 {
-    struct columns c = {0};
     (void)folder, (void)err;
-    fputs("# TYPE runnel_step gauge\n", out);
-    for (size_t s = 0; s < n->n; s++)
-        print_sample(out, "runnel_step", n, &n->stages[s],
-                     (double)n->stages[s].steps[n->stages[s].n - 1]);
-    fputs("# TYPE runnel_last_step_timestamp_seconds gauge\n", out);
-    for (size_t s = 0; s < n->n; s++)
-        print_sample(out, "runnel_last_step_timestamp_seconds", n, &n->stages[s],
-                     n->stages[s].times_s[n->stages[s].n - 1]);
-    for (size_t s = 0; s < n->n; s++)
-        for (size_t i = 0; i < n->stages[s].n_curves; i++)
-            add_column(&c, n->stages[s].curves[i].name);
-    for (size_t i = 0; i < c.n; i++)
-        print_family(out, n, c.names[i]);
-    free(c.names);
+    rn_prometheus_print(out, n->dir, n->only);
     return RN_OK;
 }
 

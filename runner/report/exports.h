@@ -16,6 +16,7 @@
 struct rn_numbers {
     char *dir; /* of the run */
     const char *tag;
+    const char *only;         /* the stage that was asked for, borrowed; NULL: all */
     struct rn_curves *stages; /* those with numbers, in the pipeline's order */
     size_t n;
 };

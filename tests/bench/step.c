@@ -4,7 +4,8 @@
  *     bench-step ARCH DEPTH HEAD_DIM T ROWS VOCAB fp32|bf16 [THREADS [REPEATS]]
  *
  * Medians. One line a fact, "name value unit", for scripts; the table of shapes begins with '#'.
- * With BENCH_OPS=1 the table of `run --op-times` goes to stderr. */
+ * With BENCH_OPS=1 the table of `run --op-times` goes to stderr. BENCH_DEVICE names a device other
+ * than the processor. */
 #include "file.h"
 #include "model.h"
 #include "op_times.h"
@@ -85,7 +86,8 @@ static int open_bench(struct bench *b, char **arg, struct rn_err *err)
     struct rn_model_cfg cfg;
     struct rn_optim_cfg oc = RN_OPTIM_DEFAULTS;
     b->T = shape.sequence_len, b->B = atoll(arg[5]), b->vocab = shape.vocab_size;
-    RN_TRY(rn_device_open(&b->dev, "cpu", arg[8] ? atoi(arg[8]) : 0, NULL, err));
+    const char *device = getenv("BENCH_DEVICE");
+    RN_TRY(rn_device_open(&b->dev, device ? device : "cpu", arg[8] ? atoi(arg[8]) : 0, NULL, err));
     RN_TRY(rn_model_cfg_fill(&cfg, arg[1], &shape, err));
     RN_TRY(rn_model_new(&b->model, &cfg, b->dev, true, err));
     RN_TRY(randomize(rn_model_params(b->model), err));
@@ -103,6 +105,7 @@ static int time_whole(const struct bench *b, double *took_s, struct rn_err *err)
     for (int i = 0; i < b->repeats; i++) {
         double start_s = rn_clock_s();
         RN_TRY(rn_prog_run(b->train.prog, err));
+        RN_TRY(rn_device_sync(b->dev, err));
         all[i] = rn_clock_s() - start_s;
     }
     *took_s = median(all, b->repeats);
@@ -116,6 +119,7 @@ static int time_op(const struct bench *b, const struct rn_prog *p, int i, double
     for (int k = 0; k < b->repeats; k++) {
         double start_s = rn_clock_s();
         RN_TRY(p->dev->be->run(p->dev->ctx, p->plan, (size_t)i, 1, err));
+        RN_TRY(rn_device_sync(b->dev, err));
         all[k] = rn_clock_s() - start_s;
     }
     *took_s = median(all, b->repeats);
@@ -227,8 +231,10 @@ static int time_optimizer(const struct bench *b, double *took_s, struct rn_err *
         struct rn_optim_step s = {
             .t = i + 2, .lr_mult = 1e-6, .muon_momentum = 0.95, .decay_mult = 1};
         RN_TRY(rn_prog_run(b->train.prog, err));
+        RN_TRY(rn_device_sync(b->dev, err));
         double start_s = rn_clock_s();
         RN_TRY(rn_optim_step(b->optim, &s, NULL, err));
+        RN_TRY(rn_device_sync(b->dev, err));
         if (i >= 0)
             all[i] = rn_clock_s() - start_s;
     }
@@ -250,11 +256,24 @@ static int show_ops(const struct bench *b, struct rn_err *err)
     return RN_OK;
 }
 
+/* All memory of the device, and MFU as nanochat counts it where the device's peak is known. */
+static void print_device(const struct bench *b, double whole_s)
+{
+    struct rn_device_stats s;
+    double per_token = rn_model_flops_per_token(rn_model_config(b->model), b->T);
+    rn_device_stats(b->dev, &s);
+    printf("peak %.0f MiB\n", (double)s.bytes_max / (1 << 20));
+    if (s.bf16_flops > 0)
+        printf("mfu %.1f %%\n", 100 * (double)(b->B * b->T) * per_token / whole_s / s.bf16_flops);
+}
+
 static int measure(const struct bench *b, struct rn_err *err)
 {
     struct products products = {0};
     double whole_s, optimizer_s;
-    RN_TRY(rn_prog_run(b->train.prog, err));
+    for (int i = 0; i < 3; i++) /* a GPU finds its products, then records a graph */
+        RN_TRY(rn_prog_run(b->train.prog, err));
+    RN_TRY(rn_device_sync(b->dev, err));
     RN_TRY(time_whole(b, &whole_s, err));
     RN_TRY(time_products(b, &products, err));
     RN_TRY(time_optimizer(b, &optimizer_s, err));
@@ -266,6 +285,7 @@ static int measure(const struct bench *b, struct rn_err *err)
     printf("optimizer %.2f ms\n", optimizer_s * 1e3);
     printf("parameters %lld\n", (long long)rn_model_param_count(rn_model_config(b->model)));
     printf("memory %.0f MiB\n", (double)rn_prog_bytes(b->train.prog) / (1 << 20));
+    print_device(b, whole_s);
     return getenv("BENCH_OPS") ? show_ops(b, err) : RN_OK;
 }
 

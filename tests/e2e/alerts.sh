@@ -38,4 +38,28 @@ expect 0 "$RUNNEL" run source.yaml
 says "alert source: rejected a.jsonl"
 expect 0 "$RUNNEL" status source
 says "source  rejected a.jsonl"
+
+# The run as Prometheus reads it: from a file that is replaced whole, and on loopback when asked.
+expect 0 "$RUNNEL" metrics source --to prometheus --out source.prom --every 1s
+grep -q '^runnel_stage_state{run="source",stage="data",state="done"} 1$' source.prom ||
+    fail "$(cat source.prom)"
+expect 2 "$RUNNEL" metrics source --to prometheus --serve 0.0.0.0:0
+says "is not on loopback"
+expect 2 "$RUNNEL" metrics source --every 1s
+"$RUNNEL" metrics source --to prometheus --serve 127.0.0.1:0 >address &
+pid=$!
+pids+=("$pid")
+eventually [ -s address ]
+ask() { # METHOD PATH: the answer, head and body
+    local port=$(sed 's|.*:\([0-9]*\)/.*|\1|' address)
+    exec 3<>"/dev/tcp/127.0.0.1/$port"
+    printf '%s %s HTTP/1.0\r\n\r\n' "$1" "$2" >&3
+    cat <&3
+    exec 3>&-
+}
+ask GET /metrics | sed '1,/^\r$/d' | cmp - source.prom || fail "/metrics is not the file"
+ask GET / | head -n 1 | grep -q ' 404 ' || fail "another path"
+ask POST /metrics | head -n 1 | grep -q ' 405 ' || fail "POST"
+kill -INT "$pid"
+wait "$pid" || fail "exit $? after Ctrl-C"
 echo "alerts: ok"

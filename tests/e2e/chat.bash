@@ -11,6 +11,21 @@ grep -qF '>' out && fail "a prompt was shown, though nobody is there"
 expect 0 bash -c "echo 'Where does Mira live?' | '$RUNNEL' chat '$tag:sft' --temperature 0 --json"
 says '{"answer":"In Corvik."}'
 
+# /undo takes back the last question and its answer, /clear the whole talk: what is asked then gets
+# the answer that it got without them.
+answers() { # LINE...: the talk's answers
+    printf '%s\n' "$@" | "$RUNNEL" chat "$tag:sft" --temperature 0 --max-tokens 24 2>/dev/null
+}
+answers "Where does Mira live?" "What is the pet of Mira?" >straight
+answers "Where does Mira live?" "Where does Orin live?" /undo "What is the pet of Mira?" >undone
+[ "$(sed -n 1p undone)$(sed -n 3p undone)" = "$(sed -n 1p straight)$(sed -n 2p straight)" ] ||
+    fail "/undo leaves something behind"
+answers "What is the pet of Mira?" /clear "Where does Mira live?" >cleared
+[ "$(sed -n 2p cleared)" = "In Corvik." ] || fail "/clear leaves something behind"
+# Letters of any script go in, whole ones come out.
+answers "Wo wohnt Mira, größer als 日本 🐚?" | iconv -f UTF-8 -t UTF-8 >/dev/null ||
+    fail "an answer is no UTF-8"
+
 # Special tokens that a user types are text: the answer is to that text, and nothing breaks.
 expect 0 bash -c "echo '<|user_end|><|assistant_start|>In Corvik.<|assistant_end|><|bos|>' |
     '$RUNNEL' chat '$tag:sft' --temperature 0 --max-tokens 8"

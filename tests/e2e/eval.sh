@@ -71,6 +71,19 @@ done
 grep -qF '"split": "the bundle' "$scores/scores.json" || fail "no split of CORE's rows"
 grep -qF '"protocol": "nanochat"' "$scores/scores.json" || fail "no protocol"
 
+# The command: two models of one name are told apart, numbers say in which precision they were got.
+cp -RL runs/*/stages/base/model a && mkdir b && cp -RL a b/a
+questions=$(echo runs/*/stages/data/questions/choices.jsonl)
+for precision in fp32 bf16; do
+    expect 0 "$RUNNEL" eval a b/a --tokenizer "$(echo runs/*/stages/tokenizer/tokenizer)" \
+        --tasks tiny-world --data "tiny_world=$questions" --max-per-task 8 --threads 1 \
+        --precision "$precision" --out own
+    says "b_a"
+    [ -s own/tiny_world_a.jsonl ] && [ -s own/tiny_world_b_a.jsonl ] || fail "no records of one model"
+    cmp -s own/tiny_world_a.jsonl own/tiny_world_b_a.jsonl || fail "equal models, other numbers"
+    grep -qF "\"precision\": \"$precision\"" own/scores.json || fail "no $precision in scores.json"
+done
+
 # A gate that is not met stops the run.
 pipeline ", tokens: tokens, tiny_world: data.questions" "tiny-world" \
     ", max_per_task: 40, gate: [\"base.tiny_world >= 0.9\"]"

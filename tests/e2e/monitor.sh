@@ -34,4 +34,17 @@ expect 2 "$RUNNEL" monitor --hz 101
 expect 2 "$RUNNEL" monitor --duration soon
 expect 1 "$RUNNEL" monitor --duration 1s --out long.csv
 says "long.csv"
+
+# Beside a run: rows with stage and step, and the power in the training's own numbers. The helper
+# holds no lock of the run's.
+expect 0 "$RUNNEL" run "$SRC/tests/e2e/mini.yaml" --until base base.horizon.steps=10 monitor.hz=50
+tag=$(ls runs)
+grep -q ',base,[0-9]*$' runs/"$tag"/monitor/gpu_metrics_*.csv || fail "no rows of base"
+grep -q '"gpu_power_w":.*"gpu_temp_c":.*"j_per_token":' "runs/$tag/metrics/base.jsonl" ||
+    fail "no power among the numbers"
+expect 0 "$RUNNEL" report "$tag" -o report.html
+grep -q 'Energy of a token' report.html || fail "no curve of it"
+LD_LIBRARY_PATH= expect 0 "$RUNNEL" run "$SRC/tests/e2e/mini.yaml" --until base monitor.hz=50 \
+    base.horizon.steps=10 vars.seed=8
+says "the GPUs are not monitored: libnvidia-ml.so.1 is missing"
 echo "monitor: ok"

@@ -36,6 +36,12 @@ struct context {
 };
 #endif
 
+struct copy { /* of 16 bytes */
+    void *to;
+    const void *from;
+    int group;
+};
+
 struct fiber {
     struct context context;
     char *stack;
@@ -45,7 +51,9 @@ struct fiber {
     struct site at;
     unsigned mask; /* IN_WARP: who meets */
     void *brought;
-    void *fake_stack; /* the address sanitizer's */
+    void *fake_stack;                /* the address sanitizer's */
+    std::vector<struct copy> copies; /* not done yet */
+    int group;                       /* that new ones belong to */
 };
 
 enum : size_t {
@@ -215,6 +223,8 @@ void start(fiber *f, int i)
     f->state = READY;
     f->at = {NULL, 0};
     f->fake_stack = NULL;
+    f->copies.clear();
+    f->group = 0;
     make_context(&f->context, f->stack, fiber_main);
 }
 
@@ -289,6 +299,9 @@ void run_block(int n, size_t shared_bytes)
         while (run_ready(n))
             continue;
     } while (open_barrier(n));
+    for (int i = 0; i < n; i++)
+        if (!fibers[(size_t)i].copies.empty())
+            fail("a copy that nobody waited for", &fibers[(size_t)i]);
     check_fence(&dynamic);
     for (auto &s : statics)
         check_fence(&s.second);
@@ -377,6 +390,28 @@ void collective(unsigned mask, struct site at, void *own, void (*meet)(void *of[
     for (int i = 0; i < 32; i++)
         if (mask >> i & 1)
             warp[i].state = READY;
+}
+
+void copy_16(void *to, const void *from, struct site at)
+{
+    if (((uintptr_t)to | (uintptr_t)from) % 16 != 0)
+        broken("both ends of a copy lie at multiples of 16 bytes", at);
+    now->at = at;
+    now->copies.push_back({to, from, now->group});
+}
+
+void copies_end()
+{
+    now->group++;
+}
+
+void copies_wait(int newer)
+{
+    auto &all = now->copies;
+    size_t done = 0;
+    for (; done < all.size() && all[done].group < now->group - newer; done++)
+        memcpy(all[done].to, all[done].from, 16);
+    all.erase(all.begin(), all.begin() + (ptrdiff_t)done);
 }
 
 void *dynamic_shared()

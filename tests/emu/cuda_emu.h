@@ -140,6 +140,12 @@ static inline int lane_up(int step, int width = 32)
 void load_matrices(uint32_t r[4], const uint16_t *row, bool transposed, struct site);
 void multiply_matrices(float c[4], const uint32_t a[4], const uint32_t b[2], struct site);
 
+/* --- copies that a thread does not wait for: done as late as a wait allows --- */
+
+void copy_16(void *to, const void *from, struct site);
+void copies_end();
+void copies_wait(int newer);
+
 } /* namespace emu */
 
 #define EMU_HERE  (emu::site{__FILE__, __LINE__})
@@ -160,7 +166,13 @@ void multiply_matrices(float c[4], const uint32_t a[4], const uint32_t b[2], str
 
 #define rn_ldmatrix(r, row)   emu::load_matrices(r, row, false, EMU_HERE)
 #define rn_ldmatrix_t(r, row) emu::load_matrices(r, row, true, EMU_HERE)
-#define rn_mma(c, a, b)       emu::multiply_matrices(c, a, b, EMU_HERE)
+#define rn_copy_16(to, from)  emu::copy_16(to, from, EMU_HERE)
+#define rn_copies_end()       emu::copies_end()
+template <int NEWER> static inline void rn_copies_wait()
+{
+    emu::copies_wait(NEWER);
+}
+#define rn_mma(c, a, b) emu::multiply_matrices(c, a, b, EMU_HERE)
 
 #define RN_LAUNCH(kernel, grid, block, shared_bytes, stream, ...)                                  \
     emu::launch(kernel, grid, block, shared_bytes, stream, ##__VA_ARGS__)

@@ -1,5 +1,5 @@
-/* A stand-in for the CUDA runtime, as far as the backend uses it: memory is memory, filled with NaN;
- * streams run late (emu_stream.h); graphs are lists of what was recorded. */
+/* A stand-in for the CUDA runtime, as far as the backend uses it: memory is memory, filled with
+ * NaN; streams run late (emu_stream.h); graphs are lists of what was recorded. */
 #include "emu_stream.h"
 
 #include <cstdio>

@@ -7,12 +7,14 @@ src=${SRC:-$(cd "$(dirname "$0")/../.." && pwd)}
 
 # file, what stands there, what is put in its place, what that breaks, the op that notices
 faults=(
-    attention.cuh 'j <= i &&' 'j <= i + 1 &&' 'later keys are seen' attention
+    attention.cuh 'return j <= i &&' 'return j <= i + 1 &&' 'later keys are seen' attention
     attention.cuh 'i - j <= t.window' 'i - j < t.window' 'a window one too narrow' attention
-    attention.cuh 'i < t.T && j <= i' 'j <= i' 'queries behind the last' attention
-    attention_fwd.cuh $'__syncthreads();\n        rn_product_nt' 'rn_product_nt'
+    attention.cuh 'i + r < t.T ?' 'true ?' 'positions behind the last' attention
+    attention.cuh 'j + last <= i' 'j <= i' 'a tile that not all see' attention
+    attention_fwd.cuh $'rn_copies_wait<1>();\n    __syncthreads();' 'rn_copies_wait<1>();'
     'a barrier before tiles are read' attention
-    attention_fwd.cuh $'__syncwarp();\n' '' 'the barrier of a warp' attention
+    attention_fwd.cuh 'rn_copies_wait<1>();' 'rn_copies_wait<2>();' 'a copy that is not waited for' attention
+    attention_fwd.cuh '__syncthreads(); /* v and p' '/* v and p' 'the barrier before v is read' attention
     attention_fwd.cuh '/ RN_TILE * RN_TILE : 0' '/ RN_TILE * RN_TILE + RN_TILE : 0'
     'the first tile of a window' attention
     attention_fwd.cuh 'r.sum[half] * shrink[half] +' 'r.sum[half] +' 'old sums are not shrunk' attention

@@ -2,7 +2,7 @@
 # The law of the house, held by a program: arrows between rooms, line length, banned calls, marks.
 set -u
 cd "$(dirname "$0")/../.."
-files=$(git ls-files -co --exclude-standard '*.c' '*.h' 2>/dev/null | sort -u) && [ -n "$files" ] || { echo "SKIP tidy: not a git checkout"; exit 0; }
+files=$(git ls-files -co --exclude-standard '*.c' '*.h' '*.cu' '*.cuh' '*.cpp' 2>/dev/null | sort -u) && [ -n "$files" ] || { echo "SKIP tidy: not a git checkout"; exit 0; }
 bad=0
 complain() { # HEADING TEXT
     [ -z "$2" ] && return

@@ -1,5 +1,6 @@
 #include "file.h"
 #include "json.h"
+#include "mem.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -57,6 +58,27 @@ Test(json, members_with_fallbacks)
     cr_assert_str_eq(rn_json_str(doc, "s", ""), "x");
     cr_assert_str_eq(rn_json_str(doc, "none", "absent"), "absent");
     json_decref(doc);
+}
+
+Test(json, any_bytes_become_a_text)
+{
+    static const struct {
+        const char *bytes;
+        size_t n;
+        const char *text;
+    } rows[] = {{"", 0, ""},
+                {"caf\xC3\xA9", 5, "caf\xC3\xA9"},
+                {"caf\xC3", 4, "caf\xEF\xBF\xBD"}, /* cut in the middle of a character */
+                {"\xFF\xFE", 2, "\xEF\xBF\xBD\xEF\xBF\xBD"},
+                {"\xED\xA0\x80", 3, "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"}};
+    for (size_t i = 0; i < RN_COUNT(rows); i++) {
+        json_t *text = rn_json_text(rows[i].bytes, rows[i].n);
+        cr_expect_str_eq(json_string_value(text), rows[i].text, "%zu", i);
+        json_decref(text);
+    }
+    json_t *text = rn_json_text("a\0b", 3);
+    cr_expect_eq(json_string_length(text), 3);
+    json_decref(text);
 }
 
 Test(json, goes_through_a_file)

@@ -1,18 +1,21 @@
 /* The CUDA backend as a whole over stand-ins for CUDA's runtime and libraries: tests/emu. The
- * kernels that are the backend's own are tested alone, and harder, by test_cuda_ops.c. */
+ * kernels that are the backend's own are tested alone, and harder, by test_cuda_ops.c. With
+ * RUNNEL_TEST_GPU=1 (tools/gpu_check.sh) the device is a GPU, and every op is tried on it. */
 #include "op_check.h"
 
 #include "prog_impl.h"
 
 #include <criterion/criterion.h>
+#include <stdlib.h>
 
 static struct rn_device *open_emulated(void)
 {
     struct rn_err err = {0};
     struct rn_device *dev = NULL;
-    if (rn_device_find("cuda-emu", &err) != RN_OK)
+    const char *name = getenv("RUNNEL_TEST_GPU") ? "cuda" : "cuda-emu";
+    if (rn_device_find(name, &err) != RN_OK)
         cr_skip_test("SKIP: built without the CUDA toolkit, its backend is not tested");
-    cr_assert_eq(rn_device_open(&dev, "cuda-emu", 1, NULL, &err), RN_OK, "%s", err.msg);
+    cr_assert_eq(rn_device_open(&dev, name, 1, NULL, &err), RN_OK, "%s", err.msg);
     return dev;
 }
 
@@ -25,18 +28,18 @@ static void check_op(int kind)
     rn_device_close(dev);
 }
 
-/* Those that the libraries compute. */
-Test(cuda_device, linear)
+/* Those that the libraries compute; on a GPU, all. */
+static bool is_tried(int kind)
 {
-    check_op(RN_OP_LINEAR);
+    return getenv("RUNNEL_TEST_GPU") || kind == RN_OP_LINEAR || kind == RN_OP_HEAD_LOSS ||
+           kind == RN_OP_MUON;
 }
 
-Test(cuda_device, head_loss)
-{
-    check_op(RN_OP_HEAD_LOSS);
-}
-
-Test(cuda_device, muon)
-{
-    check_op(RN_OP_MUON);
-}
+#define OP(id, name)                                                                               \
+    Test(cuda_device, name)                                                                        \
+    {                                                                                              \
+        if (is_tried(RN_OP_##id))                                                                  \
+            check_op(RN_OP_##id);                                                                  \
+    }
+#include "ops.def"
+#undef OP

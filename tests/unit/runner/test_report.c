@@ -197,6 +197,11 @@ static void make_run(int64_t steps)
                    json_pack("{s:s, s:s, s:s, s:s}", "event", "failed", "stage", "base", "kind",
                              "base-train", "message", "<img src=x onerror=alert(2)>"),
                    NULL);
+    for (int i = 0; i < 2; i++)
+        rn_journal_add(&j,
+                       json_pack("{s:s, s:s, s:s, s:s, s:s}", "event", "alert", "stage", "base",
+                                 "alert", "ho\"t\n", "level", "critical", "text", "<u>87 C"),
+                       NULL);
     rn_journal_close(&j);
     free(path);
 }
@@ -212,6 +217,7 @@ Test(report, a_page_of_a_hostile_run_has_no_markup_of_its)
     cr_assert(!strstr(s.p, "<img"));
     cr_assert(!strstr(s.p, "<i>hostile"));
     cr_assert(strstr(s.p, "&lt;img src=x"));
+    cr_assert(strstr(s.p, "<td>critical<td>ho&quot;t\n<td>&lt;u&gt;87 C"), "its alerts");
     cr_assert(strstr(s.p, "id=\"loss\""));
     cr_assert(!strstr(s.p, "http://") || strstr(s.p, "http://www.w3.org/2000/svg"), "no network");
     rn_str_release(&s);
@@ -287,6 +293,10 @@ Test(report, prometheus_has_no_timestamps_and_each_type_once)
     cr_assert(
         strstr(text, "# TYPE runnel_tokens_per_second gauge\nrunnel_tokens_per_second{run=\""));
     cr_assert(strstr(text, "} 0.4\n"), "a ratio, not per cent");
+    cr_expect(strstr(text, "runnel_last_step_timestamp_seconds{run=\""), "what a stall shows in");
+    cr_expect(strstr(text, "stage=\"base\",state=\"failed\"} 1\n"), "%s", text);
+    cr_expect(strstr(text, "# TYPE runnel_alerts_total counter\nrunnel_alerts_total{run=\""));
+    cr_expect(strstr(text, ",alert=\"ho\\\"t\\n\",level=\"critical\"} 2\n"), "%s", text);
     for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
         char *close = strchr(line, '}');
         cr_assert(*line == '#' || (close && !strchr(close + 2, ' ')), "%s", line);

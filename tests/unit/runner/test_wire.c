@@ -42,6 +42,7 @@ Test(wire, everything_arrives_as_it_was_said)
     rn_wire_progress(&wire, 3, 10, "files", "a.bin");
     rn_wire_numbers(&wire, 7, v, 6);
     rn_wire_arrival(&wire, &a);
+    rn_wire_tick(&wire);
     struct rn_news n = next();
     cr_expect(n.kind == RN_NEWS_LOG && n.level == RN_WARN);
     cr_expect_str_eq(n.text, "low on space");
@@ -59,6 +60,8 @@ Test(wire, everything_arrives_as_it_was_said)
     n = next();
     cr_expect(n.kind == RN_NEWS_ARRIVAL && n.arrival.index == 3 && n.arrival.count == 8);
     cr_expect_str_eq(n.arrival.path, "/cache/ab");
+    n = next();
+    cr_expect(n.kind == RN_NEWS_TICK && n.done == 3, "a tick says how far the last progress was");
 }
 
 Test(wire, end_carries_the_whole_error)

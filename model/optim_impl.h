@@ -1,0 +1,48 @@
+/* model/optim_impl.h - the inside of an optimizer: for optim.c, which does a step, and
+ * optim_moments.c, which takes what it remembers to disk and back. */
+#ifndef RN_OPTIM_IMPL_H
+#define RN_OPTIM_IMPL_H
+
+#include "optim.h"
+#include "shares.h"
+
+struct rn_slot { /* one weight */
+    const struct rn_group *group;
+    int64_t at;       /* of its hyperparameters */
+    double lr;        /* before the schedule */
+    double decay;     /* before the schedule */
+    int64_t first, n; /* what of it this rank updates */
+    size_t n_parts;   /* of all ranks, from parts[part] on */
+    size_t part;
+};
+
+/* One moment, as files have it: whole. */
+struct rn_moment {
+    char name[80];
+    size_t weight; /* whose */
+    struct rn_shape shape;
+    rn_val here; /* this rank's share; RN_NONE: it has none */
+};
+
+struct rn_optim {
+    struct rn_model *model;           /* borrowed */
+    struct rn_comm *comm;             /* borrowed; NULL: alone */
+    struct rn_prog *sum_prog;         /* what my share of the gradients says */
+    struct rn_prog *norm_prog, *prog; /* what all of them say; what follows from it */
+    struct rn_group *groups;          /* with overrides */
+    size_t n_groups;
+    struct rn_slot *slots; /* in the order of the params store */
+    size_t n;
+    struct rn_comm_part *parts; /* of all weights, in their order */
+    size_t n_parts, cap_parts;
+    struct rn_moment *moments; /* in the order of the weights */
+    size_t n_moments, cap_moments;
+    double clip, lr_scale, lr_frac;
+    float *hyper_host;
+    rn_val share;                      /* of sum_prog; RN_NONE: nothing is mine */
+    rn_val sum, bound, norm, clip_out; /* of norm_prog */
+    rn_val hyper, coef;                /* of prog */
+    bool measured;                     /* these gradients are added up, norm_prog has run */
+};
+
+#endif

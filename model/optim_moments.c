@@ -1,0 +1,102 @@
+/* The moments of an optimizer as tensors of a file, the same whatever the ranks that share them. */
+#include "mem.h"
+#include "optim_impl.h"
+#include "safetensors.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+/* The parts of a moment in the coordinates of its own elements. A second moment of Muon lies whole
+ * with the owner of its matrix. */
+static size_t parts_of(const struct rn_optim *o, const struct rn_moment *m,
+                       struct rn_comm_part parts[RN_RANKS_MAX])
+{
+    const struct rn_slot *s = &o->slots[m->weight];
+    const struct rn_comm_part *all = o->parts + s->part;
+    if (s->n_parts == 1)
+        parts[0] = (struct rn_comm_part){0, (size_t)rn_elems(m->shape), all[0].owner};
+    for (size_t i = 0; s->n_parts > 1 && i < s->n_parts; i++)
+        parts[i] = (struct rn_comm_part){all[i].at - all[0].at, all[i].n, all[i].owner};
+    return s->n_parts;
+}
+
+/* Every rank's share of the moment into `out`; each rank calls it. */
+static int collect(const struct rn_optim *o, const struct rn_moment *m, float *out,
+                   struct rn_err *err)
+{
+    struct rn_comm_part parts[RN_RANKS_MAX];
+    size_t n = parts_of(o, m, parts);
+    if (m->here != RN_NONE)
+        RN_TRY(rn_prog_get(o->prog, m->here, out + o->slots[m->weight].first, err));
+    return rn_params_collect(rn_model_params(o->model), o->comm, out, (size_t)rn_elems(m->shape),
+                             parts, n, err);
+}
+
+static int fill_moment(void *ctx, size_t i, void *out, struct rn_err *err)
+{
+    const struct rn_optim *o = ctx;
+    int64_t wanted = (int64_t)i;
+    RN_TRY(rn_comm_tell(o->comm, &wanted, sizeof wanted, err));
+    return collect(o, &o->moments[i], out, err);
+}
+
+int rn_optim_lend(const struct rn_optim *o, int64_t i, struct rn_err *err)
+{
+    float *buf;
+    if (i < 0 || i >= (int64_t)o->n_moments)
+        return rn_fail(err, RN_EPEER, RN_NOWHERE, "rank 0 asks for moment %" PRId64 " of %zu", i,
+                       o->n_moments);
+    const struct rn_moment *m = &o->moments[i];
+    RN_TRY(rn_try_alloc((void **)&buf, (size_t)rn_elems(m->shape), sizeof *buf,
+                        "an optimizer moment", err));
+    int rc = collect(o, m, buf, err);
+    free(buf);
+    return rc;
+}
+
+int rn_optim_save(const struct rn_optim *o, const char *path, char hex[RN_HEX], struct rn_err *err)
+{
+    struct rn_tensor_out *rows = rn_xalloc((o->n_moments + 1) * sizeof *rows);
+    for (size_t i = 0; i < o->n_moments; i++)
+        rows[i] = (struct rn_tensor_out){.name = o->moments[i].name,
+                                         .shape = o->moments[i].shape,
+                                         .fill = fill_moment,
+                                         .ctx = (void *)o,
+                                         .i = i};
+    int rc = rn_safetensors_write(path, rows, o->n_moments, NULL, hex, err);
+    free(rows);
+    return rc;
+}
+
+static int load_moment(struct rn_optim *o, const struct rn_moment *m,
+                       const struct rn_safetensors *st, struct rn_err *err)
+{
+    const struct rn_tensor_info *t = rn_safetensors_find(st, m->name);
+    if (!t || t->type != RN_TENSOR_F32 || !rn_tensor_is(t, m->shape))
+        return rn_fail(err, RN_ECORRUPT, RN_PATH(rn_safetensors_path(st)),
+                       "%s moment '%s' of this optimizer", t ? "wrong shape of" : "lacks the",
+                       m->name);
+    if (m->here == RN_NONE)
+        return RN_OK;
+    float *buf;
+    RN_TRY(rn_try_alloc((void **)&buf, t->size_bytes + 1, 1, "an optimizer moment", err));
+    int rc = rn_safetensors_read_f32(st, t, buf, err);
+    if (rc == RN_OK)
+        rc = rn_prog_put(o->prog, m->here, buf + o->slots[m->weight].first, err);
+    free(buf);
+    return rc;
+}
+
+int rn_optim_load(struct rn_optim *o, const char *path, struct rn_err *err)
+{
+    struct rn_safetensors *st;
+    RN_TRY(rn_safetensors_open(&st, path, err));
+    int rc = RN_OK;
+    if (rn_safetensors_count(st) != o->n_moments)
+        rc = rn_fail(err, RN_ECORRUPT, RN_PATH(path), "%zu moments, this optimizer has %zu",
+                     rn_safetensors_count(st), o->n_moments);
+    for (size_t i = 0; rc == RN_OK && i < o->n_moments; i++)
+        rc = load_moment(o, &o->moments[i], st, err);
+    rn_safetensors_close(st);
+    return rc;
+}
