@@ -460,6 +460,29 @@ int rn_walk(const char *root, int (*each)(void *, const char *, struct rn_err *)
     return walk(root, "", each, ctx, err);
 }
 
+struct tree {
+    const char *root;
+    double size_bytes;
+};
+
+static int add_size(void *ctx, const char *relative, struct rn_err *err)
+{
+    struct tree *t = ctx;
+    char *path = rn_join(t->root, relative);
+    int64_t size = rn_file_size(path);
+    (void)err;
+    t->size_bytes += size > 0 ? (double)size : 0;
+    free(path);
+    return RN_OK;
+}
+
+double rn_tree_bytes(const char *root)
+{
+    struct tree t = {root, 0};
+    rn_walk(root, add_size, &t, NULL);
+    return t.size_bytes;
+}
+
 static int fsync_below(const char *path, const struct entries *all, struct rn_err *err)
 {
     int rc = RN_OK;

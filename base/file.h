@@ -84,6 +84,9 @@ void rn_sweep_tmp(const char *dir);
 int rn_walk(const char *root, int (*each)(void *ctx, const char *relative, struct rn_err *),
             void *ctx, struct rn_err *);
 
+/* Of all regular files below it together; what cannot be looked at counts as nothing. */
+double rn_tree_bytes(const char *root);
+
 /* dir + "/" + name; caller frees. rn_dirname: "." when there is no slash; caller frees. */
 char *rn_join(const char *dir, const char *name);
 char *rn_dirname(const char *path);

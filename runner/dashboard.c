@@ -1,5 +1,6 @@
 #include "dashboard.h"
 
+#include "alert_list.h"
 #include "card_log.h"
 #include "mem.h"
 #include "progress.h"
@@ -229,22 +230,18 @@ static void put_stage(struct drawing *d, const struct rn_stage_state *stage)
 static void put_alerts(struct drawing *d, const struct rn_runstate *r)
 {
     enum { NEWEST = 3 };
-    const json_t *found[NEWEST];
-    int n = 0;
-    for (size_t i = json_array_size(r->records); i-- > 0 && n < NEWEST;) {
-        const json_t *record = json_array_get(r->records, i);
-        if (record == r->run)
-            break;
-        if (strcmp(rn_json_str(record, "event", ""), "alert") == 0)
-            found[n++] = record;
-    }
-    while (n-- > 0) {
+    double began_s = rn_json_real(r->run, "time", 0);
+    json_t *rows = rn_alert_list(r->records, NULL, NEWEST);
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i);
+        double time_s = rn_json_real(row, "time", 0);
         char when[32];
-        put(d, "! %s  %s  %s: %s",
-            rn_show_moment(when, rn_json_real(found[n], "time", 0), d->view->now_s),
-            rn_json_str(found[n], "stage", ""), rn_json_str(found[n], "alert", ""),
-            rn_json_str(found[n], "text", ""));
+        if (time_s >= began_s)
+            put(d, "! %s  %s  %s: %s", rn_show_moment(when, time_s, d->view->now_s),
+                rn_json_str(row, "stage", ""), rn_json_str(row, "alert", ""),
+                rn_json_str(row, "text", ""));
     }
+    json_decref(rows);
 }
 
 /* --- the cards --- */

@@ -137,30 +137,12 @@ static void read_said(struct rn_stage_state *s, const char *dir)
 
 /* --- a stage --- */
 
-static int add_size(void *ctx, const char *relative, struct rn_err *err)
-{
-    (void)err;
-    const struct {
-        const char *dir;
-        double *size_bytes;
-    } *c = ctx;
-    char *path = rn_join(c->dir, relative);
-    int64_t size = rn_file_size(path);
-    *c->size_bytes += size > 0 ? (double)size : 0;
-    free(path);
-    return RN_OK;
-}
-
 /* What stages/<stage> points to; a stage that is done without it has lost its outputs. */
 static void look_at_outputs(struct rn_stage_state *s, const char *dir)
 {
     char *target = rn_link_target(dir, s->name, "");
-    struct {
-        const char *dir;
-        double *size_bytes;
-    } c = {target, &s->size_bytes};
     if (target)
-        rn_walk(target, add_size, &c, NULL);
+        s->size_bytes = rn_tree_bytes(target);
     else if (rn_runstate_symbol(s->word) == '=')
         s->word = "lost";
     free(target);

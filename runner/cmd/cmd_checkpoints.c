@@ -1,9 +1,9 @@
 /* runnel checkpoints - what a run's trainings could go on from: listed, verified, thinned, taken
  * out. */
+#include "ckpt_rows.h"
 #include "consent.h"
 #include "file.h"
 #include "mem.h"
-#include "saved.h"
 #include "table.h"
 #include "target.h"
 
@@ -23,7 +23,7 @@ static const struct rn_opt opts[] = {
 struct wanted {
     const struct rn_cli *cli;
     const char *dir; /* of the run */
-    struct rn_saved_list all;
+    struct rn_ckpt_rows all;
 };
 
 /* --- the list --- */
@@ -41,7 +41,7 @@ static const struct rn_column columns[] = {
     {"made", "time", rn_cell_age},      {"state", "state", rn_cell_text},
     {"names", "aliases", rn_cell_text}, {0}};
 
-static void print_rows(const struct wanted *w, bool (*shown)(const struct rn_saved *))
+static void print_rows(const struct wanted *w, bool (*shown)(const struct rn_ckpt_row *))
 {
     json_t *rows = json_array();
     for (size_t i = 0; i < w->all.n; i++)
@@ -74,7 +74,7 @@ static int verify(struct wanted *w, struct rn_err *err)
 
 /* --- thinning --- */
 
-static bool is_spare(const struct rn_saved *s)
+static bool is_spare(const struct rn_ckpt_row *s)
 {
     return s->spare;
 }
@@ -83,7 +83,7 @@ static int thin_all(const struct wanted *w, int64_t keep, struct rn_err *err)
 {
     for (size_t i = 0; i < w->all.n; i++)
         if (i == 0 || strcmp(w->all.items[i].work, w->all.items[i - 1].work) != 0)
-            RN_TRY(rn_saved_thin(&w->all, i, rn_cli_runs(w->cli), keep, err));
+            RN_TRY(rn_ckpt_rows_thin(&w->all, i, rn_cli_runs(w->cli), keep, err));
     return RN_OK;
 }
 
@@ -94,7 +94,7 @@ static int prune(struct wanted *w, struct rn_err *err)
     double size_bytes;
     char size[32];
     RN_TRY(rn_cli_int(w->cli, "keep", KEEP, 0, KEEP_MAX, &keep, err));
-    size_t n = rn_saved_spare(&w->all, keep, &size_bytes);
+    size_t n = rn_ckpt_rows_spare(&w->all, keep, &size_bytes);
     print_rows(w, is_spare);
     if (n == 0) {
         fprintf(stderr, "nothing to delete\n");
@@ -108,7 +108,7 @@ static int prune(struct wanted *w, struct rn_err *err)
 
 /* --- taking out --- */
 
-static int copy_model(const struct rn_saved *s, const char *out, struct rn_err *err)
+static int copy_model(const struct rn_ckpt_row *s, const char *out, struct rn_err *err)
 {
     static const char *const files[] = {"config.json", "model.safetensors"};
     int rc = rn_mkdirs(out, err);
@@ -125,11 +125,11 @@ static int copy_model(const struct rn_saved *s, const char *out, struct rn_err *
 static int export(struct wanted *w, struct rn_err *err)
 {
     const char *name = rn_target_word(w->cli, 1), *out = rn_cli_opt(w->cli, "out");
-    const struct rn_saved *s;
+    const struct rn_ckpt_row *s;
     if (!name || !out)
         return rn_fail(err, RN_EUSAGE, RN_NOWHERE,
                        "which, and where to? checkpoints RUN export NAME --out DIR");
-    RN_TRY(rn_saved_named(&w->all, name, &s, err));
+    RN_TRY(rn_ckpt_rows_named(&w->all, name, &s, err));
     if (!s->sound)
         return rn_fail(err, RN_ECORRUPT, RN_PATH(s->work), "%s is %s", name,
                        rn_json_str(s->row, "state", ""));
@@ -171,10 +171,10 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
     RN_TRY(rn_target_words(cli, verb->words, err));
     RN_TRY(rn_target_run(&dir, cli, err));
     w.dir = dir;
-    rn_saved_find(&w.all, dir, rn_cli_opt(cli, "stage"),
-                  verb->always_hash || !how || strcmp(how, "hash") == 0);
+    rn_ckpt_rows_find(&w.all, dir, rn_cli_opt(cli, "stage"),
+                      verb->always_hash || !how || strcmp(how, "hash") == 0);
     int rc = verb->run(&w, err);
-    rn_saved_release(&w.all);
+    rn_ckpt_rows_release(&w.all);
     free(dir);
     return rc;
 }

@@ -8,31 +8,13 @@
 
 /* --- its work directory --- */
 
-struct sum {
-    const char *dir;
-    double bytes;
-};
-
-static int add_size(void *ctx, const char *relative, struct rn_err *err)
-{
-    struct sum *sum = ctx;
-    char *path = rn_join(sum->dir, relative);
-    int64_t size = rn_file_size(path);
-    (void)err;
-    sum->bytes += size > 0 ? (double)size : 0;
-    free(path);
-    return RN_OK;
-}
-
 static void measure(struct rn_seen_save *seen, const struct rn_ckpt *c)
 {
     int64_t step = rn_ckpt_pointed(c, "latest");
     if (step < 0 || (seen->size_bytes > 0 && step == seen->step))
         return;
     char *dir = rn_ckpt_path(c, step);
-    struct sum sum = {dir, 0};
-    rn_walk(dir, add_size, &sum, NULL);
-    *seen = (struct rn_seen_save){step, sum.bytes};
+    *seen = (struct rn_seen_save){step, rn_tree_bytes(dir)};
     free(dir);
 }
 

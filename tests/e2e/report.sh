@@ -11,10 +11,15 @@ for what in weights/transformer.wte.weight gradients/lm_head.weight _hparams_/se
     grep -qaF "$what" <<<"$events" || fail "TensorBoard gets no $what"
 done
 
+mkdir "runs/$tag/monitor"
+printf '%s\n' elapsed_sec,gpu0_power_w,gpu0_temp_c 0,400,60 1,410,61 2,,62 \
+    >"runs/$tag/monitor/gpu_metrics_20260101_000000.csv"
+
 expect 0 "$RUNNEL" report "$tag"
 page=runs/$tag/report.html
 [ "$(wc -c <"$page")" -lt $((2 << 20)) ] || fail "the page has $(wc -c <"$page") bytes"
 grep -q 'id="loss"' "$page" || fail "no curve of the loss"
+grep -q 'Power of the cards' "$page" || fail "what monitoring saw is not drawn"
 grep -q 'resolved.yaml' "$page" || fail "no configuration"
 ! grep -oE '(src|href)="?https?:' "$page" || fail "the page wants the network"
 

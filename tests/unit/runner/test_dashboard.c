@@ -99,6 +99,28 @@ Test(dashboard, nothing_but_text_that_fits_comes_out)
     json_decref(numbers);
 }
 
+Test(dashboard, alerts_since_the_start_are_told_and_earlier_ones_are_not)
+{
+    json_t *numbers = json_object(), *lines = json_array();
+    json_t *records =
+        json_pack("[{s:s, s:f, s:s, s:s, s:s}, {s:s, s:f}, {s:s, s:f, s:s, s:s, s:s}]", "event",
+                  "alert", "time", 10.0, "stage", "base", "alert", "stall", "text", "long ago",
+                  "event", "run", "time", 20.0, "event", "alert", "time", 30.0, "stage", "base",
+                  "alert", "spike", "text", "loss \033[31m9");
+    struct rn_runstate r = hostile_run(lines, numbers);
+    struct rn_view view = {100, 60, false, 40};
+    struct rn_str s = {0};
+    r.records = records;
+    r.run = json_array_get(records, 1);
+    rn_dashboard(&s, &r, &view);
+    cr_assert(strstr(s.p, "base  spike: loss ?[31m9"), "%s", s.p);
+    cr_assert(!strstr(s.p, "long ago"));
+    rn_str_release(&s);
+    json_decref(records);
+    json_decref(lines);
+    json_decref(numbers);
+}
+
 Test(dashboard, the_stage_at_work_is_among_the_rows_that_fit)
 {
     json_t *numbers = json_object(), *lines = json_array();

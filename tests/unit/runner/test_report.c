@@ -1,11 +1,8 @@
 /* What other programs and people see of a run's numbers. */
-#include "chart.h"
 #include "curves.h"
 #include "exports.h"
 #include "file.h"
-#include "foreign_log.h"
 #include "html.h"
-#include "import_log.h"
 #include "journal.h"
 #include "mem.h"
 #include "page.h"
@@ -175,37 +172,6 @@ Test(report, whatever_a_text_holds_stays_text)
     rn_str_release(&s);
 }
 
-Test(report, thinning_keeps_every_extreme)
-{
-    enum { N = 100000, MOST = 100 };
-    double *y = rn_xalloc(N * sizeof *y);
-    size_t keep[MOST];
-    for (int i = 0; i < N; i++)
-        y[i] = sin(i * 0.001);
-    y[77777] = 50;
-    y[12345] = -50;
-    size_t n = rn_chart_thin(y, N, MOST, keep);
-    bool high = false, low = false;
-    cr_assert(n <= MOST && n >= MOST / 2);
-    for (size_t i = 0; i < n; i++) {
-        cr_assert(i == 0 || keep[i] > keep[i - 1]);
-        high |= keep[i] == 77777;
-        low |= keep[i] == 12345;
-    }
-    cr_assert(high && low);
-    cr_assert_eq(rn_chart_thin(y, 7, MOST, keep), 7);
-    free(y);
-}
-
-Test(report, ticks_are_round_and_inside)
-{
-    double first, step;
-    rn_chart_ticks(0.13, 9.7, 5, &first, &step);
-    cr_assert(first == 2 && step == 2);
-    rn_chart_ticks(-3, 3, 5, &first, &step);
-    cr_assert(first == -2 && step == 2);
-}
-
 static void make_run(int64_t steps)
 {
     struct rn_str lines = {0};
@@ -258,65 +224,6 @@ Test(report, a_page_of_a_hostile_run_has_no_markup_of_its)
 }
 
 /* --- a picture --- */
-
-struct seen { /* of what a chart asks its canvas to draw */
-    size_t rules, curves, points, gaps;
-    bool inside;
-    char ticks[512];
-};
-static const struct rn_frame plane = {100, 500, 50, 250};
-
-static void see_rule(void *ctx, struct rn_point from, struct rn_point to)
-{
-    struct seen *seen = ctx;
-    seen->rules++;
-    seen->inside &=
-        from.x >= plane.left && to.x <= plane.right && from.y >= plane.top && to.y <= plane.bottom;
-}
-
-static void see_tick(void *ctx, struct rn_point at, enum rn_side side, const char *text)
-{
-    struct seen *seen = ctx;
-    seen->inside &= side == RN_BESIDE ? at.x == plane.left : at.y == plane.bottom;
-    strncat(seen->ticks, " ", sizeof seen->ticks - strlen(seen->ticks) - 1);
-    strncat(seen->ticks, text, sizeof seen->ticks - strlen(seen->ticks) - 1);
-}
-
-static void see_curve(void *ctx, size_t colour, const struct rn_point *points, size_t n)
-{
-    struct seen *seen = ctx;
-    cr_assert_lt(colour, RN_CHART_COLOURS);
-    seen->curves++;
-    for (size_t i = 0; i < n; i++) {
-        bool gap = isnan(points[i].y);
-        seen->points++;
-        seen->gaps += gap;
-        seen->inside &=
-            points[i].x >= plane.left - 1e-6 && points[i].x <= plane.right + 1e-6 &&
-            (gap || (points[i].y >= plane.top - 1e-6 && points[i].y <= plane.bottom + 1e-6));
-    }
-}
-
-Test(report, a_chart_stays_inside_its_frame_and_leaves_gaps)
-{
-    const double x[] = {0, 1, 2, 3, 4}, y[] = {5, NAN, 1, INFINITY, 3},
-                 rate[] = {10000, 15000, 20000, 2.5e6, 1e4};
-    const struct rn_line lines[] = {{"a", x, y, 5}, {"b", x, y, 0}};
-    struct rn_chart c = {.lines = lines, .n = 2};
-    struct seen seen = {.inside = true};
-    struct rn_canvas canvas = {&seen, see_rule, see_tick, see_curve};
-    rn_chart_plot(&c, &plane, &canvas);
-    cr_assert(seen.inside);
-    cr_assert_eq(seen.curves, 2);
-    cr_assert_eq(seen.points, 5);
-    cr_assert_eq(seen.gaps, 2);
-    cr_assert_str_eq(seen.ticks, " 0 0.5 1 1.5 2 2.5 3 3.5 4 1 2 3 4 5");
-    const struct rn_line fast = {"c", x, rate, 5};
-    c = (struct rn_chart){.lines = &fast, .n = 1};
-    seen = (struct seen){.inside = true};
-    rn_chart_plot(&c, &plane, &canvas);
-    cr_assert(strstr(seen.ticks, " 500000 1M 1.5M 2M 2.5M"), "%s", seen.ticks);
-}
 
 Test(report, a_picture_is_a_whole_png_whatever_the_run_is_called)
 {
@@ -409,114 +316,4 @@ Test(report, wandb_blocks_never_hold_a_torn_header)
     free(bytes);
     free(name);
     free(printed);
-}
-
-/* --- other programs' logs --- */
-
-static double value(const struct rn_foreign_line *l, const char *name)
-{
-    for (size_t i = 0; i < l->n; i++)
-        if (strcmp(l->values[i].name, name) == 0)
-            return l->values[i].value;
-    return NAN;
-}
-
-Test(report, lines_of_other_programs_are_read)
-{
-    static const struct {
-        const char *line;
-        int64_t step, total;
-        const char *name;
-        double value;
-    } cases[] = {
-        {"step 00004/71680 (0.01%) | loss: 8.813754 | grad norm: 0.1680 | lrm: 1.00 | "
-         "dt: 1571.88ms | tok/sec: 83,385 | mfu: 50.92 | total time: 0.00m",
-         4, 71680, "tok_per_sec", 83385},
-        {"step 00012/05000 (0.24%) | loss: 7.1 | lrm: 0.30 | dt: 210.50ms | tok/sec: 2,490,000 | "
-         "bf16_mfu: 47.50 | epoch: 1 pq: 0 rg: 8 | total time: 0.04m | eta: 9.9m",
-         12, 5000, "mfu", 47.5},
-        {"Step 00250 | Validation bpb: 0.812345", 250, 0, "val_bpb", 0.812345},
-        {"Step 02000 | CORE metric: 0.2004", 2000, 0, "core", 0.2004},
-        {"Step 00007/00700 | Training loss: 1.25 | lrm: 0.99 | num_tokens: 12,345", 7, 700, "loss",
-         1.25},
-        {"step  123/19560 | loss 3.456789 (+0.12z)| norm 0.2345 (-1.20z)| lr 6.00e-04 | "
-         "301.25 ms | 47.3% bf16 MFU | 1740123 tok/s",
-         123, 19560, "dt_ms", 301.25},
-        {"s:250 trl:3.4567 lr:0.000600 norm:0.31", 250, 0, "lr", 0.0006},
-        {"s:250 tel:3.5000", 250, 0, "val_loss", 3.5},
-        {"val loss 3.284912", -1, 0, "val_loss", 3.284912},
-        {"HellaSwag: 2900/10042 = 0.288787", -1, 0, "hellaswag", 0.288787},
-        {"250 hella 0.2463", 250, 0, "hellaswag", 0.2463},
-        {"step     5 | loss: 9.34 | lr 4.1958e-06 | norm: 7.2 | dt: 0.34s | tok/sec: 1548011.9", 5,
-         0, "dt_ms", 340},
-    };
-    for (size_t i = 0; i < RN_COUNT(cases); i++) {
-        struct rn_foreign_line l;
-        cr_expect_eq(rn_foreign_line_read(&l, cases[i].line), RN_FOREIGN_STEP, "%s", cases[i].line);
-        cr_expect(l.step == cases[i].step && l.total == cases[i].total, "%s", cases[i].line);
-        cr_expect(fabs(value(&l, cases[i].name) - cases[i].value) < 1e-9, "%s: %g", cases[i].line,
-                  value(&l, cases[i].name));
-    }
-}
-
-Test(report, broken_lines_are_told_from_other_ones)
-{
-    static const char *const broken[] = {
-        "step 00004/71680 (0.01%) | loss: 8.8step 00005/71680 (0.01%) | loss: 8.7 | lrm: 1.00",
-        "step 00004/71680 (0.01%) | loss: | grad norm: 0.1",
-        "step 00004/71680 (0.01%) | loss: ### | grad norm: 0.1",
-        "s:250 trl:",
-        "250 val abc",
-    };
-    static const char *const other[] = {"", "step by step", "Saving checkpoint to /x/step_000250",
-                                        "2026-01-01 12:00:00 INFO 250 files", "250 trainers"};
-    struct rn_foreign_line l;
-    for (size_t i = 0; i < RN_COUNT(broken); i++)
-        cr_expect_eq(rn_foreign_line_read(&l, broken[i]), RN_FOREIGN_BROKEN, "%s", broken[i]);
-    for (size_t i = 0; i < RN_COUNT(other); i++)
-        cr_expect_eq(rn_foreign_line_read(&l, other[i]), RN_FOREIGN_OTHER, "%s", other[i]);
-}
-
-static void log_steps(struct rn_str *s, int from, int to, int total)
-{
-    for (int i = from; i < to; i++)
-        rn_str_printf(s,
-                      "step %05d/%05d (0.00%%) | loss: %.6f | grad norm: 0.1 | lrm: 1.00 | "
-                      "dt: 500.00ms | tok/sec: 1,000 | mfu: 50.00 | total time: 0.00m\n",
-                      i, total, 5.0 - 0.01 * i);
-}
-
-/* A base training that was killed at 60 and went on from 50, then a mid-training cut short. */
-Test(report, a_log_of_several_trainings_becomes_a_run)
-{
-    struct rn_str log = {0};
-    struct rn_import in;
-    struct rn_err err = {0};
-    log_steps(&log, 0, 60, 100);
-    rn_str_puts(&log, "Traceback (most recent call last):\nstep 00060/00100 (60%) | loss: \n");
-    log_steps(&log, 50, 100, 100);
-    rn_str_puts(&log, "Step 00100 | Validation bpb: 0.9\n");
-    log_steps(&log, 0, 30, 40);
-    put("speedrun.log", log.p);
-    char *path = rn_join(dir, "speedrun.log"), *run = rn_join(dir, "runs/speedrun");
-    cr_assert_eq(rn_import_read(&in, (const char *const *)&path, 1, &err), RN_OK, "%s", err.msg);
-    cr_assert_eq(in.n, 2);
-    cr_assert_eq(in.n_broken, 1);
-    cr_assert(in.stages[0].last == 99 && in.stages[0].n_resumed == 1);
-    cr_assert(in.stages[1].last == 29 && in.stages[1].total == 40);
-    cr_assert_eq(rn_import_write(&in, run, &err), RN_OK, "%s", err.msg);
-    cr_assert_eq(rn_import_write(&in, run, &err), RN_EUSAGE, "a run is never overwritten");
-    rn_import_release(&in);
-
-    struct rn_curves c;
-    cr_assert_eq(rn_curves_read(&c, run, "base", NULL), RN_OK);
-    cr_assert_eq(c.n, 101, "each step once, and the validation after the last");
-    rn_curves_release(&c);
-    struct rn_str page = {0};
-    cr_assert_eq(rn_page_write(&page, (const char *const *)&run, 1, &err), RN_OK, "%s", err.msg);
-    cr_assert(strstr(page.p, "interrupted"));
-    rn_str_release(&page);
-    rn_str_release(&log);
-    free(run);
-    free(path);
 }

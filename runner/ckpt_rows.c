@@ -1,4 +1,4 @@
-#include "saved.h"
+#include "ckpt_rows.h"
 
 #include "checkpoint.h"
 #include "file.h"
@@ -49,22 +49,6 @@ static void add_numbers(json_t *row, const json_t *lines, int64_t step)
 
 /* --- what the files say --- */
 
-struct sum {
-    const char *dir;
-    double size_bytes;
-};
-
-static int add_size(void *ctx, const char *relative, struct rn_err *err)
-{
-    struct sum *sum = ctx;
-    char *path = rn_join(sum->dir, relative);
-    int64_t size = rn_file_size(path);
-    (void)err;
-    sum->size_bytes += size > 0 ? (double)size : 0;
-    free(path);
-    return RN_OK;
-}
-
 static double made_s(const char *dir)
 {
     struct stat st;
@@ -95,24 +79,22 @@ static json_t *row_of(const struct stage *s, const char *dir, int64_t step, bool
     return row;
 }
 
-static void add_checkpoint(struct rn_saved_list *all, const struct stage *s, int64_t step)
+static void add_checkpoint(struct rn_ckpt_rows *all, const struct stage *s, int64_t step)
 {
     char *dir = rn_ckpt_path(&s->in, step);
-    struct sum sum = {dir, 0};
-    struct rn_saved saved = {
+    struct rn_ckpt_row saved = {
         .work = rn_xdup(s->in.dir), .work_name = rn_xdup(s->work_name), .step = step};
     saved.row = row_of(s, dir, step, &saved.sound);
     saved.stage = rn_json_str(saved.row, "stage", "");
-    rn_walk(dir, add_size, &sum, NULL);
-    saved.size_bytes = sum.size_bytes;
-    json_object_set_new(saved.row, "size_bytes", json_real(sum.size_bytes));
+    saved.size_bytes = rn_tree_bytes(dir);
+    json_object_set_new(saved.row, "size_bytes", json_real(saved.size_bytes));
     add_numbers(saved.row, s->lines, step);
     RN_PUSH(all->items, all->n, all->cap, saved);
     free(dir);
 }
 
 /* Newest work of a stage in this run. The store lies beside the run's directory. */
-static void add_stage(struct rn_saved_list *all, const char *run_dir, const json_t *records,
+static void add_stage(struct rn_ckpt_rows *all, const char *run_dir, const json_t *records,
                       const char *name, bool hash)
 {
     const json_t *last = rn_journal_last(records, name, "started|done|kept|failed|interrupted");
@@ -140,11 +122,11 @@ static void add_stage(struct rn_saved_list *all, const char *run_dir, const json
     free(store);
 }
 
-void rn_saved_find(struct rn_saved_list *all, const char *run_dir, const char *only, bool hash)
+void rn_ckpt_rows_find(struct rn_ckpt_rows *all, const char *run_dir, const char *only, bool hash)
 {
     char *path = rn_join(run_dir, "journal.jsonl");
     json_t *records = rn_journal_read(path), *stages = rn_journal_stages(records);
-    *all = (struct rn_saved_list){0};
+    *all = (struct rn_ckpt_rows){0};
     for (size_t i = 0; i < json_array_size(stages); i++) {
         const char *name = json_string_value(json_array_get(stages, i));
         if (!only || strcmp(only, name) == 0)
@@ -165,12 +147,12 @@ static bool is_among(int64_t step, const int64_t *steps, size_t n)
     return false;
 }
 
-size_t rn_saved_spare(struct rn_saved_list *all, int64_t keep, double *size_bytes)
+size_t rn_ckpt_rows_spare(struct rn_ckpt_rows *all, int64_t keep, double *size_bytes)
 {
     size_t n_spare = 0;
     *size_bytes = 0;
     for (size_t i = 0; i < all->n; i++) {
-        struct rn_saved *s = &all->items[i];
+        struct rn_ckpt_row *s = &all->items[i];
         const struct rn_ckpt in = {.dir = s->work};
         int64_t *steps;
         size_t n = rn_ckpt_spare(&in, keep, &steps);
@@ -182,10 +164,10 @@ size_t rn_saved_spare(struct rn_saved_list *all, int64_t keep, double *size_byte
     return n_spare;
 }
 
-int rn_saved_thin(const struct rn_saved_list *all, size_t i, const char *runs, int64_t keep,
-                  struct rn_err *err)
+int rn_ckpt_rows_thin(const struct rn_ckpt_rows *all, size_t i, const char *runs, int64_t keep,
+                      struct rn_err *err)
 {
-    const struct rn_saved *s = &all->items[i];
+    const struct rn_ckpt_row *s = &all->items[i];
     const struct rn_ckpt in = {.dir = s->work};
     struct rn_lock lock;
     char *what = rn_xprintf("stage '%s'", s->stage);
@@ -199,15 +181,15 @@ int rn_saved_thin(const struct rn_saved_list *all, size_t i, const char *runs, i
 
 /* --- by name --- */
 
-static bool is_called(const struct rn_saved *s, const char *name)
+static bool is_called(const struct rn_ckpt_row *s, const char *name)
 {
     const struct rn_ckpt in = {.dir = s->work};
     return strcmp(rn_json_str(s->row, "name", ""), name) == 0 ||
            (!strchr(name, '/') && rn_ckpt_pointed(&in, name) == s->step);
 }
 
-int rn_saved_named(const struct rn_saved_list *all, const char *name, const struct rn_saved **out,
-                   struct rn_err *err)
+int rn_ckpt_rows_named(const struct rn_ckpt_rows *all, const char *name,
+                       const struct rn_ckpt_row **out, struct rn_err *err)
 {
     *out = NULL;
     for (size_t i = 0; i < all->n; i++) {
@@ -224,7 +206,7 @@ int rn_saved_named(const struct rn_saved_list *all, const char *name, const stru
     return *out ? RN_OK : rn_fail(err, RN_EUSAGE, RN_NOWHERE, "no checkpoint '%.100s'", name);
 }
 
-void rn_saved_release(struct rn_saved_list *all)
+void rn_ckpt_rows_release(struct rn_ckpt_rows *all)
 {
     for (size_t i = 0; i < all->n; i++) {
         json_decref(all->items[i].row);
@@ -232,5 +214,5 @@ void rn_saved_release(struct rn_saved_list *all)
         free(all->items[i].work_name);
     }
     free(all->items);
-    *all = (struct rn_saved_list){0};
+    *all = (struct rn_ckpt_rows){0};
 }
