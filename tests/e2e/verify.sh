@@ -38,7 +38,7 @@ expect 0 "$RUNNEL" verify-run "$run" base
 
 metrics=runs/$run/metrics/base.jsonl receipt=runs/$run/receipt.json
 cp "$metrics" metrics.kept && cp "$receipt" receipt.kept
-sed -i '/"step":3,/s/"loss":[0-9]/"loss":9/' "$metrics"
+sed -i '/"step":3,/s/"loss":[0-9.]*/"loss":9.5/' "$metrics"
 expect 5 "$RUNNEL" verify-run "$run" base
 says "metrics and receipt of the run differ at or before step 5"
 
