@@ -36,6 +36,7 @@ struct transfer {
     enum halt halt;
     int parts;                      /* that came one after the other */
     bool no_range;                  /* a range was answered wrongly: whole or nothing */
+    bool anew;                      /* the next hop wants a connection of its own */
     double window_s;                /* when the bytes below were counted last */
     int64_t window_bytes, received; /* on this connection */
     int rc;                         /* once it has ended */
@@ -294,6 +295,8 @@ static void start_hop(struct transfer *t)
     t->headers = rn_hop_headers(&t->request, &t->here);
     ask_for_rest(t);
     rn_hop_aim(t->curl, t->next, &t->here, t->headers);
+    curl_easy_setopt(t->curl, CURLOPT_FRESH_CONNECT, (long)t->anew);
+    t->anew = false;
     t->sort = SORT_UNKNOWN;
     t->halt = HALT_NONE;
     t->received = t->window_bytes = 0;
@@ -452,6 +455,19 @@ static int judge_answer(struct transfer *t, CURLcode code, struct rn_err *err)
     return t->sort == SORT_CONTENT && !accepted ? rn_partial_flush(t->to, r->sha256, err) : RN_OK;
 }
 
+/* A server may close a kept connection just as it is used again, which says nothing of what it
+ * would have answered: it is asked once more. libcurl does so by itself unless sending fails. */
+static bool ask_over_new_connection(struct transfer *t, CURLcode code)
+{
+    long made = 0;
+    curl_easy_getinfo(t->curl, CURLINFO_NUM_CONNECTS, &made);
+    if (code != CURLE_SEND_ERROR || made > 0 || t->r.status != 0)
+        return false;
+    t->anew = true;
+    start_hop(t);
+    return true;
+}
+
 static void end(struct transfer *t, CURLcode code)
 {
     struct rn_response *r = &t->r;
@@ -473,7 +489,8 @@ static void end_hop(struct transfer *t, CURLcode code)
     t->r.shared = t->r.shared && is_shared(t->curl);
     read_limits(t);
     curl_multi_remove_handle(t->wire->multi, t->curl);
-    if (t->halt == HALT_STALL || !(follow(t, code) || ask_anew(t) || ask_next_part(t, code)))
+    if (t->halt == HALT_STALL || !(ask_over_new_connection(t, code) || follow(t, code) ||
+                                   ask_anew(t) || ask_next_part(t, code)))
         end(t, code);
 }
 
