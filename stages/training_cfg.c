@@ -146,6 +146,7 @@ const struct rn_metric rn_training_metrics[] = {
     {"tok_per_sec", "tokens/s", +1, "training throughput"},
     {"mfu", "%", +1, "model FLOPs per second over the measured peak of a matrix product"},
     {"total_time_min", "min", -1, "training time so far, evaluations excluded"},
+    {"total_flops", "FLOP", -1, "of the model so far, as mfu counts them"},
     {"epoch", "", 0, "passes over the data"},
     {"loss_z", "", 0, "standard deviations of the loss above its mean of the steps before"},
     {"grad_norm_z", "", 0, "the same of the gradient norm"},

@@ -61,7 +61,7 @@
             }
             svg.append(make('path', {class: `line c${l.i % 8}`, d}));
         }
-        svg.append(make('text', {class: 'x', x: (L + W - R) / 2, y: H - 3}, {step: 'step', time: 'time, s', tokens: 'tokens'}[wish.x]));
+        svg.append(make('text', {class: 'x', x: (L + W - R) / 2, y: H - 3}, {step: 'step', time: 'time, s', tokens: 'tokens', flops: 'FLOPs'}[wish.x]));
         figure.onmousemove = event => {
             const box = svg.getBoundingClientRect(), u = u0 + ((event.clientX - box.left) / box.width * W - L) / (W - L - R) * (u1 - u0);
             const rows = lines.map(l => {
@@ -94,6 +94,8 @@
             };
         });
     }
+    const counted = charts.some(chart => chart.lines.some(line => line.flops.some(v => v > 0)));
+    if (!counted) form.x.querySelector('[value=flops]').remove();
     form.hidden = false;
     form.oninput = redraw;
     redraw();

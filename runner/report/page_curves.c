@@ -38,9 +38,10 @@ static json_t *numbers_json(const double *values, const size_t *keep, size_t n)
 static json_t *line_json(const struct rn_series *d, size_t most)
 {
     size_t keep[RN_CHART_POINTS], n = rn_chart_thin(d->y, d->n, most, keep);
-    return json_pack("{s:s, s:o, s:o, s:o, s:o}", "label", d->label, "step",
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "label", d->label, "step",
                      numbers_json(d->step, keep, n), "time", numbers_json(d->time_s, keep, n),
-                     "tokens", numbers_json(d->tokens, keep, n), "y", numbers_json(d->y, keep, n));
+                     "tokens", numbers_json(d->tokens, keep, n), "flops",
+                     numbers_json(d->flops, keep, n), "y", numbers_json(d->y, keep, n));
 }
 
 /* All lines of all charts share one budget, so that the page stays small however many there are. */
@@ -73,7 +74,7 @@ static void put_controls(struct rn_str *s)
 {
     rn_str_puts(s, "<form id=controls hidden>"
                    "<label>x <select name=x><option value=step>step<option value=time>time, s"
-                   "<option value=tokens>tokens</select></label> "
+                   "<option value=tokens>tokens<option value=flops>FLOPs</select></label> "
                    "<label><input type=checkbox name=logx> log x</label> "
                    "<label><input type=checkbox name=logy> log y</label> "
                    "<label>smoothing <input type=range name=smooth min=0 max=0.99 step=0.01 "

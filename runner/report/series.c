@@ -18,18 +18,26 @@ static struct rn_series series_of(const struct rn_curves *c, const struct rn_cur
                                   char *label)
 {
     const struct rn_curve *rate = rn_curves_find(c, "tok_per_sec"),
-                          *dt = rn_curves_find(c, "dt_ms");
+                          *dt = rn_curves_find(c, "dt_ms"),
+                          *total = rn_curves_find(c, "total_flops");
     size_t bytes = c->n * sizeof(double);
-    struct rn_series d = {
-        label, rn_xalloc(bytes), rn_xalloc(bytes), rn_xalloc(bytes), rn_xalloc(bytes), 0};
-    double tokens = 0;
+    struct rn_series d = {label,
+                          rn_xalloc(bytes),
+                          rn_xalloc(bytes),
+                          rn_xalloc(bytes),
+                          rn_xalloc(bytes),
+                          rn_xalloc(bytes),
+                          0};
+    double tokens = 0, flops = 0;
     for (size_t row = 0; row < c->n; row++) {
         tokens += tokens_of(rate, dt, row);
+        flops = total && total->known[row] ? total->values[row] : flops;
         if (!curve->known[row])
             continue;
         d.step[d.n] = (double)c->steps[row];
         d.time_s[d.n] = c->times_s[row] - c->times_s[0];
         d.tokens[d.n] = tokens;
+        d.flops[d.n] = flops;
         d.y[d.n++] = curve->values[row];
     }
     return d;
@@ -42,6 +50,7 @@ void rn_series_free(struct rn_series *d, size_t n)
         free(d[i].step);
         free(d[i].time_s);
         free(d[i].tokens);
+        free(d[i].flops);
         free(d[i].y);
     }
     free(d);

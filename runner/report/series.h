@@ -12,7 +12,7 @@
 /* One line: the known values of the metric in one stage of one run. */
 struct rn_series {
     char *label; /* the stage, behind the run's tag where there are several */
-    double *step, *time_s, *tokens, *y; /* [n]; time since the stage's first number */
+    double *step, *time_s, *tokens, *flops, *y; /* [n]; time since the stage's first number */
     size_t n;
 };
 /* Stages with one row or without the metric have no line. */

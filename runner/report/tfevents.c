@@ -108,6 +108,7 @@ static const struct {
             {"tok_per_sec", "train/tok_per_sec"},
             {"mfu", "train/mfu"},
             {"total_time_min", "train/total_time_min"},
+            {"total_flops", "train/total_flops"},
             {"epoch", "train/epoch"},
             {"loss_z", "train/loss_z"},
             {"skipped", "train/skipped"},

@@ -43,6 +43,7 @@ expect 0 "$RUNNEL" run p.yaml vars.seed=7
 other=$(ls runs | grep -v "^$tag\$")
 expect 0 "$RUNNEL" compare "$tag" "$other" -o both.html
 grep -q 'base.seed' both.html || fail "the difference is not told"
+grep -qE '"flops":\[[0-9.e+]*[1-9]' both.html || fail "no axis of FLOPs"
 
 expect 0 "$RUNNEL" run p.yaml vars.seed=8 tensorboard=false --until base
 third=$(ls runs | grep -v -e "^$tag\$" -e "^$other\$")
