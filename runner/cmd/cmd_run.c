@@ -1,5 +1,5 @@
 /* runnel run - makes what is not up to date. */
-#include "device.h"
+#include "device_try.h"
 #include "engine.h"
 #include "file.h"
 #include "follow.h"
@@ -89,7 +89,6 @@ static int run_pipeline(const struct rn_cli *cli, const struct rn_pipeline *p,
     how->resolved_yaml = yaml;
     how->command = command;
     ui->width = name_width(p);
-    rn_signals_install();
     int rc = rn_run(p, how, ui, err);
     free(command);
     free(yaml);
@@ -157,7 +156,6 @@ static int run_ranks(const struct rn_cli *cli, const struct rn_cells *cells,
     RN_TRY(rn_mkdirs(how->runs, err));
     struct rn_pipeline *p = rn_cells_compose(cells, 0);
     digest_config(p, how, config);
-    rn_signals_install();
     int rc;
     if (ranks->seat.rank > 0) {
         rc = rn_follow(p, how, ranks, config, err);
@@ -186,9 +184,10 @@ static int run_loaded(const struct rn_cli *cli, const struct rn_cells *cells,
                       const struct rn_ranks *ranks, struct rn_run_how *how, struct rn_ui *ui,
                       struct rn_err *err)
 {
+    rn_signals_install();
     /* A device asked for by name is missed now, not after hours of fetching. */
     if (rn_cli_opt(cli, "device"))
-        RN_TRY(rn_device_find(how->device, err));
+        RN_TRY(rn_device_try(how->device, err));
     share_threads(cli, ranks, how);
     return ranks->seat.world > 1 ? run_ranks(cli, cells, ranks, how, ui, err)
                                  : run_cells(cli, cells, how, ui, err);

@@ -22,6 +22,13 @@ near() {
         fail "losses of $1 and $2 differ: $(paste "$1" "$2")"
 }
 
+# A run is told before it fetches anything.
+cp "$SRC/tests/e2e/mini.yaml" .
+expect 11 env RN_EMU_NO_GPU=35 "$RUNNEL" run mini.yaml --device cuda-emu
+says "no GPU to compute on"
+says "--device cpu"
+[ ! -e "$RUNNEL_RUNS" ] || fail "a run began without its device"
+
 # What is missing or fails is told in one line, and is exit 11.
 step=(replay "$SRC/tests/golden/gpt2-tiny.safetensors" --device cuda-emu)
 one_line() { # TEXT
