@@ -4,6 +4,7 @@
 #include "journal.h"
 #include "markdown.h"
 #include "mem.h"
+#include "scratch.h"
 #include "yaml_tree.h"
 
 #include <criterion/criterion.h>
@@ -11,18 +12,16 @@
 #include <string.h>
 #include <unistd.h>
 
-static char dir[64];
 static struct rn_str s;
 
 static void up(void)
 {
-    snprintf(dir, sizeof dir, "/tmp/runnel-cards-XXXXXX");
-    cr_assert(mkdtemp(dir));
+    scratch_up();
 }
 
 static void down(void)
 {
-    rn_remove_tree(dir, NULL);
+    scratch_down();
     rn_str_release(&s);
 }
 
@@ -84,15 +83,6 @@ Test(cards, front_matter_cannot_be_left_from_inside)
 
 /* --- a run --- */
 
-static void put(const char *name, const char *text)
-{
-    char *path = rn_join(dir, name), *folder = rn_dirname(path);
-    cr_assert_eq(rn_mkdirs(folder, NULL), RN_OK);
-    cr_assert_eq(rn_file_write(path, text, strlen(text), NULL), RN_OK);
-    free(folder);
-    free(path);
-}
-
 static void add_stage(struct rn_journal *j, const char *name, const char *kind)
 {
     rn_journal_add(j, json_pack("{s:s, s:s, s:s}", "event", "started", "stage", name, "kind", kind),
@@ -108,7 +98,7 @@ static void give_results(const char *stage, const char *metrics)
     char *entry = rn_xprintf("store/%s/manifest.json", stage),
          *target = rn_xprintf("%s/store/%s", dir, stage), *link = rn_xprintf("%s/stages", dir);
     char *text = rn_xprintf("{\"metrics\": %s}", metrics);
-    put(entry, text);
+    scratch_put(entry, text);
     cr_assert_eq(rn_mkdirs(link, NULL), RN_OK);
     free(link);
     link = rn_xprintf("%s/stages/%s", dir, stage);
@@ -138,15 +128,16 @@ static struct rn_account a_run(void)
     give_results("base", "{\"val_bpb\": 0.75, \"loss\": 2.5}");
     give_results("sft", "{\"loss\": 1.5}");
     give_results("eval", "{\"base.core\": 0.2, \"sft.core\": 0.25, \"sft.gsm8k\": 0.05}");
-    put("receipt.json",
-        "{\"stages\": {\"base\": {\"machine\": {\"processor\": \"P\"}}, \"sft\": {}}}");
-    put("resolved.yaml",
+    scratch_put("receipt.json",
+                "{\"stages\": {\"base\": {\"machine\": {\"processor\": \"P\"}}, \"sft\": {}}}");
+    scratch_put(
+        "resolved.yaml",
         "runnel: 1\nname: x\nstages:\n  data:\n    files:\n      a: {urls: [{url: "
         "\"https://huggingface.co/datasets/karpathy/climb/resolve/main/x.parquet\"}]}\n"
         "  base: {kind: base-train, seed: 42, model: {arch: gpt2}, note: \"<script>alert(1)\"}\n"
         "  sft: {kind: sft}\n  eval: {kind: eval}\n");
-    put("metrics/base.jsonl", "{\"step\":1,\"time\":1,\"loss\":3,\"tok_per_sec\":1000}\n"
-                              "{\"step\":2,\"time\":2,\"sample/0\":\"```\\n<script>\"}\n");
+    scratch_put("metrics/base.jsonl", "{\"step\":1,\"time\":1,\"loss\":3,\"tok_per_sec\":1000}\n"
+                                      "{\"step\":2,\"time\":2,\"sample/0\":\"```\\n<script>\"}\n");
     cr_assert_eq(rn_account_read(&a, dir, &err), RN_OK, "%s", err.msg);
     return a;
 }

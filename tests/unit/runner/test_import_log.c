@@ -5,35 +5,14 @@
 #include "import_log.h"
 #include "mem.h"
 #include "page.h"
+#include "scratch.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static char dir[64];
-
-static void up(void)
-{
-    snprintf(dir, sizeof dir, "/tmp/runnel-report-XXXXXX");
-    cr_assert(mkdtemp(dir));
-}
-
-static void down(void)
-{
-    rn_remove_tree(dir, NULL);
-}
-
-TestSuite(import_log, .init = up, .fini = down, .timeout = 300);
-
-static void put(const char *name, const char *text)
-{
-    char *path = rn_join(dir, name), *folder = rn_dirname(path);
-    cr_assert_eq(rn_mkdirs(folder, NULL), RN_OK);
-    cr_assert_eq(rn_file_write(path, text, strlen(text), NULL), RN_OK);
-    free(folder);
-    free(path);
-}
+TestSuite(import_log, .init = scratch_up, .fini = scratch_down, .timeout = 300);
 
 static double value(const struct rn_foreign_line *l, const char *name)
 {
@@ -119,7 +98,7 @@ Test(import_log, a_log_of_several_trainings_becomes_a_run)
     log_steps(&log, 50, 100, 100);
     rn_str_puts(&log, "Step 00100 | Validation bpb: 0.9\n");
     log_steps(&log, 0, 30, 40);
-    put("speedrun.log", log.p);
+    scratch_put("speedrun.log", log.p);
     char *path = rn_join(dir, "speedrun.log"), *run = rn_join(dir, "runs/speedrun");
     cr_assert_eq(rn_import_read(&in, (const char *const *)&path, 1, &err), RN_OK, "%s", err.msg);
     cr_assert_eq(in.n, 2);

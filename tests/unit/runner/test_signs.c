@@ -3,6 +3,7 @@
 #include "signs.h"
 
 #include "file.h"
+#include "scratch.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -11,30 +12,15 @@
 #include <sys/stat.h>
 #include <utime.h>
 
-static char dir[64];
 static struct rn_signs s;
 static struct rn_seen_save seen;
 
 static void setup(void)
 {
-    strcpy(dir, "/tmp/rn_signsXXXXXX");
-    cr_assert(mkdtemp(dir));
+    scratch_up();
     s = rn_no_signs;
 }
-static void teardown(void)
-{
-    rn_remove_tree(dir, NULL);
-}
-TestSuite(signs, .init = setup, .fini = teardown, .timeout = 60);
-
-static void put(const char *name, const char *text)
-{
-    char *path = rn_join(dir, name), *folder = rn_dirname(path);
-    cr_assert_eq(rn_mkdirs(folder, NULL), RN_OK);
-    cr_assert_eq(rn_file_write(path, text, strlen(text), NULL), RN_OK);
-    free(folder);
-    free(path);
-}
+TestSuite(signs, .init = setup, .fini = scratch_down, .timeout = 60);
 
 Test(signs, before_the_first_checkpoint_nothing_is_known_of_it)
 {
@@ -46,10 +32,10 @@ Test(signs, before_the_first_checkpoint_nothing_is_known_of_it)
 
 Test(signs, the_newest_checkpoint_is_what_latest_points_to)
 {
-    put("step_000010/model.safetensors", "123456789");
-    put("step_000020/model.safetensors", "1234567");
-    put("step_000020/state.json", "{}");
-    put("latest", "20\n");
+    scratch_put("step_000010/model.safetensors", "123456789");
+    scratch_put("step_000020/model.safetensors", "1234567");
+    scratch_put("step_000020/state.json", "{}");
+    scratch_put("latest", "20\n");
     char *path = rn_join(dir, "latest");
     double now_s = rn_time_s();
     utime(path, &(struct utimbuf){(time_t)now_s - 100, (time_t)now_s - 100});
@@ -61,14 +47,14 @@ Test(signs, the_newest_checkpoint_is_what_latest_points_to)
 
 Test(signs, a_checkpoint_is_measured_once)
 {
-    put("step_000010/model.safetensors", "12345");
-    put("latest", "10\n");
+    scratch_put("step_000010/model.safetensors", "12345");
+    scratch_put("latest", "10\n");
     rn_signs_of_work(&s, &seen, dir);
-    put("step_000010/more", "12345");
+    scratch_put("step_000010/more", "12345");
     rn_signs_of_work(&s, &seen, dir);
     cr_expect_eq(s.checkpoint_bytes, 5);
-    put("step_000020/model.safetensors", "1234567");
-    put("latest", "20\n");
+    scratch_put("step_000020/model.safetensors", "1234567");
+    scratch_put("latest", "20\n");
     rn_signs_of_work(&s, &seen, dir);
     cr_expect_eq(s.checkpoint_bytes, 7, "until there is a newer one");
 }
