@@ -86,7 +86,7 @@ static int start_trainer(struct rn_team *t, const struct rn_work *w, struct rn_e
 {
     const struct rn_plan *plan = &w->run->plan;
     t->started = true;
-    return rn_trainer_start(&t->trainer, plan->p, plan->how, &t->ranks->seat, w->log.fd, err);
+    return rn_trainer_start(&t->trainer, plan->p, plan->how, t->ranks, w->log.fd, err);
 }
 
 int rn_team_train(struct rn_work *w, struct rn_err *err)

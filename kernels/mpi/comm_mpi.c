@@ -223,7 +223,7 @@ static int check_seat(const struct mpi *m, const struct rn_comm_seat *seat, stru
                          m->world, seat->rank, seat->world);
 }
 
-static int mpi_open(void **ctx, const struct rn_host *host, const struct rn_comm_seat *seat,
+static int mpi_open(void **ctx, const struct rn_host *host, const struct rn_comm_setup *setup,
                     struct rn_err *err)
 {
     int level, began;
@@ -243,7 +243,7 @@ static int mpi_open(void **ctx, const struct rn_host *host, const struct rn_comm
     if (rc == RN_OK)
         rc = rn_try_alloc((void **)&m->in, pieces, sizeof *m->in, "room for messages", err);
     if (rc == RN_OK)
-        rc = check_seat(m, seat, err);
+        rc = check_seat(m, &setup->seat, err);
     if (rc == RN_OK)
         *ctx = m;
     else

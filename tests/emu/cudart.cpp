@@ -101,10 +101,17 @@ bool emu::fails(const char *call)
 
 /* --- the card --- */
 
+/* As many as the environment says. */
+static int cards(void)
+{
+    const char *text = getenv("RN_EMU_CARDS");
+    return text ? (int)strtol(text, NULL, 10) : 1;
+}
+
 cudaError_t cudaGetDeviceCount(int *n)
 {
     const char *status = getenv("RN_EMU_NO_GPU"); /* a cudaError_t */
-    *n = 1;
+    *n = cards();
     return status ? (cudaError_t)strtol(status, NULL, 10) : cudaSuccess;
 }
 
@@ -118,9 +125,9 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *p, int)
     return cudaSuccess;
 }
 
-cudaError_t cudaSetDevice(int)
+cudaError_t cudaSetDevice(int card)
 {
-    return cudaSuccess;
+    return card >= 0 && card < cards() ? cudaSuccess : say(cudaErrorInvalidDevice);
 }
 
 cudaError_t cudaDriverGetVersion(int *version)
