@@ -12,7 +12,7 @@ for pipeline in "$SRC"/pipelines/*.yaml; do
     expect 0 "$RUNNEL" check "$pipeline"
     head -n 1 "$pipeline" | grep -q 'yaml-language-server: $schema=' || fail "$pipeline has no modeline"
 done
-for command in $(sed -n 's/^COMMAND(\(.*\))$/\1/p' "$SRC/runner/commands.def"); do
+for command in $(sed -n 's/^COMMAND(\(.*\))$/\1/p' "$SRC/runner/cli/commands.def"); do
     command=${command//_/-}
     cat "$SRC/README.md" "$SRC"/docs/*.md | grep -q "$command" ||
         fail "neither README nor docs/ names the command $command"
