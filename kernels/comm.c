@@ -8,7 +8,7 @@
 struct rn_comm {
     const struct rn_comm_backend *be;
     struct rn_host host;
-    struct rn_comm_setup setup;
+    struct rn_comm_seat seat;
     void *ctx; /* NULL: not open yet */
 };
 
@@ -17,7 +17,9 @@ static const struct way {
     const char *device, *comm, *remedy;
 } ways[] = {
     {"cpu", "mpi", "install Open MPI and build again"},
+    {"cuda", "nccl", "build again where nccl.h is"},
     {"cuda", "mpi", "install Open MPI and build again"},
+    {"cuda-emu", "nccl-emu", "build again where nccl.h is"},
     {"cuda-emu", "mpi", "install Open MPI and build again"},
 };
 
@@ -61,13 +63,11 @@ int rn_comm_find(const char **name, const char *device, struct rn_err *err)
                    wanted ? "no RUNNEL_COMM=" : "nothing", wanted ? wanted : "");
 }
 
-static int open_backend(struct rn_comm *c, const char *name, struct rn_err *err)
+static int load_backend(struct rn_comm *c, const char *name, struct rn_err *err)
 {
     void *symbol;
     rn_comm_plugin_open_fn *entry;
     char *path = rn_plugin_path(name);
-    if (!path)
-        return rn_fail(err, RN_EDEVICE, RN_NOWHERE, "there is no librunnel-%s.so", name);
     int rc = rn_plugin_load(name, path, "rn_comm_plugin_open", &symbol, err);
     free(path);
     RN_TRY(rc);
@@ -75,20 +75,30 @@ static int open_backend(struct rn_comm *c, const char *name, struct rn_err *err)
     c->be = entry(&c->host, err);
     if (!c->be)
         return rn_fail(err, RN_EDEVICE, RN_NOWHERE, "librunnel-%s.so cannot be used", name);
-    RN_TRY(rn_plugin_check(name, c->be->abi, c->be->size_bytes, sizeof *c->be, c->be->ops_digest,
-                           err));
-    return c->be->open(&c->ctx, &c->host, &c->setup, err);
+    return rn_plugin_check(name, c->be->abi, c->be->size_bytes, sizeof *c->be, c->be->ops_digest,
+                           err);
 }
 
-int rn_comm_open(struct rn_comm **out, const char *name, const struct rn_comm_setup *setup,
-                 const struct rn_log *log, struct rn_err *err)
+static int open_backend(struct rn_comm *c, const struct rn_comm_setup *setup, struct rn_err *err)
+{
+    const char *name;
+    char plain[RN_PLUGIN_NAME];
+    int card;
+    RN_TRY(rn_comm_find(&name, setup->device, err));
+    RN_TRY(load_backend(c, name, err));
+    RN_TRY(rn_plugin_split(setup->device, plain, &card, err));
+    return c->be->open(&c->ctx, &c->host, setup, card < 0 ? 0 : card, err);
+}
+
+int rn_comm_open(struct rn_comm **out, const struct rn_comm_setup *setup, const struct rn_log *log,
+                 struct rn_err *err)
 {
     const struct rn_comm_seat *seat = &setup->seat;
     RN_ASSERT(seat->rank >= 0 && seat->rank < seat->world && seat->world <= RN_RANKS_MAX);
     struct rn_comm *c = rn_new(struct rn_comm);
-    c->setup = *setup;
+    c->seat = *seat;
     c->host = (struct rn_host){RN_ABI, sizeof c->host, RUNNEL_OPS_DIGEST, log, rn_fail};
-    int rc = open_backend(c, name, err);
+    int rc = open_backend(c, setup, err);
     *out = rc == RN_OK ? c : NULL;
     if (rc != RN_OK)
         rn_comm_close(c);
@@ -106,17 +116,17 @@ void rn_comm_close(struct rn_comm *c)
 
 int rn_comm_rank(const struct rn_comm *c)
 {
-    return c ? c->setup.seat.rank : 0;
+    return c ? c->seat.rank : 0;
 }
 
 int rn_comm_world(const struct rn_comm *c)
 {
-    return c ? c->setup.seat.world : 1;
+    return c ? c->seat.world : 1;
 }
 
 int rn_comm_local_world(const struct rn_comm *c)
 {
-    return c && c->setup.seat.local_world > 0 ? c->setup.seat.local_world : 1;
+    return c && c->seat.local_world > 0 ? c->seat.local_world : 1;
 }
 
 const char *rn_comm_name(const struct rn_comm *c)

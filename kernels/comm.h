@@ -1,8 +1,7 @@
 /* comm.h - what the ranks of one training tell each other: sums, parts, a word of rank 0.
  *
  *     struct rn_comm *c;
- *     RN_TRY(rn_comm_find(&name, "cpu", err));               "mpi"
- *     RN_TRY(rn_comm_open(&c, name, &setup, log, err));      librunnel-mpi.so; waits for all ranks
+ *     RN_TRY(rn_comm_open(&c, &setup, log, err));            librunnel-mpi.so; waits for all ranks
  *     RN_TRY(rn_comm_reduce(c, grads, parts, n, err));       my parts are sums over all ranks
  *     RN_TRY(rn_comm_gather(c, weights, parts, n, err));     everybody has everybody's parts
  *     rn_comm_close(c);
@@ -32,7 +31,7 @@ struct rn_comm_seat {
 enum { RN_COMM_WORD = 512 };
 struct rn_comm_setup {
     struct rn_comm_seat seat;
-    int card; /* the device's: where slabs lie, for a comm that works there */
+    const char *device; /* on which this rank computes: "cuda:1" */
     /* For a comm whose ranks do not know of each other. On rank 0 the word goes out, on the others
      * it comes in; once for each opening, on all ranks. */
     int (*meet)(void *ctx, char word[RN_COMM_WORD], struct rn_err *);
@@ -42,15 +41,16 @@ struct rn_comm_setup {
 /* The comm that goes with a device: "mpi" with "cpu"; the one that RUNNEL_COMM names, if that does.
  * RN_EDEVICE in one line if none is there. Loads nothing. */
 int rn_comm_find(const char **name, const char *device, struct rn_err *);
-/* RN_EDEVICE, or RN_EPEER if the library sees other ranks than the seat says. */
-int rn_comm_open(struct rn_comm **, const char *name, const struct rn_comm_setup *,
-                 const struct rn_log *, struct rn_err *);
+/* RN_EDEVICE, or RN_EPEER if the library sees other ranks than the seat says. The setup is borrowed
+ * for the call. */
+int rn_comm_open(struct rn_comm **, const struct rn_comm_setup *, const struct rn_log *,
+                 struct rn_err *);
 void rn_comm_close(struct rn_comm *);             /* takes NULL; every rank's, together */
 int rn_comm_rank(const struct rn_comm *);         /* NULL: 0 */
 int rn_comm_world(const struct rn_comm *);        /* NULL: 1 */
 int rn_comm_local_world(const struct rn_comm *);  /* those on this host; NULL: 1 */
 const char *rn_comm_name(const struct rn_comm *); /* "mpi"; NULL: "" */
-/* Slabs are in the memory of the setup's card, at rest: whoever computes there has waited for it.
+/* Slabs are in the memory of the setup's device, at rest: whoever computes there has waited for it.
  * Otherwise, and for NULL, in the host's. */
 bool rn_comm_on_device(const struct rn_comm *);
 

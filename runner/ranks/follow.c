@@ -73,6 +73,9 @@ static void hear_rank_0(struct follower *f)
             rn_roll_watch_silence(f->roll, true);
             rn_trainer_order(&f->trainer, word.text);
             break;
+        case RN_WORD_MEET:
+            rn_trainer_order(&f->trainer, word.text);
+            break;
         case RN_WORD_BYE:
             end(f, (int)word.number);
             break;

@@ -143,6 +143,13 @@ void rn_team_hear_own(struct rn_work *w, int64_t step)
     rn_roll_hear_own(t->roll, step);
 }
 
+void rn_team_pass_on(struct rn_work *w, const char *word)
+{
+    struct rn_team *t = w->run->plan.how->team;
+    if (t && t->work == w)
+        rn_roll_say(t->roll, RN_WORD_MEET, 0, word);
+}
+
 /* A rank that stops with the others is no loss. */
 static enum rn_team_news kind_of(const struct rn_word *w)
 {

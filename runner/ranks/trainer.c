@@ -20,6 +20,7 @@ struct trainer {
     const struct rn_run_how *how; /* with the rank's own card as device */
     const struct rn_ranks *ranks;
     int orders[2];
+    FILE *orders_in; /* in the process */
     double tick_every_s;
     struct rn_wire *wire;
     struct rn_comm *comm; /* NULL: not yet open */
@@ -97,15 +98,28 @@ static int do_work(struct trainer *t, struct rn_running *r, size_t i, struct rn_
     return rc;
 }
 
+/* Rank 0's word for the others goes where its orders went, through the main processes. */
+static int meet(void *ctx, char word[RN_COMM_WORD], struct rn_err *err)
+{
+    struct trainer *t = ctx;
+    if (t->ranks->seat.rank == 0) {
+        rn_wire_meet(t->wire, word);
+        return RN_OK;
+    }
+    if (!fgets(word, RN_COMM_WORD, t->orders_in))
+        return rn_fail(err, RN_EPEER, RN_NOWHERE, "rank 0 does not say where to meet");
+    word[strcspn(word, "\n")] = '\0';
+    return RN_OK;
+}
+
 static int open_comm(struct trainer *t, struct rn_err *err)
 {
     struct rn_log log = {log_to_wire, t->wire};
-    struct rn_comm_setup setup = {.seat = t->ranks->seat};
-    const char *name;
+    struct rn_comm_setup setup = {
+        .seat = t->ranks->seat, .device = t->how->device, .meet = meet, .ctx = t};
     if (t->comm)
         return RN_OK;
-    RN_TRY(rn_comm_find(&name, t->how->device, err));
-    RN_TRY(rn_comm_open(&t->comm, name, &setup, &log, err));
+    RN_TRY(rn_comm_open(&t->comm, &setup, &log, err));
     if (!rn_comm_on_device(t->comm) && strcmp(t->how->device, "cpu") != 0)
         rn_log(&log, RN_WARN, "what the ranks share goes through the host's memory: slow");
     return RN_OK;
@@ -155,8 +169,8 @@ static void train(void *ctx, struct rn_wire *wire)
     close(t->orders[1]);
     t->wire = wire;
     pthread_create(&ticking, NULL, tick, t);
-    FILE *orders = fdopen(t->orders[0], "r");
-    while (rc == RN_OK && orders && (n = getline(&line, &cap, orders)) > 0)
+    t->orders_in = fdopen(t->orders[0], "r");
+    while (rc == RN_OK && t->orders_in && (n = getline(&line, &cap, t->orders_in)) > 0)
         rc = obey_line(t, line, (size_t)n);
     free(line);
     if (rc == RN_OK || rc == RN_ESTOPPED)

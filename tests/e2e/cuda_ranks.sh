@@ -49,3 +49,10 @@ if [ -e "$BUILD/librunnel-mpi.so" ] && command -v mpirun >/dev/null; then
 else
     echo "SKIP: built without Open MPI: ranks on GPUs through the host's memory are not tested"
 fi
+
+# Through NCCL's stand-in, which refuses two ranks on one card.
+if [ -e "$BUILD/librunnel-nccl-emu.so" ] && command -v mpirun >/dev/null; then
+    expect 0 $(mpi 2) "${train[@]}" --runs nccl --device cuda-emu base.horizon.steps=6
+    says "2 ranks by nccl"
+    near nccl alone
+fi

@@ -35,6 +35,7 @@ std::map<void *, size_t> blocks;
 std::map<void *, size_t> pinned;
 std::set<cudaStream_t> streams;
 size_t bytes_now;
+int current_card;
 cudaError_t last_error;
 
 cudaError_t say(cudaError_t e)
@@ -127,7 +128,16 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *p, int)
 
 cudaError_t cudaSetDevice(int card)
 {
-    return card >= 0 && card < cards() ? cudaSuccess : say(cudaErrorInvalidDevice);
+    if (card < 0 || card >= cards())
+        return say(cudaErrorInvalidDevice);
+    current_card = card;
+    return cudaSuccess;
+}
+
+cudaError_t cudaGetDevice(int *card)
+{
+    *card = current_card;
+    return cudaSuccess;
 }
 
 cudaError_t cudaDriverGetVersion(int *version)
@@ -175,6 +185,8 @@ cudaError_t cudaFree(void *p)
 {
     for (cudaStream_t s : streams)
         drain(s);
+    if (!p)
+        return cudaSuccess;
     auto block = blocks.find(p);
     if (block == blocks.end())
         complain("cudaFree of what is no block");
@@ -244,6 +256,15 @@ cudaError_t cudaStreamDestroy(cudaStream_t s)
     drain(s);
     streams.erase(s);
     delete s;
+    return cudaSuccess;
+}
+
+/* Nothing runs but when somebody looks. */
+cudaError_t cudaStreamQuery(cudaStream_t s)
+{
+    if (emu::fails("cudaStreamQuery"))
+        return say(cudaErrorIllegalAddress);
+    drain(s);
     return cudaSuccess;
 }
 
