@@ -107,7 +107,7 @@ gpus 0 2 --runs failing base.horizon.steps=6
 near failing alone
 
 # A rank that is killed is named, the others end, none is left; and it goes on from what was saved.
-saved() { ls -d killed/.store/base-train-*.work/step_000003 >/dev/null 2>&1; }
+saved() { ls -d killed/.store/base-train-*.work/step_000004 >/dev/null 2>&1; }
 "${train[@]}" --device cuda-emu --gpus 2 --runs killed base.horizon.steps=5000 >out 2>&1 &
 rank0=$!
 pids+=("$rank0")
@@ -122,3 +122,6 @@ wait "$rank0"
 says "rank 1 on $(hostname) was ended by SIGKILL, last at step"
 pids=()
 [ ! -e "/proc/$rank1" ] || fail "rank 1 is left behind"
+step=$(ls -d killed/.store/base-train-*.work/step_* | tail -n 1 | sed 's/.*step_0*//')
+gpus 0 2 --runs killed base.horizon.steps=$((step + 2))
+says "resumed at step $step"
