@@ -8,6 +8,7 @@
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 tried=0 missed=0
+export CCACHE_BASEDIR=$work CCACHE_NOHASHDIR=1 # a copy elsewhere compiles to the same objects
 
 build() {
     cmake --build "$work/build" --target test-kernels "${targets[@]}" >"$work/log" 2>&1
