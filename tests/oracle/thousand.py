@@ -1,6 +1,6 @@
 """A thousand steps of nanochat's d4 on real text: ours in fp32 and in bf16, and nanochat's own code.
 
-    NANOCHAT=CHECKOUT [THREADS=N] thousand.py RUNNEL [STEPS]
+    NANOCHAT=CHECKOUT [THREADS=N] [STEPS=1000] thousand.py RUNNEL
 
 nanochat's scripts/base_train.py runs as it is, in compiled fp32, with its own loader, model,
 optimizer, schedules and evaluation; only its initial weights are exchanged for ours, and what its
@@ -182,4 +182,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "--theirs":
         run_theirs(*sys.argv[2:4], int(sys.argv[4]))
     else:
-        main(os.path.realpath(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1000)
+        main(os.path.realpath(sys.argv[1]), int(os.environ.get("STEPS", 1000)))
