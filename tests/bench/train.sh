@@ -36,7 +36,7 @@ llmc() { # FILE T ROWS
     [ -n "${LLMC:-}" ] || return 0
     [ -x "$work/llmc-step" ] || "${CC:-cc}" -Ofast -march=native -fopenmp -w -I "$LLMC" \
         "$here/llmc_step.c" -lm -o "$work/llmc-step" 2>>"$work/err" || { failed llm.c; return 0; }
-    "$work/llmc-step" "$2" "$3" 1 >>"$1" 2>>"$work/err" || failed llm.c
+    "$work/llmc-step" "$2" "$3" >>"$1" 2>>"$work/err" || failed llm.c
 }
 median() { # FILE NAME: of the rounds; nothing if it has none
     [ ! -s "$1" ] || awk -v name="$2" '$1 == name {print $2}' "$1" | sort -g |
