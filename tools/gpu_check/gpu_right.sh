@@ -60,7 +60,7 @@ near() {
 }
 killed() { # STEPS: a training that is killed once its second step is saved
     local runner
-    train killed "$1" "$device" fp32 >/dev/null 2>&1 &
+    train killed "$1" "$device" bf16 >/dev/null 2>&1 &
     runner=$!
     until compgen -G "$work/killed/.store/base-train-*.work/step_000002/manifest.json" >/dev/null ||
         ! kill -0 $runner 2>/dev/null; do sleep 0.02; done
@@ -93,8 +93,8 @@ resume() {
     judge "train bf16 again" parity.txt train again $steps "$device" bf16
     judge "bits bf16" parity.txt cmp "$(model_of bf16)" "$(model_of again)"
     judge "killed" parity.txt killed $steps
-    judge "resume" parity.txt train killed $steps "$device" fp32
-    judge "bits resumed" parity.txt cmp "$(model_of fp32)" "$(model_of killed)"
+    judge "resume" parity.txt train killed $steps "$device" bf16
+    judge "bits resumed" parity.txt cmp "$(model_of bf16)" "$(model_of killed)"
     judge "moved to gpu" parity.txt eval "train moved 2 cpu fp32 && train moved 4 $device fp32"
     judge "and back" parity.txt train moved $steps cpu fp32
     judge "loss moved" parity.txt near moved 1e-4
