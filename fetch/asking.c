@@ -67,7 +67,7 @@ void rn_asking_init(struct rn_asking *a, const struct rn_fetcher *f,
 {
     *a = (struct rn_asking){.f = f, .file = file, .cap_bytes = file->size_bytes, .hosts = hosts};
     const char *pin = rn_fetch_pin(f->lock, file, &a->trust);
-    snprintf(a->pin, sizeof a->pin, "%s", pin ? pin : "");
+    rn_copy_text(a->pin, sizeof a->pin, pin ? pin : "");
     if (a->trust == RN_TRUST_LOCK && file->size_bytes < 0)
         a->cap_bytes = rn_pins_find(f->lock, file->id)->size_bytes;
     size_t most = count_mirrors(f) + 2 * file->n_sources; /* each may lead to another */
@@ -264,7 +264,7 @@ bool rn_asking_second(struct rn_asking *a, const char *sha256)
         return false;
     for (size_t i = 0; i < a->n; i++)
         a->standings[i].out |= !can_be_second(&a->standings[i], first);
-    snprintf(a->pin, sizeof a->pin, "%s", sha256);
+    rn_copy_text(a->pin, sizeof a->pin, sha256);
     free(first->told);
     first->told = rn_xprintf("%s: gave sha256 %.12s..", first->host->name, sha256);
     return true;
@@ -272,7 +272,7 @@ bool rn_asking_second(struct rn_asking *a, const char *sha256)
 
 void rn_asking_gave(struct rn_asking *a, const char *sha256)
 {
-    snprintf(a->now->gave, sizeof a->now->gave, "%s", sha256);
+    rn_copy_text(a->now->gave, sizeof a->now->gave, sha256);
 }
 
 bool rn_asking_disputed(const struct rn_asking *a)

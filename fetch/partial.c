@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 enum { BUFFER = RN_BEHIND_BYTES, KEY = 32, LARGEST_META = 1 << 12 };
+/* Of a body that is still to come, and of one that is whole. */
+enum { PRIVATE = 0600, READ_ONLY = 0444 };
 
 struct rn_partials {
     char *dir;
@@ -370,11 +372,16 @@ void rn_partial_begin(struct rn_partial *p, const struct rn_origin *origin)
     p->whole = false;
 }
 
-static void make_file(struct rn_partial *p)
+static void make_file(struct rn_partial *p, mode_t mode)
 {
-    p->fd = open(p->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    p->fd = open(p->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
     if (p->fd < 0)
         p->failed = errno;
+}
+
+static bool is_whole(const struct rn_partial *p)
+{
+    return p->size_bytes == p->origin.total_bytes;
 }
 
 static void write_out(struct rn_partial *p)
@@ -383,7 +390,7 @@ static void write_out(struct rn_partial *p)
     if (p->buffered)
         p->whole = (int64_t)p->buffered == p->size_bytes;
     if (!p->failed && p->fd < 0)
-        make_file(p);
+        make_file(p, is_whole(p) ? READ_ONLY : PRIVATE);
     if (!p->failed && p->buffered) {
         rn_sha256_add(&p->sha, p->buf, p->buffered);
         if (rn_write_all(p->fd, p->buf, p->buffered) < p->buffered)
@@ -406,7 +413,7 @@ static void hand_over(struct rn_partial *p)
 {
     if (p->fd < 0) {
         write_meta(p, 0);
-        make_file(p);
+        make_file(p, PRIVATE);
     }
     p->buffered = 0;
     if (p->failed)
@@ -471,8 +478,10 @@ const void *rn_partial_bytes(const struct rn_partial *p)
 int rn_partial_seal(struct rn_partial *p, bool sync, struct rn_err *err)
 {
     RN_ASSERT(p->fd >= 0 && p->buffered == 0);
+    struct stat st;
     int rc = RN_OK;
-    if (fchmod(p->fd, 0444) != 0)
+    bool sealed = fstat(p->fd, &st) == 0 && (st.st_mode & 0777) == READ_ONLY;
+    if (!sealed && fchmod(p->fd, READ_ONLY) != 0)
         rc = rn_fail_errno(err, RN_PATH(p->path), "cannot make read-only");
     else if (sync && rn_io.fsync(p->fd) != 0)
         rc = rn_fail_errno(err, RN_PATH(p->path), "cannot sync");

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* Why we ended a transfer ourselves. */
 enum halt { HALT_NONE, HALT_OVERSIZE, HALT_ENOUGH, HALT_DISK, HALT_RANGE, HALT_STALL };
@@ -95,7 +96,7 @@ static void copy_validator(char *to, size_t cap, const char *from)
     for (const char *p = from; *p; p++)
         if (*p < ' ' || *p > '~')
             return;
-    snprintf(to, cap, "%s", from);
+    rn_copy_text(to, cap, from);
 }
 
 /* A date tells two versions apart only when it is clearly older than the answer. */
@@ -302,7 +303,7 @@ static void start_hop(struct transfer *t)
     t->received = t->window_bytes = 0;
     t->window_s = rn_now_s(t->wire->rules.clock);
     rn_str_clear(&t->refusal);
-    snprintf(t->r.host, sizeof t->r.host, "%s", t->here.host);
+    rn_copy_text(t->r.host, sizeof t->r.host, t->here.host);
     rn_trail_hop(&t->r.trail, t->next);
     RN_ASSERT(curl_multi_add_handle(t->wire->multi, t->curl) == CURLM_OK);
     t->wire->added = true;
@@ -447,7 +448,7 @@ static int judge_answer(struct transfer *t, CURLcode code, struct rn_err *err)
         rn_judge_status(r->status, t->refusal.p ? t->refusal.p : "", t->refusal.n, &r->finding);
     }
     const char *hint = rn_request_hint(&t->request, r->status);
-    snprintf(r->hint, sizeof r->hint, "%s", hint ? hint : "");
+    rn_copy_text(r->hint, sizeof r->hint, hint ? hint : "");
     if (t->halt == HALT_STALL)
         rn_find(&r->finding, RN_TRANSIENT, "stalled: under %d bytes/s for %.0f s",
                 RN_SLOWEST_BYTES_S, t->wire->rules.stall_s);
@@ -555,10 +556,10 @@ int rn_transfers_start(struct rn_transfers *w, const struct rn_get *get, struct 
     rn_find(&t->r.finding, RN_ACCEPTED, "%s", "");
     set_options(t);
     if (rn_url_allowed(&request.at, get->pinned)) {
-        go_to(t, request.url);
+        go_to_start(t);
         return RN_OK;
     }
-    snprintf(t->r.host, sizeof t->r.host, "%s", request.at.host);
+    rn_copy_text(t->r.host, sizeof t->r.host, request.at.host);
     rn_find(&t->r.finding, RN_REFUSED, "plain http without a sha256");
     end(t, CURLE_OK);
     return RN_OK;
@@ -582,12 +583,24 @@ static void drop_stalled(struct rn_transfers *w)
     }
 }
 
+/* Bytes of many small bodies come one after the other, and each look at them costs libcurl a look at
+ * every transfer: when there are some, a moment later there are more. */
+static void wait_for_bytes(struct rn_transfers *w, int wait_ms)
+{
+    enum { MANY = 8 };
+    static const struct timespec moment = {.tv_nsec = 300000};
+    int ready = 0;
+    curl_multi_poll(w->multi, NULL, 0, wait_ms, &ready);
+    if (ready > 0 && w->running >= MANY)
+        nanosleep(&moment, NULL);
+}
+
 void rn_transfers_work(struct rn_transfers *w, int wait_ms)
 {
     int running, left;
     CURLMsg *m;
     if (!w->ended && !w->added)
-        curl_multi_poll(w->multi, NULL, 0, wait_ms, NULL);
+        wait_for_bytes(w, wait_ms);
     w->added = false;
     curl_multi_perform(w->multi, &running);
     while ((m = curl_multi_info_read(w->multi, &left))) {
