@@ -583,8 +583,8 @@ static void drop_stalled(struct rn_transfers *w)
     }
 }
 
-/* Bytes of many small bodies come one after the other, and each look at them costs libcurl a look at
- * every transfer: when there are some, a moment later there are more. */
+/* Bytes of many small bodies come one after the other, and each look at them costs libcurl a look
+ * at every transfer: when there are some, a moment later there are more. */
 static void wait_for_bytes(struct rn_transfers *w, int wait_ms)
 {
     enum { MANY = 8 };
