@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BUFFER = RN_BEHIND_BYTES, KEY = 32, LARGEST_META = 1 << 12 };
+enum { BUFFER = RN_BEHIND_BYTES, SMALL = 1 << 16, SPARES = 32, KEY = 32, LARGEST_META = 1 << 12 };
 /* Of a body that is still to come, and of one that is whole. */
 enum { PRIVATE = 0600, READ_ONLY = 0444 };
 
@@ -30,6 +31,9 @@ struct rn_partials {
     atomic_bool made;         /* the folder is there */
     atomic_bool kept;         /* this process left some too */
     struct rn_behind *behind; /* made for the first full buffer */
+    pthread_mutex_t mutex;    /* of the spares */
+    unsigned char *spare[SPARES];
+    size_t n_spare;
 };
 
 /* --- the folder --- */
@@ -44,6 +48,7 @@ int rn_partials_open(struct rn_partials **out, const char *cache_dir, struct rn_
     struct rn_partials *all = rn_new(struct rn_partials);
     size_t cap = 0;
     all->dir = rn_join(cache_dir, "partial");
+    pthread_mutex_init(&all->mutex, NULL);
     all->me = rn_owner_self();
     all->mine = rn_owner_name(&all->me, "");
     *out = all;
@@ -67,6 +72,9 @@ void rn_partials_free(struct rn_partials *all)
     rn_behind_free(all->behind);
     for (size_t i = 0; i < all->n; i++)
         free(all->names[i]);
+    while (all->n_spare > 0)
+        free(all->spare[--all->n_spare]);
+    pthread_mutex_destroy(&all->mutex);
     free(all->names);
     free(all->mine);
     free(all->dir);
@@ -349,10 +357,32 @@ static void settle(struct rn_partial *p)
         p->failed = failed;
 }
 
+/* Memory that was just used is the fastest to fill again. */
+static unsigned char *take_spare(struct rn_partials *all)
+{
+    pthread_mutex_lock(&all->mutex);
+    unsigned char *buf = all->n_spare > 0 ? all->spare[--all->n_spare] : NULL;
+    pthread_mutex_unlock(&all->mutex);
+    return buf ? buf : rn_xrealloc(NULL, SMALL, 1);
+}
+
+static void put_spare(struct rn_partials *all, unsigned char *buf)
+{
+    pthread_mutex_lock(&all->mutex);
+    if (all->n_spare < SPARES) {
+        all->spare[all->n_spare++] = buf;
+        buf = NULL;
+    }
+    pthread_mutex_unlock(&all->mutex);
+    free(buf);
+}
+
 static void free_buffer(struct rn_partial *p)
 {
     if (p->buf_bytes == BUFFER)
         rn_behind_take_back(p->all->behind, p->buf);
+    else if (p->buf_bytes == SMALL)
+        put_spare(p->all, p->buf);
     else
         free(p->buf);
     p->buf = NULL;
@@ -424,13 +454,13 @@ static void hand_over(struct rn_partial *p)
     p->buf = rn_behind_buffer(p->all->behind);
 }
 
-/* As large as the body where that is known: most bodies of a large set are small. */
+/* No larger than the body, where that is known: most bodies of a large set are small. */
 static void make_buffer(struct rn_partial *p)
 {
     int64_t left = p->origin.total_bytes - p->size_bytes;
-    p->buf_bytes = left > 0 && left < BUFFER ? (size_t)left : BUFFER;
+    p->buf_bytes = left <= 0 || left > BUFFER ? BUFFER : left > SMALL ? (size_t)left : SMALL;
     if (p->buf_bytes < BUFFER) {
-        p->buf = rn_xrealloc(NULL, p->buf_bytes, 1);
+        p->buf = p->buf_bytes == SMALL ? take_spare(p->all) : rn_xrealloc(NULL, p->buf_bytes, 1);
         return;
     }
     if (!p->all->behind)

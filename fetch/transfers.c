@@ -9,7 +9,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* Why we ended a transfer ourselves. */
 enum halt { HALT_NONE, HALT_OVERSIZE, HALT_ENOUGH, HALT_DISK, HALT_RANGE, HALT_STALL };
@@ -45,7 +44,7 @@ struct transfer {
     struct transfer *before, *after;
 };
 
-enum { IDLE_HANDLES = 64 };
+enum { IDLE_MAX = 64 };
 
 struct rn_transfers {
     struct rn_transfer_rules rules;
@@ -54,10 +53,29 @@ struct rn_transfers {
     struct transfer *ended;
     size_t running;
     int64_t received;
-    CURL *idle[IDLE_HANDLES]; /* to be used again */
+    struct transfer *idle; /* to be used again, with their handles */
     size_t n_idle;
     bool added; /* a request that was not sent yet */
 };
+
+static void take_out(struct transfer *t, struct transfer **list)
+{
+    if (t->before)
+        t->before->after = t->after;
+    else
+        *list = t->after;
+    if (t->after)
+        t->after->before = t->before;
+}
+
+static void put_in(struct transfer *t, struct transfer **list)
+{
+    t->before = NULL;
+    t->after = *list;
+    if (*list)
+        (*list)->before = t;
+    *list = t;
+}
 
 /* --- the answer's headers --- */
 
@@ -268,20 +286,6 @@ static CURL *make_handle(const struct rn_transfers *w)
     return c;
 }
 
-/* Making a handle costs as much as asking for a small file with it. */
-static CURL *take_handle(struct rn_transfers *w)
-{
-    return w->n_idle > 0 ? w->idle[--w->n_idle] : make_handle(w);
-}
-
-static void put_handle(struct rn_transfers *w, CURL *c)
-{
-    if (w->n_idle == IDLE_HANDLES)
-        curl_easy_cleanup(c);
-    else
-        w->idle[w->n_idle++] = c;
-}
-
 static void set_options(struct transfer *t)
 {
     curl_easy_setopt(t->curl, CURLOPT_PRIVATE, t);
@@ -327,25 +331,6 @@ static void go_to_start(struct transfer *t)
 }
 
 /* --- the end of a transfer --- */
-
-static void take_out(struct transfer *t, struct transfer **list)
-{
-    if (t->before)
-        t->before->after = t->after;
-    else
-        *list = t->after;
-    if (t->after)
-        t->after->before = t->before;
-}
-
-static void put_in(struct transfer *t, struct transfer **list)
-{
-    t->before = NULL;
-    t->after = *list;
-    if (*list)
-        (*list)->before = t;
-    *list = t;
-}
 
 /* True if the answer sends us elsewhere and we go. */
 static bool follow(struct transfer *t, CURLcode code)
@@ -510,14 +495,39 @@ struct rn_transfers *rn_transfers_new(const struct rn_transfer_rules *rules)
     return w;
 }
 
+/* Making a handle costs as much as asking for a small file with it. */
+static struct transfer *take_transfer(struct rn_transfers *w)
+{
+    struct transfer *t = w->idle;
+    if (!t) {
+        t = rn_new(struct transfer);
+        t->curl = make_handle(w);
+        return t;
+    }
+    take_out(t, &w->idle);
+    w->n_idle--;
+    *t = (struct transfer){.curl = t->curl};
+    return t;
+}
+
 static void free_transfer(struct transfer *t)
 {
-    put_handle(t->wire, t->curl);
+    curl_easy_cleanup(t->curl);
+    free(t);
+}
+
+static void leave_transfer(struct transfer *t)
+{
     curl_slist_free_all(t->headers);
     rn_request_release(&t->request);
     rn_str_release(&t->refusal);
     free(t->next);
-    free(t);
+    if (t->wire->n_idle == IDLE_MAX) {
+        free_transfer(t);
+        return;
+    }
+    put_in(t, &t->wire->idle);
+    t->wire->n_idle++;
 }
 
 void rn_transfers_free(struct rn_transfers *w)
@@ -533,8 +543,10 @@ void rn_transfers_free(struct rn_transfers *w)
     }
     while (rn_transfers_next(w, &e))
         rn_response_release(&e.response);
-    while (w->n_idle > 0)
-        curl_easy_cleanup(w->idle[--w->n_idle]);
+    for (struct transfer *t; (t = w->idle);) {
+        take_out(t, &w->idle);
+        free_transfer(t);
+    }
     curl_multi_cleanup(w->multi);
     free(w);
 }
@@ -545,11 +557,14 @@ int rn_transfers_start(struct rn_transfers *w, const struct rn_get *get, struct 
     struct rn_request request = {0};
     static const struct rn_who nobody = {0};
     RN_TRY(rn_request_init(&request, get->who ? get->who : &nobody, get->url, err));
-    struct transfer *t = rn_new(struct transfer);
-    *t = (struct transfer){.wire = w, .get = *get, .to = to, .tag = tag, .request = request};
+    struct transfer *t = take_transfer(w);
+    t->wire = w;
+    t->get = *get;
+    t->to = to;
+    t->tag = tag;
+    t->request = request;
     t->r.declared_bytes = t->total_bytes = -1;
     t->r.shared = true;
-    t->curl = take_handle(w);
     rn_sha256_hex(get->url, strlen(get->url), t->url_sha256);
     put_in(t, &w->first);
     w->running++;
@@ -583,24 +598,12 @@ static void drop_stalled(struct rn_transfers *w)
     }
 }
 
-/* Bytes of many small bodies come one after the other, and each look at them costs libcurl a look
- * at every transfer: when there are some, a moment later there are more. */
-static void wait_for_bytes(struct rn_transfers *w, int wait_ms)
-{
-    enum { MANY = 8 };
-    static const struct timespec moment = {.tv_nsec = 300000};
-    int ready = 0;
-    curl_multi_poll(w->multi, NULL, 0, wait_ms, &ready);
-    if (ready > 0 && w->running >= MANY)
-        nanosleep(&moment, NULL);
-}
-
 void rn_transfers_work(struct rn_transfers *w, int wait_ms)
 {
     int running, left;
     CURLMsg *m;
     if (!w->ended && !w->added)
-        wait_for_bytes(w, wait_ms);
+        curl_multi_poll(w->multi, NULL, 0, wait_ms, NULL);
     w->added = false;
     curl_multi_perform(w->multi, &running);
     while ((m = curl_multi_info_read(w->multi, &left))) {
@@ -635,7 +638,7 @@ bool rn_transfers_next(struct rn_transfers *w, struct rn_ended *e)
         return false;
     take_out(t, &w->ended);
     *e = (struct rn_ended){.tag = t->tag, .response = t->r, .rc = t->rc, .err = t->err};
-    free_transfer(t);
+    leave_transfer(t);
     return true;
 }
 
