@@ -1,4 +1,4 @@
-/* base/bytes.h - whole numbers in the bytes of a file: little-endian, at any alignment.
+/* bytes.h - whole numbers in the bytes of a file: little-endian, at any alignment.
  *
  *     uint32_t n = rn_le32_at(p);         reads p[0..4); the caller knows that they are there
  *     int32_t id = (int32_t)rn_le32_at(p);

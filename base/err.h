@@ -1,4 +1,4 @@
-/* base/err.h - one error, told once, with the place it came from.
+/* err.h - one error, told once, with the place it came from.
  *
  *     int load(const char *path, struct rn_err *err)
  *     {

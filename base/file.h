@@ -1,4 +1,4 @@
-/* base/file.h - files that appear under their name only when whole.
+/* file.h - files that appear under their name only when whole.
  *
  *     struct rn_writer w;
  *     RN_TRY(rn_writer_open(&w, "out/a.json", err));      writes out/.a.json.<pid>.tmp

@@ -1,4 +1,4 @@
-/* base/filled.h - what a struct filled from key tables says, as JSON and as references.
+/* filled.h - what a struct filled from key tables says, as JSON and as references.
  *
  *     json_t *all = rn_filled_json(keys, &cfg);                       every key, absent ones null
  *     json_t *identity = rn_filled_cut(keys, &cfg, RN_IDENTITY);      only what makes it stale

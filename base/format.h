@@ -1,4 +1,4 @@
-/* base/format.h - how the fetcher asks whether bytes are what they claim to be.
+/* format.h - how the fetcher asks whether bytes are what they claim to be.
  *
  * `fetch` must check parquet or JSONL without knowing the room `data`; `data` implements the rows
  * (data/formats.c: rn_data_formats) and stages/fetch.c hands the table over. */

@@ -1,4 +1,4 @@
-/* base/hash.h - SHA-256, the only digest we use, streaming or at once.
+/* hash.h - SHA-256, the only digest we use, streaming or at once.
  *
  *     struct rn_sha256 h;
  *     rn_sha256_init(&h);

@@ -1,4 +1,4 @@
-/* base/json.h - jansson with our error places, caps and one canonical form.
+/* json.h - jansson with our error places, caps and one canonical form.
  *
  *     json_t *doc;
  *     RN_TRY(rn_json_read("state.json", 1 << 20, &doc, err));

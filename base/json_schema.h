@@ -1,4 +1,4 @@
-/* base/json_schema.h - JSON Schema (draft 2020-12) of key tables, for editors.
+/* json_schema.h - JSON Schema (draft 2020-12) of key tables, for editors.
  *
  *     const struct rn_key *const tables[] = {common_keys, kind_keys};
  *     json_t *schema = rn_json_schema(tables, 2);      {"type": "object", "properties": ..}

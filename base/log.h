@@ -1,4 +1,4 @@
-/* base/log.h - one line of talk at a time, to whoever listens.
+/* log.h - one line of talk at a time, to whoever listens.
  *
  *     rn_log(job->log, RN_INFO, "accepted %s (%s)", name, size);
  *

@@ -1,4 +1,4 @@
-/* base/machine.h - what this machine has left.
+/* machine.h - what this machine has left.
  *
  *     if (need > rn_memory_left())
  *         return rn_fail(err, RN_ENOMEM, ...);        with both numbers

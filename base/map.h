@@ -1,4 +1,4 @@
-/* base/map.h - a whole file as memory that is read and never written.
+/* map.h - a whole file as memory that is read and never written.
  *
  *     struct rn_map m;
  *     RN_TRY(rn_map_open(&m, path, err));

@@ -1,4 +1,4 @@
-/* base/mem.h - memory, in two manners.
+/* mem.h - memory, in two manners.
  *
  *     struct row *r = rn_new(struct row);                  small: cannot fail
  *     RN_PUSH(list->items, list->n, list->cap, *r);        grows by itself

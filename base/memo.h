@@ -1,4 +1,4 @@
-/* base/memo.h - digests of files that have not changed since they were hashed.
+/* memo.h - digests of files that have not changed since they were hashed.
  *
  *     struct rn_memo *memo = rn_memo_open("runs/.memo");
  *     RN_TRY(rn_memo_sha256(memo, path, hex, &size_bytes, err));

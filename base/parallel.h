@@ -1,4 +1,4 @@
-/* base/parallel.h - a loop on several threads.
+/* parallel.h - a loop on several threads.
  *
  *     static void encode(void *ctx, int64_t first, int64_t end, int worker);
  *     rn_parallel(threads, n_docs, 4, encode, &work);

@@ -1,4 +1,4 @@
-/* base/problems.h - everything that is wrong with a file, found in one pass.
+/* problems.h - everything that is wrong with a file, found in one pass.
  *
  *     struct rn_problems all = {0};
  *     struct rn_err *p = rn_problem_add(&all, at, "unknown key '%s'", key);

@@ -1,4 +1,4 @@
-/* base/process.h - who is this process, and does the one that is named somewhere still live?
+/* process.h - who is this process, and does the one that is named somewhere still live?
  *
  *     int64_t start = rn_process_start(pid);     0: gone
  *     bool same = start == recorded_start && strcmp(boot, recorded_boot) == 0;

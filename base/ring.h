@@ -1,4 +1,4 @@
-/* base/ring.h - the last values of a number, and what is usual among them.
+/* ring.h - the last values of a number, and what is usual among them.
  *
  *     struct rn_ring r;
  *     rn_ring_init(&r, 128);

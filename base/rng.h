@@ -1,4 +1,4 @@
-/* base/rng.h - random numbers that are a function of (seed, stream, index), without history.
+/* rng.h - random numbers that are a function of (seed, stream, index), without history.
  *
  *     uint32_t r = rn_rand_u32(rn_stream(seed, "init/wte"), i);
  *

@@ -1,4 +1,4 @@
-/* base/schema.h - tables of keys: one row is parser, default, bounds, docs and JSON Schema.
+/* schema.h - tables of keys: one row is parser, default, bounds, docs and JSON Schema.
  *
  *     struct cfg { int64_t vocab_size; double max_chars; struct rn_ref text; };
  *     static const struct rn_key in_keys[] = {

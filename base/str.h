@@ -1,4 +1,4 @@
-/* base/str.h - a growable byte string, always NUL-terminated.
+/* str.h - a growable byte string, always NUL-terminated.
  *
  *     struct rn_str s = {0};
  *     rn_str_printf(&s, "%s.%d", name, i);

@@ -1,4 +1,4 @@
-/* base/units.h - numbers as people write them: 524_288, 2e9, 100M, 10 MiB, 250 steps, 10 min.
+/* units.h - numbers as people write them: 524_288, 2e9, 100M, 10 MiB, 250 steps, 10 min.
  *
  *     int64_t size_bytes;
  *     char why[RN_WHY];

@@ -1,4 +1,4 @@
-/* base/yaml_tree.h - a YAML document as a checked tree of nodes, each with its place.
+/* yaml_tree.h - a YAML document as a checked tree of nodes, each with its place.
  *
  *     struct rn_tree tree = {.arena = &arena, .problems = &problems};
  *     struct rn_node *root = rn_yaml_parse(&tree, text, n, "smoke.yaml");

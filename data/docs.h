@@ -1,4 +1,4 @@
-/* data/docs.h - text documents, one after another, from a list of files.
+/* docs.h - text documents, one after another, from a list of files.
  *
  *     struct rn_docs *d;
  *     RN_TRY(rn_docs_open(&d, paths, n_paths, "text", err));

@@ -1,4 +1,4 @@
-/* data/formats.h - the formats that a fetched file can be checked for: rows of base/format.h.
+/* formats.h - the formats that a fetched file can be checked for: rows of base/format.h.
  *
  *     parquet   the footer holds together, rows match, the named columns (none named: all that are
  *               not nested) decode, and strings are UTF-8

@@ -1,4 +1,4 @@
-/* data/formats_binary.h - checks of single files that are no rows: rows of rn_data_formats. */
+/* formats_binary.h - checks of single files that are no rows: rows of rn_data_formats. */
 #ifndef RN_FORMATS_BINARY_H
 #define RN_FORMATS_BINARY_H
 

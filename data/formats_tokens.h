@@ -1,4 +1,4 @@
-/* data/formats_tokens.h - checks of token shards: rows of rn_data_formats. */
+/* formats_tokens.h - checks of token shards: rows of rn_data_formats. */
 #ifndef RN_FORMATS_TOKENS_H
 #define RN_FORMATS_TOKENS_H
 

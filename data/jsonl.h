@@ -1,4 +1,4 @@
-/* data/jsonl.h - one line after another of a text file, with its number and bounds.
+/* jsonl.h - one line after another of a text file, with its number and bounds.
  *
  *     struct rn_jsonl *j;
  *     RN_TRY(rn_jsonl_open(&j, "conversations.jsonl", err));

@@ -1,4 +1,4 @@
-/* data/look.h - what a file of any format that we read is, and how it begins.
+/* look.h - what a file of any format that we read is, and how it begins.
  *
  *     json_t *info;
  *     RN_TRY(rn_look_info(&info, path, err));        {"format": "npy", "tokens": 100, ...}
@@ -16,7 +16,7 @@
 int rn_look_info(json_t **, const char *path, struct rn_err *);
 /* Calls `each` with the first n rows at most: of parquet and JSONL their rows, of token shards 16
  * ids each, of safetensors the tensors, of tokenizers the tokens. `row` is borrowed. `columns` ends
- * with NULL, as data/parquet_rows.h says; naming one where there are none is RN_EUSAGE. */
+ * with NULL, as parquet_rows.h says; naming one where there are none is RN_EUSAGE. */
 int rn_look_head(const char *path, int64_t n, const char *const *columns,
                  void (*each)(void *ctx, const json_t *row), void *ctx, struct rn_err *);
 

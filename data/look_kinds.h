@@ -1,4 +1,4 @@
-/* data/look_kinds.h - the formats that look.c knows, one function pair each. Inside `data` only. */
+/* look_kinds.h - the formats that look.c knows, one function pair each. Inside `data` only. */
 #ifndef RN_LOOK_KINDS_H
 #define RN_LOOK_KINDS_H
 

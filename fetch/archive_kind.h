@@ -1,4 +1,4 @@
-/* fetch/archive_kind.h - what an archive is to unpack.c: a row of functions for each kind.
+/* archive_kind.h - what an archive is to unpack.c: a row of functions for each kind.
  *
  *     void *self;
  *     RN_TRY(kind->open(path, &self, err));

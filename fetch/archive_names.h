@@ -1,4 +1,4 @@
-/* fetch/archive_names.h - which names from a stranger's archive may become files.
+/* archive_names.h - which names from a stranger's archive may become files.
  *
  *     if (!rn_entry_name_is_safe(name)) ...
  *     rn_names_add(&names, rn_entry_name_strip(name, 1));

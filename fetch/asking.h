@@ -1,4 +1,4 @@
-/* fetch/asking.h - one file and its sources: whom to ask next, and what the answers were.
+/* asking.h - one file and its sources: whom to ask next, and what the answers were.
  *
  *     struct rn_asking a;
  *     rn_asking_init(&a, fetcher, file, &hosts);

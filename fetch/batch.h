@@ -1,4 +1,4 @@
-/* fetch/batch.h - verified files on their way to their names, many to a sync.
+/* batch.h - verified files on their way to their names, many to a sync.
  *
  *     rn_batch_add(&batch, &item);                              any number, while one is sent
  *     if (rn_batch_ready(&batch)) rn_batch_send(&batch, pool);  published and laid out over there

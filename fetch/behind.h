@@ -1,4 +1,4 @@
-/* fetch/behind.h - full buffers on their way to their files: digested and written by other threads,
+/* behind.h - full buffers on their way to their files: digested and written by other threads,
  * while the wire fills more.
  *
  *     struct rn_behind *behind = rn_behind_new();

@@ -1,4 +1,4 @@
-/* fetch/cache.h - verified downloads, once, by what they contain.
+/* cache.h - verified downloads, once, by what they contain.
  *
  *     struct rn_cache cache;
  *     rn_cache_init(&cache, NULL);      $RUNNEL_CACHE, $XDG_CACHE_HOME/runnel or ~/.cache/runnel

@@ -1,4 +1,4 @@
-/* fetch/checked.h - which cached files passed which check already.
+/* checked.h - which cached files passed which check already.
  *
  *     if (!rn_checked(cache, file, &seen))       the file is read and judged, then:
  *         rn_checked_learn(cache, file, &seen);

@@ -1,4 +1,4 @@
-/* fetch/claims.h - what a server says about a body beside the body: digests, sizes, versions.
+/* claims.h - what a server says about a body beside the body: digests, sizes, versions.
  *
  *     struct rn_claims claims = {0};
  *     rn_claims_line(&claims, line, n);                every header line of every hop, in order

@@ -1,4 +1,4 @@
-/* fetch/clock.h - the time that waits, limits and speeds are measured in.
+/* clock.h - the time that waits, limits and speeds are measured in.
  *
  *     double start_s = rn_now_s(clock);               NULL: the system's monotonic clock
  *     rn_sleep_s(clock, 0.05);

@@ -1,4 +1,4 @@
-/* fetch/errand.h - one file on its way: out of the cache, or from one source after another, proven,
+/* errand.h - one file on its way: out of the cache, or from one source after another, proven,
  * and into a batch.
  *
  *     struct rn_errand *e = rn_errand_new(&bench, file, now_s);

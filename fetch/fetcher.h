@@ -1,4 +1,4 @@
-/* fetch/fetcher.h - many files, each from one of several sources, proven before they get a name.
+/* fetcher.h - many files, each from one of several sources, proven before they get a name.
  *
  *     struct rn_fetcher f = {.cache = &cache, .lock = &pins, .formats = formats, .retries = 4};
  *     struct rn_fetch_list list = {.next = next_file, .lay_out = link_it, .done = count_it};

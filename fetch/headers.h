@@ -1,4 +1,4 @@
-/* fetch/headers.h - what a server says beside a body, read from the values of its header lines.
+/* headers.h - what a server says beside a body, read from the values of its header lines.
  *
  *     struct rn_content_range at;
  *     if (rn_content_range_parse("bytes 100-199/1000", &at))   first 100, last 199, total 1000

@@ -1,4 +1,4 @@
-/* fetch/hop.h - one request of a chain of redirects: what all handles of libcurl are set to.
+/* hop.h - one request of a chain of redirects: what all handles of libcurl are set to.
  *
  *     rn_hop_prepare(curl, connect_s);                           once for each handle
  *     rn_hop_share(curl, small);                                 for each transfer

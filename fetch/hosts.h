@@ -1,4 +1,4 @@
-/* fetch/hosts.h - how each host has been doing: how many may be asked at once, and whom to prefer.
+/* hosts.h - how each host has been doing: how many may be asked at once, and whom to prefer.
  *
  *     struct rn_hosts hosts = {0};
  *     struct rn_host *h = rn_host_of(&hosts, "https://example.org/a");      stays where it is

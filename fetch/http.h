@@ -1,4 +1,4 @@
-/* fetch/http.h - what may be asked over the wire, and what an answer means before its bytes count.
+/* http.h - what may be asked over the wire, and what an answer means before its bytes count.
  *
  *     schemes      https; http to loopback, or when the content is pinned by a digest
  *     redirects    at most 10, never to http (loopback to loopback excepted)

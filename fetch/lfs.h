@@ -1,4 +1,4 @@
-/* fetch/lfs.h - git-lfs pointers: a small text that stands where the file should be.
+/* lfs.h - git-lfs pointers: a small text that stands where the file should be.
  *
  *     struct rn_lfs lfs;
  *     if (rn_lfs_parse(head, n, &lfs))                       its digest and size are a promise

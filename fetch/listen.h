@@ -1,4 +1,4 @@
-/* fetch/listen.h - a small web server that only answers: bounded in connections, in all and from
+/* listen.h - a small web server that only answers: bounded in connections, in all and from
  * one address, in time and in memory. HTTP by libmicrohttpd.
  *
  *     struct rn_listener *l;

@@ -1,4 +1,4 @@
-/* fetch/netrc.h - the login that ~/.netrc holds for one host.
+/* netrc.h - the login that ~/.netrc holds for one host.
  *
  *     char *login;
  *     RN_TRY(rn_netrc_find("/home/me/.netrc", "example.org", &login, err));

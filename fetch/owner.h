@@ -1,4 +1,4 @@
-/* fetch/owner.h - whose a private file is, told by its name, and whether that process still lives.
+/* owner.h - whose a private file is, told by its name, and whether that process still lives.
  *
  *     struct rn_owner me = rn_owner_self();
  *     char *stem = rn_owner_name(&me, key);            "KEY.PLACE.PID.START"

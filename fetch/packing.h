@@ -1,4 +1,4 @@
-/* fetch/packing.h - the payload inside what a source gives: gzip, zstd, or the body itself.
+/* packing.h - the payload inside what a source gives: gzip, zstd, or the body itself.
  *
  *     struct rn_packed got;
  *     RN_TRY(rn_unpack_stream(RN_PACK_GZIP, "body", "payload", cap, &got, &found, err));

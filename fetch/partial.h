@@ -1,4 +1,4 @@
-/* fetch/partial.h - what has come of a body so far, in a private file that outlives its process.
+/* partial.h - what has come of a body so far, in a private file that outlives its process.
  *
  *     struct rn_partials *all;
  *     RN_TRY(rn_partials_open(&all, cache_dir, err));

@@ -1,4 +1,4 @@
-/* fetch/pins.h - <pipeline>.lock: what each fetched file was, so that it stays that.
+/* pins.h - <pipeline>.lock: what each fetched file was, so that it stays that.
  *
  *     struct rn_pins lock;
  *     RN_TRY(rn_pins_open(&lock, "speedrun.lock", run_dir, err));      absent: no pins

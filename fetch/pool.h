@@ -1,4 +1,4 @@
-/* fetch/pool.h - a few threads for work that would hold up the wire: digests, proofs, syncs.
+/* pool.h - a few threads for work that would hold up the wire: digests, proofs, syncs.
  *
  *     struct rn_pool *pool = rn_pool_new(2, wake, ctx);     called when some are finished
  *     rn_pool_add(pool, &job->task);                        task.work(&task) runs on some thread

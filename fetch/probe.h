@@ -1,4 +1,4 @@
-/* fetch/probe.h - is a source still there, and does it still give what it is said to?
+/* probe.h - is a source still there, and does it still give what it is said to?
  *
  *     struct rn_probe probes[] = {{.file = &file, .source = &sources[0]}};
  *     RN_TRY(rn_probe_all(&fetcher, probes, n, err));

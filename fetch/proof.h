@@ -1,4 +1,4 @@
-/* fetch/proof.h - is this body the file that was asked for?
+/* proof.h - is this body the file that was asked for?
  *
  *     struct rn_proof p = {.formats = formats, .file = file, .source = source, .pin = pin,
  *                          .body = "partial/x.part", .r = &r};

@@ -1,4 +1,4 @@
-/* fetch/publisher.h - the SHA256SUMS that publishers put beside their files, each fetched once.
+/* publisher.h - the SHA256SUMS that publishers put beside their files, each fetched once.
  *
  *     struct rn_publisher publisher = {0};
  *     RN_TRY(rn_publisher_sums(&publisher, &fetcher, &file, &sums, err));   NULL: file has none

@@ -1,4 +1,4 @@
-/* fetch/quarantine.h - evidence of what a source gave instead of the file.
+/* quarantine.h - evidence of what a source gave instead of the file.
  *
  *     rn_quarantine(dir, &(struct rn_evidence){.id = "data.a/a.jsonl", .name = "a.jsonl",
  *                                              .url = url, .expected = pin, .r = &response}, log);

@@ -1,4 +1,4 @@
-/* fetch/request.h - what goes over the wire for an url as it is written in a pipeline.
+/* request.h - what goes over the wire for an url as it is written in a pipeline.
  *
  *     struct rn_request q;
  *     RN_TRY(rn_request_init(&q, &who, "hf://datasets/karpathy/x/a.parquet@main", err));

@@ -1,4 +1,4 @@
-/* fetch/serve.h - the cache for other machines of a lab: GET /sha256/<64 hexadecimal digits>.
+/* serve.h - the cache for other machines of a lab: GET /sha256/<64 hexadecimal digits>.
  *
  *     struct rn_serve *s;
  *     RN_TRY(rn_serve_start(&s, &cache, "127.0.0.1:0", err));

@@ -1,4 +1,4 @@
-/* fetch/sigv4.h - AWS Signature Version 4 of a GET, by the letter.
+/* sigv4.h - AWS Signature Version 4 of a GET, by the letter.
  *
  *     struct rn_sigv4 s = {.key = key, .secret = secret, .region = "us-east-1", .service = "s3",
  *                          .time_s = now, .path = "/a b.txt", .query = "", .payload = digest,

@@ -1,4 +1,4 @@
-/* fetch/source.h - where bytes may come from: one table of kinds, one call for all of them.
+/* source.h - where bytes may come from: one table of kinds, one call for all of them.
  *
  *     const struct rn_source_kind *kind = rn_source_kind(url);
  *     if (!kind) ...                                            an unknown scheme

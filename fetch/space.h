@@ -1,4 +1,4 @@
-/* fetch/space.h - is there room for what is going to be fetched? Asked before the first byte.
+/* space.h - is there room for what is going to be fetched? Asked before the first byte.
  *
  *     struct rn_space need = {0};
  *     rn_space_add(&need, cache_dir, missing_bytes);

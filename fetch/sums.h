@@ -1,4 +1,4 @@
-/* fetch/sums.h - a publisher's SHA256SUMS.
+/* sums.h - a publisher's SHA256SUMS.
  *
  *     struct rn_sums sums;
  *     RN_TRY(rn_sums_read(&sums, "SHA256SUMS", err));

@@ -1,4 +1,4 @@
-/* fetch/template.h - one line for many files: "shard_{i:05d}.parquet", "https://host/{file}".
+/* template.h - one line for many files: "shard_{i:05d}.parquet", "https://host/{file}".
  *
  *     struct rn_str name = {0};
  *     RN_TRY(rn_template_fill(&name, "shard_{i:05d}.parquet", 7, NULL, err));   shard_00007.parquet

@@ -1,4 +1,4 @@
-/* fetch/trail.h - the way of one request: urls and header lines of every hop.
+/* trail.h - the way of one request: urls and header lines of every hop.
  *
  *     rn_trail_hop(&trail, "https://host/a?token=x");    as they come: nothing is looked at yet
  *     rn_trail_line(&trail, line, n);

@@ -1,4 +1,4 @@
-/* fetch/transfers.h - many transfers at once, in one thread.
+/* transfers.h - many transfers at once, in one thread.
  *
  *     struct rn_transfers *wire = rn_transfers_new(&(struct rn_transfer_rules){.stall_s = 30});
  *     RN_TRY(rn_transfers_start(wire, &get, &partial, tag, err));        any number of them

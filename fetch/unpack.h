@@ -1,4 +1,4 @@
-/* fetch/unpack.h - archives from strangers: zip, and tar alone or in gzip or zstd.
+/* unpack.h - archives from strangers: zip, and tar alone or in gzip or zstd.
  *
  *     RN_TRY(rn_archive_check(path, "zip", &unpack, err));      reads every byte, writes none
  *     RN_TRY(rn_archive_unpack(path, "out/bundle", &unpack, err));       appears whole or not

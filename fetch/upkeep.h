@@ -1,4 +1,4 @@
-/* fetch/upkeep.h - what the cache holds: read it all again, and remove what nobody names.
+/* upkeep.h - what the cache holds: read it all again, and remove what nobody names.
  *
  *     RN_TRY(rn_cache_verify(&cache, tell, ctx, &totals, err));
  *

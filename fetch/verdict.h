@@ -1,4 +1,4 @@
-/* fetch/verdict.h - what a response or a body is, said with a stable id.
+/* verdict.h - what a response or a body is, said with a stable id.
  *
  *     struct rn_finding f;
  *     if (!rn_judge_bytes(head, n, size_bytes, "jsonl", 200, &f))

@@ -1,4 +1,4 @@
-/* fetch/who.h - whose secrets a fetch may use, as the usual tools of each kind find them.
+/* who.h - whose secrets a fetch may use, as the usual tools of each kind find them.
  *
  *     struct rn_who who;
  *     RN_TRY(rn_who_read(&who, err));             once, from the environment and home

@@ -1,4 +1,4 @@
-/* kernels/backend.h - the border between the op program and a backend plugin.
+/* backend.h - the border between the op program and a backend plugin.
  *
  *     const struct rn_backend *rn_plugin_open(const struct rn_host *host, struct rn_err *err)
  *     {

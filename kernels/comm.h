@@ -1,4 +1,4 @@
-/* kernels/comm.h - what the ranks of one training tell each other: sums, parts, a word of rank 0.
+/* comm.h - what the ranks of one training tell each other: sums, parts, a word of rank 0.
  *
  *     struct rn_comm *c;
  *     RN_TRY(rn_comm_open(&c, "mpi", &seat, log, err));      librunnel-mpi.so; waits for all ranks

@@ -1,4 +1,4 @@
-/* kernels/comm_backend.h - the border between comm.h and a plugin that carries it: Open MPI, NCCL.
+/* comm_backend.h - the border between comm.h and a plugin that carries it: Open MPI, NCCL.
  *
  *     const struct rn_comm_backend *rn_comm_plugin_open(const struct rn_host *, struct rn_err *)
  *

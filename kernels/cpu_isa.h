@@ -1,4 +1,4 @@
-/* kernels/cpu_isa.h - which of the cpu's instruction sets are used. The plugin asks for the one it
+/* cpu_isa.h - which of the cpu's instruction sets are used. The plugin asks for the one it
  * runs, configuration asks what `precision: auto` means; neither has to load the other.
  *
  *     const struct rn_cpu_isa *isa = rn_cpu_isa_choose();

@@ -1,4 +1,4 @@
-/* kernels/device.h - a device to compute on, behind a plugin (librunnel-cpu.so, librunnel-cuda.so).
+/* device.h - a device to compute on, behind a plugin (librunnel-cpu.so, librunnel-cuda.so).
  *
  *     struct rn_device *d;
  *     RN_TRY(rn_device_open(&d, "cpu", threads, log, err));

@@ -1,4 +1,4 @@
-/* kernels/muon_steps.h - the polynomials of Muon, for every backend: X = (a I + b A + c A A) X with
+/* muon_steps.h - the polynomials of Muon, for every backend: X = (a I + b A + c A A) X with
  * A = X X^T, {a, b, c} a row, five times. */
 #ifndef RN_MUON_STEPS_H
 #define RN_MUON_STEPS_H

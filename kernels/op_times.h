@@ -1,4 +1,4 @@
-/* kernels/op_times.h - where the time of a program's runs goes, by kind of op.
+/* op_times.h - where the time of a program's runs goes, by kind of op.
  *
  *     struct rn_op_times times = {0};
  *     rn_prog_time_ops(prog, &times);          from now on every run adds to times

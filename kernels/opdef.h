@@ -1,4 +1,4 @@
-/* kernels/opdef.h - what the program knows of an op, whatever the backend: kernels/op_<name>.c.
+/* opdef.h - what the program knows of an op, whatever the backend: kernels/ops/op_<name>.c.
  *
  *     const struct rn_opdef rn_op_relu2 = {
  *         .nx = 1, .ny = 1, .keep_x = 1, .shape = rn_shape_like_first,

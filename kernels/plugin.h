@@ -1,4 +1,4 @@
-/* kernels/plugin.h - where a plugin lies and how its one symbol is reached: for device.c, comm.c.
+/* plugin.h - where a plugin lies and how its one symbol is reached: for device.c, comm.c.
  *
  *     char *path;
  *     RN_TRY(rn_plugin_find("mpi", &path, err));

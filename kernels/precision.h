@@ -1,4 +1,4 @@
-/* kernels/precision.h - what `precision: auto|fp32|bf16` means for the products of a program.
+/* precision.h - what `precision: auto|fp32|bf16` means for the products of a program.
  *
  *     if (p == RN_PRECISION_AUTO)
  *         p = rn_precision_best("cpu", &why);

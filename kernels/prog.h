@@ -1,4 +1,4 @@
-/* kernels/prog.h - a training step as a flat list of ops: build, differentiate, plan, replay.
+/* prog.h - a training step as a flat list of ops: build, differentiate, plan, replay.
  *
  *     struct rn_prog *p = rn_prog_new(params);    weights live in params, shared by programs
  *     rn_val loss = build(p, cfg, B, T);          model/<arch>.c; errors stick until plan

@@ -1,4 +1,4 @@
-/* kernels/prog_impl.h - the inside of a program, for prog*.c, params.c, device.c and their tests.
+/* prog_impl.h - the inside of a program, for prog*.c, params.c, device.c and their tests.
  *
  * A value is a shape with a role; an op names values. A view is a value whose `root` is another
  * value: memory, lifetime and gradient belong to the root alone. */

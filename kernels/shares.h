@@ -1,4 +1,4 @@
-/* kernels/shares.h - weights that the ranks of a training share: each updates its parts of them.
+/* shares.h - weights that the ranks of a training share: each updates its parts of them.
  *
  *     struct rn_comm_part part = rn_params_part(params, i, first, n, owner);       for each
  *     RN_TRY(rn_params_reduce_grads(params, comm, parts, n_parts, err));    mine are whole sums

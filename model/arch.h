@@ -1,4 +1,4 @@
-/* model/arch.h - what an architecture is: a preset, a weight table, a group table, a forward pass.
+/* arch.h - what an architecture is: a preset, a weight table, a group table, a forward pass.
  *
  *     const struct rn_arch rn_arch_mine = {.name = "mine", .weights = .., .forward = .., ..};
  *

@@ -1,4 +1,4 @@
-/* model/checkpoint.h - a training state that is either whole or not there.
+/* checkpoint.h - a training state that is either whole or not there.
  *
  *     struct rn_ckpt c = {.dir = work_dir, .key = progress_key, .log = log};
  *     int64_t step;

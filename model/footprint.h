@@ -1,4 +1,4 @@
-/* model/footprint.h - the memory that a training takes, to the byte as it is planned, before any of
+/* footprint.h - the memory that a training takes, to the byte as it is planned, before any of
  * it is taken.
  *
  *     struct rn_footprint_of what = {.model = &cfg, .rows = 8, .compute = RN_BF16};

@@ -1,4 +1,4 @@
-/* model/generate.h - texts from a model: rows of tokens that go on, one token after another.
+/* generate.h - texts from a model: rows of tokens that go on, one token after another.
  *
  *     struct rn_generator *g;
  *     RN_TRY(rn_generator_new(&g, model, 1, 1024, err));              one row of 1024 tokens

@@ -1,4 +1,4 @@
-/* model/histograms.h - how the weights and gradients of a model are spread, counted on its device.
+/* histograms.h - how the weights and gradients of a model are spread, counted on its device.
  *
  *     struct rn_histograms *h;
  *     RN_TRY(rn_histograms_new(&h, model, err));

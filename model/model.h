@@ -1,4 +1,4 @@
-/* model/model.h - a language model: what it is (config), its weights on a device, its programs.
+/* model.h - a language model: what it is (config), its weights on a device, its programs.
  *
  *     struct rn_model_cfg cfg;         from YAML, from a checkpoint, or from Hugging Face's config
  *     RN_TRY(rn_model_new(&m, &cfg, device, with_grads, err));        weights are zero

@@ -1,4 +1,4 @@
-/* model/optim_impl.h - the inside of an optimizer: for optim.c, which does a step, and
+/* optim_impl.h - the inside of an optimizer: for optim.c, which does a step, and
  * optim_moments.c, which takes what it remembers to disk and back. */
 #ifndef RN_OPTIM_IMPL_H
 #define RN_OPTIM_IMPL_H

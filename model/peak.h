@@ -1,4 +1,4 @@
-/* model/peak.h - how fast this device multiplies matrices (the yardstick of MFU) and how fast its
+/* peak.h - how fast this device multiplies matrices (the yardstick of MFU) and how fast its
  * memory is.
  *
  *     double peak = rn_peak_flops(device, RN_BF16);

@@ -1,4 +1,4 @@
-/* model/replay.h - train along a trajectory recorded in PyTorch and say how far apart we end.
+/* replay.h - train along a trajectory recorded in PyTorch and say how far apart we end.
  *
  *     struct rn_replay_result r;
  *     RN_TRY(rn_replay("gpt2-tiny.safetensors", device, RN_F32, on_step, ctx, &r, err));

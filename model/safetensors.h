@@ -1,4 +1,4 @@
-/* model/safetensors.h - named tensors in one file, as Hugging Face lays them out.
+/* safetensors.h - named tensors in one file, as Hugging Face lays them out.
  *
  *     struct rn_safetensors *st;
  *     RN_TRY(rn_safetensors_open(&st, "model.safetensors", err));     checks the whole header

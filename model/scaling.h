@@ -1,4 +1,4 @@
-/* model/scaling.h - nanochat's rules of thumb: how long to train, in which batches, at which rates.
+/* scaling.h - nanochat's rules of thumb: how long to train, in which batches, at which rates.
  *
  *     struct rn_horizon h = {.tokens_per_param = 20};          what YAML said; 0: not given
  *     int64_t batch = given ? given : rn_scaling_batch(&cfg);

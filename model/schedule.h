@@ -1,4 +1,4 @@
-/* model/schedule.h - how learning rate, Muon momentum and decay move over a run.
+/* schedule.h - how learning rate, Muon momentum and decay move over a run.
  *
  *     struct rn_schedule s;
  *     rn_schedule_preset(&s, "nanochat-2026");       then override fields from YAML

@@ -1,4 +1,4 @@
-/* model/sizing.h - what training a model costs, from its config alone: nothing is built.
+/* sizing.h - what training a model costs, from its config alone: nothing is built.
  *
  *     struct rn_sizing_ask ask = {.horizon = {.tokens_per_param = 20}};
  *     struct rn_sizing s;

@@ -1,4 +1,4 @@
-/* runner/main.c - parses, runs, prints the error, exits. Nothing else exits. */
+/* main.c - parses, runs, prints the error, exits. Nothing else exits. */
 #include "cli.h"
 #include "mem.h"
 

@@ -1,4 +1,4 @@
-/* eval: what finished models know. Each task of model/evals.def measures each model; a number is
+/* eval: what finished models know. Each task of evals.def measures each model; a number is
  * the metric `<model>.<task>`, a line of the table in the log, and an entry of scores.json. */
 #include "evals.h"
 

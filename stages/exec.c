@@ -1,4 +1,4 @@
-/* stages/exec.c - a command from outside, as a stage.
+/* exec.c - a command from outside, as a stage.
  *
  *     count:
  *       kind: exec

@@ -1,4 +1,4 @@
-/* stages/fetch.c - kind `fetch`: files from elsewhere, proven, one output for each entry.
+/* fetch.c - kind `fetch`: files from elsewhere, proven, one output for each entry.
  *
  * The stage has each file of its entries (fetch_files.h) fetched and proven (fetch/fetcher.h), and
  * lays them into out_dir/<entry>/ as links to the cache, or unpacked. */

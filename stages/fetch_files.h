@@ -1,4 +1,4 @@
-/* stages/fetch_files.h - the keys of kind `fetch`, and its entries as the files the fetcher knows.
+/* fetch_files.h - the keys of kind `fetch`, and its entries as the files the fetcher knows.
  *
  *     const struct rn_fetch_cfg *c = cfg;
  *     RN_TRY(rn_fetch_each(c, "data", each, ctx, err));      every single file, in order

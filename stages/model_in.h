@@ -1,4 +1,4 @@
-/* stages/model_in.h - a model as an input: does it fit the tokenizer beside it, how was it made?
+/* model_in.h - a model as an input: does it fit the tokenizer beside it, how was it made?
  *
  *     RN_TRY(rn_model_in_check(rn_job_artifact(job, &c->model), tokenizer, err));
  *

@@ -1,4 +1,4 @@
-/* stages/stage.h - what a stage is. Stages and the runner both include this and never each other.
+/* stage.h - what a stage is. Stages and the runner both include this and never each other.
  *
  * A stage is one line in stages.def and one file stages/<kind with underscores>.c that defines
  *

@@ -54,7 +54,7 @@ static const struct rn_metric metrics[] = {{"train_tokens", "tokens", 0, "tokens
 
 struct doc {
     size_t at, n;   /* in the batch's text */
-    unsigned marks; /* of data/tokens.h */
+    unsigned marks; /* of tokens.h */
     struct rn_ids ids;
 };
 struct batch {

@@ -1,4 +1,4 @@
-/* stages/tokens_in.h - the role `tokens`: what `tokenize` made, or fetched: token shards of any
+/* tokens_in.h - the role `tokens`: what `tokenize` made, or fetched: token shards of any
  * format, or parquet files whose texts are encoded as they are trained on.
  *
  *     RN_TRY(rn_tokens_in_open(&corpus, artifact, "train", tokenizer, job->log, err));
@@ -14,7 +14,7 @@
 extern const char *const rn_tokens_in_kinds[]; /* artifact kinds that may stand there */
 
 /* The split's shards; fetched files of other programs are all of them the split that is asked for.
- * The tokenizer outlives the corpus. RN_ECORRUPT as data/tokens.h and data/corpus.h say. */
+ * The tokenizer outlives the corpus. RN_ECORRUPT as tokens.h and corpus.h say. */
 int rn_tokens_in_open(struct rn_corpus **, const struct rn_artifact *, const char *split,
                       const struct rn_tokenizer *, const struct rn_log *, struct rn_err *);
 /* Why nobody can say that the tokenizer is theirs; "" if they say it themselves, are text, or are

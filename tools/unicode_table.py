@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Prints data/unicode_table.inc: the classes of Unicode 16.0 that the split patterns ask for.
+"""Prints data/tokenizer/unicode_table.inc: the classes of Unicode 16.0 that the split patterns ask for.
 
     pip install unicodedata2==16.0.0
-    python3 tools/unicode_table.py > data/unicode_table.inc
+    python3 tools/unicode_table.py > data/tokenizer/unicode_table.inc
 
 Two stages: a block number per 256 code points, and 64 bytes per distinct block (2 bits each).
 """

@@ -1,4 +1,4 @@
-/* kernels/cpu/bf16.h - bfloat16: the upper half of a float. Kernels compute in fp32 and convert
+/* bf16.h - bfloat16: the upper half of a float. Kernels compute in fp32 and convert
  * where they read and write, a row or a block at a time.
  *
  *     float in[RN_BLOCK], out[RN_BLOCK];

@@ -1,4 +1,4 @@
-/* kernels/cpu/bf16_word.h - a word is two bf16 numbers that follow each other along the dimension
+/* bf16_word.h - a word is two bf16 numbers that follow each other along the dimension
  * that a product sums over, the earlier one in the lower half. The processor's instruction takes a
  * word of each operand and adds both products to a float, lane by lane.
  *

@@ -1,4 +1,4 @@
-/* kernels/cpu/cpu.h - what the files of the CPU backend share.
+/* cpu.h - what the files of the CPU backend share.
  *
  *     static void fwd(const struct rn_args *a) { ... }                 <op>_cpu.c
  *     const struct rn_kernel RN_CPU(softcap) = {.fwd = fwd, .bwd = bwd};

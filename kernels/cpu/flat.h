@@ -1,4 +1,4 @@
-/* kernels/cpu/flat.h - ops that work element by element: the loop that their files share.
+/* flat.h - ops that work element by element: the loop that their files share.
  *
  *     static void gelu(float *y, const float *x, const float *unused, int64_t n, float k, bool add)
  *     static void fwd(const struct rn_args *a)

@@ -1,4 +1,4 @@
-/* kernels/cpu/gemm.h - matrix products of the CPU, in fp32 and in bf16.
+/* gemm.h - matrix products of the CPU, in fp32 and in bf16.
  *
  *     struct rn_product p = {.M = R, .N = N, .K = K,
  *                            .a = {x, K}, .b = {w, K, .turned = true}, .c = {y, N}};

@@ -1,4 +1,4 @@
-/* kernels/cpu/tile.h - products of small blocks that lie in cache, for kernels that work by tiles.
+/* tile.h - products of small blocks that lie in cache, for kernels that work by tiles.
  *
  *     rn_tile_mad(S, 64, k, row, 1, QT, 64, 64, 64, D);             S(64,64) += k(64,D) QT(D,64)
  *     rn_tile_mad_words(S, 64, k, row, 1, QT, 64, 64, 64, D / 2);   the same of words (bf16_word.h)

@@ -1,4 +1,4 @@
-/* kernels/cpu/vmath.h - exp, tanh and sums that vectorise: no branch, no table, no call.
+/* vmath.h - exp, tanh and sums that vectorise: no branch, no table, no call.
  *
  * Errors against libm, in units of the last place: exp 1 in [-87.3, 88.7], tanh 2. Below -87.34
  * exp is 0 (no subnormals), above 88.72 infinite; NaN stays NaN. tests/unit/kernels checks them. */

@@ -1,4 +1,4 @@
-/* kernels/cuda/attention.cuh - what forward and backward of attention_cuda.cu share.
+/* attention.cuh - what forward and backward of attention_cuda.cu share.
  *
  * A block of threads takes RN_TILE queries (or keys) of one head and walks over the tiles of keys
  * (or queries) that see each other; tiles that the window hides are never touched. Tiles lie in the

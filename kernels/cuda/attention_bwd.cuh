@@ -1,4 +1,4 @@
-/* kernels/cuda/attention_bwd.cuh - backward: scores are computed again from q, k and each query's
+/* attention_bwd.cuh - backward: scores are computed again from q, k and each query's
  * log-sum. One kernel walks over keys and gives dq, another over queries and gives dk and dv: so
  * every sum has one owner and one order.
  *

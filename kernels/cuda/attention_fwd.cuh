@@ -1,4 +1,4 @@
-/* kernels/cuda/attention_fwd.cuh - forward: four warps, 16 queries each. */
+/* attention_fwd.cuh - forward: four warps, 16 queries each. */
 #ifndef RN_ATTENTION_FWD_CUH
 #define RN_ATTENTION_FWD_CUH
 

@@ -1,4 +1,4 @@
-/* kernels/cuda/clear.cuh - memory becomes zero. */
+/* clear.cuh - memory becomes zero. */
 #ifndef RN_CLEAR_CUH
 #define RN_CLEAR_CUH
 

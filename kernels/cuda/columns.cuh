@@ -1,4 +1,4 @@
-/* kernels/cuda/columns.cuh - sums over rows, one for each column, in a fixed order.
+/* columns.cuh - sums over rows, one for each column, in a fixed order.
  *
  *     struct term {                                              a plain struct, copied
  *         const float *x;

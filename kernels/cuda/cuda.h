@@ -1,4 +1,4 @@
-/* kernels/cuda/cuda.h - what the files of the CUDA backend share.
+/* cuda.h - what the files of the CUDA backend share.
  *
  *     static __global__ void softcap(float *y, const float *x, int64_t n, float cap) { ... }
  *     static void fwd(struct rn_cuda *c, const struct rn_args *a)              <op>_cuda.cu

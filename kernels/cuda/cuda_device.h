@@ -1,4 +1,4 @@
-/* kernels/cuda/cuda_device.h - the inside of an open CUDA device, for the files of the backend that
+/* cuda_device.h - the inside of an open CUDA device, for the files of the backend that
  * are no kernels.
  *
  * All work goes through one stream, so that it happens in the order of the calls. Whatever fails is

@@ -1,4 +1,4 @@
-/* kernels/cuda/cudnn_graph.h - graphs of cuDNN by its C backend API, opened where it is.
+/* cudnn_graph.h - graphs of cuDNN by its C backend API, opened where it is.
  *
  *     const struct rn_cudnn *api = rn_cudnn_load(&missing);     NULL: not on this machine
  *     struct rn_graph g = {.api = api};

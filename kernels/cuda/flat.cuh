@@ -1,4 +1,4 @@
-/* kernels/cuda/flat.cuh - ops that work element by element: what their files share.
+/* flat.cuh - ops that work element by element: what their files share.
  *
  *     struct relu2 {
  *         static __device__ float of(float x, float kept, float k) { ... }

@@ -1,4 +1,4 @@
-/* kernels/cuda/group.cuh - rows too short for a warp: groups of lanes, a power of two.
+/* group.cuh - rows too short for a warp: groups of lanes, a power of two.
  *
  *     int lanes = rn_group_lanes(n);             host: for rows of n elements, a vector a lane
  *     struct rn_group g = rn_group_of(lanes);

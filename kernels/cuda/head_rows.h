@@ -1,4 +1,4 @@
-/* kernels/cuda/head_rows.h - between the products of head_loss: rows of logits into losses and
+/* head_rows.h - between the products of head_loss: rows of logits into losses and
  * gradients. */
 #ifndef RN_HEAD_ROWS_H
 #define RN_HEAD_ROWS_H

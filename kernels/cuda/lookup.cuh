@@ -1,4 +1,4 @@
-/* kernels/cuda/lookup.cuh - rows of a table by number. */
+/* lookup.cuh - rows of a table by number. */
 #ifndef RN_LOOKUP_CUH
 #define RN_LOOKUP_CUH
 

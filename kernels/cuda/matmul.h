@@ -1,4 +1,4 @@
-/* kernels/cuda/matmul.h - matrix products of the GPU, by cuBLASLt.
+/* matmul.h - matrix products of the GPU, by cuBLASLt.
  *
  *     struct rn_cuda_product p = RN_CUDA_PRODUCT(M, N, K);
  *     p.a = (struct rn_cuda_matrix){x, K, .type = RN_BF16};

@@ -1,4 +1,4 @@
-/* kernels/cuda/matmul_choices.h - which of the library's candidates was the fastest, from run to
+/* matmul_choices.h - which of the library's candidates was the fastest, from run to
  * run: a small file in the cache folder, for one card, driver and library.
  *
  *     struct rn_choices *ch = rn_choices_open("NVIDIA H100, driver 13000, cuBLASLt 130100");

@@ -1,4 +1,4 @@
-/* kernels/cuda/mma.cuh - what the hardware has an instruction for and C++ has not: bf16, and small
+/* mma.cuh - what the hardware has an instruction for and C++ has not: bf16, and small
  * matrix products of a warp, copies that nobody waits for. Under nvcc these are PTX. Elsewhere
  * conversions are C++, and the others come with RN_LAUNCH.
  *

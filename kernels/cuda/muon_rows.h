@@ -1,4 +1,4 @@
-/* kernels/cuda/muon_rows.h - between the products of Muon: momentum before them, norms on both
+/* muon_rows.h - between the products of Muon: momentum before them, norms on both
  * sides, the update behind them. */
 #ifndef RN_MUON_ROWS_H
 #define RN_MUON_ROWS_H

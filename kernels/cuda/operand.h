@@ -1,4 +1,4 @@
-/* kernels/cuda/operand.h - what goes into a matrix product, in the type that it is computed in.
+/* operand.h - what goes into a matrix product, in the type that it is computed in.
  *
  *     void *at = a->scratch;
  *     p.a = rn_cuda_operand(c, a->compute, a->x[0], a->x_type[0], R * K, &at);

@@ -1,4 +1,4 @@
-/* kernels/cuda/products.cuh - products of small matrices in a block's memory, by a warp each.
+/* products.cuh - products of small matrices in a block's memory, by a warp each.
  *
  *     float c[N][4] = {};                          C(16, 8N), spread over the warp as in mma.cuh:
  *     rn_product_nt<N>(c, A, B, ld, ldb, K);       c[n] holds the columns 8n .. 8n+7

@@ -1,4 +1,4 @@
-/* kernels/cuda/scatter.cuh - rows added to rows of a table by number, always in the same order.
+/* scatter.cuh - rows added to rows of a table by number, always in the same order.
  *
  *     struct term {                                  a plain struct, copied
  *         __device__ void operator()(float x[RN_VEC], int64_t row, int64_t c) const { ... }

@@ -1,4 +1,4 @@
-/* kernels/cuda/sdpa.h - attention by cuDNN, where it is and can.
+/* sdpa.h - attention by cuDNN, where it is and can.
  *
  *     struct rn_sdpa *s = rn_sdpa_open(c);              NULL: no cuDNN, told in one line
  *     if (!rn_sdpa_run(c, s, a))                        enqueued, or not its kind of call

@@ -1,4 +1,4 @@
-/* kernels/cuda/sdpa_graph.h - attention in cuDNN's words: the graphs that its fused engines know.
+/* sdpa_graph.h - attention in cuDNN's words: the graphs that its fused engines know.
  *
  *     struct rn_graph g = {.api = api};
  *     rn_sdpa_forward(&g, &shape);        or rn_sdpa_backward

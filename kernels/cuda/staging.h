@@ -1,4 +1,4 @@
-/* kernels/cuda/staging.h - between the host's memory and the device's, without waiting.
+/* staging.h - between the host's memory and the device's, without waiting.
  *
  *     rn_staging_put(&s, stream, mem, host, size_bytes)    host may be changed when it returns
  *     rn_staging_get(&s, stream, host, mem, size_bytes)    host holds it after ..

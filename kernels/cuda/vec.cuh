@@ -1,4 +1,4 @@
-/* kernels/cuda/vec.cuh - eight elements at a time, of either type; sums over a warp and a block.
+/* vec.cuh - eight elements at a time, of either type; sums over a warp and a block.
  *
  *     float x[RN_VEC];
  *     rn_load(x, t, at, n);        elements [at, at + RN_VEC) of t, those from n on are 0

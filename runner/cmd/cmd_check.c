@@ -1,4 +1,4 @@
-/* runner/cmd/cmd_check.c - is the file all right? Without -p every profile is checked, too. */
+/* cmd_check.c - is the file all right? Without -p every profile is checked, too. */
 #include "str.h"
 #include "target.h"
 

@@ -1,4 +1,4 @@
-/* runner/cmd/cmd_config.c - the resolved document, every value with its origin. */
+/* cmd_config.c - the resolved document, every value with its origin. */
 #include "target.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* runnel eval MODEL...: what models know, measured by the tasks of model/evals.def. */
+/* runnel eval MODEL...: what models know, measured by the tasks of evals.def. */
 #include "corpus.h"
 #include "evals.h"
 #include "file.h"

@@ -1,4 +1,4 @@
-/* runner/cmd/cmd_schema.c - JSON Schema of pipeline files, from the tables of all kinds.
+/* cmd_schema.c - JSON Schema of pipeline files, from the tables of all kinds.
  *
  * An editor shows it where a file begins with
  *     # yaml-language-server: $schema=../docs/runnel.schema.json */

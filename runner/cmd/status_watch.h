@@ -1,4 +1,4 @@
-/* runner/cmd/status_watch.h - `runnel status RUN --watch`: a run looked at until it ends.
+/* status_watch.h - `runnel status RUN --watch`: a run looked at until it ends.
  *
  *     RN_TRY(rn_status_watch("runs/smoke-1a2b3c4d", json, err));
  *

@@ -1,4 +1,4 @@
-/* runner/cmd/tokenizer_info.h - what a tokenizer is, and how it packs text beside others.
+/* tokenizer_info.h - what a tokenizer is, and how it packs text beside others.
  *
  *     RN_TRY(rn_tokenizer_info(tokenizer, cli, err));       the verb `info`
  *

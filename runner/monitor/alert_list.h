@@ -1,4 +1,4 @@
-/* runner/monitor/alert_list.h - the alerts that a run's journal holds.
+/* alert_list.h - the alerts that a run's journal holds.
  *
  *     json_t *rows = rn_alert_list(records, NULL, 5);
  *     rn_table_print(rn_alert_columns, rows, false);

@@ -1,4 +1,4 @@
-/* runner/monitor/alerts.h - what somebody who is away should hear of a stage at work.
+/* alerts.h - what somebody who is away should hear of a stage at work.
  *
  *     struct rn_vigil v;
  *     rn_vigil_start(&v, stage, kind, raise, ctx, now_s);

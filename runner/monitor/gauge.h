@@ -1,4 +1,4 @@
-/* runner/monitor/gauge.h - a page that the processes of a run share: what the sampler sees of the
+/* gauge.h - a page that the processes of a run share: what the sampler sees of the
  * machine, and what the machine is working on.
  *
  *     struct rn_gauge *g = rn_gauge_new();          before the processes are forked

@@ -1,4 +1,4 @@
-/* runner/monitor/messenger.h - posts JSON to a url, from a process of its own.
+/* messenger.h - posts JSON to a url, from a process of its own.
  *
  *     struct rn_messenger m = {.tell = tell, .ctx = ctx};
  *     RN_TRY(rn_messenger_start(&m, "https://hooks.example/x", err));

@@ -1,4 +1,4 @@
-/* runner/monitor/meter.h - energy used, from what a device says of itself at some moments.
+/* meter.h - energy used, from what a device says of itself at some moments.
  *
  *     struct rn_meter m = {0};
  *     rn_meter_add(&m, now_s, watt, counter_j);       NaN: it did not say

@@ -1,4 +1,4 @@
-/* runner/monitor/monitoring.h - `monitor:`, a process that samples the cards while stages run.
+/* monitoring.h - `monitor:`, a process that samples the cards while stages run.
  *
  *     struct rn_monitoring m = {.tell = tell, .ctx = ctx};
  *     RN_TRY(rn_monitoring_start(&m, &what, err));

@@ -1,4 +1,4 @@
-/* runner/monitor/nvml.h - what NVIDIA's driver says of its cards.
+/* nvml.h - what NVIDIA's driver says of its cards.
  *
  *     struct rn_nvml *nvml;
  *     double values[RN_GPU_VALUES];

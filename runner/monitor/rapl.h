@@ -1,4 +1,4 @@
-/* runner/monitor/rapl.h - energy that the processors used, as the kernel counts it.
+/* rapl.h - energy that the processors used, as the kernel counts it.
  *
  *     struct rn_rapl r;
  *     rn_rapl_open(&r, NULL);                    r.n == 0: r.why says what it would take

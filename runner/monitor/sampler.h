@@ -1,4 +1,4 @@
-/* runner/monitor/sampler.h - looks at cards and processors again and again.
+/* sampler.h - looks at cards and processors again and again.
  *
  *     struct rn_sampler s;
  *     RN_TRY(rn_sampler_open(&s, "0,1", err));              NULL: all cards

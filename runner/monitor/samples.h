@@ -1,4 +1,4 @@
-/* runner/monitor/samples.h - samples of cards and processors as a CSV file that grows.
+/* samples.h - samples of cards and processors as a CSV file that grows.
  *
  *     struct rn_samples f;
  *     RN_TRY(rn_samples_open(&f, path, RN_WIDE, &sampler, false, err));

@@ -1,4 +1,4 @@
-/* runner/monitor/signs.h - what can be seen of a training from outside of its process.
+/* signs.h - what can be seen of a training from outside of its process.
  *
  *     struct rn_signs s = rn_no_signs;
  *     rn_signs_of_work(&s, &seen, work_dir);           its newest checkpoint, its disk

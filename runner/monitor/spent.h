@@ -1,4 +1,4 @@
-/* runner/monitor/spent.h - what power a training drew, as numbers beside its own.
+/* spent.h - what power a training drew, as numbers beside its own.
  *
  *     struct rn_spent s;
  *     rn_spent_init(&s, gauge);                          NULL: nobody samples

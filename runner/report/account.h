@@ -1,4 +1,4 @@
-/* runner/report/account.h - all that is told about a run, whatever form it takes.
+/* account.h - all that is told about a run, whatever form it takes.
  *
  *     struct rn_account a;
  *     RN_TRY(rn_account_read(&a, "runs/smoke-1a2b3c4d", err));

@@ -1,4 +1,4 @@
-/* runner/report/board.h - event files for TensorBoard while a stage runs.
+/* board.h - event files for TensorBoard while a stage runs.
  *
  *     struct rn_board b;
  *     rn_board_init(&b, "runs/smoke-1a2b3c4d/tensorboard/base");      NULL: writes nothing

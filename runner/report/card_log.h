@@ -1,4 +1,4 @@
-/* runner/report/card_log.h - power and heat of a run's cards, as `monitor:` left them in
+/* card_log.h - power and heat of a run's cards, as `monitor:` left them in
  * RUN/monitor/gpu_metrics_*.csv.
  *
  *     json_t *cards = rn_card_newest(run_dir);         [{"power_w": 412, "temp_c": 63, ...}, ...]

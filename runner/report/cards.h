@@ -1,4 +1,4 @@
-/* runner/report/cards.h - a run as Markdown: what one shows others.
+/* cards.h - a run as Markdown: what one shows others.
  *
  *     struct rn_account a;
  *     RN_TRY(rn_account_read(&a, dir, err));

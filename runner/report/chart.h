@@ -1,4 +1,4 @@
-/* runner/report/chart.h - curves as an SVG picture that needs nothing else.
+/* chart.h - curves as an SVG picture that needs nothing else.
  *
  *     struct rn_line lines[] = {{.label = "base", .x = steps, .y = loss, .n = n}};
  *     struct rn_chart c = {.title = "Loss", .x_label = "step", .lines = lines, .n = 1};

@@ -1,4 +1,4 @@
-/* runner/report/curves.h - the numbers of one stage as columns: what everything shown is made from.
+/* curves.h - the numbers of one stage as columns: what everything shown is made from.
  *
  *     struct rn_curves c;
  *     RN_TRY(rn_curves_read(&c, "runs/smoke-1a2b3c4d", "base", err));

@@ -1,4 +1,4 @@
-/* runner/report/exports.h - the numbers of a run in other programs' formats.
+/* exports.h - the numbers of a run in other programs' formats.
  *
  *     struct rn_numbers n;
  *     RN_TRY(rn_numbers_read(&n, "runs/smoke-1a2b3c4d", NULL, err));

@@ -1,4 +1,4 @@
-/* runner/report/facts.h - what a run is, as three flat maps from a dotted key to a text or number.
+/* facts.h - what a run is, as three flat maps from a dotted key to a text or number.
  *
  *     struct rn_facts f;
  *     RN_TRY(rn_facts_read(&f, "runs/smoke-1a2b3c4d", err));

@@ -1,4 +1,4 @@
-/* runner/report/foreign_log.h - one line of another program's training log.
+/* foreign_log.h - one line of another program's training log.
  *
  *     struct rn_foreign_line l;
  *     switch (rn_foreign_line_read(&l, "step 00004/71680 (0.01%) | loss: 8.81 | dt: 1571.88ms")) {

@@ -1,4 +1,4 @@
-/* runner/report/hparams.h - the settings of a stage, as TensorBoard's HPARAMS page lists them.
+/* hparams.h - the settings of a stage, as TensorBoard's HPARAMS page lists them.
  *
  *     struct rn_hparams h;
  *     rn_hparams_of(&h, config, "base");          config: rn_facts_config

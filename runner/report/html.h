@@ -1,4 +1,4 @@
-/* runner/report/html.h - text and data that go into a page, whatever they hold.
+/* html.h - text and data that go into a page, whatever they hold.
  *
  *     rn_html_text(&s, sample);               <script> becomes &lt;script&gt;
  *     rn_html_json(&s, doc);                  inside <script type="application/json">

@@ -1,4 +1,4 @@
-/* runner/report/import_log.h - a run directory made from another program's training logs.
+/* import_log.h - a run directory made from another program's training logs.
  *
  *     struct rn_import i;
  *     RN_TRY(rn_import_read(&i, paths, n, err));          in the order in which they were written

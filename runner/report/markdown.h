@@ -1,4 +1,4 @@
-/* runner/report/markdown.h - text that goes into Markdown, whatever it holds.
+/* markdown.h - text that goes into Markdown, whatever it holds.
  *
  *     rn_md_text(&s, tag);                    shown as it is: no markup, no HTML, one line
  *     rn_md_fenced(&s, sample);               a block of text as it is

@@ -1,4 +1,4 @@
-/* runner/report/page.h - one HTML page about a run, or about several side by side.
+/* page.h - one HTML page about a run, or about several side by side.
  *
  *     struct rn_str s = {0};
  *     RN_TRY(rn_page_write(&s, dirs, 1, err));

@@ -1,4 +1,4 @@
-/* runner/report/page_assets.h - style and script of a page: page.css and page.js, built in. */
+/* page_assets.h - style and script of a page: page.css and page.js, built in. */
 #ifndef RN_PAGE_ASSETS_H
 #define RN_PAGE_ASSETS_H
 

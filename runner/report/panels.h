@@ -1,4 +1,4 @@
-/* runner/report/panels.h - a run as a picture: loss against steps and time, MFU, throughput.
+/* panels.h - a run as a picture: loss against steps and time, MFU, throughput.
  *
  *     RN_TRY(rn_panels_write(&account, "run.png", err));
  *

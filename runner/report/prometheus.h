@@ -1,4 +1,4 @@
-/* runner/report/prometheus.h - a run as Prometheus reads it: newest values, in base units.
+/* prometheus.h - a run as Prometheus reads it: newest values, in base units.
  *
  *     rn_prometheus_print(out, "runs/smoke-1a2b3c4d", NULL);
  *

@@ -1,4 +1,4 @@
-/* runner/report/protobuf.h - messages in protocol buffers' wire format, written field by field.
+/* protobuf.h - messages in protocol buffers' wire format, written field by field.
  *
  *     struct rn_str inner = {0}, message = {0};
  *     rn_pb_bytes(&inner, 1, "loss", 4);

@@ -1,4 +1,4 @@
-/* runner/report/scrape.h - a run for Prometheus to read, from its folder alone.
+/* scrape.h - a run for Prometheus to read, from its folder alone.
  *
  *     RN_TRY(rn_scrape_file("runs/x", NULL, "/var/lib/node/x.prom", err));        replaced whole
  *

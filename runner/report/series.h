@@ -1,4 +1,4 @@
-/* runner/report/series.h - one metric of all stages of all runs, ready to be drawn.
+/* series.h - one metric of all stages of all runs, ready to be drawn.
  *
  *     size_t n;
  *     struct rn_series *lines = rn_series_collect(accounts, n_accounts, "loss", &n);

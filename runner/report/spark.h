@@ -1,4 +1,4 @@
-/* runner/report/spark.h - a curve as one line of text.
+/* spark.h - a curve as one line of text.
  *
  *     struct rn_str s = {0};
  *     rn_spark(&s, loss, n, 60, true);             "▇▆▅▅▃▃▂▂▁"

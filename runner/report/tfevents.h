@@ -1,4 +1,4 @@
-/* runner/report/tfevents.h - TensorBoard's event records.
+/* tfevents.h - TensorBoard's event records.
  *
  *     struct rn_str s = {0};
  *     rn_tfevents_begin(&s, time_s, 0);                     once a file, before anything else

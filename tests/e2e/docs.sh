@@ -12,7 +12,7 @@ for pipeline in "$SRC"/pipelines/*.yaml; do
     expect 0 "$RUNNEL" check "$pipeline"
     head -n 1 "$pipeline" | grep -q 'yaml-language-server: $schema=' || fail "$pipeline has no modeline"
 done
-for command in $(sed -n 's/^COMMAND(\(.*\))$/\1/p' "$SRC/runner/commands.def"); do
+for command in $(sed -n 's/^COMMAND(\(.*\))$/\1/p' "$SRC/runner/cli/commands.def"); do
     command=${command//_/-}
     cat "$SRC/README.md" "$SRC"/docs/*.md | grep -q "$command" ||
         fail "neither README nor docs/ names the command $command"
@@ -25,7 +25,9 @@ block "$SRC/CONTRIBUTING.md" c >stages/word_count.c
 { cat "$SRC/stages/stages.def"; echo 'STAGE(word_count)'; } >stages/stages.def
 cp "$SRC/stages/stages.c" stages/
 includes=(-Istages)
-for room in stages model data kernels fetch base runner; do includes+=("-I$SRC/$room"); done
+for room in stages model data kernels fetch base runner; do
+    while read -r folder; do includes+=("-I$folder"); done < <(find "$SRC/$room" -type d)
+done
 libraries=()
 for room in runner stages model fetch data kernels base; do libraries+=("$BUILD/lib$room.a"); done
 expect 0 cc -std=c11 -Wall -Wextra -D_DEFAULT_SOURCE "${includes[@]}" -o runnel-more stages/*.c \

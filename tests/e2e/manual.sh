@@ -25,12 +25,12 @@ fi
 
 grep -rhoE '\b(getenv|set_in_env|env|given)\("[A-Za-z_]+"\)' "$SRC"/{base,fetch,kernels,data,model,stages,runner} |
     grep -oE '"[^"]+"' | tr -d '"' | sort -u >read
-sed -nE 's/^VARIABLE\(([A-Za-z_]+),.*/\1/p' "$SRC/runner/environment.def" | sort -u >known
+sed -nE 's/^VARIABLE\(([A-Za-z_]+),.*/\1/p' "$SRC/runner/cli/environment.def" | sort -u >known
 comm -23 read known >out
-[ -s out ] && fail "variables that runner/environment.def does not name"
+[ -s out ] && fail "variables that runner/cli/environment.def does not name"
 
 # The help of every command names the command and each of its options once.
-for command in $(sed -nE 's/^COMMAND\(([a-z_]+)\)/\1/p' "$SRC/runner/commands.def"); do
+for command in $(sed -nE 's/^COMMAND\(([a-z_]+)\)/\1/p' "$SRC/runner/cli/commands.def"); do
     name=${command//_/-}
     expect 0 "$RUNNEL" "$name" --help
     says "runnel $name - "

@@ -1,0 +1,23 @@
+/* merge.h - trees laid over trees: included files, profiles.
+ *
+ *     rn_merge_over(&tree, included, root);
+ *     rn_merge_profile(&loading, "smoke");
+ *
+ * Mappings merge by key, lists and scalars are replaced, null removes a key. */
+#ifndef RN_MERGE_H
+#define RN_MERGE_H
+
+#include "loading.h"
+
+/* Lays `from` over `into`, both mappings, which share nodes from then on. A null that removes
+ * nothing stays. */
+void rn_merge_over(struct rn_tree *, struct rn_node *into, const struct rn_node *from);
+/* Lays `profiles: {name: ...}` over the root. A problem: an unknown profile, or a null that removes
+ * nothing. */
+void rn_merge_profile(struct rn_loading *, const char *name);
+
+/* Adds "what 'name'" with the nearest key of a mapping as hint. */
+struct rn_err *rn_merge_unknown(struct rn_problems *, struct rn_place at, const char *what,
+                                const char *name, const struct rn_node *among);
+
+#endif

@@ -1,0 +1,14 @@
+/* device_try.h - whether a device can compute, told before hours are spent on data for it.
+ *
+ *     RN_TRY(rn_device_try("cuda", err));
+ *
+ * It is opened and closed in a process of its own: the runner opens none, because it forks. */
+#ifndef RN_DEVICE_TRY_H
+#define RN_DEVICE_TRY_H
+
+#include "err.h"
+
+/* RN_EDEVICE says what is missing. After rn_signals_install, while the process has one thread. */
+int rn_device_try(const char *name, struct rn_err *);
+
+#endif
