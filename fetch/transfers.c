@@ -557,6 +557,8 @@ int rn_transfers_start(struct rn_transfers *w, const struct rn_get *get, struct 
     struct rn_request request = {0};
     static const struct rn_who nobody = {0};
     RN_TRY(rn_request_init(&request, get->who ? get->who : &nobody, get->url, err));
+    for (size_t i = 0; i < get->n_headers; i++)
+        rn_request_add(&request, get->headers[i]);
     struct transfer *t = take_transfer(w);
     t->wire = w;
     t->get = *get;
