@@ -57,9 +57,13 @@ file(GLOB cuda_host CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/cuda/*.c)
 file(GLOB cuda_more CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/cuda/*.cu)
 list(REMOVE_ITEM cuda_more ${cuda_kernels})
 emu_sources(emu_more ${cuda_more})
-add_library(runnel-cuda-emu MODULE ${cuda_host} ${emu_more} tests/emu/cublaslt.cpp)
+add_library(runnel-cuda-emu MODULE ${cuda_host} ${emu_more} tests/emu/cublaslt.cpp
+            tests/emu/cudnn.cpp)
+# cuDNN is opened by name: it is this library itself.
 target_compile_definitions(runnel-cuda-emu PRIVATE RUNNEL_CUDA_VERSION="emulated"
-                           RUNNEL_CUDNN_LIBRARY="librunnel-cudnn-emu.so")
+                           RUNNEL_CUDNN_LIBRARY="librunnel-cuda-emu.so")
+set_target_properties(runnel-cuda-emu PROPERTIES BUILD_RPATH "$ORIGIN")
+target_include_directories(runnel-cuda-emu SYSTEM PRIVATE ${CUDNN_INCLUDE_DIR})
 target_link_libraries(runnel-cuda-emu PRIVATE emu cudart-emu PkgConfig::OPENBLAS)
 target_link_options(runnel-cuda-emu PRIVATE -Wl,--no-undefined)
 if(TARGET test-kernels)
