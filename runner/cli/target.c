@@ -192,6 +192,7 @@ int rn_target_how(struct rn_run_how *how, const struct rn_cli *cli, struct rn_er
                                                                                : RN_VERIFY_STAT};
     RN_TRY(rn_cli_int(cli, "jobs", 1, 1, JOBS_MAX, &jobs, err));
     RN_TRY(rn_target_threads(&how->threads, cli, err));
+    RN_TRY(rn_target_gpus(&how->gpus, cli, err));
     how->jobs = (int)jobs;
     how->force = list_of(cli, "force");
     how->yes = list_of(cli, "yes");

@@ -79,18 +79,31 @@ static void print_totals(const struct table *t, const struct rn_plan *plan)
     print_row(t, ' ', "", "all", shown, counts);
 }
 
-static void print_head(const struct rn_pipeline *p)
+/* Who trains together, and where. */
+static void print_ranks(const struct rn_run_how *how)
 {
+    if (how->gpus == 0)
+        return;
+    printf("  %d rank%s on this machine:", how->gpus, how->gpus == 1 ? "" : "s");
+    for (int r = 0; r < how->gpus; r++)
+        printf("%s rank %d on %s:%d", r ? "," : "", r, how->device, r);
+    printf("\n");
+}
+
+static void print_head(const struct rn_plan *plan)
+{
+    const struct rn_pipeline *p = plan->p;
     if (p->cell)
         printf("%s  (%s, cell %s)\n", p->tag, p->path, p->cell);
     else
         printf("%s  (%s)\n", p->tag, p->path);
+    print_ranks(plan->how);
 }
 
 static void print_table(const struct rn_plan *plan)
 {
     struct table t = measure(plan);
-    print_head(plan->p);
+    print_head(plan);
     print_row(&t, ' ', "STAGE", "", rn_planview_heads, "WHY");
     for (size_t i = 0; i < plan->p->n_stages; i++)
         print_stage(&t, plan->p->stages[i].name, &plan->nodes[i]);

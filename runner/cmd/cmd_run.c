@@ -185,7 +185,7 @@ static int run_ranks(const struct rn_cli *cli, const struct rn_cells *cells, str
     const char *comm;
     if (cells->n > 1)
         return rn_fail(err, RN_EUSAGE, RN_NOWHERE,
-                       "several processes run one cell of a matrix at a time: --cell NAME");
+                       "ranks run one cell of a matrix at a time: --cell NAME");
     RN_TRY(rn_comm_find(&comm, how->device, ranks->seat.local_rank == 0 ? err : NULL)); /* once */
     RN_TRY(check_mates(s, comm, err));
     RN_TRY(rn_mkdirs(how->runs, err));
@@ -227,8 +227,8 @@ static int run_loaded(const struct rn_cli *cli, const struct rn_cells *cells, st
     if (rn_target_device(cli))
         RN_TRY(try_device(how, ranks, err));
     share_threads(cli, ranks, how);
-    return ranks->seat.world > 1 ? run_ranks(cli, cells, s, how, ui, err)
-                                 : run_cells(cli, cells, how, ui, err);
+    return ranks->seat.world > 1 || s->mates.world > 0 ? run_ranks(cli, cells, s, how, ui, err)
+                                                       : run_cells(cli, cells, how, ui, err);
 }
 
 static int load_and_run(const struct rn_cli *cli, struct start *s, struct rn_ui *ui,
@@ -254,7 +254,7 @@ static int find_seat(const struct rn_cli *cli, struct start *s, struct rn_err *e
     s->mates.world = 0;
     RN_TRY(rn_ranks_detect(&s->ranks, err));
     RN_TRY(rn_target_gpus(&gpus, cli, err));
-    return gpus > 1 ? rn_mates_seat(&s->mates, &s->ranks, gpus, err) : RN_OK;
+    return gpus > 0 ? rn_mates_seat(&s->mates, &s->ranks, gpus, err) : RN_OK;
 }
 
 static int run(const struct rn_cli *cli, struct rn_err *err)

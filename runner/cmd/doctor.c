@@ -17,6 +17,8 @@ const struct rn_check rn_checks[] = {
     {"libraries", rn_check_libraries, "versions in use"},
     {"plugin", rn_check_plugin, "the cpu device and what it chose"},
     {"gpu", rn_check_gpu, "NVIDIA driver; a run on the processor needs none"},
+    {"ranks", rn_check_ranks,
+     "whether a launcher started several processes; which GPU this one takes"},
     {"proxy", rn_check_proxy, "settings that libcurl reads"},
     {"certificates", rn_check_certificates, "whom https trusts"},
     {"hub", rn_check_hub, "HF_TOKEN: whether there is one, never its value"},

@@ -31,6 +31,7 @@ void rn_check_open_files(struct rn_doctor *);
 void rn_check_runs(struct rn_doctor *);
 void rn_check_cache(struct rn_doctor *);
 /* doctor_network.c */
+void rn_check_ranks(struct rn_doctor *);
 void rn_check_proxy(struct rn_doctor *);
 void rn_check_certificates(struct rn_doctor *);
 void rn_check_hub(struct rn_doctor *);

@@ -1,6 +1,7 @@
 #include "device.h"
 #include "doctor_parts.h"
 #include "mem.h"
+#include "ranks.h"
 
 #include <curl/curl.h>
 #include <jansson.h>
@@ -38,6 +39,21 @@ void rn_check_plugin(struct rn_doctor *d)
     rn_device_stats(device, &stats);
     rn_doctor_ok(d, "librunnel-cpu.so: %s", stats.model);
     rn_device_close(device);
+}
+
+void rn_check_ranks(struct rn_doctor *d)
+{
+    struct rn_ranks r;
+    struct rn_err err = {0};
+    char *own = NULL;
+    if (rn_ranks_detect(&r, &err) != RN_OK || rn_ranks_device(&r, "cuda", &own, &err) != RN_OK)
+        rn_doctor_problem(d, "mend or unset what the launcher says", "%s", err.msg);
+    else if (!r.launcher)
+        rn_doctor_ok(d, "one process; --gpus N, mpirun, srun or torchrun start several");
+    else
+        rn_doctor_ok(d, "rank %d of %d by %s; --device cuda is %s here", r.seat.rank, r.seat.world,
+                     r.launcher, own);
+    free(own);
 }
 
 void rn_check_threads(struct rn_doctor *d)

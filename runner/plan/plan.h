@@ -31,6 +31,7 @@ struct rn_run_how {
     bool accept_stale, offline, locked;
     bool ask;        /* a person at the terminal may be asked for consent */
     int threads;     /* all stages that run side by side share them */
+    int gpus;        /* ranks that are started on this machine; 0: none */
     int jobs;        /* stages at the same time; 0 is 1; `background` ones come on top */
     bool allow_exec; /* commands of the pipeline file may run */
     bool op_times;   /* trainings tell where their time went */

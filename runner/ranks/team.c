@@ -62,11 +62,13 @@ char *rn_team_describe(const struct rn_team *t)
     struct rn_str s = {0};
     char who[128];
     int world = t->ranks->seat.world;
-    rn_str_printf(&s, "%d ranks by %s: rank 0 runs the pipeline and trains", world,
-                  t->ranks->launcher);
+    rn_str_printf(&s, "%d rank%s by %s: rank 0 runs the pipeline and trains", world,
+                  world == 1 ? "" : "s", t->ranks->launcher);
     for (int r = 1; r < world && r < NAMED; r++)
         rn_str_printf(&s, ", %s", rn_roll_who(t->roll, r, who));
-    rn_str_printf(&s, "%s train%s with it", world > NAMED ? ", ..." : "", world == 2 ? "s" : "");
+    if (world > 1)
+        rn_str_printf(&s, "%s train%s with it", world > NAMED ? ", ..." : "",
+                      world == 2 ? "s" : "");
     return s.p;
 }
 

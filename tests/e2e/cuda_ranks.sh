@@ -55,6 +55,7 @@ fi
     echo "SKIP: built without nccl.h: what ranks on GPUs talk through is not tested"
     exit 0
 }
+model() { ls "$1"/.store/base-train-*[0-9a-f]/model/model.safetensors; }
 orders() { grep -o '"data_order":[0-9.e+]*' "$(newest "$1")/metrics/base.jsonl"; }
 gpus() { expect "$1" "${train[@]}" --device cuda-emu --gpus "${@:2}"; }
 RN_EMU_CARDS=1 gpus 11 2 --runs none
@@ -67,10 +68,17 @@ says "--gpus needs NCCL"
 RANK=0 WORLD_SIZE=2 gpus 2 2 --runs none
 says "this is one of 2 that torchrun started"
 [ ! -e none ] || fail "something was made before"
+expect 0 "$RUNNEL" plan mini.yaml --gpus 2 --runs none
+says "2 ranks on this machine: rank 0 on cuda:0, rank 1 on cuda:1"
 gpus 0 2 --runs two base.horizon.steps=6
 says "2 ranks by --gpus"
 says "2 ranks by nccl, each 2 rows"
 near two alone
+gpus 0 1 --runs one base.horizon.steps=6
+says "1 rank by --gpus"
+RN_EMU_FAIL=ncclReduceScatter gpus 12 1 --runs one.failing
+expect 0 "${train[@]}" --runs one.alone --device cuda-emu base.horizon.steps=6
+same "$(model one)" "$(model one.alone)"
 RN_EMU_CARDS=4 gpus 0 4 --runs four base.batch.device_rows=1 base.horizon.steps=6
 near four alone
 [ -z "$(ls -A two | grep '^.ranks')" ] || fail "where the ranks met is left behind"

@@ -16,6 +16,8 @@ silent_about secret
 [ "$(grep -c '^problem' out)" = "$(grep -c ' fix: ' out)" ] || fail "not one fix a problem"
 expect 1 env OMP_NUM_THREADS=x "$RUNNEL" doctor --json
 says '{"check":"threads","fix":"export OMP_NUM_THREADS=4, or unset it","health":"problem",'
+expect 1 env OMP_NUM_THREADS=x RANK=1 WORLD_SIZE=4 LOCAL_RANK=1 "$RUNNEL" doctor
+says "rank 1 of 4 by torchrun; --device cuda is cuda:1 here"
 expect 2 "$RUNNEL" doctor me
 [ -e "$RUNNEL_RUNS" ] || [ -e "$RUNNEL_CACHE" ] && fail "the doctor wrote something"
 echo "the doctor finds and tells"

@@ -91,6 +91,9 @@ static const struct sick patients[] = {
     {"threads", {{0}}, {"OMP_NUM_THREADS=many"}, PROBLEM, "'many' is no number", "export"},
     {"threads", {{0}}, {"OMP_NUM_THREADS=0"}, PROBLEM, "'0' is no number", "export"},
     {"threads", {{0}}, {"OMP_NUM_THREADS=3"}, OK, "=3", NULL},
+    {"ranks", {{0}}, {0}, OK, "one process", NULL},
+    {"ranks", {{0}}, {"RANK=1", "WORLD_SIZE=2"}, OK, "rank 1 of 2 by torchrun", NULL},
+    {"ranks", {{0}}, {"RANK=2", "WORLD_SIZE=2"}, PROBLEM, "RANK=2 with", "launcher"},
     {"memory", {MEMORY}, {0}, OK, "32.0 GiB usable of 64.0 GiB", NULL},
     {"memory",
      {MEMORY,
@@ -200,9 +203,10 @@ static const struct rn_check *check_named(const char *name)
 
 static void set_environment(const struct sick *p)
 {
-    static const char *const all[] = {
-        "OMP_NUM_THREADS", "http_proxy", "https_proxy",   "HTTP_PROXY",     "HTTPS_PROXY",
-        "all_proxy",       "ALL_PROXY",  "SSL_CERT_FILE", "CURL_CA_BUNDLE", "HF_TOKEN"};
+    static const char *const all[] = {"OMP_NUM_THREADS", "http_proxy",    "https_proxy",
+                                      "HTTP_PROXY",      "HTTPS_PROXY",   "all_proxy",
+                                      "ALL_PROXY",       "SSL_CERT_FILE", "CURL_CA_BUNDLE",
+                                      "HF_TOKEN",        "RANK",          "WORLD_SIZE"};
     for (size_t i = 0; i < RN_COUNT(all); i++)
         unsetenv(all[i]);
     for (size_t i = 0; i < VARIABLES && p->environment[i]; i++) {

@@ -79,6 +79,61 @@ Test(ranks, are_found_in_the_words_of_each_launcher)
     }
 }
 
+Test(ranks, take_the_card_of_their_number_on_the_host)
+{
+    static const struct {
+        const char *what, *env[6], *device, *own; /* NULL: refused */
+        int cards;
+    } of[] = {
+        {"a rank alone takes what is said", {NULL}, "cuda:3", "cuda:3", 1},
+        {"or the first", {NULL}, "cuda", "cuda", 1},
+        {"two ranks on a host take a card each",
+         {"RANK=5", "WORLD_SIZE=6", "LOCAL_RANK=1", "LOCAL_WORLD_SIZE=2"},
+         "cuda",
+         "cuda:1",
+         2},
+        {"where nobody counts those on the host, there are as many as the number says",
+         {"RANK=5", "WORLD_SIZE=6", "LOCAL_RANK=1"},
+         "cuda",
+         "cuda:1",
+         2},
+        {"the processor is one for all",
+         {"RANK=1", "WORLD_SIZE=2", "LOCAL_RANK=1", "LOCAL_WORLD_SIZE=2"},
+         "cpu",
+         "cpu",
+         2},
+        {"one card is not for two",
+         {"RANK=1", "WORLD_SIZE=2", "LOCAL_RANK=1", "LOCAL_WORLD_SIZE=2"},
+         "cuda:1",
+         NULL,
+         2},
+        {"but for the only one on its host",
+         {"RANK=1", "WORLD_SIZE=2", "LOCAL_RANK=0", "LOCAL_WORLD_SIZE=1"},
+         "cuda:1",
+         "cuda:1",
+         1},
+        {"whom srun shows its own cards alone takes the first of them",
+         {"SLURM_PROCID=3", "SLURM_STEP_NUM_TASKS=4", "SLURM_LOCALID=3", "SLURM_GPUS_PER_TASK=1",
+          "SLURM_STEP_TASKS_PER_NODE=4"},
+         "cuda",
+         "cuda:0",
+         1},
+    };
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        struct row row = {0};
+        struct rn_ranks r;
+        char *own;
+        memcpy(row.env, of[i].env, sizeof of[i].env);
+        set(&row);
+        cr_assert(rn_ranks_detect(&r, NULL) == RN_OK, "%s", of[i].what);
+        cr_expect_eq(rn_ranks_cards(&r), of[i].cards, "%s", of[i].what);
+        int rc = rn_ranks_device(&r, of[i].device, &own, NULL);
+        cr_expect_eq(rc, of[i].own ? RN_OK : RN_EUSAGE, "%s", of[i].what);
+        cr_expect(of[i].own ? own && strcmp(own, of[i].own) == 0 : !own, "%s: %s", of[i].what, own);
+        free(own);
+    }
+}
+
 Test(ranks, of_two_starts_are_told_apart)
 {
     struct rn_ranks one, other;

@@ -43,6 +43,7 @@ Test(wire, everything_arrives_as_it_was_said)
     rn_wire_numbers(&wire, 7, v, 6);
     rn_wire_arrival(&wire, &a);
     rn_wire_tick(&wire);
+    rn_wire_meet(&wire, "a0ff");
     struct rn_news n = next();
     cr_expect(n.kind == RN_NEWS_LOG && n.level == RN_WARN);
     cr_expect_str_eq(n.text, "low on space");
@@ -62,6 +63,9 @@ Test(wire, everything_arrives_as_it_was_said)
     cr_expect_str_eq(n.arrival.path, "/cache/ab");
     n = next();
     cr_expect(n.kind == RN_NEWS_TICK && n.done == 3, "a tick says how far the last progress was");
+    n = next();
+    cr_expect(n.kind == RN_NEWS_MEET);
+    cr_expect_str_eq(n.text, "a0ff");
 }
 
 Test(wire, end_carries_the_whole_error)
