@@ -35,7 +35,7 @@ static void tell_memory(const struct rn_training *t, const struct rn_footprint *
            t->job->kind->kind, rn_show_bytes(b[0], need->total),
            rn_show_bytes(b[1], need->weights + need->gradients),
            rn_show_bytes(b[2], need->optimizer), rn_show_bytes(b[3], need->activations),
-           rn_show_bytes(b[4], rn_footprint_limit_on(t->device, t->job->comm)));
+           rn_show_bytes(b[4], need->limit));
 }
 
 /* Before the weights take memory. */
