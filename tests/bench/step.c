@@ -7,7 +7,7 @@
  * Medians. One line a fact, "name value unit", for scripts; the table of shapes begins with '#'.
  * With BENCH_OPS=1 the table of `run --op-times` goes to stderr, a line "op NAME DIRECTION ms GFLOP
  * GB" for each op to stdout, and AdamW is held against the speed of memory. BENCH_DEVICE names a
- * device other than the processor. */
+ * device other than the processor; BENCH_RECOMPUTE=1: blocks are computed again instead of kept. */
 #include "file.h"
 #include "footprint.h"
 #include "model.h"
@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 enum { REPEATS_MAX = 1000, BATCH = 524288 };
 
@@ -31,6 +32,7 @@ struct bench {
     struct rn_train_prog train;
     int64_t B, T, vocab;
     enum rn_dtype compute;
+    bool recompute;
     int repeats;
 };
 
@@ -101,11 +103,13 @@ static int open_bench(struct bench *b, char **arg, struct rn_err *err)
     b->T = shape.sequence_len, b->B = atoll(arg[5]), b->vocab = shape.vocab_size;
     const char *device = getenv("BENCH_DEVICE");
     RN_TRY(read_precision(&b->compute, arg[7], err));
+    b->recompute = getenv("BENCH_RECOMPUTE") != NULL;
     RN_TRY(rn_device_open(&b->dev, device ? device : "cpu", arg[8] ? atoi(arg[8]) : 0, NULL, err));
     RN_TRY(rn_model_cfg_fill(&cfg, arg[1], &shape, err));
     RN_TRY(rn_model_new(&b->model, &cfg, b->dev, true, err));
     RN_TRY(randomize(rn_model_params(b->model), err));
     rn_model_compute_in(b->model, b->compute);
+    rn_model_recompute(b->model, b->recompute);
     RN_TRY(rn_optim_new(&b->optim, b->model, &oc, err));
     RN_TRY(rn_model_train_prog(b->model, b->B, b->T, &b->train, err));
     return put_tokens(b, err);
@@ -318,15 +322,20 @@ static void show_batch(const struct bench *b, double whole_s, double optimizer_s
 /* All memory of the device, beside what a training of this cut would have been told before. */
 static int show_memory(const struct bench *b, struct rn_err *err)
 {
-    struct rn_footprint_of how = {
-        .model = rn_model_config(b->model), .rows = b->B, .compute = b->compute};
+    struct rn_footprint_of how = {.model = rn_model_config(b->model),
+                                  .rows = b->B,
+                                  .compute = b->compute,
+                                  .recompute = b->recompute};
     struct rn_device_stats s;
     struct rn_footprint f;
+    struct rusage used;
     rn_device_stats(b->dev, &s);
+    getrusage(RUSAGE_SELF, &used);
     RN_TRY(rn_footprint_on(&f, b->dev, &how, err));
     printf("memory %.0f MiB\n", (double)rn_prog_bytes(b->train.prog) / (1 << 20));
     printf("planned %.0f MiB\n", (f.total - f.other) / (1 << 20));
     printf("peak %.0f MiB\n", (double)s.bytes_max / (1 << 20));
+    printf("rss %.0f MiB\n", (double)used.ru_maxrss / 1024);
     return RN_OK;
 }
 
@@ -340,8 +349,9 @@ static int measure(const struct bench *b, struct rn_err *err)
     from_s = rn_time_s();
     RN_TRY(time_whole(b, &whole_s, err));
     printf("timed %.3f %.3f unix s\n", from_s, rn_time_s());
-    RN_TRY(time_products(b, &products, err));
     RN_TRY(time_optimizer(b, &optimizer_s, err));
+    RN_TRY(show_memory(b, err)); /* before products alone need memory of their own */
+    RN_TRY(time_products(b, &products, err));
     printf("step %.2f ms\n", whole_s * 1e3);
     printf("tokens %.0f tok/s\n", (double)(b->B * b->T) / whole_s);
     printf("products %.2f ms\n", products.took_s * 1e3);
@@ -350,7 +360,6 @@ static int measure(const struct bench *b, struct rn_err *err)
     printf("optimizer %.2f ms\n", optimizer_s * 1e3);
     printf("parameters %lld\n", (long long)rn_model_param_count(rn_model_config(b->model)));
     show_batch(b, whole_s, optimizer_s);
-    RN_TRY(show_memory(b, err));
     return getenv("BENCH_OPS") ? show_ops(b, err) : RN_OK;
 }
 

@@ -9,6 +9,7 @@ Prints "name value unit" lines as bench-step does; medians; random tokens. BENCH
 """
 import contextlib
 import os
+import resource
 import statistics
 import sys
 import time
@@ -108,6 +109,7 @@ steps = [timed(step) for _ in range(repeats)]
 updates = [timed(optimizer.step) for _ in range(max(1, min(repeats, 3)))]
 print(f"step {statistics.median(steps):.2f} ms")
 print(f"optimizer {statistics.median(updates):.2f} ms")
+print(f"rss {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
 print(f"torch {torch.__version__}")
 if device == "cuda":
     print(f"peak {torch.cuda.max_memory_allocated() >> 20} MiB")
