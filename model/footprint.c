@@ -109,6 +109,7 @@ static int measure(struct rn_footprint *f, struct rn_model *m, const struct rn_d
 {
     rn_model_compute_in(m, what->compute);
     rn_model_recompute(m, what->recompute);
+    rn_model_deterministic(m, what->deterministic);
     measure_weights(f, m);
     RN_TRY(measure_training(f, m, what->rows, err));
     RN_TRY(measure_optimizer(f, m, what->comm, err));

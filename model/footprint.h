@@ -17,7 +17,7 @@ struct rn_footprint_of {
     int64_t rows;      /* of a micro-step */
     int64_t eval_rows; /* scored at once between steps; 0: nothing is */
     enum rn_dtype compute;
-    bool recompute;
+    bool recompute, deterministic;
     struct rn_comm *comm; /* the ranks that share the optimizer; NULL: alone */
 };
 
@@ -29,8 +29,8 @@ struct rn_footprint { /* bytes */
     double other;       /* of the host: the program, and the weight that is being written to disk */
     double total;       /* the peak: all of it exists at once */
     /* What a training may take where it is measured. A GPU: nineteen twentieths of its own memory.
-     * A processor: four fifths of the memory of the machine, of its control group or of the limit of
-     * address space, whichever is least, and of that the part of one rank. */
+     * A processor: four fifths of the memory of the machine, of its control group or of the limit
+     * of address space, whichever is least, and of that the part of one rank. */
     double limit;
 };
 
