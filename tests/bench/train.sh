@@ -97,6 +97,7 @@ echo "$model, $(nproc) processors, load $(cut -d' ' -f1 /proc/loadavg) at the st
 echo
 table "nanochat-2026 d6" nanochat nanochat-2026 6 64 512 8 32768 4 compile
 table "GPT-2 124M, 4 x 256" gpt2 gpt2 12 64 256 4 50257 1 eager
+"$here/start.sh" "$build"
 [ -n "${LONG:-}" ] || exit 0
 table "nanochat-2026 d6, 32 rows" nanochat nanochat-2026 6 64 512 32 32768 1 compile
 table "GPT-2 124M, 4 x 1024" gpt2 gpt2 12 64 1024 4 50257 1 eager
