@@ -42,6 +42,7 @@ struct rn_build { /* one program under construction */
     struct rn_prog *p;
     const struct rn_model_cfg *cfg;
     bool recompute;     /* what a block made is not kept for backward */
+    bool deterministic; /* backward adds in a fixed order, wherever it is computed */
     int64_t B, T, Tmax; /* Tmax: positions of a row; T unless slots */
     int64_t slots;      /* rows of a cache that holds earlier positions; 0: rows are whole */
     bool exact;         /* fp32, whatever the model computes in */

@@ -35,7 +35,7 @@ static void tell_memory(const struct rn_training *t, const struct rn_footprint *
            t->job->kind->kind, rn_show_bytes(b[0], need->total),
            rn_show_bytes(b[1], need->weights + need->gradients),
            rn_show_bytes(b[2], need->optimizer), rn_show_bytes(b[3], need->activations),
-           rn_show_bytes(b[4], rn_footprint_limit_on(t->device, t->job->comm)));
+           rn_show_bytes(b[4], need->limit));
 }
 
 /* Before the weights take memory. */
@@ -88,6 +88,7 @@ static int open_model(struct rn_training *t, struct rn_err *err)
     RN_TRY(t->kind->continues ? load_model(t, err) : new_model(t, err));
     rn_model_compute_in(t->model, rn_precision_dtype(precision));
     rn_model_recompute(t->model, t->cfg->recompute == RN_RECOMPUTE_BLOCK);
+    rn_model_deterministic(t->model, t->cfg->deterministic);
     rn_log(t->job->log, RN_INFO, "%s: products in %s, %s", t->job->kind->kind,
            rn_precision_words[precision], why);
     return RN_OK;
