@@ -1,5 +1,5 @@
-/* A git-lfs pointer leads to its object: by an url that is known for the host, or by the word of the
- * repository's batch API, which may lie. */
+/* A git-lfs pointer leads to its object: by an url that is known for the host, or by the word of
+ * the repository's batch API, which may lie. */
 #include "rig.h"
 
 #include "lfs_api.h"
