@@ -2,6 +2,7 @@
 
 #include "errand.h"
 #include "file.h"
+#include "health.h"
 #include "mem.h"
 #include "pool.h"
 #include "str.h"
@@ -304,6 +305,7 @@ static void wind_up(struct loop *l)
     rn_pointers_release(&b->pointers);
     rn_partials_free(b->partials);
     rn_publisher_release(&b->publisher);
+    rn_health_save(&b->hosts, rn_cache_home(l->f->cache));
     rn_hosts_release(&b->hosts);
 }
 
@@ -329,6 +331,7 @@ static int set_up(struct loop *l, struct rn_err *err)
     int rc = rn_partials_open(&b->partials, rn_cache_home(f->cache), err);
     b->wire = rn_transfers_new(&rules);
     b->pool = rn_pool_new(threads_for_proofs(), wake_wire, b->wire);
+    rn_health_recall(&b->hosts, rn_cache_home(f->cache));
     rn_batch_init(&b->batch, f->cache, l->list);
     return rc;
 }
