@@ -166,7 +166,8 @@ static int cpu_run(void *dev, void *plan, size_t first, size_t n, struct rn_err 
 static void cpu_stats(void *dev, struct rn_device_stats *out)
 {
     const struct cpu *c = dev;
-    *out = (struct rn_device_stats){c->bytes_now, c->bytes_max, c->threads, "", 0, 0};
+    *out = (struct rn_device_stats){
+        .bytes_now = c->bytes_now, .bytes_max = c->bytes_max, .threads = c->threads};
     memcpy(out->model, c->isa->name, strlen(c->isa->name) + 1);
 }
 
