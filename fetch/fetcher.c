@@ -184,6 +184,14 @@ static void end_batch(struct loop *l)
     rn_batch_end(batch);
 }
 
+static void take_objects(struct loop *l)
+{
+    struct rn_pointers *p = &l->bench.pointers;
+    for (size_t i = 0; i < p->n_out; i++)
+        rn_errand_resolved(p->out[i].tag, &p->out[i].want, now_s(l));
+    rn_pointers_end(p);
+}
+
 /* A large batch, or one that has gathered for a while, or all that is under way. */
 static bool batch_is_due(const struct loop *l)
 {
@@ -209,6 +217,8 @@ static void take_finished(struct loop *l)
     for (struct rn_task *t; (t = rn_pool_next(l->bench.pool));) {
         if (t == &l->bench.batch.task) {
             end_batch(l);
+        } else if (t == &l->bench.pointers.task) {
+            take_objects(l);
         } else {
             rn_errand_worked(t, now_s(l));
             note_end(l, (const struct rn_errand *)t);
@@ -216,6 +226,9 @@ static void take_finished(struct loop *l)
     }
     if (batch_is_due(l))
         send_batch(l);
+    bool idle = rn_transfers_running(l->bench.wire) == 0 && l->ready == 0;
+    if (rn_pointers_due(&l->bench.pointers, idle, now_s(l)))
+        rn_pointers_send(&l->bench.pointers, l->f, l->bench.pool);
     sweep_ended(l);
 }
 
@@ -288,6 +301,7 @@ static void wind_up(struct loop *l)
     for (size_t i = 0; i < l->n_live; i++)
         give_back(l, l->live[i]);
     rn_batch_release(&b->batch);
+    rn_pointers_release(&b->pointers);
     rn_partials_free(b->partials);
     rn_publisher_release(&b->publisher);
     rn_hosts_release(&b->hosts);

@@ -2,6 +2,7 @@
 
 #include "http.h"
 #include "mem.h"
+#include "str.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,22 +14,44 @@ static void name_host(char *to, size_t cap, const char *url)
     struct rn_url u = rn_url_parse(url);
     const char *slashes = strstr(url, "://");
     if (u.http || u.https)
-        snprintf(to, cap, "%s", u.host);
+        rn_copy_text(to, cap, u.host);
     else if (slashes)
         snprintf(to, cap, "%.*s", (int)(slashes - url + 3 + (long)strcspn(slashes + 3, "/")), url);
     else
         to[0] = '\0';
 }
 
+/* How much of the url tells its host: all before the path. 0: it is not of that form. */
+static size_t origin_length(const char *url)
+{
+    const char *slashes = strstr(url, "://");
+    return slashes ? (size_t)(slashes + 3 - url) + strcspn(slashes + 3, "/?#") : 0;
+}
+
+/* Thousands of urls of one host are taken apart once. */
+static struct rn_host *known_host(const struct rn_hosts *all, const char *url, size_t n)
+{
+    for (size_t i = 0; n > 0 && i < all->n; i++)
+        if (strncmp(all->items[i]->origin, url, n) == 0 && all->items[i]->origin[n] == '\0')
+            return all->items[i];
+    return NULL;
+}
+
 struct rn_host *rn_host_of(struct rn_hosts *all, const char *url)
 {
     char name[sizeof all->items[0]->name];
+    size_t n = origin_length(url);
+    struct rn_host *known = known_host(all, url, n);
+    if (known)
+        return known;
     name_host(name, sizeof name, url);
     for (size_t i = 0; i < all->n; i++)
         if (strcmp(all->items[i]->name, name) == 0)
             return all->items[i];
     struct rn_host *h = rn_new(struct rn_host);
     memcpy(h->name, name, sizeof name);
+    if (n < sizeof h->origin)
+        memcpy(h->origin, url, n);
     RN_PUSH(all->items, all->n, all->cap, h);
     return h;
 }

@@ -15,6 +15,7 @@
 
 struct rn_host {
     char name[128];
+    char origin[128];    /* how urls of it began, up to their path; "": longer than that */
     int running;         /* transfers */
     int failures;        /* in a row */
     double bytes_s;      /* moving average; 0: not known */

@@ -4,6 +4,7 @@
 #include "headers.h"
 #include "hop.h"
 #include "mem.h"
+#include "str.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -60,7 +61,7 @@ static CURLcode perform(struct asking *a)
     headers = curl_slist_append(headers, range);
     a->n_head = 0;
     rn_hop_aim(a->curl, a->next, &a->here, headers);
-    snprintf(a->p->r.host, sizeof a->p->r.host, "%s", a->here.host);
+    rn_copy_text(a->p->r.host, sizeof a->p->r.host, a->here.host);
     CURLcode code = curl_easy_perform(a->curl);
     curl_easy_getinfo(a->curl, CURLINFO_RESPONSE_CODE, &a->p->r.status);
     curl_slist_free_all(headers);
@@ -97,7 +98,7 @@ static void judge_status(struct asking *a)
     struct rn_response *r = &a->p->r;
     rn_judge_status(r->status, a->head, a->n_head, &r->finding);
     const char *hint = rn_request_hint(&a->request, r->status);
-    snprintf(r->hint, sizeof r->hint, "%s", hint ? hint : "");
+    rn_copy_text(r->hint, sizeof r->hint, hint ? hint : "");
 }
 
 static void judge_answer(struct asking *a, CURLcode code)

@@ -73,6 +73,14 @@ int rn_params_find(const struct rn_params *ps, const char *name)
     return -1;
 }
 
+int rn_params_put_part(struct rn_params *ps, size_t i, int64_t first, int64_t n, const float *host,
+                       struct rn_err *err)
+{
+    RN_ASSERT(first >= 0 && n >= 0 && first + n <= rn_elems(rn_params_spec(ps, i)->shape));
+    char *to = ps->weights + ps->offsets[i] + (size_t)first * sizeof *host;
+    return ps->dev->be->put(ps->dev->ctx, to, host, (size_t)n * sizeof *host, err);
+}
+
 static size_t bytes_of(const struct rn_params *ps, size_t i)
 {
     return (size_t)rn_elems(rn_params_spec(ps, i)->shape) * sizeof(float);
@@ -80,7 +88,7 @@ static size_t bytes_of(const struct rn_params *ps, size_t i)
 
 int rn_params_put(struct rn_params *ps, size_t i, const float *host, struct rn_err *err)
 {
-    return ps->dev->be->put(ps->dev->ctx, ps->weights + ps->offsets[i], host, bytes_of(ps, i), err);
+    return rn_params_put_part(ps, i, 0, rn_elems(rn_params_spec(ps, i)->shape), host, err);
 }
 
 int rn_params_get(const struct rn_params *ps, size_t i, float *host, struct rn_err *err)

@@ -10,13 +10,28 @@
 #include <string.h>
 #include <unistd.h>
 
-bool rn_plugin_name_is_plain(const char *name)
+/* How many characters of `text` are a name. */
+static size_t name_length(const char *text)
 {
-    size_t n = strlen(name);
-    for (size_t i = 0; i < n; i++)
-        if (!islower((unsigned char)name[i]) && !isdigit((unsigned char)name[i]) && name[i] != '-')
-            return false;
-    return n > 0 && n < RN_PLUGIN_NAME;
+    size_t n = 0;
+    while (islower((unsigned char)text[n]) || isdigit((unsigned char)text[n]) || text[n] == '-')
+        n++;
+    return n;
+}
+
+int rn_plugin_split(const char *device, char name[RN_PLUGIN_NAME], int *card, struct rn_err *err)
+{
+    enum { CARDS_MAX = 1024 };
+    size_t n = name_length(device);
+    char *end = NULL;
+    long which = device[n] == ':' && isdigit((unsigned char)device[n + 1])
+                     ? strtol(device + n + 1, &end, 10)
+                     : -1;
+    if (n == 0 || n >= RN_PLUGIN_NAME || which >= CARDS_MAX || *(end ? end : device + n) != '\0')
+        return rn_fail(err, RN_EDEVICE, RN_NOWHERE, "'%.40s' is no name of a device", device);
+    snprintf(name, RN_PLUGIN_NAME, "%.*s", (int)n, device);
+    *card = (int)which;
+    return RN_OK;
 }
 
 /* Directory of the running program; caller frees. */

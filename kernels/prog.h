@@ -74,6 +74,9 @@ const struct rn_param_spec *rn_params_spec(const struct rn_params *, size_t i);
 int rn_params_find(const struct rn_params *, const char *name); /* index or -1 */
 /* Copies between host and device; host holds rn_elems(shape) floats. */
 int rn_params_put(struct rn_params *, size_t i, const float *host, struct rn_err *);
+/* Elements [first, first + n) of it alone. */
+int rn_params_put_part(struct rn_params *, size_t i, int64_t first, int64_t n, const float *host,
+                       struct rn_err *);
 int rn_params_get(const struct rn_params *, size_t i, float *host, struct rn_err *);
 int rn_params_get_grad(const struct rn_params *, size_t i, float *host, struct rn_err *);
 int rn_params_zero_grads(struct rn_params *, struct rn_err *);

@@ -3,8 +3,6 @@
 #include "arch.h"
 #include "file.h"
 #include "mem.h"
-#include "parallel.h"
-#include "rng.h"
 #include "safetensors.h"
 #include "str.h"
 
@@ -99,71 +97,6 @@ static int largest_weight(const struct rn_model *m, float **buf, struct rn_err *
             most = rn_elems(m->weights[i].shape);
     return rn_try_alloc((void **)buf, (size_t)most, sizeof(float), "a copy of the largest weight",
                         err);
-}
-
-/* --- initial values --- */
-
-static bool is_random(const struct rn_weight *w)
-{
-    return w->init == RN_INIT_NORMAL || w->init == RN_INIT_UNIFORM;
-}
-
-static float random_value(const struct rn_weight *w, uint64_t bits)
-{
-    if (w->init == RN_INIT_NORMAL)
-        return w->init_scale * (float)rn_normal_of(bits);
-    double u = rn_unit_of(bits);
-    return w->init_scale * (float)(w->init_above_0 ? u : 2 * u - 1);
-}
-
-static float fixed_value(const struct rn_weight *w, int64_t i, int64_t n)
-{
-    if (w->init == RN_INIT_ZERO || n == 1)
-        return w->init == RN_INIT_ZERO ? 0 : w->init_scale;
-    return w->init_scale + (w->init_last - w->init_scale) * (float)i / (float)(n - 1);
-}
-
-struct filling { /* of one weight, at its beginning */
-    const struct rn_weight *weight;
-    uint64_t stream;
-    int64_t n;
-    float *out;
-};
-
-/* No state: any order gives the same. */
-static void fill_piece(void *ctx, int64_t first, int64_t end, int worker)
-{
-    enum { MANY = 256 };
-    const struct filling *f = ctx;
-    uint64_t bits[MANY] = {0};
-    (void)worker;
-    for (int64_t at = first; at < end; at += MANY) {
-        int64_t n = end - at < MANY ? end - at : MANY;
-        if (is_random(f->weight))
-            rn_rand_many(f->stream, (uint64_t)at, (size_t)n, bits);
-        for (int64_t i = 0; i < n; i++)
-            f->out[at + i] = is_random(f->weight) ? random_value(f->weight, bits[i])
-                                                  : fixed_value(f->weight, at + i, f->n);
-    }
-}
-
-int rn_model_init_weights(struct rn_model *m, uint64_t seed, struct rn_err *err)
-{
-    enum { PIECE = 1 << 16 };
-    float *buf;
-    RN_TRY(largest_weight(m, &buf, err));
-    int rc = RN_OK;
-    for (size_t k = 0; rc == RN_OK && k < m->n; k++) {
-        const struct rn_weight *w = &m->weights[k];
-        int64_t n = rn_elems(w->shape);
-        char name[80];
-        snprintf(name, sizeof name, "init/%s", w->name);
-        struct filling f = {w, rn_stream(seed, name), n, buf};
-        rn_parallel(0, n, PIECE, fill_piece, &f);
-        rc = rn_params_put(m->params, k, buf, err);
-    }
-    free(buf);
-    return rc;
 }
 
 /* --- weights on disk --- */

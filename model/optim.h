@@ -44,6 +44,9 @@ struct rn_optim_cfg {
 #define RN_OPTIM_DEFAULTS                                                                          \
     ((struct rn_optim_cfg){.clip = NAN, .lr_scale = 1, .lr_frac = 1, .decay_scale = 1})
 
+/* RN_ECONFIG names the groups of the architecture, which there is, if none is called so. */
+int rn_optim_check_group(const char *arch, const char *group, struct rn_err *);
+
 struct rn_optim;
 /* The model needs gradients; Muon's products are computed as the model's. RN_ECONFIG names an
  * unknown group and the known ones. */

@@ -30,8 +30,12 @@ static const struct rn_kernel *const *const tables[] = {
 #undef ISA
 };
 
-static int cpu_open(void **dev, const struct rn_host *host, int threads, struct rn_err *err)
+static int cpu_open(void **dev, const struct rn_host *host, int card, int threads,
+                    struct rn_err *err)
 {
+    if (card >= 0)
+        return host->fail(err, RN_EDEVICE, RN_NOWHERE, "the processor has no card %d: say cpu",
+                          card);
     const struct rn_cpu_isa *isa = rn_cpu_isa_choose();
     if (!isa)
         return host->fail(err, RN_EDEVICE, RN_NOWHERE,
@@ -86,17 +90,26 @@ static void cpu_free(void *dev, void *mem)
     free(b.start);
 }
 
+/* What is written for the first time costs more by its pages than by its bytes. */
+static void copy(const struct cpu *c, char *to, const char *from, size_t size_bytes)
+{
+    const size_t share = 1 << 18;
+#pragma omp parallel for schedule(static) num_threads(c->threads) if (size_bytes > share)
+    for (size_t at = 0; at < size_bytes; at += share)
+        memcpy(to + at, from + at, size_bytes - at < share ? size_bytes - at : share);
+}
+
 static int cpu_put(void *dev, void *mem, const void *host, size_t size_bytes, struct rn_err *err)
 {
-    (void)dev, (void)err;
-    memcpy(mem, host, size_bytes);
+    (void)err;
+    copy(dev, mem, host, size_bytes);
     return RN_OK;
 }
 
 static int cpu_get(void *dev, void *host, const void *mem, size_t size_bytes, struct rn_err *err)
 {
-    (void)dev, (void)err;
-    memcpy(host, mem, size_bytes);
+    (void)err;
+    copy(dev, host, mem, size_bytes);
     return RN_OK;
 }
 

@@ -132,12 +132,12 @@ static int run_cells(const struct rn_cli *cli, const struct rn_cells *cells, str
 
 /* --- several ranks --- */
 
-/* Version, pipeline and values: ranks that differ in them do not train together. */
+/* Version, pipeline, values and what they talk through: ranks that differ do not train together. */
 static void digest_config(const struct rn_pipeline *p, const struct rn_run_how *how,
-                          char hex[RN_HEX])
+                          const char *comm, char hex[RN_HEX])
 {
     char *yaml = rn_pipeline_resolved_yaml(p);
-    char *all = rn_xprintf("%s\n%s\n%s\n%s", RUNNEL_VERSION, p->tag, how->device, yaml);
+    char *all = rn_xprintf("%s\n%s\n%s\n%s\n%s", RUNNEL_VERSION, p->tag, how->device, comm, yaml);
     rn_sha256_hex(all, strlen(all), hex);
     free(all);
     free(yaml);
@@ -149,13 +149,14 @@ static int run_ranks(const struct rn_cli *cli, const struct rn_cells *cells,
                      struct rn_err *err)
 {
     char config[RN_HEX];
+    const char *comm;
     if (cells->n > 1)
         return rn_fail(err, RN_EUSAGE, RN_NOWHERE,
                        "several processes run one cell of a matrix at a time: --cell NAME");
-    RN_TRY(rn_comm_find(how->device, ranks->seat.local_rank == 0 ? err : NULL)); /* once a host */
+    RN_TRY(rn_comm_find(&comm, how->device, ranks->seat.local_rank == 0 ? err : NULL)); /* once */
     RN_TRY(rn_mkdirs(how->runs, err));
     struct rn_pipeline *p = rn_cells_compose(cells, 0);
-    digest_config(p, how, config);
+    digest_config(p, how, comm, config);
     int rc;
     if (ranks->seat.rank > 0) {
         rc = rn_follow(p, how, ranks, config, err);
@@ -180,14 +181,24 @@ static void share_threads(const struct rn_cli *cli, const struct rn_ranks *ranks
     how->threads = how->threads > here ? how->threads / here : 1;
 }
 
+/* A device asked for by name is missed now, not after hours of fetching. */
+static int try_device(const struct rn_run_how *how, const struct rn_ranks *ranks,
+                      struct rn_err *err)
+{
+    char *own;
+    RN_TRY(rn_ranks_device(ranks, how->device, &own, err));
+    int rc = rn_device_try(own, rn_ranks_cards(ranks), err);
+    free(own);
+    return rc;
+}
+
 static int run_loaded(const struct rn_cli *cli, const struct rn_cells *cells,
                       const struct rn_ranks *ranks, struct rn_run_how *how, struct rn_ui *ui,
                       struct rn_err *err)
 {
     rn_signals_install();
-    /* A device asked for by name is missed now, not after hours of fetching. */
     if (rn_cli_opt(cli, "device"))
-        RN_TRY(rn_device_try(how->device, err));
+        RN_TRY(try_device(how, ranks, err));
     share_threads(cli, ranks, how);
     return ranks->seat.world > 1 ? run_ranks(cli, cells, ranks, how, ui, err)
                                  : run_cells(cli, cells, how, ui, err);

@@ -59,7 +59,7 @@ static const struct rn_key group_keys[] = {
 
 const struct rn_key rn_training_optimizer_keys[] = {
     RN_KEY_MAP(CFG, groups, "groups", RN_IDENTITY, "{}", group_keys, struct rn_training_group,
-               "overrides by group name; names: `runnel config --groups`"),
+               "overrides by group name; a wrong name is told with the right ones"),
     RN_KEY_REAL(CFG, clip, "clip", RN_IDENTITY, "-1", -1, 1e6, "",
                 "largest gradient norm; 0: no clipping, -1: by rule"),
     RN_KEYS_END};
@@ -205,6 +205,23 @@ static int check_mixture(const struct rn_list *mixture, struct rn_err *err)
     return RN_OK;
 }
 
+/* Which groups there are is known where 'model' names an architecture, and else with the model. */
+static int check_groups(const struct rn_training_cfg *c, struct rn_err *err)
+{
+    const struct rn_training_group *groups = c->groups.items;
+    bool has_arch = c->shape.depth > 0;
+    for (size_t i = 0; i < c->groups.n; i++) {
+        const char *name = c->groups.names[i];
+        if (has_arch)
+            RN_TRY(rn_optim_check_group(rn_arch_names[c->arch], name, err));
+        if (groups[i].betas.n != 0 && groups[i].betas.n != 2)
+            return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
+                           "'optimizer.groups.%s.betas' has %zu numbers, expected 2", name,
+                           groups[i].betas.n);
+    }
+    return RN_OK;
+}
+
 int rn_training_check(const void *cfg, struct rn_err *err)
 {
     const struct rn_training_cfg *c = cfg;
@@ -218,13 +235,7 @@ int rn_training_check(const void *cfg, struct rn_err *err)
         return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
                        "'schedule.min_lr' needs 'schedule.max_lr', of which it is a share; or give "
                        "'schedule.final_frac'");
-    const struct rn_training_group *groups = c->groups.items;
-    for (size_t i = 0; i < c->groups.n; i++)
-        if (groups[i].betas.n != 0 && groups[i].betas.n != 2)
-            return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
-                           "'optimizer.groups.%s.betas' has %zu numbers, expected 2",
-                           c->groups.names[i], groups[i].betas.n);
-    return RN_OK;
+    return check_groups(c, err);
 }
 
 /* What the user calls an epoch goes before the data's length. */

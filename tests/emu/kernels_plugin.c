@@ -239,8 +239,10 @@ static int run_guarded(struct emu *e, const struct rn_args *a, struct rn_err *er
     return RN_OK;
 }
 
-static int emu_open(void **dev, const struct rn_host *host, int threads, struct rn_err *err)
+static int emu_open(void **dev, const struct rn_host *host, int card, int threads,
+                    struct rn_err *err)
 {
+    (void)card;
     struct rn_device *cpu;
     RN_TRY(rn_device_open(&cpu, "cpu", threads, host->log, err));
     struct emu *e = rn_new(struct emu);

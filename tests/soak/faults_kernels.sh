@@ -13,7 +13,7 @@ faults=(
     'attention' 't->acc >> 1 & 1' 't->acc >> 2 & 1' 'the wrong bit of acc'
     'attention' 'r->sum[i] *= r->shrink[i];' '' 'old sums are not shrunk'
     'head_loss' 'r0 > 0 || (h->acc >> 1 & 1)' '(h->acc >> 1 & 1)' 'a chunk overwrites the ones before'
-    'head_loss' '* (1.0f - t * t)' '' 'the slope of the cap'
+    'head_loss' 'return 1.0f - t * t;' 'return 1.0f;' 'the slope of the cap'
     'head_loss' 'clear_padding(&h);' '' 'gradients of padded rows'
     'head_loss' 'else if (gradient)' 'else if (!gradient)' 'gradients of rows without target'
     'rope_norm' 'u2 * c + u1 * s' 'u2 * c - u1 * s' 'the turn back'

@@ -1,4 +1,4 @@
-#include "rng.h"
+#include "rng_impl.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -43,13 +43,26 @@ Test(rng, normals_have_mean_0_and_variance_1)
     cr_assert(!(fabs(square / N - 1) > 5 * sqrt(2.0 / N)));
 }
 
+/* By every way that this processor has, over the 32 bits of a counter's half. */
 Test(rng, many_at_once_are_the_same_numbers)
 {
+    enum { MANY = 1001 };
     const uint64_t stream = rn_stream(3, "many"), first = UINT32_MAX - 20;
-    uint64_t many[101];
-    rn_rand_many(stream, first, 101, many);
-    for (uint64_t i = 0; i < 101; i++)
-        cr_assert_eq(many[i], rn_rand_u64(stream, first + i), "number %d", (int)i);
+    double units[MANY + 1], normals[MANY + 1];
+    for (size_t w = 0; w < rn_rng_way_count; w++) {
+        const struct rn_rng_way *way = &rn_rng_ways[w];
+        if (!way->runs_here())
+            continue;
+        units[MANY] = normals[MANY] = -77;
+        way->units(stream, first, MANY, units);
+        way->normals(stream, first, MANY, normals);
+        for (uint64_t i = 0; i < MANY; i++) {
+            cr_assert_eq(units[i], rn_rand_unit(stream, first + i), "%s: %d", way->name, (int)i);
+            cr_assert_eq(normals[i], rn_rand_normal(stream, first + i), "%s: %d", way->name,
+                         (int)i);
+        }
+        cr_expect(units[MANY] == -77 && normals[MANY] == -77, "%s writes no further", way->name);
+    }
 }
 
 /* Quantiles as tables have them, from the middle to as far out as 52 bits reach. */

@@ -383,6 +383,24 @@ Test(model, initial_weights_have_the_spread_of_the_table)
     }
 }
 
+/* However many are made and put at once. */
+Test(model, an_initial_weight_follows_from_seed_name_and_place)
+{
+    struct rn_model_cfg c = small("nanochat-2026");
+    c.vocab_size = c.vocab_padded = (1 << 15) + 64; /* rows of 32: more than are put at once */
+    struct fixture f = fixture_new(&c, 1, false);
+    struct rn_params *ps = rn_model_params(f.model);
+    size_t n = (size_t)c.vocab_padded * 32;
+    float *w = rn_xalloc(n * sizeof *w);
+    MUST(rn_model_init_weights(f.model, 42, e));
+    MUST(rn_params_get(ps, (size_t)rn_params_find(ps, "transformer.wte.weight"), w, e));
+    uint64_t stream = rn_stream(42, "init/transformer.wte.weight");
+    for (size_t i = 0; i < n; i += i == 0 ? (1 << 20) - 100 : 1)
+        cr_assert_eq(w[i], 0.8F * (float)rn_rand_normal(stream, i), "%zu", i);
+    free(w);
+    fixture_free(&f);
+}
+
 Test(model, gpt2_refuses_rows_longer_than_its_positions)
 {
     struct rn_model_cfg c = small("gpt2");
