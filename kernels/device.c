@@ -1,5 +1,6 @@
 #include "device.h"
 
+#include "apart.h"
 #include "borders.h"
 #include "plugin.h"
 #include "prog_impl.h"
@@ -83,6 +84,30 @@ int rn_device_sync(struct rn_device *d, struct rn_err *err)
 void rn_device_stats(const struct rn_device *d, struct rn_device_stats *out)
 {
     d->be->stats(d->ctx, out);
+}
+
+struct look {
+    bool opened;
+    struct rn_device_stats stats;
+};
+
+static void look_at(void *answer, void *ctx)
+{
+    struct look *l = answer;
+    struct rn_device *d;
+    l->opened = rn_device_open(&d, ctx, 1, NULL, NULL) == RN_OK;
+    if (!l->opened)
+        return;
+    rn_device_stats(d, &l->stats);
+    rn_device_close(d);
+}
+
+bool rn_device_stats_apart(const char *name, struct rn_device_stats *out)
+{
+    struct look l;
+    bool told = rn_apart(look_at, (void *)name, &l, sizeof l);
+    *out = l.stats;
+    return told && l.opened;
 }
 
 int rn_device_card(const struct rn_device *d)

@@ -1,14 +1,13 @@
 #include "footprint.h"
 
+#include "apart.h"
 #include "file.h"
 #include "mem.h"
 #include "optim.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* Code, libraries with their buffers, tokenizer, shards at hand, batches. */
@@ -108,6 +107,7 @@ static int measure(struct rn_footprint *f, struct rn_model *m, const struct rn_d
                    const struct rn_footprint_of *what, struct rn_err *err)
 {
     rn_model_compute_in(m, what->compute);
+    rn_model_fp8(m, &what->fp8);
     rn_model_recompute(m, what->recompute);
     rn_model_deterministic(m, what->deterministic);
     measure_weights(f, m);
@@ -133,61 +133,37 @@ int rn_footprint_on(struct rn_footprint *f, struct rn_device *dev,
 
 /* --- apart --- */
 
+struct question {
+    const char *device;
+    int threads;
+    const struct rn_footprint_of *what;
+};
+
 struct answer {
     int rc;
     struct rn_footprint f;
     struct rn_err err;
 };
 
-static struct answer measure_here(const char *device, int threads,
-                                  const struct rn_footprint_of *what)
+static void measure_here(void *answer, void *ctx)
 {
-    struct answer a = {0};
+    const struct question *q = ctx;
+    struct answer *a = answer;
     struct rn_device *dev;
-    a.rc = rn_device_open(&dev, device, threads, NULL, &a.err);
-    if (a.rc != RN_OK)
-        return a;
-    a.rc = rn_footprint_on(&a.f, dev, what, &a.err);
+    a->rc = rn_device_open(&dev, q->device, q->threads, NULL, &a->err);
+    if (a->rc != RN_OK)
+        return;
+    a->rc = rn_footprint_on(&a->f, dev, q->what, &a->err);
     rn_device_close(dev);
-    return a;
-}
-
-/* An answer fits into a pipe: nobody waits for its reader. */
-_Static_assert(sizeof(struct answer) <= 4096, "PIPE_BUF");
-
-static bool receive(int from, struct answer *a)
-{
-    ssize_t n;
-    do
-        n = read(from, a, sizeof *a);
-    while (n < 0 && errno == EINTR);
-    return n == (ssize_t)sizeof *a;
-}
-
-static _Noreturn void answer_and_end(int to, const char *device, int threads,
-                                     const struct rn_footprint_of *what)
-{
-    struct answer a = measure_here(device, threads, what);
-    _exit(write(to, &a, sizeof a) == (ssize_t)sizeof a ? 0 : 1);
 }
 
 int rn_footprint_apart(struct rn_footprint *f, const char *device, int threads,
                        const struct rn_footprint_of *what, struct rn_err *err)
 {
-    int pipe_fd[2];
+    struct question q = {device, threads, what};
     struct answer a;
     *f = (struct rn_footprint){0};
-    if (pipe(pipe_fd) != 0)
-        return rn_fail(err, RN_EIO, RN_NOWHERE, "cannot make a pipe: %s", strerror(errno));
-    pid_t pid = fork();
-    if (pid == 0)
-        answer_and_end(pipe_fd[1], device, threads, what);
-    close(pipe_fd[1]);
-    bool told = pid > 0 && receive(pipe_fd[0], &a);
-    close(pipe_fd[0]);
-    while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-        ;
-    if (!told)
+    if (!rn_apart(measure_here, &q, &a, sizeof a))
         return rn_fail(err, RN_EDEVICE, RN_NOWHERE, "the memory that is needed cannot be measured");
     *f = a.f;
     return a.rc == RN_OK ? RN_OK : rn_fail_as(err, &a.err);

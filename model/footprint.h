@@ -17,6 +17,7 @@ struct rn_footprint_of {
     int64_t rows;      /* of a micro-step */
     int64_t eval_rows; /* scored at once between steps; 0: nothing is */
     enum rn_dtype compute;
+    struct rn_fp8 fp8;
     bool recompute, deterministic;
     struct rn_comm *comm; /* the ranks that share the optimizer; NULL: alone */
 };

@@ -29,6 +29,7 @@ struct rn_footprint_of rn_training_footprint_of(const struct rn_training_cfg *c,
         .rows = rows,
         .eval_rows = evaluates ? rn_bpb_rows(mc->sequence_len, c->bpb_tokens) : 0,
         .compute = rn_precision_dtype((enum rn_precision)c->precision),
+        .fp8 = c->fp8,
         .recompute = c->recompute == RN_RECOMPUTE_BLOCK,
         .deterministic = c->deterministic,
     };
