@@ -54,6 +54,7 @@ struct rn_training_cfg {
     double warmdown, final_frac, max_lr, min_lr, lr_frac; /* < 0: by rule */
     int loader, shuffle, precision, recompute;
     struct rn_fp8 fp8;         /* `on` follows from precision */
+    bool fp8_refused;          /* asked for, but the device has none */
     const char *precision_why; /* static; by settle */
     int64_t streams;
     int64_t seed;
