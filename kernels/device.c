@@ -1,6 +1,7 @@
 #include "device.h"
 
 #include "apart.h"
+#include "borders.h"
 #include "plugin.h"
 #include "prog_impl.h"
 
@@ -56,7 +57,7 @@ int rn_device_open(struct rn_device **out, const char *name, int threads, const 
     struct rn_device *d = rn_new(struct rn_device);
     memcpy(d->name, plain, sizeof d->name);
     d->card = card;
-    d->host = (struct rn_host){RN_ABI, sizeof d->host, RUNNEL_OPS_DIGEST, log, rn_fail};
+    d->host = (struct rn_host){RN_ABI, sizeof d->host, RN_BORDERS_DIGEST, log, rn_fail};
     int rc = open_backend(d, path, threads, err);
     free(path);
     if (rc == RN_OK)

@@ -21,6 +21,11 @@ struct rn_prog *rn_prog_new(struct rn_params *params)
     return p;
 }
 
+const struct rn_device *rn_prog_device(const struct rn_prog *p)
+{
+    return p->dev;
+}
+
 void rn_prog_free(struct rn_prog *p)
 {
     if (!p)

@@ -86,6 +86,7 @@ int rn_params_zero_grads(struct rn_params *, struct rn_err *);
 struct rn_prog;
 struct rn_prog *rn_prog_new(struct rn_params *); /* params borrowed; must outlive the program */
 void rn_prog_free(struct rn_prog *);             /* takes NULL */
+const struct rn_device *rn_prog_device(const struct rn_prog *); /* borrowed */
 
 rn_val rn_prog_input(struct rn_prog *, const char *name, enum rn_dtype, struct rn_shape);
 /* host is copied. */

@@ -142,7 +142,7 @@ rn_val rn_build_attention(struct rn_build *b, int64_t layer, rn_val q, rn_val k,
                           double scale, int64_t window)
 {
     const struct rn_model_cfg *c = b->cfg;
-    struct rn_attrs attrs = {.f = {(float)scale}, .i = {window}};
+    struct rn_attrs attrs = {.f = {(float)scale}, .i = {window, b->deterministic}};
     if (!b->slots)
         return rn_build_op(b, RN_OP_ATTENTION, attrs, RN_IN(q, k, v), "h.%d.attn.y", (int)layer);
     struct rn_shape cache = RN_SHAPE(b->slots, b->Tmax, c->n_kv_head, c->head_dim);

@@ -50,6 +50,7 @@ struct rn_build { /* one program under construction */
     const struct rn_model_cfg *cfg;
     bool trains;        /* backward and a step will follow */
     bool recompute;     /* what a block made is not kept for backward */
+    bool deterministic; /* backward adds in a fixed order, wherever it is computed */
     int64_t B, T, Tmax; /* Tmax: positions of a row; T unless slots */
     int64_t slots;      /* rows of a cache that holds earlier positions; 0: rows are whole */
     struct rn_build_fp8 fp8;

@@ -60,17 +60,62 @@ static void measure_weights(struct rn_footprint *f, const struct rn_model *m)
     f->other = PROGRAM + largest;
 }
 
-static int measure(struct rn_footprint *f, struct rn_model *m, const struct rn_footprint_of *what,
-                   struct rn_err *err)
+/* --- what there is --- */
+
+/* The number that stands in a file; `most` if there is none ("max"). */
+static double number_in(const char *path, double most)
+{
+    char text[64], *end;
+    FILE *f = fopen(path, "re");
+    size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
+    if (f)
+        fclose(f);
+    text[n] = 0;
+    double value = strtod(text, &end);
+    return end != text && value < most ? value : most;
+}
+
+static double limit_of_host(void)
+{
+    const double share = 0.8; /* other programs live here, too */
+    double least = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    struct rlimit space;
+    least = number_in("/sys/fs/cgroup/memory.max", least);
+    least = number_in("/sys/fs/cgroup/memory/memory.limit_in_bytes", least);
+    if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY &&
+        (double)space.rlim_cur < least)
+        least = (double)space.rlim_cur;
+    return share * least;
+}
+
+/* A GPU's own memory, which holds nothing of the host's; or the host's, which its ranks share. */
+static void judge(struct rn_footprint *f, const struct rn_device *dev, const struct rn_comm *comm)
+{
+    const double share = 0.95; /* the rest is the driver's and the libraries' */
+    struct rn_device_stats s;
+    rn_device_stats(dev, &s);
+    f->limit = limit_of_host() / rn_comm_local_world(comm);
+    if (s.bytes_all > 0) {
+        f->limit = share * (double)s.bytes_all;
+        f->other = 0;
+    }
+}
+
+/* --- both --- */
+
+static int measure(struct rn_footprint *f, struct rn_model *m, const struct rn_device *dev,
+                   const struct rn_footprint_of *what, struct rn_err *err)
 {
     rn_model_compute_in(m, what->compute);
     rn_model_fp8(m, &what->fp8);
     rn_model_recompute(m, what->recompute);
+    rn_model_deterministic(m, what->deterministic);
     measure_weights(f, m);
     RN_TRY(measure_training(f, m, what->rows, err));
     RN_TRY(measure_optimizer(f, m, what->comm, err));
     if (what->eval_rows > 0)
         RN_TRY(measure_evaluation(f, m, what->eval_rows, err));
+    judge(f, dev, what->comm);
     f->total = f->weights + f->gradients + f->optimizer + f->activations + f->evaluation + f->other;
     return RN_OK;
 }
@@ -81,7 +126,7 @@ int rn_footprint_on(struct rn_footprint *f, struct rn_device *dev,
     struct rn_model *m;
     *f = (struct rn_footprint){0};
     RN_TRY(rn_model_sketch(&m, what->model, dev, err));
-    int rc = measure(f, m, what, err);
+    int rc = measure(f, m, dev, what, err);
     rn_model_free(m);
     return rc;
 }
@@ -122,42 +167,4 @@ int rn_footprint_apart(struct rn_footprint *f, const char *device, int threads,
         return rn_fail(err, RN_EDEVICE, RN_NOWHERE, "the memory that is needed cannot be measured");
     *f = a.f;
     return a.rc == RN_OK ? RN_OK : rn_fail_as(err, &a.err);
-}
-
-/* --- what there is --- */
-
-/* The number that stands in a file; `most` if there is none ("max"). */
-static double number_in(const char *path, double most)
-{
-    char text[64], *end;
-    FILE *f = fopen(path, "re");
-    size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
-    if (f)
-        fclose(f);
-    text[n] = 0;
-    double value = strtod(text, &end);
-    return end != text && value < most ? value : most;
-}
-
-double rn_footprint_limit(void)
-{
-    const double share = 0.8;
-    double least = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-    struct rlimit space;
-    least = number_in("/sys/fs/cgroup/memory.max", least);
-    least = number_in("/sys/fs/cgroup/memory/memory.limit_in_bytes", least);
-    if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY &&
-        (double)space.rlim_cur < least)
-        least = (double)space.rlim_cur;
-    return share * least;
-}
-
-double rn_footprint_limit_on(const struct rn_device *dev, const struct rn_comm *comm)
-{
-    const double share = 0.95; /* the rest is the driver's and the libraries' */
-    struct rn_device_stats s;
-    rn_device_stats(dev, &s);
-    if (s.bytes_all > 0)
-        return share * (double)s.bytes_all;
-    return rn_footprint_limit() / rn_comm_local_world(comm);
 }

@@ -17,7 +17,7 @@ struct rn_model {
     struct rn_params *params;
     enum rn_dtype compute;
     struct rn_fp8 fp8;
-    bool recompute;
+    bool recompute, deterministic;
 };
 
 static struct rn_param_spec *specs_of(const struct rn_model *m)
@@ -280,6 +280,11 @@ void rn_model_recompute(struct rn_model *m, bool blocks)
     m->recompute = blocks;
 }
 
+void rn_model_deterministic(struct rn_model *m, bool always)
+{
+    m->deterministic = always;
+}
+
 enum rn_dtype rn_model_computes_in(const struct rn_model *m)
 {
     return m->compute;
@@ -316,6 +321,7 @@ static rn_val forward(struct rn_model *m, struct rn_build *b)
     rn_prog_compute_in(b->p, b->exact ? RN_F32 : m->compute);
     b->cfg = &m->cfg;
     b->recompute = m->recompute;
+    b->deterministic = m->deterministic;
     b->rope = RN_NONE;
     if (b->trains)
         b->fp8 = start_fp8(m, b->p, b->B * b->T);
@@ -338,12 +344,25 @@ static int check_length(const struct rn_model *m, int64_t B, int64_t T, struct r
     return RN_OK;
 }
 
+/* How many logits may stand in memory at once; 0: it is a processor, which takes few. A chunk reads
+ * w twice, and reads and writes its gradient: in chunks of 512 rows a tenth of a GPU's step goes
+ * into that, and the product that gives dx keeps a fifth of it busy. 4096 rows of 32768 are 512
+ * MiB. */
+static int64_t logits_at_once(const struct rn_prog *p)
+{
+    enum { OF_GPU = 1 << 27 };
+    struct rn_device_stats s;
+    rn_device_stats(rn_prog_device(p), &s);
+    return s.bytes_all > 0 ? OF_GPU : 0;
+}
+
 /* x (B,T,C) against targets y: loss, losses, argmax. Whole logits never exist. */
 static rn_val head_loss(struct rn_build *b, rn_val x, rn_val y, rn_val scale)
 {
     const struct rn_model_cfg *c = b->cfg;
     rn_val w = rn_build_weight(b, "%s", rn_arch_of(c)->head);
-    struct rn_attrs attrs = {.f = {(float)c->sw.softcap}, .i = {c->vocab_size}};
+    struct rn_attrs attrs = {.f = {(float)c->sw.softcap},
+                             .i = {c->vocab_size, logits_at_once(b->p)}};
     return rn_build_op(b, RN_OP_HEAD_LOSS, attrs, RN_IN(x, w, y, scale), "loss");
 }
 

@@ -113,6 +113,9 @@ int64_t rn_model_fp8_layers(const struct rn_model_cfg *, const struct rn_fp8 *, 
 /* Of later training programs: blocks are made again in backward instead of being kept. The same
  * bits, less memory, about a third more time. Default: kept. */
 void rn_model_recompute(struct rn_model *, bool blocks);
+/* Of later training programs: the same bits every time on a GPU, too, where attention's backward is
+ * slower for it and takes two bytes a score. A processor gives them anyway. Default: false. */
+void rn_model_deterministic(struct rn_model *, bool always);
 
 struct rn_train_prog { /* forward + backward of one micro-batch; adds to the gradients */
     struct rn_prog *prog;

@@ -1,5 +1,6 @@
 /* The GPU as a device. A plan is the list of calls; one that is run whole more than once becomes a
  * graph, so that a step costs the host one launch. */
+#include "borders.h"
 #include "cuda_device.h"
 #include "matmul.h"
 #include "mem.h"
@@ -365,7 +366,7 @@ static void cuda_stats(void *dev, struct rn_device_stats *out)
 static const struct rn_backend backend = {
     .abi = RN_ABI,
     .size_bytes = sizeof(struct rn_backend),
-    .ops_digest = RUNNEL_OPS_DIGEST,
+    .ops_digest = RN_BORDERS_DIGEST,
     .name = "cuda",
     .open = cuda_open,
     .close = cuda_close,

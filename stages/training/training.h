@@ -53,6 +53,7 @@ struct rn_training_cfg {
     int64_t warmup;
     double warmdown, final_frac, max_lr, min_lr, lr_frac; /* < 0: by rule */
     int loader, shuffle, precision, recompute;
+    bool deterministic;
     struct rn_fp8 fp8;         /* `on` follows from precision */
     bool fp8_refused;          /* asked for, but the device has none */
     const char *precision_why; /* static; by settle */
@@ -88,6 +89,8 @@ extern const struct rn_output rn_training_outputs[];
         RN_KEY_TABLE("fp8", rn_training_fp8_keys, "with precision: fp8"),                          \
         RN_KEY_WORD(struct rn_training_cfg, recompute, "recompute", RN_NEUTRAL, "none",            \
                     rn_recompute_words, "what backward makes again instead of keeping it"),        \
+        RN_KEY_BOOL(struct rn_training_cfg, deterministic, "deterministic", RN_NEUTRAL, "false",   \
+                    "the same bits every time on a GPU, too, at some cost"),                       \
         RN_KEY_INT(struct rn_training_cfg, seed, "seed", RN_IDENTITY, "42", 0, 9e15, "",           \
                    "of the initial weights, samples, and the order of data that is shuffled"),     \
         RN_KEY_TABLE("checkpoint", rn_training_checkpoint_keys, "what is saved, and when"),        \

@@ -35,7 +35,7 @@ static void tell_memory(const struct rn_training *t, const struct rn_footprint *
            t->job->kind->kind, rn_show_bytes(b[0], need->total),
            rn_show_bytes(b[1], need->weights + need->gradients),
            rn_show_bytes(b[2], need->optimizer), rn_show_bytes(b[3], need->activations),
-           rn_show_bytes(b[4], rn_footprint_limit_on(t->device, t->job->comm)));
+           rn_show_bytes(b[4], need->limit));
 }
 
 /* Before the weights take memory. */
@@ -86,6 +86,7 @@ static int open_model(struct rn_training *t, struct rn_err *err)
     rn_model_compute_in(t->model, rn_precision_dtype(precision));
     rn_model_fp8(t->model, &t->cfg->fp8);
     rn_model_recompute(t->model, t->cfg->recompute == RN_RECOMPUTE_BLOCK);
+    rn_model_deterministic(t->model, t->cfg->deterministic);
     rn_log(t->job->log, t->cfg->fp8_refused ? RN_WARN : RN_INFO, "%s: products in %s, %s",
            t->job->kind->kind, rn_precision_words[precision], t->cfg->precision_why);
     return RN_OK;
