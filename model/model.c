@@ -290,22 +290,23 @@ enum rn_dtype rn_model_computes_in(const struct rn_model *m)
     return m->compute;
 }
 
-/* Layers of blocks that are of codes. */
-static int64_t count_fp8(const struct rn_model *m, int64_t rows)
+int64_t rn_model_fp8_layers(const struct rn_model_cfg *cfg, const struct rn_fp8 *how,
+                            int64_t tokens)
 {
+    struct rn_weight *w;
+    size_t all = rn_model_weights(cfg, &w);
     int64_t n = 0;
-    for (size_t i = 0; i < m->n; i++) {
-        const struct rn_weight *w = &m->weights[i];
-        n += rn_starts_with(w->name, "transformer.h.") && w->shape.n == 2 &&
-             rn_fp8_takes(&m->fp8, rows, w->shape.d[0], w->shape.d[1]);
-    }
+    for (size_t i = 0; i < all; i++)
+        n += rn_starts_with(w[i].name, "transformer.h.") && w[i].shape.n == 2 &&
+             rn_fp8_takes(how, tokens, w[i].shape.d[0], w[i].shape.d[1]);
+    free(w);
     return n;
 }
 
 /* Room for three rows a layer; what tells of the layers is in the order of their making. */
-static struct rn_build_fp8 start_fp8(const struct rn_model *m, struct rn_prog *p, int64_t rows)
+static struct rn_build_fp8 start_fp8(const struct rn_model *m, struct rn_prog *p, int64_t tokens)
 {
-    int64_t layers = count_fp8(m, rows);
+    int64_t layers = rn_model_fp8_layers(&m->cfg, &m->fp8, tokens);
     if (layers == 0)
         return (struct rn_build_fp8){.amax = RN_NONE};
     struct rn_shape shape = RN_SHAPE(layers * 3, RN_AMAX_HISTORY + m->fp8.amax_history);

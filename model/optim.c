@@ -2,6 +2,7 @@
 
 #include "arch.h"
 #include "mem.h"
+#include "muon_batch.h"
 #include "str.h"
 
 #include <inttypes.h>
@@ -166,30 +167,63 @@ static int64_t second_moment(const struct rn_weight *w)
     return w->shape.d[0] >= w->shape.d[1] ? w->shape.d[0] : w->shape.d[1];
 }
 
-static void emit_muon(struct rn_optim *o, const struct rn_weight *w, size_t i)
+static bool is_2026(const struct rn_optim *o, size_t i)
 {
-    const struct rn_slot *s = &o->slots[i];
-    bool era_2026 = s->group->kind == RN_GROUP_MUON_2026;
-    int64_t n2 = second_moment(w);
-    rn_val buf = moment(o, "buf", w, i, w->shape, s->n);
-    rn_val buf2 = era_2026 ? moment(o, "buf2", w, i, RN_SHAPE(n2), s->n ? n2 : 0) : RN_NONE;
-    if (s->n == 0)
-        return;
-    rn_val x[] = {rn_prog_weight(o->prog, w->name),
-                  rn_prog_weight_grad(o->prog, w->name),
-                  buf,
-                  buf2,
-                  o->hyper,
-                  o->coef};
-    rn_prog_op(o->prog, RN_OP_MUON, w->name, x, (int)RN_COUNT(x), RN_ATTRS(.i = {s->at, era_2026}));
+    return o->slots[i].group->kind == RN_GROUP_MUON_2026;
 }
 
-static void emit_update(struct rn_optim *o, const struct rn_weight *w, size_t i)
+static void make_muon_moments(struct rn_optim *o, const struct rn_weight *w, size_t i)
 {
-    if (o->slots[i].group->kind == RN_GROUP_ADAMW)
-        emit_adamw(o, w, i);
-    else
-        emit_muon(o, w, i);
+    struct rn_slot *s = &o->slots[i];
+    int64_t n2 = second_moment(w);
+    s->buf = moment(o, "buf", w, i, w->shape, s->n);
+    s->buf2 = is_2026(o, i) ? moment(o, "buf2", w, i, RN_SHAPE(n2), s->n ? n2 : 0) : RN_NONE;
+}
+
+/* `behind`: the op's i2. */
+static void emit_muon(struct rn_optim *o, const struct rn_weight *w, size_t i, int64_t behind)
+{
+    const struct rn_slot *s = &o->slots[i];
+    rn_val x[] = {rn_prog_weight(o->prog, w->name),
+                  rn_prog_weight_grad(o->prog, w->name),
+                  s->buf,
+                  s->buf2,
+                  o->hyper,
+                  o->coef};
+    rn_prog_op(o->prog, RN_OP_MUON, w->name, x, (int)RN_COUNT(x),
+               RN_ATTRS(.i = {s->at, is_2026(o, i), behind}));
+}
+
+/* Weight i and those behind it that are updated with it, which are marked; how many. */
+static int64_t take_batch(const struct rn_optim *o, const struct rn_weight *w, size_t i,
+                          bool *taken, size_t batch[RN_MUON_BATCH])
+{
+    const int64_t *side = w[i].shape.d, elements = side[0] * side[1];
+    int64_t n = 0;
+    for (size_t k = i; k < o->n && n < RN_MUON_BATCH; k++) {
+        bool alike = !taken[k] && w[k].shape.n == 2 && w[k].shape.d[0] == side[0] &&
+                     w[k].shape.d[1] == side[1] && is_2026(o, k) == is_2026(o, i);
+        if (!alike || (n > 0 && (n + 1) * elements > RN_MUON_BATCH_ELEMENTS))
+            continue;
+        taken[k] = true;
+        batch[n++] = k;
+    }
+    return n;
+}
+
+/* Matrices of one shape one behind the other, whatever layers they are of. */
+static void emit_muons(struct rn_optim *o, const struct rn_weight *w)
+{
+    bool *taken = rn_xalloc((o->n + 1) * sizeof *taken);
+    size_t batch[RN_MUON_BATCH];
+    for (size_t i = 0; i < o->n; i++)
+        taken[i] = o->slots[i].group->kind == RN_GROUP_ADAMW || o->slots[i].n == 0;
+    for (size_t i = 0; i < o->n; i++) {
+        int64_t n = taken[i] ? 0 : take_batch(o, w, i, taken, batch);
+        for (int64_t k = 0; k < n; k++)
+            emit_muon(o, &w[batch[k]], batch[k], k == 0 ? n - 1 : -1);
+    }
+    free(taken);
 }
 
 /* Over my share of all gradients in table order. */
@@ -251,7 +285,11 @@ static int build_step(struct rn_optim *o, const struct rn_weight *w, int64_t n_h
     o->hyper = rn_prog_input(o->prog, "hyper", RN_F32, RN_SHAPE(n_hyper));
     o->coef = rn_prog_input(o->prog, "coef", RN_F32, RN_SHAPE(1));
     for (size_t i = 0; i < o->n; i++)
-        emit_update(o, &w[i], i);
+        if (o->slots[i].group->kind == RN_GROUP_ADAMW)
+            emit_adamw(o, &w[i], i);
+        else
+            make_muon_moments(o, &w[i], i);
+    emit_muons(o, w);
     rn_prog_op(o->prog, RN_OP_ZERO_GRADS, "zero_grads", NULL, 0, RN_NO_ATTRS);
     return rn_prog_plan(o->prog, err);
 }

@@ -14,6 +14,7 @@ struct rn_slot { /* one weight */
     int64_t first, n; /* what of it this rank updates */
     size_t n_parts;   /* of all ranks, from parts[part] on */
     size_t part;
+    rn_val buf, buf2; /* Muon's moments; RN_NONE: none here */
 };
 
 /* One moment, as files have it: whole. */

@@ -221,7 +221,7 @@ struct rn_stage {
     size_t (*list_outputs)(const void *cfg, struct rn_arena *, struct rn_output **out);
     /* Replaces what the file leaves to the machine (`auto`) by what this machine makes of it on
      * the device of this name (NULL: the processor), so that keys, tag and resolved.yaml say what
-     * is done. No files, no clock. May be NULL. */
+     * is done. No files, no clock; a device is looked at by another process. May be NULL. */
     void (*settle)(void *cfg, const char *device);
     /* Rules that join keys. No files, no clock: `runnel check` calls it. The runner places the
      * error at the key that err->msg names first in quotes ('horizon.steps'), else at the stage.

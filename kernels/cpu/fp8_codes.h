@@ -34,16 +34,19 @@ static inline struct rn_code_form rn_form_of(int code)
 }
 
 /* To the nearest, ties to even; what is too large to the largest; what is not finite to NaN. */
-static inline uint8_t rn_to_code(float x, int code)
+static inline uint8_t rn_to_code(float x, float scale, int code)
 {
     struct rn_code_form f = rn_form_of(code);
     uint8_t sign = signbit(x) ? 0x80 : 0;
     int exponent;
-    if (x == 0 || !isfinite(x))
-        return sign | (x == 0 ? 0 : 0x7f);
-    frexpf(x, &exponent); /* |x| in [2^(exponent-1), 2^exponent) */
+    if (!isfinite(x))
+        return sign | 0x7f;
+    x = fminf(fabsf(x) * scale, 2 * rn_fp8_max(code));
+    if (x == 0)
+        return sign;
+    frexpf(x, &exponent); /* x in [2^(exponent-1), 2^exponent) */
     int e = exponent - 1 > 1 - f.bias ? exponent - 1 : 1 - f.bias;
-    float steps = rintf(ldexpf(fabsf(x), f.mantissa - e));
+    float steps = rintf(ldexpf(x, f.mantissa - e));
     float bits = (float)((e + f.bias - 1) * (1 << f.mantissa)) + steps;
     return sign | (bits > (float)f.largest ? f.largest : (uint8_t)bits);
 }
@@ -87,7 +90,7 @@ static inline void rn_quantize_rows(const struct rn_quantizing *q, float scale)
     for (int64_t r = 0; r < q->R; r++)
         for (int64_t k = 0; k < q->K; k++) {
             float buf, x = *rn_row_in(q->x, q->x_type, r * q->K + k, 1, &buf);
-            q->codes[r * q->K + k] = q->turned[k * q->R + r] = rn_to_code(x * scale, q->code);
+            q->codes[r * q->K + k] = q->turned[k * q->R + r] = rn_to_code(x, scale, q->code);
         }
 }
 

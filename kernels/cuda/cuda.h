@@ -59,6 +59,7 @@ struct rn_cuda_kernel { /* NULL: there is none */
  * name stands in parentheses.
  * RN_SHARED(type, name, count): `type *name`, memory of the block, known at compile time.
  * RN_SHARED_DYNAMIC(type, name): `type *name`, the launch's shared_bytes, aligned to 16.
+ * RN_GRID_CONSTANT: of an argument that is a table: its rows are read where they lie.
  * RN_KERNEL_ASSERT(cond): a broken promise ends the kernel and with it the device. */
 #ifdef __CUDACC__
 #define RN_KERNEL_ASSERT(cond)                                                                     \
@@ -66,6 +67,7 @@ struct rn_cuda_kernel { /* NULL: there is none */
         if (!(cond))                                                                               \
             __trap();                                                                              \
     } while (0)
+#define RN_GRID_CONSTANT __grid_constant__
 #define RN_LAUNCH(kernel, grid, block, shared_bytes, stream, ...)                                  \
     kernel<<<grid, block, shared_bytes, stream>>>(__VA_ARGS__)
 #define RN_SHARED(type, name, count)                                                               \

@@ -10,11 +10,12 @@ enum { SIDE = 64, PITCH = SIDE + 4, LINE = 16, LINES = SIDE / LINE };
 
 /* To the nearest, ties to even; what is too large to the largest. An infinity is no large value but
  * a mistake: NaN, for it to be noticed. */
-static __device__ __forceinline__ uint8_t to_code(float x, uint8_t code)
+static __device__ __forceinline__ uint8_t to_code(float x, float scale, uint8_t code)
 {
     if (!(fabsf(x) <= FLT_MAX))
         return 0x7f;
-    return __nv_cvt_float_to_fp8(x, __NV_SATFINITE, code == RN_E4M3 ? __NV_E4M3 : __NV_E5M2);
+    return __nv_cvt_float_to_fp8(x * scale, __NV_SATFINITE,
+                                 code == RN_E4M3 ? __NV_E4M3 : __NV_E5M2);
 }
 
 /* Bits of a magnitude are in the order of magnitudes, NaN above all: whole numbers, whose largest
@@ -74,24 +75,34 @@ static __device__ __forceinline__ struct line line_of(const struct rn_quantizing
     return l;
 }
 
-union codes { /* of a line */
-    uint8_t at[LINE];
+struct codes { /* of a line, four to a word */
     uint32_t word[LINE / 4];
-    uint4 all;
 };
 
+static __device__ __forceinline__ void put_code(struct codes *c, int i, uint8_t code)
+{
+    c->word[i / 4] |= (uint32_t)code << i % 4 * 8;
+}
+
+static __device__ __forceinline__ void store(uint8_t *to, const struct codes &c)
+{
+    *(uint4 *)to = make_uint4(c.word[0], c.word[1], c.word[2], c.word[3]);
+}
+
 /* Returns the largest magnitude among them. */
-static __device__ __forceinline__ unsigned encode(union codes *out, const struct rn_quantizing &q,
+static __device__ __forceinline__ unsigned encode(struct codes *out, const struct rn_quantizing &q,
                                                   const struct line &l, float scale)
 {
     struct rn_tensor t = {(void *)q.x, q.x_type};
     float x[RN_VEC];
     unsigned most = 0;
+#pragma unroll
     for (int half = 0; half < LINE; half += RN_VEC) {
         rn_load(x, t, l.row * q.K + l.col + half, (l.row + 1) * q.K);
+#pragma unroll
         for (int i = 0; i < RN_VEC; i++) {
             most = larger(most, magnitude(x[i]));
-            out->at[half + i] = to_code(x[i] * scale, q.code);
+            put_code(out, half + i, to_code(x[i], scale, q.code));
         }
     }
     return most;
@@ -103,12 +114,13 @@ static __device__ __forceinline__ void store_turned(const struct rn_quantizing &
 {
     int c = (int)threadIdx.x / LINES, r = (int)threadIdx.x % LINES * LINE;
     int64_t col = (int64_t)blockIdx.x * SIDE + c, row = (int64_t)blockIdx.y * SIDE + r;
-    union codes out;
+    struct codes out = {};
     if (col >= q.K || row >= q.R)
         return;
+#pragma unroll
     for (int i = 0; i < LINE; i++)
-        out.at[i] = ((const uint8_t *)square)[(r + i) * PITCH + c];
-    *(uint4 *)(q.turned + col * q.R + row) = out.all;
+        put_code(&out, i, ((const uint8_t *)square)[(r + i) * PITCH + c]);
+    store(q.turned + col * q.R + row, out);
 }
 
 static __global__ void quantize(struct rn_quantizing q)
@@ -118,9 +130,9 @@ static __global__ void quantize(struct rn_quantizing q)
     struct line l = line_of(q);
     unsigned most = 0;
     if (l.exists) {
-        union codes own;
+        struct codes own = {};
         most = encode(&own, q, l, scale);
-        *(uint4 *)(q.codes + l.row * q.K + l.col) = own.all;
+        store(q.codes + l.row * q.K + l.col, own);
         for (int i = 0; i < LINE / 4; i++)
             square[(l.r * PITCH + l.c) / 4 + i] = own.word[i];
     }

@@ -55,6 +55,7 @@ struct rn_training_cfg {
     int loader, shuffle, precision, recompute;
     bool deterministic;
     struct rn_fp8 fp8;         /* `on` follows from precision */
+    bool fp8_refused;          /* asked for, but the device has none */
     const char *precision_why; /* static; by settle */
     int64_t streams;
     int64_t seed;

@@ -189,9 +189,11 @@ static int count_given(const CFG *c)
 void rn_training_settle(void *cfg, const char *device)
 {
     CFG *c = cfg;
+    bool asked = c->precision == RN_PRECISION_FP8;
     c->precision =
         (int)rn_precision_settle((enum rn_precision)c->precision, device, &c->precision_why);
     c->fp8.on = c->precision == RN_PRECISION_FP8;
+    c->fp8_refused = asked && !c->fp8.on;
 }
 
 static int check_mixture(const struct rn_list *mixture, struct rn_err *err)

@@ -15,14 +15,26 @@ static struct rn_shape shape_of(const struct rn_training *t)
     return rn_prog_shape(t->program.prog, t->program.amax);
 }
 
+void rn_training_fp8_tell(const struct rn_training_cfg *c, int64_t layers, char *text, size_t cap)
+{
+    snprintf(text, cap,
+             "%" PRId64 " layers, %" PRId64 " products of a micro-step in fp8 (%s, %s scales)",
+             layers, 3 * layers, rn_fp8_format_words[c->fp8.format],
+             rn_fp8_recipe_words[c->fp8.recipe]);
+}
+
 int rn_training_fp8_open(struct rn_training *t, struct rn_err *err)
 {
     if (!t->cfg->fp8.on)
         return RN_OK;
-    rn_log(t->job->log, is_fp8(t) ? RN_INFO : RN_WARN,
-           "%s: %" PRId64 " layers, %" PRId64 " products of a micro-step in fp8 (%s, %s scales)",
-           t->job->kind->kind, t->program.fp8_layers, 3 * t->program.fp8_layers,
-           rn_fp8_format_words[t->cfg->fp8.format], rn_fp8_recipe_words[t->cfg->fp8.recipe]);
+    struct rn_device_stats s;
+    rn_device_stats(t->device, &s);
+    if (!s.multiplies_fp8) /* it would not open when the configuration was read */
+        return rn_fail(err, RN_EDEVICE, RN_NOWHERE,
+                       "'precision: fp8', and %s has no products of it: say bf16", s.model);
+    char text[128];
+    rn_training_fp8_tell(t->cfg, t->program.fp8_layers, text, sizeof text);
+    rn_log(t->job->log, is_fp8(t) ? RN_INFO : RN_WARN, "%s: %s", t->job->kind->kind, text);
     if (!is_fp8(t))
         return RN_OK;
     rn_optim_carry(t->optim, t->program.prog, t->program.amax);

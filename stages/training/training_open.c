@@ -87,8 +87,8 @@ static int open_model(struct rn_training *t, struct rn_err *err)
     rn_model_fp8(t->model, &t->cfg->fp8);
     rn_model_recompute(t->model, t->cfg->recompute == RN_RECOMPUTE_BLOCK);
     rn_model_deterministic(t->model, t->cfg->deterministic);
-    rn_log(t->job->log, RN_INFO, "%s: products in %s, %s", t->job->kind->kind,
-           rn_precision_words[precision], t->cfg->precision_why);
+    rn_log(t->job->log, t->cfg->fp8_refused ? RN_WARN : RN_INFO, "%s: products in %s, %s",
+           t->job->kind->kind, rn_precision_words[precision], t->cfg->precision_why);
     return RN_OK;
 }
 

@@ -84,6 +84,8 @@ void rn_training_time_ops(struct rn_training *);
 void rn_training_tell_times(const struct rn_training *);
 extern const char *const rn_op_metrics[]; /* by enum rn_op_kind */
 
+/* "12 layers, 36 products of a micro-step in fp8 (hybrid, delayed scales)" */
+void rn_training_fp8_tell(const struct rn_training_cfg *, int64_t layers, char *text, size_t cap);
 /* training_fp8.c. After the program and the optimizer are there; after a checkpoint was loaded;
  * after the micro-steps of a step. All do nothing in a training that is not in fp8. */
 int rn_training_fp8_open(struct rn_training *, struct rn_err *);

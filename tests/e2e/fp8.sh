@@ -31,8 +31,10 @@ RN_EMU_CAPABILITY=86 train old 2 --device cuda-emu
 says "products in bf16, fp8 was asked for, and this GPU has no products of it"
 grep -q "precision: .bf16" "$(newest old)/resolved.yaml" || fail "resolved.yaml does not say bf16"
 
-# A newer one has, and stays close to bf16.
+# A newer one has, and stays close to bf16; a plan says how much is.
 train fp8 6 --device cuda-emu
+says "12 layers, 36 products of a micro-step in fp8 (hybrid, delayed scales)"
+expect 0 "$RUNNEL" plan mini.yaml --until base --device cuda-emu --runs other "${tiny[@]}"
 says "12 layers, 36 products of a micro-step in fp8 (hybrid, delayed scales)"
 grep -q "precision: .fp8" "$(newest fp8)/resolved.yaml" || fail "resolved.yaml does not say fp8"
 [ "$(metric fp8 fp8_saturated | wc -l)" -eq 6 ] || fail "no count of what was cut off"

@@ -183,6 +183,7 @@ template <int NEWER> static inline void rn_copies_wait()
 }
 #define rn_mma(c, a, b) emu::multiply_matrices(c, a, b, EMU_HERE)
 
+#define RN_GRID_CONSTANT
 #define RN_LAUNCH(kernel, grid, block, shared_bytes, stream, ...)                                  \
     emu::launch(kernel, grid, block, shared_bytes, stream, ##__VA_ARGS__)
 #define RN_SHARED(type, name, count)                                                               \

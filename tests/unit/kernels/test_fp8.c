@@ -321,6 +321,26 @@ static void zeros_have_a_scale(struct rn_device *dev, int type)
     rig_release(&g);
 }
 
+/* Times the scale of what was tiny it is no number any more, and yet only cut off. */
+static void the_largest_number_is_cut_off(struct rn_device *dev, int type)
+{
+    struct rig g;
+    float x[16 * 16] = {0}, row[COLUMNS];
+    uint8_t codes[16 * 16];
+    x[1] = -FLT_MAX;
+    rig_init(&g, dev, 16, 16, type, false, 1);
+    know(&g, 1e-9f);
+    run(&g, x, codes, row);
+    cr_expect_eq(codes[1], nearest((double)-rn_fp8_max(type), type));
+    cr_expect_eq(row[RN_AMAX_CUT], 1);
+    rig_release(&g);
+}
+
+Test(fp8, the_largest_number_there_is_is_cut_off)
+{
+    on_all(the_largest_number_is_cut_off);
+}
+
 Test(fp8, zeros_and_what_is_nearly_zero_have_a_scale)
 {
     on_all(zeros_have_a_scale);
