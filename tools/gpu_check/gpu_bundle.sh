@@ -15,7 +15,7 @@ bundle() { # DIR
         cp "$from/$file" "$built/" || return 1
     done
     # Where they were built: a device without a card, to try the bundle; ranks by NCCL.
-    for file in librunnel-cuda-emu.so librunnel-cudnn-emu.so librunnel-nccl.so; do
+    for file in librunnel-cuda-emu.so librunnel-nccl.so librunnel-nccl-emu.so libnccl-emu.so; do
         [ -e "$from/$file" ] && cp "$from/$file" "$built/"
     done
     brought_libraries "$built"/* 2>/dev/null | xargs -I{} cp -L {} "$built/lib/" || return 1
