@@ -103,6 +103,6 @@ for less in "RN_EMU_CUDNN=91000 RN_EMU_FAIL=cudnnBackendExecute" "RN_EMU_FAIL=cu
     losses "less-$less" >less.losses
     near less.losses cpu.losses 1e-2 2
 done
-expect 1 env RN_EMU_FAIL=cudnnBackendExecute "$RUNNEL" run mini.yaml --until base --runs none \
+expect 11 env RN_EMU_FAIL=cudnnBackendExecute "$RUNNEL" run mini.yaml --until base --runs none \
     "${tiny[@]}" base.horizon.steps=2 --device cuda-emu base.precision=bf16
 says "cuDNN: attention: "
