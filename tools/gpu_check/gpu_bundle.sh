@@ -3,7 +3,7 @@
 
 # Which libraries are brought: all but the C library's own and those of CUDA.
 brought_libraries() { # PROGRAM...
-    local theirs='^(lib(cuda|cublas|cudnn|nccl|nvrtc|nvidia)|lib(c|m|dl|rt|pthread|resolv|mvec|util)\.so)'
+    local theirs='^lib(cuda|cudart|cublas|cublasLt|cudnn|nccl|nvrtc|nvidia-ml|c|m|dl|rt|pthread|resolv|mvec|util)\.so'
     ldd "$@" | awk '$2 == "=>" && $3 ~ /^\// {print $1, $3}' | sort -u |
         awk -v theirs="$theirs" '$1 !~ theirs {print $2}'
 }
