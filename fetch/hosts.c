@@ -1,5 +1,6 @@
 #include "hosts.h"
 
+#include "file.h"
 #include "http.h"
 #include "mem.h"
 #include "str.h"
@@ -37,6 +38,17 @@ static struct rn_host *known_host(const struct rn_hosts *all, const char *url, s
     return NULL;
 }
 
+static struct rn_host *host_named(struct rn_hosts *all, const char *name)
+{
+    for (size_t i = 0; i < all->n; i++)
+        if (strcmp(all->items[i]->name, name) == 0)
+            return all->items[i];
+    struct rn_host *h = rn_new(struct rn_host);
+    rn_copy_text(h->name, sizeof h->name, name);
+    RN_PUSH(all->items, all->n, all->cap, h);
+    return h;
+}
+
 struct rn_host *rn_host_of(struct rn_hosts *all, const char *url)
 {
     char name[sizeof all->items[0]->name];
@@ -45,15 +57,18 @@ struct rn_host *rn_host_of(struct rn_hosts *all, const char *url)
     if (known)
         return known;
     name_host(name, sizeof name, url);
-    for (size_t i = 0; i < all->n; i++)
-        if (strcmp(all->items[i]->name, name) == 0)
-            return all->items[i];
-    struct rn_host *h = rn_new(struct rn_host);
-    memcpy(h->name, name, sizeof name);
+    struct rn_host *h = host_named(all, name);
     if (n < sizeof h->origin)
-        memcpy(h->origin, url, n);
-    RN_PUSH(all->items, all->n, all->cap, h);
+        rn_copy_text(h->origin, n + 1, url);
     return h;
+}
+
+void rn_hosts_put(struct rn_hosts *all, const struct rn_host *from)
+{
+    struct rn_host *h = host_named(all, from->name);
+    h->failures = from->failures;
+    h->bytes_s = from->bytes_s;
+    h->learnt_s = from->learnt_s;
 }
 
 static double moved(double average, double value)
@@ -66,6 +81,8 @@ void rn_host_learn(struct rn_host *h, int64_t received_bytes, double took_s, boo
 {
     enum { TELLING_BYTES = 1 << 18 };
     h->failures = failed ? h->failures + 1 : 0;
+    h->learnt_s = rn_time_s();
+    h->told = true;
     if (received_bytes < TELLING_BYTES || took_s <= 0)
         return;
     h->bytes_s = moved(h->bytes_s, (double)received_bytes / took_s);

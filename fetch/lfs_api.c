@@ -56,7 +56,7 @@ static bool is_plain(const char *text, size_t cap)
     return n > 0 && n < cap;
 }
 
-/* A header that would say where a request ends, or what it asks for, is ours to set. */
+/* A header that says where a request ends, or what of the object it asks for, is ours to set. */
 static bool may_be_set(const char *name)
 {
     static const char *const ours[] = {

@@ -6,10 +6,9 @@
  *     if (wants[0].href) ...      a GET of it gives the object; else wants[0].finding says why not
  *     rn_lfs_want_release(&wants[0]);
  *
- * The answer is somebody else's text: of bounded size, only about objects that were asked for, and
- * with their sizes. It may send us to another host, which then sees the headers that came with its
- * address and none of ours; never from afar to plain http, nor with headers that frame a request.
- */
+ * The answer is somebody else's text: bounded, only about objects that were asked for, with their
+ * sizes. It may send us to another host, which then sees the headers that came with its address and
+ * none of ours; never from afar to plain http, nor with headers that frame a request. */
 #ifndef RN_LFS_API_H
 #define RN_LFS_API_H
 

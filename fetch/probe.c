@@ -219,6 +219,21 @@ static void work(struct rn_task *task)
         p->rc = probe(p, &p->err);
 }
 
+/* What was known of the hosts is told, what the answers say of them is remembered. */
+static void note_health(const struct rn_fetcher *f, struct rn_probe *probes, size_t n)
+{
+    struct rn_hosts hosts = {0};
+    rn_health_recall(&hosts, rn_cache_home(f->cache));
+    for (size_t i = 0; i < n; i++)
+        rn_health_tell(rn_host_of(&hosts, probes[i].source->url), probes[i].health);
+    for (size_t i = 0; i < n; i++)
+        if (rn_source_kind(probes[i].source->url)->remote)
+            rn_host_learn(rn_host_of(&hosts, probes[i].source->url), 0, 0,
+                          rn_verdict_again(probes[i].r.finding.verdict));
+    rn_health_save(&hosts, rn_cache_home(f->cache));
+    rn_hosts_release(&hosts);
+}
+
 int rn_probe_all(const struct rn_fetcher *f, struct rn_probe *probes, size_t n, struct rn_err *err)
 {
     int rc = RN_OK;
@@ -235,6 +250,7 @@ int rn_probe_all(const struct rn_fetcher *f, struct rn_probe *probes, size_t n, 
     while (rn_pool_wait(pool))
         ;
     rn_pool_free(pool);
+    note_health(f, probes, n);
     for (size_t i = 0; i < n && rc == RN_OK; i++)
         if ((rc = probes[i].rc) != RN_OK)
             rn_fail_as(err, &probes[i].err);

@@ -6,7 +6,7 @@
  *     server_stop(s);
  *
  * Serves the files of one directory (no listing, no ".."), ranges included, with a strong ETag that
- * depends on the content. A thread per connection, one request each, unless server_keep was called.
+ * depends on the content. A thread per connection, one request each unless server_keep was called.
  * A path with faults gives them in the order they were added: one that ends in "-once" is used up
  * by one request, another stays.
  *

@@ -223,5 +223,5 @@ Test(lfs, a_hundred_and_fifty_pointers_are_two_questions)
     server_fault(rig.server, API, "lfs-batch");
     cr_assert_eq(rn_fetch_all(&rig.fetcher, &list, &rig.err), RN_OK, "%s", rig.err.msg);
     cr_assert_eq(m.had, MANY);
-    cr_assert_leq(server_count(rig.server, "POST " API), 3);
+    cr_assert_eq(server_count(rig.server, "POST " API), 2);
 }
