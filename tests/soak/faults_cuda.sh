@@ -50,7 +50,7 @@ faults=(
     adamw_cuda.cu '(1.0f - beta2)' 'beta2' 'the second moment' adamw
 )
 
-plant_begin runnel-emu-kernels
+plant_begin 'cuda_ops/*' runnel-emu-kernels
 for ((i = 0; i < ${#faults[@]}; i += 5)); do
     plant_try "kernels/cuda/${faults[i]}" "${faults[@]:i + 1:3}" "cuda_ops/${faults[i + 4]}"
 done
