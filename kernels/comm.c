@@ -1,3 +1,4 @@
+#include "borders.h"
 #include "comm_backend.h"
 #include "mem.h"
 #include "plugin.h"
@@ -97,7 +98,7 @@ int rn_comm_open(struct rn_comm **out, const struct rn_comm_setup *setup, const 
     RN_ASSERT(seat->rank >= 0 && seat->rank < seat->world && seat->world <= RN_RANKS_MAX);
     struct rn_comm *c = rn_new(struct rn_comm);
     c->seat = *seat;
-    c->host = (struct rn_host){RN_ABI, sizeof c->host, RUNNEL_OPS_DIGEST, log, rn_fail};
+    c->host = (struct rn_host){RN_ABI, sizeof c->host, RN_BORDERS_DIGEST, log, rn_fail};
     int rc = open_backend(c, setup, err);
     *out = rc == RN_OK ? c : NULL;
     if (rc != RN_OK)

@@ -1,5 +1,7 @@
 #include "device.h"
 
+#include "apart.h"
+#include "borders.h"
 #include "plugin.h"
 #include "prog_impl.h"
 
@@ -55,7 +57,7 @@ int rn_device_open(struct rn_device **out, const char *name, int threads, const 
     struct rn_device *d = rn_new(struct rn_device);
     memcpy(d->name, plain, sizeof d->name);
     d->card = card;
-    d->host = (struct rn_host){RN_ABI, sizeof d->host, RUNNEL_OPS_DIGEST, log, rn_fail};
+    d->host = (struct rn_host){RN_ABI, sizeof d->host, RN_BORDERS_DIGEST, log, rn_fail};
     int rc = open_backend(d, path, threads, err);
     free(path);
     if (rc == RN_OK)
@@ -82,6 +84,30 @@ int rn_device_sync(struct rn_device *d, struct rn_err *err)
 void rn_device_stats(const struct rn_device *d, struct rn_device_stats *out)
 {
     d->be->stats(d->ctx, out);
+}
+
+struct look {
+    bool opened;
+    struct rn_device_stats stats;
+};
+
+static void look_at(void *answer, void *ctx)
+{
+    struct look *l = answer;
+    struct rn_device *d;
+    l->opened = rn_device_open(&d, ctx, 1, NULL, NULL) == RN_OK;
+    if (!l->opened)
+        return;
+    rn_device_stats(d, &l->stats);
+    rn_device_close(d);
+}
+
+bool rn_device_stats_apart(const char *name, struct rn_device_stats *out)
+{
+    struct look l;
+    bool told = rn_apart(look_at, (void *)name, &l, sizeof l);
+    *out = l.stats;
+    return told && l.opened;
 }
 
 int rn_device_card(const struct rn_device *d)

@@ -16,6 +16,7 @@
 #include "err.h"
 #include "log.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct rn_device;
@@ -36,9 +37,12 @@ struct rn_device_stats {
     int threads;                 /* CPU threads; 0 elsewhere */
     char model[64];              /* of the device, or the CPU's instruction set in use */
     double bf16_flops;           /* a second, by a GPU's data sheet; 0: not known */
-    size_t bytes_all;            /* memory of a GPU; 0: it is the host's */
-    int cards;                   /* GPUs that the driver shows; 0: it is the processor */
+    bool multiplies_fp8;
+    size_t bytes_all; /* memory of a GPU; 0: it is the host's */
+    int cards;        /* GPUs that the driver shows; 0: it is the processor */
 };
 void rn_device_stats(const struct rn_device *, struct rn_device_stats *);
+/* Of a device that is opened for it by another process (apart.h). False: it does not open. */
+bool rn_device_stats_apart(const char *name, struct rn_device_stats *);
 
 #endif

@@ -1,6 +1,7 @@
 #include "plugin.h"
 
 #include "backend.h"
+#include "borders.h"
 #include "file.h"
 #include "mem.h"
 
@@ -83,7 +84,7 @@ static int border_differs(struct rn_err *err, const char *who)
 bool rn_host_fits(const struct rn_host *h, struct rn_err *err)
 {
     bool fits = h && h->abi == RN_ABI && h->size_bytes == sizeof *h &&
-                strcmp(h->ops_digest, RUNNEL_OPS_DIGEST) == 0;
+                strcmp(h->ops_digest, RN_BORDERS_DIGEST) == 0;
     if (!fits)
         border_differs(err, "the device plugin");
     return fits;
@@ -93,7 +94,7 @@ int rn_plugin_check(const char *name, unsigned abi, unsigned size_bytes, unsigne
                     const char *digest, struct rn_err *err)
 {
     char who[64];
-    if (abi == RN_ABI && size_bytes == want_bytes && strcmp(digest, RUNNEL_OPS_DIGEST) == 0)
+    if (abi == RN_ABI && size_bytes == want_bytes && strcmp(digest, RN_BORDERS_DIGEST) == 0)
         return RN_OK;
     snprintf(who, sizeof who, "librunnel-%s.so", name);
     return border_differs(err, who);

@@ -79,6 +79,11 @@ int rn_optim_save(const struct rn_optim *, const char *path, char hex[RN_HEX], s
 int rn_optim_lend(const struct rn_optim *, int64_t moment, struct rn_err *);
 int rn_optim_load(struct rn_optim *, const char *path, struct rn_err *);
 
+/* A state of another program (fp8.h: amax), borrowed with it, that files carry beside the moments
+ * by its name: the same on all ranks, so rank 0's. A file that has none clears it. */
+void rn_optim_carry(struct rn_optim *, struct rn_prog *, rn_val state);
+bool rn_optim_found_carried(const struct rn_optim *); /* in what was loaded last */
+
 /* Numbers that all moments of a model hold together. */
 int64_t rn_optim_moments(const struct rn_model_cfg *);
 /* Learning rate of a group by the rules of width and batch, before lr_mult; NAN: no such group. */

@@ -1,4 +1,5 @@
 /* The CPU as a device: memory is memory, a plan is the list of calls itself. */
+#include "borders.h"
 #include "cpu.h"
 #include "cpu_isa.h"
 #include "mem.h"
@@ -187,7 +188,7 @@ static void cpu_stats(void *dev, struct rn_device_stats *out)
 static const struct rn_backend backend = {
     .abi = RN_ABI,
     .size_bytes = sizeof(struct rn_backend),
-    .ops_digest = RUNNEL_OPS_DIGEST,
+    .ops_digest = RN_BORDERS_DIGEST,
     .name = "cpu",
     .open = cpu_open,
     .close = cpu_close,

@@ -25,6 +25,9 @@ struct rn_product {
     struct rn_matrix a, b, c; /* c: not turned */
     const float *bias;        /* (N), added to every row; NULL: none */
     bool add; /* to what stands in c (without bias, c fp32); else c is overwritten */
+    /* C is its own transpose, as A A^T is: in bf16 half of it is computed, the other half copied.
+     * Alone: no bias, no add, c fp32. */
+    bool symmetric;
 };
 
 /* fp32 products take fp32 matrices only. */

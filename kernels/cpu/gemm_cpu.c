@@ -350,12 +350,20 @@ static int64_t columns_of(const struct task *t)
     return rn_min(t->panels * NR, t->p->N - t->panel * NR);
 }
 
+/* The first of a task's rows whose tile against its j-th panel counts: in symmetric products tiles
+ * above the diagonal are left out. */
+static int64_t first_row(const struct task *t, int64_t j)
+{
+    int64_t above = (t->panel + j) * NR - t->row;
+    return t->p->symmetric && above > 0 ? above / MR * MR : 0;
+}
+
 /* All tiles of a task against its j-th panel of B. */
 static void run_panel(const struct task *t, int64_t j, int64_t ks, const rn_word *b, bool add)
 {
     int64_t columns = rn_min(NR, columns_of(t) - j * NR);
     bool beside = side_by_side(&t->p->a);
-    for (int64_t i = 0; i < t->rows; i += MR) {
+    for (int64_t i = first_row(t, j); i < t->rows; i += MR) {
         struct panel_a a = {t->a + i * ks, beside ? 1 : ks, beside ? MR : 1};
         float *c = t->c + i * t->ldc + j * NR;
         int64_t rows = rn_min(MR, t->rows - i);
@@ -406,18 +414,34 @@ static struct task task_of(const struct rn_product *p, const struct cut *c, int6
                          .ldc = waits ? PANELS_MAX * NR : p->c.ld};
 }
 
+/* What stands above the diagonal is what stands below it, in squares that stay in cache. */
+static void mirror(float *c, int64_t ld, int64_t n)
+{
+    enum { SIDE = 32 };
+#pragma omp parallel for schedule(dynamic) if (rn_worth(n * n))
+    for (int64_t top = 0; top < n; top += SIDE)
+        for (int64_t left = top; left < n; left += SIDE)
+            for (int64_t i = top; i < rn_min(top + SIDE, n); i++)
+                for (int64_t j = rn_max(left, i + 1); j < rn_min(left + SIDE, n); j++)
+                    c[i * ld + j] = c[j * ld + i];
+}
+
 static void run_bf16(const struct rn_product *p, struct thread *threads)
 {
     struct cut c = cut_of(p);
     rn_word *packed = (rn_word *)(threads + omp_get_max_threads());
     RN_ASSERT(!(p->add && (p->bias || p->c.type == RN_BF16)));
+    RN_ASSERT(!p->symmetric || (p->M == p->N && !p->bias && !p->add && p->c.type == RN_F32));
     pack_all_b(packed, p, &c);
 #pragma omp parallel for schedule(dynamic)
     for (int64_t i = 0; i < c.down * c.across; i++) {
         struct task t = task_of(p, &c, i, &threads[omp_get_thread_num()]);
         t.b = packed;
-        run_task(&t);
+        if (first_row(&t, 0) < t.rows)
+            run_task(&t);
     }
+    if (p->symmetric)
+        mirror(p->c.p, p->c.ld, p->M);
 }
 
 /* --- in fp32, by the library --- */

@@ -105,14 +105,20 @@ static struct rn_product gram_of(const struct muon *m)
 {
     int64_t s = rn_min(m->N, m->K), l = rn_max(m->N, m->K);
     bool tall = m->N > m->K;
-    return (struct rn_product){
-        s, s, l, {m->X, m->K, tall, RN_F32}, {m->X, m->K, !tall, RN_F32}, {m->A, s}};
+    return (struct rn_product){.M = s,
+                               .N = s,
+                               .K = l,
+                               .a = {m->X, m->K, tall, RN_F32},
+                               .b = {m->X, m->K, !tall, RN_F32},
+                               .c = {m->A, s},
+                               .symmetric = true};
 }
 
 static struct rn_product square_of(const struct muon *m)
 {
     int64_t s = rn_min(m->N, m->K);
-    return (struct rn_product){s, s, s, {m->A, s}, {m->A, s}, {m->B, s}};
+    return (struct rn_product){
+        .M = s, .N = s, .K = s, .a = {m->A, s}, .b = {m->A, s}, .c = {m->B, s}, .symmetric = true};
 }
 
 /* Y = B X */

@@ -1,5 +1,6 @@
 /* The GPU as a device. A plan is the list of calls; one that is run whole more than once becomes a
  * graph, so that a step costs the host one launch. */
+#include "borders.h"
 #include "cuda_device.h"
 #include "matmul.h"
 #include "mem.h"
@@ -97,6 +98,7 @@ static int find_gpu(struct rn_cuda *c, struct rn_err *err)
         return c->host->fail(err, RN_EDEVICE, RN_NOWHERE, "no GPU to compute on: %s", missing(e));
     snprintf(c->model, sizeof c->model, "%s", prop.name);
     c->bytes_all = prop.totalGlobalMem;
+    c->fp8 = prop.major * 10 + prop.minor >= 89; /* Ada and later */
     if (prop.major < 8)
         return c->host->fail(err, RN_EDEVICE, RN_NOWHERE,
                              "the GPU %s has compute capability %d.%d, and 8.0 is the least that "
@@ -352,8 +354,10 @@ static double data_sheet_flops(const char *model)
 static void cuda_stats(void *dev, struct rn_device_stats *out)
 {
     const struct rn_cuda *c = dev;
-    *out = (struct rn_device_stats){
-        .bytes_now = c->bytes_now, .bytes_max = c->bytes_max, .bytes_all = c->bytes_all};
+    *out = (struct rn_device_stats){.bytes_now = c->bytes_now,
+                                    .bytes_max = c->bytes_max,
+                                    .bytes_all = c->bytes_all,
+                                    .multiplies_fp8 = c->fp8};
     out->cards = c->cards;
     memcpy(out->model, c->model, sizeof out->model);
     out->bf16_flops = data_sheet_flops(c->model);
@@ -362,7 +366,7 @@ static void cuda_stats(void *dev, struct rn_device_stats *out)
 static const struct rn_backend backend = {
     .abi = RN_ABI,
     .size_bytes = sizeof(struct rn_backend),
-    .ops_digest = RUNNEL_OPS_DIGEST,
+    .ops_digest = RN_BORDERS_DIGEST,
     .name = "cuda",
     .open = cuda_open,
     .close = cuda_close,

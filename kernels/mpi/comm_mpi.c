@@ -4,6 +4,7 @@
  *               comes in the order of the ranks. As many bytes as a ring, and a stated order.
  *     gather    a round gives everybody the next piece of every owner's parts.
  */
+#include "borders.h"
 #include "comm_backend.h"
 #include "comm_pieces.h"
 #include "mem.h"
@@ -193,7 +194,7 @@ static int mpi_open(void **ctx, const struct rn_host *host, const struct rn_comm
 static const struct rn_comm_backend backend = {
     .abi = RN_ABI,
     .size_bytes = sizeof(struct rn_comm_backend),
-    .ops_digest = RUNNEL_OPS_DIGEST,
+    .ops_digest = RN_BORDERS_DIGEST,
     .name = "mpi",
     .open = mpi_open,
     .close = mpi_close,

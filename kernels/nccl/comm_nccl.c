@@ -6,6 +6,7 @@
  * All goes through a stream of its own: the caller has waited for the card before, and finds what
  * it asked for when a call returns. Waiting looks at the stream and at the communicator in turns,
  * so that what NCCL learns of a lost rank is heard, and a rank that waits takes no processor. */
+#include "borders.h"
 #include "comm_backend.h"
 #include "comm_pieces.h"
 #include "mem.h"
@@ -316,7 +317,7 @@ static int nccl_open(void **ctx, const struct rn_host *host, const struct rn_com
 static const struct rn_comm_backend backend = {
     .abi = RN_ABI,
     .size_bytes = sizeof(struct rn_comm_backend),
-    .ops_digest = RUNNEL_OPS_DIGEST,
+    .ops_digest = RN_BORDERS_DIGEST,
     .name = "nccl",
     .on_device = true,
     .open = nccl_open,

@@ -85,6 +85,19 @@ const struct rn_key rn_training_loader_keys[] = {
                "places of the data that a batch is read from: as many ranks of nanochat"),
     RN_KEYS_END};
 
+const struct rn_key rn_training_fp8_keys[] = {
+    RN_KEY_WORD(CFG, fp8.format, "format", RN_IDENTITY, "hybrid", rn_fp8_format_words,
+                "hybrid: values and weights e4m3, gradients e5m2; else all the same"),
+    RN_KEY_WORD(CFG, fp8.recipe, "recipe", RN_IDENTITY, "delayed", rn_fp8_recipe_words,
+                "scales follow the largest values of earlier runs, or of the current one"),
+    RN_KEY_INT(CFG, fp8.amax_history, "amax_history", RN_IDENTITY, "16", 1, RN_FP8_HISTORY_MAX,
+               "micro-steps", "how far back delayed scales look"),
+    RN_KEY_INT(CFG, fp8.margin, "margin", RN_IDENTITY, "0", 0, 16, "",
+               "scales are divided by 2^margin"),
+    RN_KEY_INT(CFG, fp8.min_dim, "min_dim", RN_IDENTITY, "128", RN_FP8_MULTIPLE, 1e9, "",
+               "layers with a smaller side stay in bf16, as those whose sides 16 does not divide"),
+    RN_KEYS_END};
+
 const struct rn_key rn_training_checkpoint_keys[] = {
     RN_KEY_STEPS(CFG, checkpoint_every, "every", RN_NEUTRAL, "250", 0, 1e9, "0: never by steps"),
     RN_KEY_TIME(CFG, checkpoint_every_s, "every_time", RN_NEUTRAL, "10 min", 0, 1e7,
@@ -150,6 +163,7 @@ const struct rn_metric rn_training_metrics[] = {
     {"epoch", "", 0, "passes over the data"},
     {"loss_z", "", 0, "standard deviations of the loss above its mean of the steps before"},
     {"grad_norm_z", "", 0, "the same of the gradient norm"},
+    {"fp8_saturated", "tensors", -1, "of which something was cut off, over the step's micro-steps"},
     {"skipped", "steps", -1, "steps so far whose batch was not trained on"},
     {"data_order", "", 0, "48 bits of the digest of all batches so far, in order"},
     {"val_bpb", "bits/byte", -1, "on the validation tokens"},
@@ -175,8 +189,9 @@ static int count_given(const CFG *c)
 void rn_training_settle(void *cfg, const char *device)
 {
     CFG *c = cfg;
-    if (c->precision == RN_PRECISION_AUTO)
-        c->precision = (int)rn_precision_best(device, NULL);
+    c->precision =
+        (int)rn_precision_settle((enum rn_precision)c->precision, device, &c->precision_why);
+    c->fp8.on = c->precision == RN_PRECISION_FP8;
 }
 
 static int check_mixture(const struct rn_list *mixture, struct rn_err *err)

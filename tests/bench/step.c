@@ -7,7 +7,8 @@
  * Medians. One line a fact, "name value unit", for scripts; the table of shapes begins with '#'.
  * With BENCH_OPS=1 the table of `run --op-times` goes to stderr, a line "op NAME DIRECTION ms GFLOP
  * GB" for each op to stdout, and AdamW is held against the speed of memory. BENCH_DEVICE names a
- * device other than the processor; BENCH_RECOMPUTE=1: blocks are computed again instead of kept. */
+ * device other than the processor; BENCH_RECOMPUTE=1: blocks are computed again instead of kept;
+ * BENCH_DETERMINISTIC=1: the same bits every time. */
 #include "file.h"
 #include "footprint.h"
 #include "model.h"
@@ -32,7 +33,7 @@ struct bench {
     struct rn_train_prog train;
     int64_t B, T, vocab;
     enum rn_dtype compute;
-    bool recompute;
+    bool recompute, deterministic;
     int repeats;
 };
 
@@ -104,11 +105,13 @@ static int open_bench(struct bench *b, char **arg, struct rn_err *err)
     const char *device = getenv("BENCH_DEVICE");
     RN_TRY(read_precision(&b->compute, arg[7], err));
     b->recompute = getenv("BENCH_RECOMPUTE") != NULL;
+    b->deterministic = getenv("BENCH_DETERMINISTIC") != NULL;
     RN_TRY(rn_device_open(&b->dev, device ? device : "cpu", arg[8] ? atoi(arg[8]) : 0, NULL, err));
     RN_TRY(rn_model_cfg_fill(&cfg, arg[1], &shape, err));
     RN_TRY(rn_model_new(&b->model, &cfg, b->dev, true, err));
     RN_TRY(randomize(rn_model_params(b->model), err));
     rn_model_compute_in(b->model, b->compute);
+    rn_model_deterministic(b->model, b->deterministic);
     rn_model_recompute(b->model, b->recompute);
     RN_TRY(rn_optim_new(&b->optim, b->model, &oc, err));
     RN_TRY(rn_model_train_prog(b->model, b->B, b->T, &b->train, err));
@@ -325,7 +328,8 @@ static int show_memory(const struct bench *b, struct rn_err *err)
     struct rn_footprint_of how = {.model = rn_model_config(b->model),
                                   .rows = b->B,
                                   .compute = b->compute,
-                                  .recompute = b->recompute};
+                                  .recompute = b->recompute,
+                                  .deterministic = b->deterministic};
     struct rn_device_stats s;
     struct rn_footprint f;
     struct rusage used;

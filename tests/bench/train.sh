@@ -74,7 +74,7 @@ table() { # LABEL KIND ARCH DEPTH HEAD_DIM T ROWS VOCAB MICRO-STEPS MODE
     echo "### $label"
     echo
     echo "| | tokens/s, forward and backward | update, ms | tokens/s, all | peak memory, MiB |" \
-        "runnel bf16 against it | runnel fp32 |"
+        "runnel bf16 against it | runnel fp32 against it |"
     echo "| --- | --- | --- | --- | --- | --- | --- |"
     for p in bf16 fp32; do
         row "runnel $p" "$at.$p" "$tokens" "$steps" "$at"

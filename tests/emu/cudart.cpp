@@ -120,7 +120,10 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *p, int)
 {
     memset(p, 0, sizeof *p);
     snprintf(p->name, sizeof p->name, "emulated GPU");
-    p->major = 9;
+    const char *capability = getenv("RN_EMU_CAPABILITY"); /* 80: an A100's */
+    int version = capability ? atoi(capability) : 90;
+    p->major = version / 10;
+    p->minor = version % 10;
     p->multiProcessorCount = 132;
     p->totalGlobalMem = MEMORY_BYTES;
     return cudaSuccess;

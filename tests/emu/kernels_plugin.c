@@ -7,6 +7,7 @@
  *     each call is made twice, in other orders of blocks and threads: the bits must be the same
  *
  * What a kernel breaks of this is the error of the run. Results are left to the tests. */
+#include "borders.h"
 #include "cuda.h"
 #include "prog_impl.h"
 
@@ -342,7 +343,7 @@ static void emu_stats(void *dev, struct rn_device_stats *out)
 static const struct rn_backend backend = {
     .abi = RN_ABI,
     .size_bytes = sizeof(struct rn_backend),
-    .ops_digest = RUNNEL_OPS_DIGEST,
+    .ops_digest = RN_BORDERS_DIGEST,
     .name = "emu-kernels",
     .open = emu_open,
     .close = emu_close,

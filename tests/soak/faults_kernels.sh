@@ -24,6 +24,15 @@ faults=(
     'gelu' '0.044715f * x * x * x' '0.0447f * x * x * x' 'a constant in its fourth digit'
     've_gate' 's->ids[r] < hi' 's->ids[r] <= hi' 'rows that two pieces own'
     'smear' 'r % s.T == 0' 'r == 0' 'the first position of later rows'
+    'linear' '.add = a->acc >> 1 & 1}' '.add = false}' 'gradients of weights that are there already'
+    'embed' '!(a->acc & 2)' 'true' 'gradients of embeddings that are there already'
+    'adamw' 'h->beta2 * v[i]' 'v[i]' 'the second moment never fades'
+    'adamw' 'w[i] * shrink' 'w[i]' 'decay'
+    'muon' 'm->X[i] = b - (b - g) * (1.0f - m->momentum);' 'm->X[i] = b;' 'the look ahead of the momentum'
+    'muon' 'rows = m->N >= m->K' 'rows = m->N > m->K' 'which variance a square matrix has'
+    'muon' 'm->mul[i] = 1.0f / sqrtf(fmaxf(m->buf2[i], 1e-10f));' 'm->mul[i] = 1.0f / fmaxf(m->buf2[i], 1e-10f);'
+    'a root of the variance'
+    'muon' 'x * w >= 0 ? m->decay * w : 0' 'm->decay * w' 'decay against the update'
 )
 
 plant_begin runnel-cpu

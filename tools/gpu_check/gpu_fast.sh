@@ -114,7 +114,7 @@ sizes() {
     [ -n "$emulated" ] && return
     meter_start
     RUNNEL_CUDA_GRAPHS=0 bench d12-no-graph nanochat-2026 12 128 2048 32 32768
-    RUNNEL_CUDA_DETERMINISTIC=1 bench d12-deterministic nanochat-2026 12 128 2048 32 32768
+    BENCH_DETERMINISTIC=1 bench d12-deterministic nanochat-2026 12 128 2048 32 32768
     bench d12-rows-8 nanochat-2026 12 128 2048 8 32768
     bench d12-rows-1 nanochat-2026 12 128 2048 1 32768
     bench d12-fp32 nanochat-2026 12 128 2048 8 32768 fp32

@@ -16,6 +16,7 @@
 #include "rng.h"
 
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -184,6 +185,30 @@ Test(gemm_tiles, all_layouts_on_both_sides_of_every_cut)
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         for (unsigned kind = 0; kind < 16; kind++)
             try(shapes[i][0], shapes[i][1], shapes[i][2], kind);
+}
+
+static void try_symmetric(int64_t n, int64_t k, bool turned)
+{
+    struct rn_product p = {.M = n, .N = n, .K = k, .symmetric = true};
+    p.a = matrix("a", n, k, turned, RN_F32);
+    p.b = p.a;
+    p.b.turned = !turned;
+    p.c = matrix("c", n, n, false, RN_F32);
+    void *scratch;
+    cr_assert_eq(posix_memalign(&scratch, 64, rn_product_scratch_bytes(&p, RN_BF16, 1)), 0);
+    for (int64_t i = 0; i < n * n; i++)
+        ((float *)p.c.p)[i] = NAN;
+    rn_product_run(&p, RN_BF16, scratch);
+    check_product(&p, NULL);
+    free(scratch), free(p.a.p), free(p.c.p);
+}
+
+Test(gemm_tiles, of_a_matrix_and_its_transpose_half_is_copied)
+{
+    static const int64_t sides[] = {1, 31, 32, 33, 96, 130, 300};
+    for (size_t i = 0; i < sizeof sides / sizeof *sides; i++)
+        for (int turned = 0; turned < 2; turned++)
+            try_symmetric(sides[i], 70, turned);
 }
 
 Test(gemm_tiles, squares_of_words_are_turned)
