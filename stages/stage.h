@@ -236,9 +236,8 @@ struct rn_stage {
     /* Cost and resume point; inputs that do not exist yet are NULL artifacts. May be NULL. */
     int (*estimate)(const struct rn_job *, const void *cfg, struct rn_estimate *, struct rn_err *);
     int (*run)(struct rn_job *, const void *cfg, struct rn_err *);
-    /* For `runnel fetch`: every file of the stage and a fetcher that is set up for them (rooms
-     * fetch/proof.h, fetch/fetcher.h), which live as long as the call of `use`. NULL: the kind
-     * fetches nothing. */
+    /* For `runnel fetch`: every file of the stage and a fetcher that is set up for them (proof.h,
+     * fetcher.h), which live as long as the call of `use`. NULL: the kind fetches nothing. */
     int (*files)(const struct rn_job *, const void *cfg,
                  int (*use)(void *ctx, struct rn_fetcher *, struct rn_fetch_file *, size_t n,
                             struct rn_err *),

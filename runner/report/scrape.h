@@ -19,7 +19,7 @@
 int rn_scrape_file(const char *run_dir, const char *only, const char *path, struct rn_err *);
 
 struct rn_scrape;
-/* address as fetch/listen.h says. RN_EUSAGE: not loopback, or no address; RN_EIO: taken. */
+/* address as listen.h says. RN_EUSAGE: not loopback, or no address; RN_EIO: taken. */
 int rn_scrape_start(struct rn_scrape **, const char *run_dir, const char *only, const char *address,
                     struct rn_err *);
 const char *rn_scrape_url(const struct rn_scrape *);

@@ -10,6 +10,7 @@
 # others do neither. Needs nginx, openssl and cc; curl, aria2c and a Python with
 # huggingface_hub ($HF_PYTHON, default build/hf/bin/python) where they are to be compared.
 set -euo pipefail
+. "$(realpath "$(dirname "$0")")/../e2e/nginx.bash"
 runnel=$(realpath "$1")
 rounds=${2:-5}
 hf=${HF_PYTHON:-$(dirname "$runnel")/hf/bin/python}
@@ -30,27 +31,9 @@ make_files() { # FOLDER COUNT BYTES
 }
 make_files large 64 $((16 << 20))
 make_files small 2000 $((16 << 10))
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out ca.pem \
-    -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 2>/dev/null
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-cat >nginx.conf <<NGINX
-daemon off; master_process off; pid $work/nginx.pid; error_log $work/logs/error.log;
-events { worker_connections 512; }
-http {
-    access_log off; sendfile on; keepalive_requests 100000;
-    client_body_temp_path $work/t1; proxy_temp_path $work/t2; fastcgi_temp_path $work/t3;
-    uwsgi_temp_path $work/t4; scgi_temp_path $work/t5;
-    server {
-        listen 127.0.0.1:$port ssl http2; ssl_certificate $work/ca.pem; ssl_certificate_key $work/key.pem;
-        location / { root $work/www; }
-    }
-}
-NGINX
-nginx -p "$work" -c "$work/nginx.conf" 2>/dev/null &
-server=$!
-export CURL_CA_BUNDLE="$work/ca.pem" SSL_CERT_FILE="$work/ca.pem" CI=true
-base="https://localhost:$port"
-for _ in $(seq 100); do curl -sf "$base/small/f00000" -o /dev/null && break; sleep 0.05; done
+serve_nginx www 512
+export SSL_CERT_FILE=$CURL_CA_BUNDLE CI=true
+base=$url
 
 cat >nosync.c <<'C'
 int fsync(int fd) { return fd < 0 ? -1 : 0; }

@@ -1,34 +1,15 @@
 # Small files share a connection over HTTP/2, large ones have each their own, and what a server gives
 # over either is the same.
 . "$(dirname "$0")/lib.bash"
+. "$SRC/tests/e2e/nginx.bash"
 command -v nginx openssl python3 >/dev/null || { echo "SKIP: no nginx, openssl or python3"; exit 0; }
 
 mkdir www logs
 for i in $(seq -f %03.0f 0 79); do head -c 9000 /dev/urandom >"www/s$i"; done
 for i in 0 1; do head -c 3000000 /dev/urandom >"www/l$i"; done
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out ca.pem \
-    -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 2>/dev/null
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-cat >nginx.conf <<NGINX
-daemon off; master_process off; pid $PWD/nginx.pid; error_log $PWD/logs/error.log;
-events { worker_connections 64; }
-http {
-    log_format short '\$server_protocol \$connection \$uri'; access_log $PWD/logs/access short;
-    client_body_temp_path $PWD/t1; proxy_temp_path $PWD/t2; fastcgi_temp_path $PWD/t3;
-    uwsgi_temp_path $PWD/t4; scgi_temp_path $PWD/t5;
-    server {
-        listen 127.0.0.1:$port ssl http2; ssl_certificate $PWD/ca.pem; ssl_certificate_key $PWD/key.pem;
-        location / { root $PWD/www; }
-    }
-}
-NGINX
-nginx -p "$PWD" -c "$PWD/nginx.conf" 2>/dev/null &
-server=$!
+touch logs/access
+serve_nginx www 64 || { echo "SKIP: this nginx does not start with http2"; exit 0; }
 pids+=("$server")
-export CURL_CA_BUNDLE="$PWD/ca.pem"
-url="https://localhost:$port"
-for _ in $(seq 600); do [ -s nginx.pid ] && break; sleep 0.05; done
-[ -s nginx.pid ] || { echo "SKIP: this nginx does not start with http2"; exit 0; }
 
 cat >p.yaml <<YAML
 runnel: 1

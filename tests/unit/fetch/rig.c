@@ -113,6 +113,43 @@ int rig_fetch(struct rig *r)
     return rn_fetch_file(&r->fetcher, &r->file, &r->got, &r->err);
 }
 
+void rig_many_add(struct rig *r, struct rig_many *m, const char *path)
+{
+    const char *name = rn_basename(path);
+    cr_assert_lt(m->n, RN_COUNT(m->files));
+    m->sources[m->n] = (struct rn_source){.url = rn_xprintf("%s/%s", server_url(r->server), path)};
+    m->files[m->n] = r->file;
+    m->files[m->n].id = rn_xprintf("data.f/%s", name);
+    m->files[m->n].name = rn_xdup(name);
+    m->files[m->n].sources = &m->sources[m->n];
+    m->files[m->n++].n_sources = 1;
+}
+
+static int give(void *ctx, struct rn_fetch_file **file, struct rn_err *err)
+{
+    struct rig_many *m = ctx;
+    (void)err;
+    *file = m->given < m->n ? &m->files[m->given++] : NULL;
+    return RN_OK;
+}
+
+static int take(void *ctx, struct rn_fetch_file *file, struct rn_fetched *got, struct rn_err *err)
+{
+    struct rig_many *m = ctx;
+    (void)file, (void)err;
+    m->had += got != NULL;
+    m->lost += got == NULL;
+    return RN_OK;
+}
+
+int rig_fetch_many(struct rig *r, struct rig_many *m)
+{
+    struct rn_fetch_list list = {.next = give, .done = take, .ctx = m};
+    r->err = (struct rn_err){0};
+    m->given = m->had = m->lost = 0;
+    return rn_fetch_all(&r->fetcher, &list, &r->err);
+}
+
 bool rig_said(const struct rig *r, const char *text)
 {
     return r->said.p && strstr(r->said.p, text);

@@ -54,6 +54,37 @@ Test(upkeep, verify_moves_what_is_damaged_aside)
     cr_expect_eq(rig_count(&rig, "cache/damaged"), 1);
 }
 
+Test(upkeep, contents_that_lie_as_they_once_did_are_found)
+{
+    char *found, *parent = rn_dirname(paths[0]);
+    char *folder = rn_xprintf("%s/%.2s", parent, rn_basename(paths[0]));
+    char *old = rn_join(folder, rn_basename(paths[0]));
+    cr_assert_eq(rn_mkdirs(folder, NULL), RN_OK);
+    cr_assert_eq(rename(paths[0], old), 0);
+    cr_assert(!rn_cache_has(&rig.cache, rn_basename(paths[0])));
+    rn_cache_sweep(&rig.cache);
+    cr_assert_eq(rn_cache_find(&rig.cache, rn_basename(paths[0]), &found, &rig.err), RN_OK);
+    cr_assert_str_eq(found, paths[0]);
+    cr_assert(!rn_exists(folder), "the empty folder stays");
+    free(found);
+    free(old);
+    free(folder);
+    free(parent);
+}
+
+Test(upkeep, a_file_of_another_name_stays_where_it_lies)
+{
+    char *parent = rn_dirname(paths[0]), *folder = rn_join(parent, "ab");
+    char *foreign = rn_join(folder, "notes.txt");
+    cr_assert_eq(rn_mkdirs(folder, NULL), RN_OK);
+    cr_assert_eq(rn_file_write(foreign, "x", 1, NULL), RN_OK);
+    rn_cache_sweep(&rig.cache);
+    cr_assert(rn_exists(foreign));
+    free(foreign);
+    free(folder);
+    free(parent);
+}
+
 static int collect_garbage(struct rn_digests *named, double keep_s, bool dry_run,
                            struct rn_upkeep *sums)
 {

@@ -47,27 +47,6 @@ static void down(void)
 
 TestSuite(kept, .init = up, .fini = down, .timeout = 300);
 
-struct pair {
-    struct rn_fetch_file files[2];
-    struct rn_source sources[2];
-    size_t given, had;
-};
-
-static int give(void *ctx, struct rn_fetch_file **file, struct rn_err *err)
-{
-    struct pair *p = ctx;
-    (void)err;
-    *file = p->given < 2 ? &p->files[p->given++] : NULL;
-    return RN_OK;
-}
-
-static int take(void *ctx, struct rn_fetch_file *file, struct rn_fetched *got, struct rn_err *err)
-{
-    (void)file, (void)err;
-    ((struct pair *)ctx)->had += got != NULL;
-    return RN_OK;
-}
-
 static void put(const char *name, const char *row)
 {
     struct rn_str s = {0};
@@ -80,20 +59,11 @@ static void put(const char *name, const char *row)
 /* How many of `first` and `second` could be had. */
 static size_t fetch_both(void)
 {
-    static const char *const names[] = {"first", "second"};
-    struct pair p = {0};
-    for (size_t i = 0; i < 2; i++) {
-        p.sources[i].url = rn_xprintf("%s/%s", server_url(rig.server), names[i]);
-        p.files[i] = rig.file;
-        p.files[i].id = p.files[i].name = names[i];
-        p.files[i].sources = &p.sources[i];
-        p.files[i].n_sources = 1;
-    }
-    struct rn_fetch_list list = {.next = give, .done = take, .ctx = &p};
-    rn_fetch_all(&rig.fetcher, &list, &rig.err);
-    for (size_t i = 0; i < 2; i++)
-        free((char *)p.sources[i].url);
-    return p.had;
+    struct rig_many m = {0};
+    rig_many_add(&rig, &m, "first");
+    rig_many_add(&rig, &m, "second");
+    rig_fetch_many(&rig, &m);
+    return m.had;
 }
 
 Test(kept, a_connection_is_used_for_the_next_file)

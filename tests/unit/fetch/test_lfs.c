@@ -166,27 +166,6 @@ Test(lfs, an_object_elsewhere_sees_its_own_header_and_no_token_of_ours)
 
 enum { MANY = 150 };
 
-struct many {
-    struct rn_fetch_file files[MANY];
-    struct rn_source sources[MANY];
-    size_t given, had;
-};
-
-static int give(void *ctx, struct rn_fetch_file **file, struct rn_err *err)
-{
-    struct many *m = ctx;
-    (void)err;
-    *file = m->given < MANY ? &m->files[m->given++] : NULL;
-    return RN_OK;
-}
-
-static int take(void *ctx, struct rn_fetch_file *file, struct rn_fetched *got, struct rn_err *err)
-{
-    (void)file, (void)err;
-    ((struct many *)ctx)->had += got != NULL;
-    return RN_OK;
-}
-
 /* Time stands still: only the number of pointers, or that none is still to come, ends gathering. */
 static double standing_now(void *ctx)
 {
@@ -203,8 +182,7 @@ static const struct rn_clock standing = {.now_s = standing_now, .sleep_s = no_sl
 
 Test(lfs, a_hundred_and_fifty_pointers_are_two_questions)
 {
-    static struct many m;
-    struct rn_fetch_list list = {.next = give, .done = take, .ctx = &m};
+    struct rig_many m = {0};
     for (size_t i = 0; i < MANY; i++) {
         char digest[RN_HEX], text[64], name[128];
         snprintf(text, sizeof text, "{\"number\": %zu}\n", i);
@@ -213,15 +191,11 @@ Test(lfs, a_hundred_and_fifty_pointers_are_two_questions)
         put_at(name, text, strlen(text));
         snprintf(name, sizeof name, "o/r/raw/main/p%03zu", i);
         put_pointer(name, digest, strlen(text));
-        m.sources[i].url = rn_xprintf("%s/%s", server_url(rig.server), name);
-        m.files[i] = rig.file;
-        m.files[i].id = m.files[i].name = rn_xprintf("p%03zu", i);
-        m.files[i].sources = &m.sources[i];
-        m.files[i].n_sources = 1;
+        rig_many_add(&rig, &m, name);
     }
     rig.fetcher.clock = &standing;
     server_fault(rig.server, API, "lfs-batch");
-    cr_assert_eq(rn_fetch_all(&rig.fetcher, &list, &rig.err), RN_OK, "%s", rig.err.msg);
+    cr_assert_eq(rig_fetch_many(&rig, &m), RN_OK, "%s", rig.err.msg);
     cr_assert_eq(m.had, MANY);
     cr_assert_eq(server_count(rig.server, "POST " API), 2);
 }

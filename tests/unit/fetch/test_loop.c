@@ -44,61 +44,23 @@ TestSuite(loop, .init = up, .fini = down, .timeout = 300);
 
 /* --- many files --- */
 
-struct many {
-    struct rn_fetch_file files[300];
-    struct rn_source sources[300];
-    size_t n, given, had, lost;
-};
-
-static int give(void *ctx, struct rn_fetch_file **file, struct rn_err *err)
+static void make_many(struct rig_many *m, size_t n)
 {
-    struct many *m = ctx;
-    (void)err;
-    *file = m->given < m->n ? &m->files[m->given++] : NULL;
-    return RN_OK;
-}
-
-static int take(void *ctx, struct rn_fetch_file *file, struct rn_fetched *got, struct rn_err *err)
-{
-    struct many *m = ctx;
-    (void)file;
-    (void)err;
-    if (got)
-        m->had++;
-    else
-        m->lost++;
-    return RN_OK;
-}
-
-static void make_many(struct many *m, size_t n)
-{
-    *m = (struct many){.n = n};
+    *m = (struct rig_many){0};
     for (size_t i = 0; i < n; i++) {
         char *name = rn_xprintf("f%03zu", i), *text = rn_xprintf("{\"number\": %zu}\n", i);
         rig_put(&rig, name, text, strlen(text));
-        m->sources[i].url = rn_xprintf("%s/%s", server_url(rig.server), name);
-        m->files[i] = rig.file;
-        m->files[i].id = rn_xprintf("data.f/%s", name);
-        m->files[i].name = name;
-        m->files[i].sources = &m->sources[i];
-        m->files[i].n_sources = 1;
+        rig_many_add(&rig, m, name);
         free(text);
+        free(name);
     }
-}
-
-static int fetch_many(struct many *m)
-{
-    struct rn_fetch_list list = {.next = give, .done = take, .ctx = m};
-    rig.err = (struct rn_err){0};
-    m->given = m->had = m->lost = 0;
-    return rn_fetch_all(&rig.fetcher, &list, &rig.err);
 }
 
 Test(loop, many_files_are_fetched_at_once_and_each_is_done_once)
 {
-    struct many m;
+    struct rig_many m;
     make_many(&m, 300);
-    cr_assert_eq(fetch_many(&m), RN_OK, "%s", rig.err.msg);
+    cr_assert_eq(rig_fetch_many(&rig, &m), RN_OK, "%s", rig.err.msg);
     cr_assert_eq(m.had, 300);
     cr_assert_eq(m.lost, 0);
     cr_assert_eq(rig.lock.n, 300);
@@ -108,14 +70,14 @@ Test(loop, many_files_are_fetched_at_once_and_each_is_done_once)
 
 Test(loop, a_cached_pinned_set_is_confirmed_without_a_socket_or_a_read)
 {
-    struct many m;
+    struct rig_many m;
     make_many(&m, 300);
-    cr_assert_eq(fetch_many(&m), RN_OK, "%s", rig.err.msg);
+    cr_assert_eq(rig_fetch_many(&rig, &m), RN_OK, "%s", rig.err.msg);
     size_t asked = server_requests(rig.server);
     double best_s = INFINITY;
     for (int i = 0; i < 3; i++) {
         double start = rn_clock_s();
-        cr_assert_eq(fetch_many(&m), RN_OK, "%s", rig.err.msg);
+        cr_assert_eq(rig_fetch_many(&rig, &m), RN_OK, "%s", rig.err.msg);
         best_s = fmin(best_s, rn_clock_s() - start);
         cr_assert_eq(m.had, 300);
     }
@@ -125,11 +87,11 @@ Test(loop, a_cached_pinned_set_is_confirmed_without_a_socket_or_a_read)
 
 Test(loop, what_cannot_be_had_keeps_no_other_file_from_being_fetched)
 {
-    struct many m;
+    struct rig_many m;
     make_many(&m, 50);
     server_fault(rig.server, "/f003", "404");
     server_fault(rig.server, "/f040", "200-xml");
-    cr_assert_eq(fetch_many(&m), RN_EFETCH);
+    cr_assert_eq(rig_fetch_many(&rig, &m), RN_EFETCH);
     cr_assert_eq(m.had, 48);
     cr_assert_eq(m.lost, 2);
     bool third = strstr(rig.err.msg, "/f003: ") != NULL; /* one is returned, one logged */
@@ -138,12 +100,12 @@ Test(loop, what_cannot_be_had_keeps_no_other_file_from_being_fetched)
 
 Test(loop, a_list_of_sums_that_cannot_be_had_is_asked_for_once)
 {
-    struct many m = {0};
+    struct rig_many m = {0};
     make_many(&m, 5);
     char *url = rn_xprintf("%s/SHA256SUMS", server_url(rig.server));
     for (size_t i = 0; i < m.n; i++)
         m.files[i].sums = url;
-    cr_assert_eq(fetch_many(&m), RN_EFETCH);
+    cr_assert_eq(rig_fetch_many(&rig, &m), RN_EFETCH);
     cr_assert_eq(m.lost, 5);
     cr_assert_eq(server_requests(rig.server), 1);
     free(url);
@@ -151,10 +113,10 @@ Test(loop, a_list_of_sums_that_cannot_be_had_is_asked_for_once)
 
 Test(loop, a_host_that_gives_nothing_is_not_asked_for_everything)
 {
-    struct many m;
+    struct rig_many m;
     make_many(&m, 300);
     server_fault(rig.server, "*", "404");
-    cr_assert_eq(fetch_many(&m), RN_EFETCH);
+    cr_assert_eq(rig_fetch_many(&rig, &m), RN_EFETCH);
     cr_assert_eq(m.had, 0);
     cr_assert_lt(server_requests(rig.server), 100);
 }
@@ -193,11 +155,11 @@ Test(loop, nobody_waits_for_a_day_and_the_message_says_who_asked_for_it)
 
 Test(loop, a_host_that_asks_for_a_pause_gets_it_from_all_files)
 {
-    struct many m;
+    struct rig_many m;
     make_many(&m, 20);
     rig.fetcher.per_host = 1;
     server_fault(rig.server, "/f000", "429-once");
-    cr_assert_eq(fetch_many(&m), RN_OK, "%s", rig.err.msg);
+    cr_assert_eq(rig_fetch_many(&rig, &m), RN_OK, "%s", rig.err.msg);
     cr_assert_geq(leapt_s, 0.9, "one second was asked for");
     cr_assert_eq(server_requests(rig.server), 21);
 }

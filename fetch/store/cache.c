@@ -4,6 +4,7 @@
 #include "file.h"
 #include "mem.h"
 #include "partial.h"
+#include "str.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -76,8 +77,41 @@ static bool is_dead_memo(const char *name)
     return ours && end > 0 && pid > 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
 }
 
+/* Contents lay in sha256/AB/ABCD... once, and are those they were: they move up. */
+static void adopt_folder(const char *contents, unsigned prefix)
+{
+    char start[3];
+    snprintf(start, sizeof start, "%02x", prefix);
+    char *folder = rn_join(contents, start);
+    DIR *d = opendir(folder);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        if (!rn_sha256_is_hex(e->d_name) || !rn_starts_with(e->d_name, start))
+            continue;
+        char *from = rn_join(folder, e->d_name), *to = rn_join(contents, e->d_name);
+        rn_io.rename_new(from, to);
+        free(to);
+        free(from);
+    }
+    if (d) {
+        closedir(d);
+        rmdir(folder); /* not if something else lies there */
+    }
+    free(folder);
+}
+
+static void adopt_older(const struct rn_cache *c)
+{
+    struct stat st;
+    char *contents = rn_join(rn_cache_home(c), "sha256");
+    bool folders = stat(contents, &st) == 0 && st.st_nlink != 2; /* as far as it can be told */
+    for (unsigned prefix = 0; folders && prefix < 256; prefix++)
+        adopt_folder(contents, prefix);
+    free(contents);
+}
+
 void rn_cache_sweep(const struct rn_cache *c)
 {
+    adopt_older(c);
     const double old_s = 7 * 24 * 3600.0;
     rn_partials_sweep(rn_cache_home(c), old_s);
     DIR *d = opendir(rn_cache_home(c));

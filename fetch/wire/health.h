@@ -1,4 +1,4 @@
-/* fetch/health.h - how hosts have been doing, beyond one process: a mirror that was dead a moment
+/* health.h - how hosts have been doing, beyond one process: a mirror that was dead a moment
  * ago is not asked first for two thousand files again.
  *
  *     rn_health_recall(&hosts, cache_home);             what was learnt lately; nothing: no word

@@ -26,16 +26,9 @@
 #define RN_PARTIAL_H
 
 #include "behind.h"
-#include "hash.h"
+#include "origin.h"
 
 #include <stdint.h>
-
-/* What the bytes are a part of. */
-struct rn_origin {
-    char url_sha256[RN_HEX];      /* of the url as it is written in the pipeline */
-    char etag[160], modified[40]; /* as sent, "": none that can be trusted */
-    int64_t total_bytes;          /* -1: not told */
-};
 
 struct rn_partials; /* the folder, as it was when it was opened */
 int rn_partials_open(struct rn_partials **, const char *cache_dir, struct rn_err *);

@@ -36,7 +36,8 @@ void rn_cache_init(struct rn_cache *, const char *dir);
 /* What is new goes below `dir` if the cache itself cannot be written. */
 void rn_cache_fall_back(struct rn_cache *, const char *dir);
 void rn_cache_release(struct rn_cache *); /* saves what was learnt */
-/* Removes what dead processes left beside the contents; nothing of a living one's that matters. */
+/* Removes what dead processes left beside the contents, nothing of a living one's that matters, and
+ * moves contents that lie as they once did (sha256/ab/abcd...) to where they are looked for. */
 void rn_cache_sweep(const struct rn_cache *);
 /* Where this process may write. */
 const char *rn_cache_home(const struct rn_cache *);

@@ -1,4 +1,4 @@
-/* fetch/lfs_api.h - git-lfs' batch API: where the objects behind pointers are, many in one request.
+/* lfs_api.h - git-lfs' batch API: where the objects behind pointers are, many in one request.
  *
  *     char *api_url = rn_lfs_api_url(pointer_url);                NULL: not known for this host
  *     struct rn_lfs_want wants[2] = {{.lfs = one}, {.lfs = another}};

@@ -9,7 +9,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -18,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BUFFER = RN_BEHIND_BYTES, SMALL = 1 << 16, SPARES = 32, KEY = 32, LARGEST_META = 1 << 12 };
+enum { BUFFER = RN_BEHIND_BYTES, SMALL = 1 << 16, SPARES = 32, KEY = 32 };
 /* Of a body that is still to come, and of one that is whole. */
 enum { PRIVATE = 0600, READ_ONLY = 0444 };
 
@@ -104,94 +103,6 @@ size_t rn_partials_sweep(const char *cache_dir, double older_than_s)
     return removed;
 }
 
-/* --- what the bytes belong to --- */
-
-/* "x.part" -> "x.meta" */
-static char *meta_of(const char *part)
-{
-    static const char ending[] = "meta";
-    char *meta = rn_xdup(part);
-    memcpy(meta + strlen(meta) - strlen(ending), ending, strlen(ending));
-    return meta;
-}
-
-static void forget_meta(struct rn_partial *p)
-{
-    char *meta = meta_of(p->path);
-    unlink(meta);
-    free(meta);
-    p->described = false;
-}
-
-static const char first_line[] = "runnel-partial 1";
-
-/* synced_bytes: how many are certain to survive a power cut. Not synced itself: without it the
- * bytes are only worth less. */
-static void write_meta(struct rn_partial *p, int64_t synced_bytes)
-{
-    const struct rn_origin *o = &p->origin;
-    struct rn_str s = {0};
-    rn_str_printf(&s, "%s\norigin %s\netag %s\nmodified %s\ntotal %" PRId64 "\nsynced %" PRId64,
-                  first_line, o->url_sha256, o->etag, o->modified, o->total_bytes, synced_bytes);
-    rn_str_puts(&s, "\nend\n");
-    char *meta = meta_of(p->path);
-    int fd = open(meta, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    p->described = fd >= 0;
-    if (fd >= 0) {
-        if (rn_write_all(fd, s.p, s.n) < s.n)
-            unlink(meta);
-        close(fd);
-    }
-    free(meta);
-    rn_str_release(&s);
-}
-
-/* The rest of the line at *at if it starts with `word`; *at moves on. NULL: another line. */
-static char *take_line(char **at, const char *word)
-{
-    char *line = *at, *end = strchr(line, '\n');
-    size_t n = strlen(word);
-    if (!end || strncmp(line, word, n) != 0 || (line[n] != ' ' && line[n] != '\n'))
-        return NULL;
-    *end = '\0';
-    *at = end + 1;
-    return line[n] ? line + n + 1 : line + n;
-}
-
-static bool take_text(char **at, const char *word, char *to, size_t cap)
-{
-    const char *value = take_line(at, word);
-    return value && (size_t)snprintf(to, cap, "%s", value) < cap;
-}
-
-static bool take_count(char **at, const char *word, int64_t *to)
-{
-    const char *value = take_line(at, word);
-    char *end;
-    if (!value || !*value)
-        return false;
-    *to = strtoll(value, &end, 10);
-    return *end == '\0' && *to >= -1;
-}
-
-static bool read_meta(const char *path, struct rn_origin *o, int64_t *synced_bytes)
-{
-    char *text = NULL;
-    size_t n;
-    if (rn_file_read(path, LARGEST_META, &text, &n, NULL) != RN_OK)
-        return false;
-    char *at = text;
-    bool good = take_line(&at, first_line) &&
-                take_text(&at, "origin", o->url_sha256, sizeof o->url_sha256) &&
-                take_text(&at, "etag", o->etag, sizeof o->etag) &&
-                take_text(&at, "modified", o->modified, sizeof o->modified) &&
-                take_count(&at, "total", &o->total_bytes) &&
-                take_count(&at, "synced", synced_bytes) && take_line(&at, "end") &&
-                rn_sha256_is_hex(o->url_sha256);
-    free(text);
-    return good;
-}
-
 /* --- finding --- */
 
 bool rn_partials_hold(const struct rn_partials *all, const char *key)
@@ -226,11 +137,8 @@ static bool claim_one(const struct rn_partials *all, const char *key, struct rn_
     if (!best)
         return false;
     bool ours = rn_owner_parse(rn_basename(best), was) && rn_io.rename(best, p->path) == 0;
-    char *meta = meta_of(p->path), *its_meta = meta_of(best);
-    if (ours && rn_io.rename(its_meta, meta) != 0)
-        unlink(meta);
-    free(its_meta);
-    free(meta);
+    if (ours)
+        rn_origin_move(best, p->path);
     free(best);
     return ours;
 }
@@ -268,7 +176,8 @@ static void forget_file(struct rn_partial *p)
     p->sealed = false;
     unlink(p->path);
     if (p->described)
-        forget_meta(p);
+        rn_origin_forget(p->path);
+    p->described = false;
 }
 
 /* An owner elsewhere may only seem dead: it must not write into what we go on with. */
@@ -288,9 +197,7 @@ static int64_t usable(struct rn_partial *p, const struct rn_owner *was, bool pro
 {
     struct stat st;
     int64_t synced_bytes = 0;
-    char *meta = meta_of(p->path);
-    bool told = read_meta(meta, &p->origin, &synced_bytes);
-    free(meta);
+    bool told = rn_origin_read(&p->origin, p->path, &synced_bytes);
     if (!told)
         p->origin = (struct rn_origin){.total_bytes = -1};
     if (fstat(p->fd, &st) != 0 || !S_ISREG(st.st_mode) || (!told && !proven))
@@ -433,7 +340,7 @@ static void write_out(struct rn_partial *p)
 static void put_out(struct rn_partial *p)
 {
     if (p->fd < 0)
-        write_meta(p, 0);
+        p->described = rn_origin_write(&p->origin, p->path, 0);
     write_out(p);
 }
 
@@ -442,7 +349,7 @@ static void put_out(struct rn_partial *p)
 static void hand_over(struct rn_partial *p)
 {
     if (p->fd < 0) {
-        write_meta(p, 0);
+        p->described = rn_origin_write(&p->origin, p->path, 0);
         make_file(p, PRIVATE);
     }
     p->buffered = 0;
@@ -553,7 +460,7 @@ void rn_partial_keep(struct rn_partial *p)
             write_out(p);
         bool synced = !p->failed && rn_sync(p->path, rn_io.fsync, NULL) == RN_OK;
         if (p->fd >= 0 || p->sealed)
-            write_meta(p, synced ? p->size_bytes : p->failed ? 0 : written);
+            rn_origin_write(&p->origin, p->path, synced ? p->size_bytes : p->failed ? 0 : written);
         atomic_store(&p->all->kept, true);
     }
     release(p);
@@ -570,6 +477,6 @@ void rn_partial_drop(struct rn_partial *p)
 void rn_partial_leave(struct rn_partial *p)
 {
     if (p->path && p->described)
-        forget_meta(p);
+        rn_origin_forget(p->path);
     release(p);
 }
