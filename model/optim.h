@@ -76,8 +76,8 @@ int rn_optim_save(const struct rn_optim *, const char *path, char hex[RN_HEX], s
 int rn_optim_lend(const struct rn_optim *, int64_t moment, struct rn_err *);
 int rn_optim_load(struct rn_optim *, const char *path, struct rn_err *);
 
-/* Numbers that all moments of a model hold together. */
-int64_t rn_optim_moments(const struct rn_model_cfg *);
+/* Of all moments of a model together, as a checkpoint has them. */
+double rn_optim_moment_bytes(const struct rn_model_cfg *);
 /* Learning rate of a group by the rules of width and batch, before lr_mult; NAN: no such group. */
 double rn_optim_lr(const struct rn_optim *, const char *group);
 

@@ -12,7 +12,7 @@ struct rn_slot { /* one weight */
     double lr;        /* before the schedule */
     double decay;     /* before the schedule */
     int64_t first, n; /* what of it this rank updates */
-    size_t n_parts;   /* of all ranks, from parts[part] on */
+    size_t n_parts;   /* of all ranks, from grad_parts[part] and weight_parts[part] on */
     size_t part;
 };
 
@@ -21,7 +21,8 @@ struct rn_moment {
     char name[80];
     size_t weight; /* whose */
     struct rn_shape shape;
-    rn_val here; /* this rank's share; RN_NONE: it has none */
+    enum rn_dtype dtype; /* its weight's */
+    rn_val here;         /* this rank's share; RN_NONE: it has none */
 };
 
 struct rn_optim {
@@ -33,8 +34,8 @@ struct rn_optim {
     size_t n_groups;
     struct rn_slot *slots; /* in the order of the params store */
     size_t n;
-    struct rn_comm_part *parts; /* of all weights, in their order */
-    size_t n_parts, cap_parts;
+    struct rn_comm_part *grad_parts, *weight_parts; /* of all weights, in their order */
+    size_t n_parts, n_weight_parts, cap_grad_parts, cap_weight_parts;
     struct rn_moment *moments; /* in the order of the weights */
     size_t n_moments, cap_moments;
     double clip, lr_scale, lr_frac;
