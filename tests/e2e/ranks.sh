@@ -9,7 +9,6 @@
 export RUNNEL_PEER_S=600 # no machine is that slow
 sed 's/nanochat-2026/nanochat-2025/; s/horizon: {steps: 200}/horizon: {steps: 40}/
     s/seed: ${vars.seed}/&\n    schedule: {kind: constant}/
-    s/kind: base-train/&\n    embeddings: bf16/
     s/kind: \(base-train\|mid-train\|sft\)/&\n    precision: fp32/' \
     "$SRC/tests/e2e/mini.yaml" >mini.yaml
 mpi=(mpirun --oversubscribe --allow-run-as-root)
