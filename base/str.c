@@ -69,6 +69,13 @@ void rn_str_release(struct rn_str *s)
     *s = (struct rn_str){0};
 }
 
+void rn_copy_text(char *to, size_t cap, const char *text)
+{
+    size_t n = strnlen(text, cap - 1);
+    memcpy(to, text, n);
+    to[n] = '\0';
+}
+
 bool rn_starts_with(const char *s, const char *prefix)
 {
     return strncmp(s, prefix, strlen(prefix)) == 0;

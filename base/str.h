@@ -26,6 +26,8 @@ void rn_str_printf(struct rn_str *, const char *fmt, ...) RN_PRINTF(2, 3);
 void rn_str_clear(struct rn_str *); /* length 0, keeps the buffer */
 void rn_str_release(struct rn_str *);
 
+/* As much of the text as fits, always ended. */
+void rn_copy_text(char *to, size_t cap, const char *text);
 bool rn_starts_with(const char *s, const char *prefix);
 bool rn_ends_with(const char *s, const char *suffix);
 

@@ -67,10 +67,10 @@ void rn_asking_init(struct rn_asking *a, const struct rn_fetcher *f,
 {
     *a = (struct rn_asking){.f = f, .file = file, .cap_bytes = file->size_bytes, .hosts = hosts};
     const char *pin = rn_fetch_pin(f->lock, file, &a->trust);
-    snprintf(a->pin, sizeof a->pin, "%s", pin ? pin : "");
+    rn_copy_text(a->pin, sizeof a->pin, pin ? pin : "");
     if (a->trust == RN_TRUST_LOCK && file->size_bytes < 0)
         a->cap_bytes = rn_pins_find(f->lock, file->id)->size_bytes;
-    size_t most = count_mirrors(f) + 2 * file->n_sources; /* each may lead to another */
+    size_t most = count_mirrors(f) + 3 * file->n_sources; /* each may lead to two more */
     a->standings = rn_xalloc((most + 1) * sizeof *a->standings);
     add_mirrors(a);
     for (size_t i = 0; i < file->n_sources; i++)
@@ -78,11 +78,22 @@ void rn_asking_init(struct rn_asking *a, const struct rn_fetcher *f,
     strike_remote(a);
 }
 
+static void drop_headers(struct rn_source *s)
+{
+    for (size_t i = 0; i < s->n_headers; i++)
+        free(s->headers[i]);
+    free((char **)s->headers);
+    s->headers = NULL;
+    s->n_headers = 0;
+}
+
 void rn_asking_release(struct rn_asking *a)
 {
     for (size_t i = 0; i < a->n; i++) {
         if (a->standings[i].mirror || a->standings[i].led)
             free((char *)a->standings[i].source.url);
+        drop_headers(&a->standings[i].source);
+        free(a->standings[i].api_url);
         free(a->standings[i].told);
     }
     free(a->standings);
@@ -208,25 +219,64 @@ static void note(struct rn_standing *s, const struct rn_response *r)
     s->verdict = r->finding.verdict;
 }
 
-/* A pointer came instead of the file: the object behind it is asked for as one more source. */
+/* Takes the url; NULL: there is none. */
+static struct rn_standing *add_led(struct rn_asking *a, const struct rn_source *pointer, char *url,
+                                   const struct rn_lfs *lfs)
+{
+    struct rn_source object = *pointer;
+    if (!url)
+        return NULL;
+    object.url = url;
+    struct rn_standing *s = add_source(a, &object);
+    s->led = true;
+    s->lfs = *lfs;
+    return s;
+}
+
+/* A pointer came instead of the file: the object behind it is asked for as one more
+ * source, and where no url of it is known, its repository is asked for one. */
 static void follow_pointer(struct rn_asking *a, const struct rn_response *r)
 {
     char text[1024];
     struct rn_lfs lfs;
     const char *hub = a->f->who && a->f->who->hf_endpoint ? a->f->who->hf_endpoint : RN_HUB;
     size_t n = r->has_body ? rn_file_head(r->body, text, sizeof text) : 0;
-    char *url = NULL;
-    if (!a->now->led && !a->now->mirror && rn_lfs_parse(text, n, &lfs))
-        url = rn_lfs_object_url(a->now->source.url, hub);
-    if (!url)
+    const struct rn_source pointer = a->now->source;
+    if (a->now->led || a->now->mirror || !rn_lfs_parse(text, n, &lfs))
         return;
-    struct rn_source object = a->now->source;
-    object.url = url;
-    struct rn_standing *s = add_source(a, &object);
-    s->led = true;
-    s->lfs = lfs;
+    add_led(a, &pointer, rn_lfs_object_url(pointer.url, hub), &lfs);
+    struct rn_standing *s = add_led(a, &pointer, rn_lfs_api_url(pointer.url), &lfs);
+    if (!s)
+        return;
+    s->api_url = rn_xdup(s->source.url);
+    s->unresolved = true;
     rn_log(a->f->log, RN_INFO, "%s: %s gave a git-lfs pointer, following it", a->file->name,
            r->host);
+}
+
+/* Where the object of a standing with an API is, or its API again: an address is good for once. */
+static void turn_to(struct rn_asking *a, struct rn_standing *s, char *url)
+{
+    free((char *)s->source.url);
+    drop_headers(&s->source);
+    s->source.url = url;
+    s->host = rn_host_of(a->hosts, url);
+}
+
+void rn_asking_resolved(struct rn_asking *a, struct rn_lfs_want *w, double now_s)
+{
+    struct rn_standing *s = a->now;
+    struct rn_response r = {.finding = w->finding, .declared_bytes = -1};
+    rn_copy_text(r.host, sizeof r.host, s->host->name);
+    if (!w->href) {
+        rn_asking_reject(a, &r, false, now_s);
+        return;
+    }
+    turn_to(a, s, w->href);
+    s->source.headers = w->headers;
+    s->source.n_headers = w->n_headers;
+    s->unresolved = false;
+    *w = (struct rn_lfs_want){0};
 }
 
 void rn_asking_reject(struct rn_asking *a, const struct rn_response *r, bool further, double now_s)
@@ -234,6 +284,11 @@ void rn_asking_reject(struct rn_asking *a, const struct rn_response *r, bool fur
     struct rn_standing *s = a->now;
     s->tried = true;
     s->out = s->mirror || !rn_verdict_again(r->finding.verdict);
+    if (s->api_url && !s->unresolved) { /* what it led to failed: perhaps it was too old */
+        turn_to(a, s, rn_xdup(s->api_url));
+        s->out = false;
+        s->unresolved = true;
+    }
     note(s, r);
     if (s->mirror && r->status == 404)
         rn_log(a->f->log, RN_DEBUG, "mirror %s does not hold %s", r->host, a->file->name);
@@ -264,7 +319,7 @@ bool rn_asking_second(struct rn_asking *a, const char *sha256)
         return false;
     for (size_t i = 0; i < a->n; i++)
         a->standings[i].out |= !can_be_second(&a->standings[i], first);
-    snprintf(a->pin, sizeof a->pin, "%s", sha256);
+    rn_copy_text(a->pin, sizeof a->pin, sha256);
     free(first->told);
     first->told = rn_xprintf("%s: gave sha256 %.12s..", first->host->name, sha256);
     return true;
@@ -272,7 +327,7 @@ bool rn_asking_second(struct rn_asking *a, const char *sha256)
 
 void rn_asking_gave(struct rn_asking *a, const char *sha256)
 {
-    snprintf(a->now->gave, sizeof a->now->gave, "%s", sha256);
+    rn_copy_text(a->now->gave, sizeof a->now->gave, sha256);
 }
 
 bool rn_asking_disputed(const struct rn_asking *a)

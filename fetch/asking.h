@@ -15,6 +15,7 @@
 
 #include "fetcher.h"
 #include "hosts.h"
+#include "lfs_api.h"
 
 /* How one source fared; what the final message is made of. */
 struct rn_standing {
@@ -24,6 +25,8 @@ struct rn_standing {
     bool mirror;     /* by digest: one try, and nobody minds that it lacks the file */
     bool led;        /* a git-lfs pointer led here, and promised `lfs` */
     struct rn_lfs lfs;
+    char *api_url;           /* of the batch API that says where the object is; owned; or NULL */
+    bool unresolved;         /* and has not said so yet: source.url is its own */
     char gave[RN_HEX];       /* digest of what it gave instead of the pinned file, or "" */
     char *told;              /* "host: verdict: detail"; owned */
     enum rn_verdict verdict; /* of the last answer */
@@ -53,6 +56,9 @@ enum rn_turn rn_asking_next(struct rn_asking *, double now_s); /* sets now, or w
 /* What the source in `now` gave was not the file: tells it, keeps evidence, decides whether it is
  * asked again. further: the file is a good deal more complete than it ever was. */
 void rn_asking_reject(struct rn_asking *, const struct rn_response *, bool further, double now_s);
+/* The batch API of the source in `now` said where its object is: that is asked next; or why it is
+ * nowhere: as rn_asking_reject. */
+void rn_asking_resolved(struct rn_asking *, struct rn_lfs_want *, double now_s);
 /* With a digest that was not the right one: what it was. */
 void rn_asking_gave(struct rn_asking *, const char *sha256);
 int rn_asking_fail(const struct rn_asking *, struct rn_err *);

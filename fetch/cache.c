@@ -71,7 +71,8 @@ static bool is_dead_memo(const char *name)
     long pid = 0;
     int end = 0;
     bool ours = sscanf(name, ".digests.%ld.tmp%n", &pid, &end) == 1 ||
-                sscanf(name, ".checks.%ld.tmp%n", &pid, &end) == 1;
+                sscanf(name, ".checks.%ld.tmp%n", &pid, &end) == 1 ||
+                sscanf(name, ".hosts.%ld.tmp%n", &pid, &end) == 1;
     return ours && end > 0 && pid > 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
 }
 

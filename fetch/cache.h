@@ -10,6 +10,7 @@
  *     sha256/abcd...       a content, mode 0444: the folder behind a web server is a mirror
  *     partial/...          bodies on their way (partial.h)
  *     digests, checks      memos (base/memo.h): what was hashed and checked already
+ *     hosts                how hosts have been doing (health.h)
  *
  * Many processes may share it without a lock, and do not need one that works: each fills private
  * files and publishes them by a rename that does not replace; a content has one name. A cache that

@@ -355,6 +355,8 @@ static void ask_wire(struct rn_errand *e)
         who = rn_who_only(e->bench->f->who, s->auth);
     struct rn_get get = {.url = s->url,
                          .who = &who,
+                         .headers = s->headers,
+                         .n_headers = s->n_headers,
                          .cap_bytes = rn_asking_cap(&e->asking),
                          .pinned = s->sha256 || *e->asking.pin,
                          .small = rn_host_small(e->asking.now->host, e->asking.cap_bytes)};
@@ -400,10 +402,33 @@ static void ask(struct rn_errand *e)
     }
 }
 
+static void ask_for_object(struct rn_errand *e)
+{
+    const struct rn_standing *s = e->asking.now;
+    e->state = RN_POINTED;
+    rn_pointers_add(
+        &e->bench->pointers,
+        &(struct rn_pointer){
+            .api_url = s->api_url, .auth = s->source.auth, .want.lfs = s->lfs, .tag = e},
+        e->now_s);
+}
+
+void rn_errand_resolved(struct rn_errand *e, struct rn_lfs_want *want, double now_s)
+{
+    e->now_s = now_s;
+    rn_asking_resolved(&e->asking, want, now_s);
+    e->state = RN_READY;
+}
+
 /* The source in asking.now has a free place. */
 void rn_errand_start(struct rn_errand *e, double now_s)
 {
     char key[sizeof e->key];
+    if (e->asking.now->unresolved) {
+        e->now_s = now_s;
+        ask_for_object(e);
+        return;
+    }
     const char *url = e->asking.now->source.url;
     e->asking.now->host->running++;
     e->started_s = e->now_s = now_s;

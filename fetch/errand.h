@@ -6,6 +6,7 @@
  *         rn_errand_start(e, now_s);                    or later: its host may be busy
  *     rn_errand_received(ended.tag, &ended, now_s);     a transfer of the wire's has ended
  *     rn_errand_worked(task, now_s);                    a task of the pool's, not the batch's
+ *     rn_errand_resolved(pointer.tag, &pointer.want, now_s);       of the bench's pointers
  *     rn_errand_published(item.tag, rc, &err);          the batch it was in has ended
  *     rn_errand_free(e);                                bytes that are there are kept for later
  *
@@ -17,6 +18,7 @@
 #include "asking.h"
 #include "batch.h"
 #include "fetcher.h"
+#include "pointers.h"
 #include "publisher.h"
 #include "transfers.h"
 
@@ -29,12 +31,14 @@ struct rn_bench {
     struct rn_hosts hosts;
     struct rn_publisher publisher;
     struct rn_batch batch;
+    struct rn_pointers pointers;
 };
 
 enum rn_errand_state {
     RN_READY,     /* a source can be asked, now or later: rn_errand_turn */
     RN_ON_WIRE,   /* wait for rn_errand_received */
     RN_AT_WORK,   /* wait for rn_errand_worked */
+    RN_POINTED,   /* wait for rn_errand_resolved */
     RN_BATCHED,   /* wait for rn_errand_published */
     RN_HAD,       /* `got` has a name; the end */
     RN_NOT_HAD,   /* rc and err say why; other files can still be had */
@@ -81,6 +85,7 @@ enum rn_turn rn_errand_turn(struct rn_errand *, double now_s);
 void rn_errand_start(struct rn_errand *, double now_s);
 void rn_errand_received(struct rn_errand *, struct rn_ended *, double now_s);
 void rn_errand_worked(struct rn_task *, double now_s);
+void rn_errand_resolved(struct rn_errand *, struct rn_lfs_want *, double now_s);
 void rn_errand_published(struct rn_errand *, int rc, const struct rn_err *);
 int64_t rn_errand_bytes(const struct rn_errand *); /* that have come so far */
 /* Of its body, that are not on the disk yet, as far as the server told. */

@@ -2,6 +2,7 @@
 
 #include "errand.h"
 #include "file.h"
+#include "health.h"
 #include "mem.h"
 #include "pool.h"
 #include "str.h"
@@ -149,6 +150,16 @@ static double start_ready(struct loop *l)
     return wake_s;
 }
 
+/* After everything that may start was started. */
+static void ask_for_objects(struct loop *l)
+{
+    const struct rn_bench *b = &l->bench;
+    bool idle = l->ready == 0 && rn_transfers_running(b->wire) == 0 &&
+                rn_pool_under_way(b->pool) == 0; /* nothing could lead to more pointers */
+    if (rn_pointers_due(&b->pointers, idle, now_s(l)))
+        rn_pointers_send(&l->bench.pointers, l->f, b->pool);
+}
+
 static void admit_more(struct loop *l)
 {
     struct rn_err err = {0};
@@ -184,6 +195,14 @@ static void end_batch(struct loop *l)
     rn_batch_end(batch);
 }
 
+static void take_objects(struct loop *l)
+{
+    struct rn_pointers *p = &l->bench.pointers;
+    for (size_t i = 0; i < p->n_out; i++)
+        rn_errand_resolved(p->out[i].tag, &p->out[i].want, now_s(l));
+    rn_pointers_end(p);
+}
+
 /* A large batch, or one that has gathered for a while, or all that is under way. */
 static bool batch_is_due(const struct loop *l)
 {
@@ -209,6 +228,8 @@ static void take_finished(struct loop *l)
     for (struct rn_task *t; (t = rn_pool_next(l->bench.pool));) {
         if (t == &l->bench.batch.task) {
             end_batch(l);
+        } else if (t == &l->bench.pointers.task) {
+            take_objects(l);
         } else {
             rn_errand_worked(t, now_s(l));
             note_end(l, (const struct rn_errand *)t);
@@ -262,6 +283,7 @@ static void work_off(struct loop *l)
         }
         admit_more(l);
         double wake_s = start_ready(l);
+        ask_for_objects(l);
         take_finished(l);
         tell_progress(l);
         if (l->n_live)
@@ -288,8 +310,10 @@ static void wind_up(struct loop *l)
     for (size_t i = 0; i < l->n_live; i++)
         give_back(l, l->live[i]);
     rn_batch_release(&b->batch);
+    rn_pointers_release(&b->pointers);
     rn_partials_free(b->partials);
     rn_publisher_release(&b->publisher);
+    rn_health_save(&b->hosts, rn_cache_home(l->f->cache));
     rn_hosts_release(&b->hosts);
 }
 
@@ -315,6 +339,7 @@ static int set_up(struct loop *l, struct rn_err *err)
     int rc = rn_partials_open(&b->partials, rn_cache_home(f->cache), err);
     b->wire = rn_transfers_new(&rules);
     b->pool = rn_pool_new(threads_for_proofs(), wake_wire, b->wire);
+    rn_health_recall(&b->hosts, rn_cache_home(f->cache));
     rn_batch_init(&b->batch, f->cache, l->list);
     return rc;
 }

@@ -15,12 +15,15 @@
 
 struct rn_host {
     char name[128];
+    char origin[128];    /* how urls of it began, up to their path; "": longer than that */
     int running;         /* transfers */
     int failures;        /* in a row */
     double bytes_s;      /* moving average; 0: not known */
     double body_bytes;   /* the same of whole bodies; 0: none came */
     bool shares;         /* many transfers over one connection (HTTP/2) */
     double hold_until_s; /* it asked for a pause until then */
+    double learnt_s;     /* when something was learnt of it last, by the calendar; 0: never */
+    bool told;           /* by this process */
 };
 
 struct rn_hosts {
@@ -30,6 +33,8 @@ struct rn_hosts {
 
 /* The host of an url as it is written; all local sources are one. */
 struct rn_host *rn_host_of(struct rn_hosts *, const char *url);
+/* Takes the name, failures, speed and their time; a host of that name is overwritten. */
+void rn_hosts_put(struct rn_hosts *, const struct rn_host *);
 /* Bodies of this size, or of an unknown one (-1), are small as far as is known: many of them are
  * asked for at once where they can share a connection. */
 bool rn_host_small(const struct rn_host *, int64_t size_bytes);

@@ -1,6 +1,7 @@
 #include "http.h"
 
 #include "mem.h"
+#include "str.h"
 
 #include <arpa/inet.h>
 #include <curl/curl.h>
@@ -11,7 +12,7 @@
 
 void rn_copy_word(char *to, size_t cap, const char *from, const char *kept)
 {
-    snprintf(to, cap, "%s", from ? from : "");
+    rn_copy_text(to, cap, from ? from : "");
     for (char *p = to; *p; p++)
         if ((*p <= ' ' || *p > '~') && !strchr(kept, *p))
             *p = '?';
@@ -32,7 +33,9 @@ static bool take_part(CURLU *u, CURLUPart part, unsigned flags, char *to, size_t
     CURLUcode code = curl_url_get(u, part, &text, flags);
     if (code == CURLUE_OUT_OF_MEMORY)
         rn_no_memory(cap); /* or a good url would be called a bad one */
-    bool fits = code == CURLUE_OK && (size_t)snprintf(to, cap, "%s", text) < cap;
+    bool fits = code == CURLUE_OK && strlen(text) < cap;
+    if (code == CURLUE_OK)
+        rn_copy_text(to, cap, text);
     curl_free(text);
     return fits;
 }

@@ -21,6 +21,8 @@ enum { RN_ERROR_BODY = 1 << 16, RN_REDIRECTS_MAX = 10, RN_SLOWEST_BYTES_S = 1024
 struct rn_get {
     const char *url;
     const struct rn_who *who; /* whose secrets may be used; NULL: nobody's */
+    char *const *headers;     /* "Name: value", for the origin of `url` alone; or NULL */
+    size_t n_headers;
     const char *path;  /* local sources: where the body goes, whole or cut; parent must exist */
     int64_t cap_bytes; /* the body may not be larger */
     bool pinned;       /* a digest will be compared: plain http is allowed, sources may be mixed */

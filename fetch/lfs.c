@@ -26,7 +26,7 @@ static bool parse_oid(const char *value, char hex[RN_HEX])
     static const char kind[] = "sha256:";
     if (!value || !rn_starts_with(value, kind))
         return false;
-    snprintf(hex, RN_HEX, "%s", value + strlen(kind));
+    rn_copy_text(hex, RN_HEX, value + strlen(kind));
     return rn_sha256_is_hex(hex) && value[strlen(kind) + RN_HEX - 1] == '\n';
 }
 

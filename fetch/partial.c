@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BUFFER = RN_BEHIND_BYTES, KEY = 32, LARGEST_META = 1 << 12 };
+enum { BUFFER = RN_BEHIND_BYTES, SMALL = 1 << 16, SPARES = 32, KEY = 32, LARGEST_META = 1 << 12 };
+/* Of a body that is still to come, and of one that is whole. */
+enum { PRIVATE = 0600, READ_ONLY = 0444 };
 
 struct rn_partials {
     char *dir;
@@ -28,6 +31,9 @@ struct rn_partials {
     atomic_bool made;         /* the folder is there */
     atomic_bool kept;         /* this process left some too */
     struct rn_behind *behind; /* made for the first full buffer */
+    pthread_mutex_t mutex;    /* of the spares */
+    unsigned char *spare[SPARES];
+    size_t n_spare;
 };
 
 /* --- the folder --- */
@@ -42,6 +48,7 @@ int rn_partials_open(struct rn_partials **out, const char *cache_dir, struct rn_
     struct rn_partials *all = rn_new(struct rn_partials);
     size_t cap = 0;
     all->dir = rn_join(cache_dir, "partial");
+    pthread_mutex_init(&all->mutex, NULL);
     all->me = rn_owner_self();
     all->mine = rn_owner_name(&all->me, "");
     *out = all;
@@ -65,6 +72,9 @@ void rn_partials_free(struct rn_partials *all)
     rn_behind_free(all->behind);
     for (size_t i = 0; i < all->n; i++)
         free(all->names[i]);
+    while (all->n_spare > 0)
+        free(all->spare[--all->n_spare]);
+    pthread_mutex_destroy(&all->mutex);
     free(all->names);
     free(all->mine);
     free(all->dir);
@@ -347,10 +357,32 @@ static void settle(struct rn_partial *p)
         p->failed = failed;
 }
 
+/* Memory that was just used is the fastest to fill again. */
+static unsigned char *take_spare(struct rn_partials *all)
+{
+    pthread_mutex_lock(&all->mutex);
+    unsigned char *buf = all->n_spare > 0 ? all->spare[--all->n_spare] : NULL;
+    pthread_mutex_unlock(&all->mutex);
+    return buf ? buf : rn_xrealloc(NULL, SMALL, 1);
+}
+
+static void put_spare(struct rn_partials *all, unsigned char *buf)
+{
+    pthread_mutex_lock(&all->mutex);
+    if (all->n_spare < SPARES) {
+        all->spare[all->n_spare++] = buf;
+        buf = NULL;
+    }
+    pthread_mutex_unlock(&all->mutex);
+    free(buf);
+}
+
 static void free_buffer(struct rn_partial *p)
 {
     if (p->buf_bytes == BUFFER)
         rn_behind_take_back(p->all->behind, p->buf);
+    else if (p->buf_bytes == SMALL)
+        put_spare(p->all, p->buf);
     else
         free(p->buf);
     p->buf = NULL;
@@ -370,11 +402,16 @@ void rn_partial_begin(struct rn_partial *p, const struct rn_origin *origin)
     p->whole = false;
 }
 
-static void make_file(struct rn_partial *p)
+static void make_file(struct rn_partial *p, mode_t mode)
 {
-    p->fd = open(p->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    p->fd = open(p->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
     if (p->fd < 0)
         p->failed = errno;
+}
+
+static bool is_whole(const struct rn_partial *p)
+{
+    return p->size_bytes == p->origin.total_bytes;
 }
 
 static void write_out(struct rn_partial *p)
@@ -383,7 +420,7 @@ static void write_out(struct rn_partial *p)
     if (p->buffered)
         p->whole = (int64_t)p->buffered == p->size_bytes;
     if (!p->failed && p->fd < 0)
-        make_file(p);
+        make_file(p, is_whole(p) ? READ_ONLY : PRIVATE);
     if (!p->failed && p->buffered) {
         rn_sha256_add(&p->sha, p->buf, p->buffered);
         if (rn_write_all(p->fd, p->buf, p->buffered) < p->buffered)
@@ -406,7 +443,7 @@ static void hand_over(struct rn_partial *p)
 {
     if (p->fd < 0) {
         write_meta(p, 0);
-        make_file(p);
+        make_file(p, PRIVATE);
     }
     p->buffered = 0;
     if (p->failed)
@@ -417,13 +454,13 @@ static void hand_over(struct rn_partial *p)
     p->buf = rn_behind_buffer(p->all->behind);
 }
 
-/* As large as the body where that is known: most bodies of a large set are small. */
+/* No larger than the body, where that is known: most bodies of a large set are small. */
 static void make_buffer(struct rn_partial *p)
 {
     int64_t left = p->origin.total_bytes - p->size_bytes;
-    p->buf_bytes = left > 0 && left < BUFFER ? (size_t)left : BUFFER;
+    p->buf_bytes = left <= 0 || left > BUFFER ? BUFFER : left > SMALL ? (size_t)left : SMALL;
     if (p->buf_bytes < BUFFER) {
-        p->buf = rn_xrealloc(NULL, p->buf_bytes, 1);
+        p->buf = p->buf_bytes == SMALL ? take_spare(p->all) : rn_xrealloc(NULL, p->buf_bytes, 1);
         return;
     }
     if (!p->all->behind)
@@ -471,8 +508,10 @@ const void *rn_partial_bytes(const struct rn_partial *p)
 int rn_partial_seal(struct rn_partial *p, bool sync, struct rn_err *err)
 {
     RN_ASSERT(p->fd >= 0 && p->buffered == 0);
+    struct stat st;
     int rc = RN_OK;
-    if (fchmod(p->fd, 0444) != 0)
+    bool sealed = fstat(p->fd, &st) == 0 && (st.st_mode & 0777) == READ_ONLY;
+    if (!sealed && fchmod(p->fd, READ_ONLY) != 0)
         rc = rn_fail_errno(err, RN_PATH(p->path), "cannot make read-only");
     else if (sync && rn_io.fsync(p->fd) != 0)
         rc = rn_fail_errno(err, RN_PATH(p->path), "cannot sync");

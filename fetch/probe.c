@@ -4,6 +4,7 @@
 #include "headers.h"
 #include "hop.h"
 #include "mem.h"
+#include "str.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -60,7 +61,7 @@ static CURLcode perform(struct asking *a)
     headers = curl_slist_append(headers, range);
     a->n_head = 0;
     rn_hop_aim(a->curl, a->next, &a->here, headers);
-    snprintf(a->p->r.host, sizeof a->p->r.host, "%s", a->here.host);
+    rn_copy_text(a->p->r.host, sizeof a->p->r.host, a->here.host);
     CURLcode code = curl_easy_perform(a->curl);
     curl_easy_getinfo(a->curl, CURLINFO_RESPONSE_CODE, &a->p->r.status);
     curl_slist_free_all(headers);
@@ -97,7 +98,7 @@ static void judge_status(struct asking *a)
     struct rn_response *r = &a->p->r;
     rn_judge_status(r->status, a->head, a->n_head, &r->finding);
     const char *hint = rn_request_hint(&a->request, r->status);
-    snprintf(r->hint, sizeof r->hint, "%s", hint ? hint : "");
+    rn_copy_text(r->hint, sizeof r->hint, hint ? hint : "");
 }
 
 static void judge_answer(struct asking *a, CURLcode code)
@@ -218,6 +219,21 @@ static void work(struct rn_task *task)
         p->rc = probe(p, &p->err);
 }
 
+/* What was known of the hosts is told, what the answers say of them is remembered. */
+static void note_health(const struct rn_fetcher *f, struct rn_probe *probes, size_t n)
+{
+    struct rn_hosts hosts = {0};
+    rn_health_recall(&hosts, rn_cache_home(f->cache));
+    for (size_t i = 0; i < n; i++)
+        rn_health_tell(rn_host_of(&hosts, probes[i].source->url), probes[i].health);
+    for (size_t i = 0; i < n; i++)
+        if (rn_source_kind(probes[i].source->url)->remote)
+            rn_host_learn(rn_host_of(&hosts, probes[i].source->url), 0, 0,
+                          rn_verdict_again(probes[i].r.finding.verdict));
+    rn_health_save(&hosts, rn_cache_home(f->cache));
+    rn_hosts_release(&hosts);
+}
+
 int rn_probe_all(const struct rn_fetcher *f, struct rn_probe *probes, size_t n, struct rn_err *err)
 {
     int rc = RN_OK;
@@ -234,6 +250,7 @@ int rn_probe_all(const struct rn_fetcher *f, struct rn_probe *probes, size_t n, 
     while (rn_pool_wait(pool))
         ;
     rn_pool_free(pool);
+    note_health(f, probes, n);
     for (size_t i = 0; i < n && rc == RN_OK; i++)
         if ((rc = probes[i].rc) != RN_OK)
             rn_fail_as(err, &probes[i].err);

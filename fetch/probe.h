@@ -11,6 +11,7 @@
 #define RN_PROBE_H
 
 #include "fetcher.h"
+#include "health.h"
 #include "pool.h"
 
 struct rn_probe {
@@ -20,6 +21,7 @@ struct rn_probe {
     const struct rn_source *source;
     /* finding: RN_ACCEPTED or what is wrong; no body; declared_bytes: of the whole, or -1 */
     struct rn_response r;
+    char health[RN_HEALTH_TEXT]; /* why its host came last so far, or "" */
     int rc;
     struct rn_err err;
 };

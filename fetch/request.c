@@ -7,12 +7,25 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 static void add_header(struct rn_request *q, char *line)
 {
     q->headers = rn_xrealloc(q->headers, q->n_headers + 1, sizeof *q->headers);
     q->headers[q->n_headers++] = line;
+}
+
+void rn_request_add(struct rn_request *q, const char *line)
+{
+    size_t n = strcspn(line, ":") + 1;
+    for (size_t i = 0; i < q->n_headers; i++)
+        if (strncasecmp(q->headers[i], line, n) == 0) {
+            free(q->headers[i]);
+            q->headers[i] = rn_xdup(line);
+            return;
+        }
+    add_header(q, rn_xdup(line));
 }
 
 static bool may_carry_secrets(const struct rn_url *u)

@@ -39,6 +39,8 @@ bool rn_request_known(const char *url);
  * can read. With a zeroed `who` it reads no file: a check of the form. */
 int rn_request_init(struct rn_request *, const struct rn_who *, const char *url, struct rn_err *);
 void rn_request_release(struct rn_request *); /* safe on zeroes */
+/* "Name: value" goes with it, instead of one of that name. */
+void rn_request_add(struct rn_request *, const char *line);
 
 /* What to do when this host answers with that status; NULL: nothing comes to mind. */
 const char *rn_request_hint(struct rn_request *, long status);

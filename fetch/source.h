@@ -27,10 +27,12 @@ struct rn_builtin {
 /* As written in a pipeline file: an url and how it packs the payload. */
 struct rn_source {
     const char *url;
-    const char *member; /* of the zip that the url gives, or NULL: the body is the payload */
-    enum rn_pack pack;  /* of the body; a member's body is a zip and not packed otherwise */
-    enum rn_auth auth;  /* whose secrets may be used */
-    const char *sha256; /* of the body (before `member` or `pack`), or NULL */
+    const char *member;   /* of the zip that the url gives, or NULL: the body is the payload */
+    enum rn_pack pack;    /* of the body; a member's body is a zip and not packed otherwise */
+    enum rn_auth auth;    /* whose secrets may be used */
+    const char *sha256;   /* of the body (before `member` or `pack`), or NULL */
+    char *const *headers; /* "Name: value", for the origin of `url` alone; or NULL */
+    size_t n_headers;
 };
 
 struct rn_from {

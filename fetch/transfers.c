@@ -44,7 +44,7 @@ struct transfer {
     struct transfer *before, *after;
 };
 
-enum { IDLE_HANDLES = 64 };
+enum { IDLE_MAX = 64 };
 
 struct rn_transfers {
     struct rn_transfer_rules rules;
@@ -53,10 +53,29 @@ struct rn_transfers {
     struct transfer *ended;
     size_t running;
     int64_t received;
-    CURL *idle[IDLE_HANDLES]; /* to be used again */
+    struct transfer *idle; /* to be used again, with their handles */
     size_t n_idle;
     bool added; /* a request that was not sent yet */
 };
+
+static void take_out(struct transfer *t, struct transfer **list)
+{
+    if (t->before)
+        t->before->after = t->after;
+    else
+        *list = t->after;
+    if (t->after)
+        t->after->before = t->before;
+}
+
+static void put_in(struct transfer *t, struct transfer **list)
+{
+    t->before = NULL;
+    t->after = *list;
+    if (*list)
+        (*list)->before = t;
+    *list = t;
+}
 
 /* --- the answer's headers --- */
 
@@ -95,7 +114,7 @@ static void copy_validator(char *to, size_t cap, const char *from)
     for (const char *p = from; *p; p++)
         if (*p < ' ' || *p > '~')
             return;
-    snprintf(to, cap, "%s", from);
+    rn_copy_text(to, cap, from);
 }
 
 /* A date tells two versions apart only when it is clearly older than the answer. */
@@ -267,20 +286,6 @@ static CURL *make_handle(const struct rn_transfers *w)
     return c;
 }
 
-/* Making a handle costs as much as asking for a small file with it. */
-static CURL *take_handle(struct rn_transfers *w)
-{
-    return w->n_idle > 0 ? w->idle[--w->n_idle] : make_handle(w);
-}
-
-static void put_handle(struct rn_transfers *w, CURL *c)
-{
-    if (w->n_idle == IDLE_HANDLES)
-        curl_easy_cleanup(c);
-    else
-        w->idle[w->n_idle++] = c;
-}
-
 static void set_options(struct transfer *t)
 {
     curl_easy_setopt(t->curl, CURLOPT_PRIVATE, t);
@@ -302,7 +307,7 @@ static void start_hop(struct transfer *t)
     t->received = t->window_bytes = 0;
     t->window_s = rn_now_s(t->wire->rules.clock);
     rn_str_clear(&t->refusal);
-    snprintf(t->r.host, sizeof t->r.host, "%s", t->here.host);
+    rn_copy_text(t->r.host, sizeof t->r.host, t->here.host);
     rn_trail_hop(&t->r.trail, t->next);
     RN_ASSERT(curl_multi_add_handle(t->wire->multi, t->curl) == CURLM_OK);
     t->wire->added = true;
@@ -326,25 +331,6 @@ static void go_to_start(struct transfer *t)
 }
 
 /* --- the end of a transfer --- */
-
-static void take_out(struct transfer *t, struct transfer **list)
-{
-    if (t->before)
-        t->before->after = t->after;
-    else
-        *list = t->after;
-    if (t->after)
-        t->after->before = t->before;
-}
-
-static void put_in(struct transfer *t, struct transfer **list)
-{
-    t->before = NULL;
-    t->after = *list;
-    if (*list)
-        (*list)->before = t;
-    *list = t;
-}
 
 /* True if the answer sends us elsewhere and we go. */
 static bool follow(struct transfer *t, CURLcode code)
@@ -447,7 +433,7 @@ static int judge_answer(struct transfer *t, CURLcode code, struct rn_err *err)
         rn_judge_status(r->status, t->refusal.p ? t->refusal.p : "", t->refusal.n, &r->finding);
     }
     const char *hint = rn_request_hint(&t->request, r->status);
-    snprintf(r->hint, sizeof r->hint, "%s", hint ? hint : "");
+    rn_copy_text(r->hint, sizeof r->hint, hint ? hint : "");
     if (t->halt == HALT_STALL)
         rn_find(&r->finding, RN_TRANSIENT, "stalled: under %d bytes/s for %.0f s",
                 RN_SLOWEST_BYTES_S, t->wire->rules.stall_s);
@@ -509,14 +495,39 @@ struct rn_transfers *rn_transfers_new(const struct rn_transfer_rules *rules)
     return w;
 }
 
+/* Making a handle costs as much as asking for a small file with it. */
+static struct transfer *take_transfer(struct rn_transfers *w)
+{
+    struct transfer *t = w->idle;
+    if (!t) {
+        t = rn_new(struct transfer);
+        t->curl = make_handle(w);
+        return t;
+    }
+    take_out(t, &w->idle);
+    w->n_idle--;
+    *t = (struct transfer){.curl = t->curl};
+    return t;
+}
+
 static void free_transfer(struct transfer *t)
 {
-    put_handle(t->wire, t->curl);
+    curl_easy_cleanup(t->curl);
+    free(t);
+}
+
+static void leave_transfer(struct transfer *t)
+{
     curl_slist_free_all(t->headers);
     rn_request_release(&t->request);
     rn_str_release(&t->refusal);
     free(t->next);
-    free(t);
+    if (t->wire->n_idle == IDLE_MAX) {
+        free_transfer(t);
+        return;
+    }
+    put_in(t, &t->wire->idle);
+    t->wire->n_idle++;
 }
 
 void rn_transfers_free(struct rn_transfers *w)
@@ -532,8 +543,10 @@ void rn_transfers_free(struct rn_transfers *w)
     }
     while (rn_transfers_next(w, &e))
         rn_response_release(&e.response);
-    while (w->n_idle > 0)
-        curl_easy_cleanup(w->idle[--w->n_idle]);
+    for (struct transfer *t; (t = w->idle);) {
+        take_out(t, &w->idle);
+        free_transfer(t);
+    }
     curl_multi_cleanup(w->multi);
     free(w);
 }
@@ -544,21 +557,26 @@ int rn_transfers_start(struct rn_transfers *w, const struct rn_get *get, struct 
     struct rn_request request = {0};
     static const struct rn_who nobody = {0};
     RN_TRY(rn_request_init(&request, get->who ? get->who : &nobody, get->url, err));
-    struct transfer *t = rn_new(struct transfer);
-    *t = (struct transfer){.wire = w, .get = *get, .to = to, .tag = tag, .request = request};
+    for (size_t i = 0; i < get->n_headers; i++)
+        rn_request_add(&request, get->headers[i]);
+    struct transfer *t = take_transfer(w);
+    t->wire = w;
+    t->get = *get;
+    t->to = to;
+    t->tag = tag;
+    t->request = request;
     t->r.declared_bytes = t->total_bytes = -1;
     t->r.shared = true;
-    t->curl = take_handle(w);
     rn_sha256_hex(get->url, strlen(get->url), t->url_sha256);
     put_in(t, &w->first);
     w->running++;
     rn_find(&t->r.finding, RN_ACCEPTED, "%s", "");
     set_options(t);
     if (rn_url_allowed(&request.at, get->pinned)) {
-        go_to(t, request.url);
+        go_to_start(t);
         return RN_OK;
     }
-    snprintf(t->r.host, sizeof t->r.host, "%s", request.at.host);
+    rn_copy_text(t->r.host, sizeof t->r.host, request.at.host);
     rn_find(&t->r.finding, RN_REFUSED, "plain http without a sha256");
     end(t, CURLE_OK);
     return RN_OK;
@@ -622,7 +640,7 @@ bool rn_transfers_next(struct rn_transfers *w, struct rn_ended *e)
         return false;
     take_out(t, &w->ended);
     *e = (struct rn_ended){.tag = t->tag, .response = t->r, .rc = t->rc, .err = t->err};
-    free_transfer(t);
+    leave_transfer(t);
     return true;
 }
 

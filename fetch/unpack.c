@@ -5,6 +5,7 @@
 #include "archive_names.h"
 #include "file.h"
 #include "mem.h"
+#include "str.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -85,7 +86,7 @@ static void walk_close(struct walk *w)
 /* A name that is not yet known to be harmless, for a message. */
 static const char *show_name(char buf[80], const char *name)
 {
-    snprintf(buf, 80, "%s", name);
+    rn_copy_text(buf, 80, name);
     for (char *p = buf; *p; p++)
         if (*p < ' ' || *p > '~')
             *p = '?';

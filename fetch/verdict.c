@@ -74,7 +74,7 @@ static void add_escaped(struct rn_str *s, const unsigned char *p, size_t n)
 
 static const char *take(struct rn_str *s, char *buf, size_t cap)
 {
-    snprintf(buf, cap, "%s", s->p ? s->p : "");
+    rn_copy_text(buf, cap, s->p ? s->p : "");
     rn_str_release(s);
     return buf;
 }

@@ -56,8 +56,8 @@ struct rn_backend {
     const char *ops_digest;
     const char *name; /* "cpu" */
 
-    /* threads 0: all. Errors: RN_EDEVICE, RN_ENOMEM. */
-    int (*open)(void **dev, const struct rn_host *, int threads, struct rn_err *);
+    /* card -1: none was said; threads 0: all. Errors: RN_EDEVICE, RN_ENOMEM. */
+    int (*open)(void **dev, const struct rn_host *, int card, int threads, struct rn_err *);
     void (*close)(void *dev);
 
     /* Device memory, zeroed, RN_ALIGN-aligned; offsets are added to the address by the host. */

@@ -1,3 +1,4 @@
+#include "borders.h"
 #include "comm_backend.h"
 #include "mem.h"
 #include "plugin.h"
@@ -12,47 +13,62 @@ struct rn_comm {
     void *ctx; /* NULL: not open yet */
 };
 
-static const struct {
+/* What a device's ranks can talk through, the best first. */
+static const struct way {
     const char *device, *comm, *remedy;
-} table[] = {
+} ways[] = {
     {"cpu", "mpi", "install Open MPI and build again"},
+    {"cuda", "nccl", "build again where nccl.h is"},
+    {"cuda", "mpi", "install Open MPI and build again"},
+    {"cuda-emu", "nccl-emu", "build again where nccl.h is"},
+    {"cuda-emu", "mpi", "install Open MPI and build again"},
 };
 
-const char *rn_comm_for(const char *device)
+static bool is_there(const char *comm)
 {
-    for (size_t i = 0; i < RN_COUNT(table); i++)
-        if (strcmp(table[i].device, device) == 0)
-            return table[i].comm;
-    return NULL;
+    char *path = rn_plugin_path(comm);
+    free(path);
+    return path != NULL;
 }
 
-int rn_comm_find(const char *device, struct rn_err *err)
+/* *name NULL: none is there; then the first that would do. */
+static const struct way *best_way(const char **name, const char *device, const char *wanted)
 {
-    for (size_t i = 0; i < RN_COUNT(table); i++) {
-        if (strcmp(table[i].device, device) != 0)
+    const struct way *first = NULL;
+    *name = NULL;
+    for (size_t i = 0; i < RN_COUNT(ways) && !*name; i++) {
+        if (strcmp(ways[i].device, device) != 0 || (wanted && strcmp(ways[i].comm, wanted) != 0))
             continue;
-        char *path = rn_plugin_path(table[i].comm);
-        bool there = path != NULL;
-        free(path);
-        if (there)
-            return RN_OK;
+        first = first ? first : &ways[i];
+        *name = is_there(ways[i].comm) ? ways[i].comm : NULL;
+    }
+    return first;
+}
+
+int rn_comm_find(const char **name, const char *device, struct rn_err *err)
+{
+    char plain[RN_PLUGIN_NAME];
+    const char *wanted = getenv("RUNNEL_COMM");
+    int card;
+    RN_TRY(rn_plugin_split(device, plain, &card, err));
+    const struct way *way = best_way(name, plain, wanted);
+    if (*name)
+        return RN_OK;
+    if (way)
         return rn_fail(err, RN_EDEVICE, RN_NOWHERE,
                        "several processes cannot train together on '%s': librunnel-%s.so is "
                        "missing (%s)",
-                       device, table[i].comm, table[i].remedy);
-    }
+                       plain, way->comm, way->remedy);
     return rn_fail(err, RN_EDEVICE, RN_NOWHERE,
-                   "several processes cannot train together on '%s': nothing lets them talk",
-                   device);
+                   "several processes cannot train together on '%s': %s%.40s lets them talk", plain,
+                   wanted ? "no RUNNEL_COMM=" : "nothing", wanted ? wanted : "");
 }
 
-static int open_backend(struct rn_comm *c, const char *name, struct rn_err *err)
+static int load_backend(struct rn_comm *c, const char *name, struct rn_err *err)
 {
     void *symbol;
     rn_comm_plugin_open_fn *entry;
     char *path = rn_plugin_path(name);
-    if (!path)
-        return rn_fail(err, RN_EDEVICE, RN_NOWHERE, "there is no librunnel-%s.so", name);
     int rc = rn_plugin_load(name, path, "rn_comm_plugin_open", &symbol, err);
     free(path);
     RN_TRY(rc);
@@ -60,19 +76,30 @@ static int open_backend(struct rn_comm *c, const char *name, struct rn_err *err)
     c->be = entry(&c->host, err);
     if (!c->be)
         return rn_fail(err, RN_EDEVICE, RN_NOWHERE, "librunnel-%s.so cannot be used", name);
-    RN_TRY(rn_plugin_check(name, c->be->abi, c->be->size_bytes, sizeof *c->be, c->be->ops_digest,
-                           err));
-    return c->be->open(&c->ctx, &c->host, &c->seat, err);
+    return rn_plugin_check(name, c->be->abi, c->be->size_bytes, sizeof *c->be, c->be->ops_digest,
+                           err);
 }
 
-int rn_comm_open(struct rn_comm **out, const char *name, const struct rn_comm_seat *seat,
-                 const struct rn_log *log, struct rn_err *err)
+static int open_backend(struct rn_comm *c, const struct rn_comm_setup *setup, struct rn_err *err)
 {
+    const char *name;
+    char plain[RN_PLUGIN_NAME];
+    int card;
+    RN_TRY(rn_comm_find(&name, setup->device, err));
+    RN_TRY(load_backend(c, name, err));
+    RN_TRY(rn_plugin_split(setup->device, plain, &card, err));
+    return c->be->open(&c->ctx, &c->host, setup, card < 0 ? 0 : card, err);
+}
+
+int rn_comm_open(struct rn_comm **out, const struct rn_comm_setup *setup, const struct rn_log *log,
+                 struct rn_err *err)
+{
+    const struct rn_comm_seat *seat = &setup->seat;
     RN_ASSERT(seat->rank >= 0 && seat->rank < seat->world && seat->world <= RN_RANKS_MAX);
     struct rn_comm *c = rn_new(struct rn_comm);
     c->seat = *seat;
-    c->host = (struct rn_host){RN_ABI, sizeof c->host, RUNNEL_OPS_DIGEST, log, rn_fail};
-    int rc = open_backend(c, name, err);
+    c->host = (struct rn_host){RN_ABI, sizeof c->host, RN_BORDERS_DIGEST, log, rn_fail};
+    int rc = open_backend(c, setup, err);
     *out = rc == RN_OK ? c : NULL;
     if (rc != RN_OK)
         rn_comm_close(c);
@@ -106,6 +133,11 @@ int rn_comm_local_world(const struct rn_comm *c)
 const char *rn_comm_name(const struct rn_comm *c)
 {
     return c ? c->be->name : "";
+}
+
+bool rn_comm_on_device(const struct rn_comm *c)
+{
+    return c && c->be->on_device;
 }
 
 int rn_comm_reduce(struct rn_comm *c, float *slab, const struct rn_comm_part *parts, size_t n,

@@ -1,7 +1,7 @@
 /* comm.h - what the ranks of one training tell each other: sums, parts, a word of rank 0.
  *
  *     struct rn_comm *c;
- *     RN_TRY(rn_comm_open(&c, "mpi", &seat, log, err));      librunnel-mpi.so; waits for all ranks
+ *     RN_TRY(rn_comm_open(&c, &setup, log, err));            librunnel-mpi.so; waits for all ranks
  *     RN_TRY(rn_comm_reduce(c, grads, parts, n, err));       my parts are sums over all ranks
  *     RN_TRY(rn_comm_gather(c, weights, parts, n, err));     everybody has everybody's parts
  *     rn_comm_close(c);
@@ -17,6 +17,7 @@
 #include "device.h"
 #include "err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { RN_RANKS_MAX = 1024 };
@@ -27,20 +28,33 @@ struct rn_comm_seat {
     int rank, world, local_rank, local_world;
 };
 
-/* The comm that goes with a device: "mpi" with "cpu". NULL: none does. */
-const char *rn_comm_for(const char *device);
-/* RN_EDEVICE in one line if the device's comm is not there. Loads nothing. */
-int rn_comm_find(const char *device, struct rn_err *);
-/* RN_EDEVICE, or RN_EPEER if the library sees other ranks than the seat says. */
-int rn_comm_open(struct rn_comm **, const char *name, const struct rn_comm_seat *,
-                 const struct rn_log *, struct rn_err *);
+enum { RN_COMM_WORD = 512 };
+struct rn_comm_setup {
+    struct rn_comm_seat seat;
+    const char *device; /* on which this rank computes: "cuda:1" */
+    /* For a comm whose ranks do not know of each other. On rank 0 the word goes out, on the others
+     * it comes in; once for each opening, on all ranks. */
+    int (*meet)(void *ctx, char word[RN_COMM_WORD], struct rn_err *);
+    void *ctx;
+};
+
+/* The comm that goes with a device: "mpi" with "cpu"; the one that RUNNEL_COMM names, if that does.
+ * RN_EDEVICE in one line if none is there. Loads nothing. */
+int rn_comm_find(const char **name, const char *device, struct rn_err *);
+/* RN_EDEVICE, or RN_EPEER if the library sees other ranks than the seat says. The setup is borrowed
+ * for the call. */
+int rn_comm_open(struct rn_comm **, const struct rn_comm_setup *, const struct rn_log *,
+                 struct rn_err *);
 void rn_comm_close(struct rn_comm *);             /* takes NULL; every rank's, together */
 int rn_comm_rank(const struct rn_comm *);         /* NULL: 0 */
 int rn_comm_world(const struct rn_comm *);        /* NULL: 1 */
 int rn_comm_local_world(const struct rn_comm *);  /* those on this host; NULL: 1 */
 const char *rn_comm_name(const struct rn_comm *); /* "mpi"; NULL: "" */
+/* Slabs are in the memory of the setup's device, at rest: whoever computes there has waited for it.
+ * Otherwise, and for NULL, in the host's. */
+bool rn_comm_on_device(const struct rn_comm *);
 
-/* floats [at, at + n) of a slab in device memory are one rank's. Parts do not overlap; what is in
+/* floats [at, at + n) of a slab are one rank's. Parts do not overlap; what is in
  * none of them stays as it is. */
 struct rn_comm_part {
     size_t at, n;

@@ -14,8 +14,11 @@ struct rn_comm_backend {
     uint32_t abi, size_bytes;
     const char *ops_digest;
     const char *name; /* "mpi" */
+    bool on_device;   /* slabs are in a card's memory */
 
-    int (*open)(void **ctx, const struct rn_host *, const struct rn_comm_seat *, struct rn_err *);
+    /* card: of the setup's device, 0 where it says none. */
+    int (*open)(void **ctx, const struct rn_host *, const struct rn_comm_setup *, int card,
+                struct rn_err *);
     void (*close)(void *ctx);
     int (*reduce)(void *ctx, float *slab, const struct rn_comm_part *, size_t n, struct rn_err *);
     int (*gather)(void *ctx, float *slab, const struct rn_comm_part *, size_t n, struct rn_err *);

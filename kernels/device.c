@@ -1,5 +1,7 @@
 #include "device.h"
 
+#include "apart.h"
+#include "borders.h"
 #include "plugin.h"
 #include "prog_impl.h"
 
@@ -7,11 +9,11 @@
 #include <string.h>
 
 /* *path NULL: an error. Caller frees. */
-static int plugin_of(const char *name, char **path, struct rn_err *err)
+static int plugin_of(const char *device, char name[RN_PLUGIN_NAME], int *card, char **path,
+                     struct rn_err *err)
 {
     *path = NULL;
-    if (!rn_plugin_name_is_plain(name))
-        return rn_fail(err, RN_EDEVICE, RN_NOWHERE, "'%.40s' is no name of a device", name);
+    RN_TRY(rn_plugin_split(device, name, card, err));
     *path = rn_plugin_path(name);
     if (*path)
         return RN_OK;
@@ -24,8 +26,8 @@ static int plugin_of(const char *name, char **path, struct rn_err *err)
 
 int rn_device_find(const char *name, struct rn_err *err)
 {
-    char *path;
-    int rc = plugin_of(name, &path, err);
+    char *path, plain[RN_PLUGIN_NAME];
+    int card, rc = plugin_of(name, plain, &card, &path, err);
     free(path);
     return rc;
 }
@@ -40,7 +42,7 @@ static int open_backend(struct rn_device *d, const char *path, int threads, stru
     if (!be)
         return rn_fail(err, RN_EDEVICE, RN_NOWHERE, "device '%s' cannot be used", d->name);
     RN_TRY(rn_plugin_check(d->name, be->abi, be->size_bytes, sizeof *be, be->ops_digest, err));
-    RN_TRY(be->open(&d->ctx, &d->host, threads, err));
+    RN_TRY(be->open(&d->ctx, &d->host, d->card, threads, err));
     d->be = be;
     return RN_OK;
 }
@@ -48,12 +50,14 @@ static int open_backend(struct rn_device *d, const char *path, int threads, stru
 int rn_device_open(struct rn_device **out, const char *name, int threads, const struct rn_log *log,
                    struct rn_err *err)
 {
-    char *path;
+    char *path, plain[RN_PLUGIN_NAME];
+    int card;
     *out = NULL;
-    RN_TRY(plugin_of(name, &path, err));
+    RN_TRY(plugin_of(name, plain, &card, &path, err));
     struct rn_device *d = rn_new(struct rn_device);
-    memcpy(d->name, name, strlen(name) + 1);
-    d->host = (struct rn_host){RN_ABI, sizeof d->host, RUNNEL_OPS_DIGEST, log, rn_fail};
+    memcpy(d->name, plain, sizeof d->name);
+    d->card = card;
+    d->host = (struct rn_host){RN_ABI, sizeof d->host, RN_BORDERS_DIGEST, log, rn_fail};
     int rc = open_backend(d, path, threads, err);
     free(path);
     if (rc == RN_OK)
@@ -80,6 +84,35 @@ int rn_device_sync(struct rn_device *d, struct rn_err *err)
 void rn_device_stats(const struct rn_device *d, struct rn_device_stats *out)
 {
     d->be->stats(d->ctx, out);
+}
+
+struct look {
+    bool opened;
+    struct rn_device_stats stats;
+};
+
+static void look_at(void *answer, void *ctx)
+{
+    struct look *l = answer;
+    struct rn_device *d;
+    l->opened = rn_device_open(&d, ctx, 1, NULL, NULL) == RN_OK;
+    if (!l->opened)
+        return;
+    rn_device_stats(d, &l->stats);
+    rn_device_close(d);
+}
+
+bool rn_device_stats_apart(const char *name, struct rn_device_stats *out)
+{
+    struct look l;
+    bool told = rn_apart(look_at, (void *)name, &l, sizeof l);
+    *out = l.stats;
+    return told && l.opened;
+}
+
+int rn_device_card(const struct rn_device *d)
+{
+    return d->card < 0 ? 0 : d->card;
 }
 
 const char *rn_device_name(const struct rn_device *d)

@@ -5,6 +5,8 @@
  *     ...
  *     rn_device_close(d);
  *
+ * "cuda:1" is the second of the cards that the driver shows, "cuda" the first.
+ *
  * The plugin is looked for beside the program, then in ../lib/runnel. It exports one symbol,
  * rn_plugin_open; a plugin of another build (ABI, struct size or ops.def) is refused with one line,
  * RN_EDEVICE. */
@@ -14,6 +16,7 @@
 #include "err.h"
 #include "log.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct rn_device;
@@ -23,8 +26,9 @@ int rn_device_find(const char *name, struct rn_err *);
 /* threads 0: as many as the processor has. */
 int rn_device_open(struct rn_device **, const char *name, int threads, const struct rn_log *,
                    struct rn_err *);
-void rn_device_close(struct rn_device *); /* takes NULL */
-const char *rn_device_name(const struct rn_device *);
+void rn_device_close(struct rn_device *);             /* takes NULL */
+const char *rn_device_name(const struct rn_device *); /* "cuda", whichever card it is */
+int rn_device_card(const struct rn_device *);         /* 0 where none was said */
 /* Waits until everything that was asked for is done. RN_EDEVICE: what has failed until then. */
 int rn_device_sync(struct rn_device *, struct rn_err *);
 
@@ -33,8 +37,12 @@ struct rn_device_stats {
     int threads;                 /* CPU threads; 0 elsewhere */
     char model[64];              /* of the device, or the CPU's instruction set in use */
     double bf16_flops;           /* a second, by a GPU's data sheet; 0: not known */
-    size_t bytes_all;            /* memory of a GPU; 0: it is the host's */
+    bool multiplies_fp8;
+    size_t bytes_all; /* memory of a GPU; 0: it is the host's */
+    int cards;        /* GPUs that the driver shows; 0: it is the processor */
 };
 void rn_device_stats(const struct rn_device *, struct rn_device_stats *);
+/* Of a device that is opened for it by another process (apart.h). False: it does not open. */
+bool rn_device_stats_apart(const char *name, struct rn_device_stats *);
 
 #endif

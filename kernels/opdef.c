@@ -1,5 +1,7 @@
 #include "opdef.h"
 
+#include "fp8.h"
+
 #define OP(id, name) extern const struct rn_opdef rn_op_##name;
 #include "ops.def"
 #undef OP
@@ -41,7 +43,7 @@ const char *rn_shape_like_first(const struct rn_shape *const *xs, const struct r
 
 size_t rn_dtype_bytes(enum rn_dtype t)
 {
-    return t == RN_BF16 ? 2 : 4;
+    return rn_dtype_is_code(t) ? 1 : t == RN_BF16 ? 2 : 4;
 }
 
 int64_t rn_elems(struct rn_shape s)

@@ -14,10 +14,12 @@ struct rn_opdef {
     uint8_t nx, ny;         /* operands at most, outputs exactly */
     uint8_t optional;       /* operands that may be absent */
     uint8_t ints;           /* int32 operands; never differentiated */
+    uint8_t codes;          /* operands that are codes (fp8.h); never differentiated */
     uint8_t fixed;          /* float operands that are never differentiated (tables, scales) */
     uint8_t looks_up;       /* operands of which single rows are read */
     uint8_t writes;         /* operands changed in place: weights, state, gradients */
     uint8_t y_ints;         /* int32 outputs */
+    uint8_t y_codes;        /* outputs that are codes, of the type that i0 names */
     uint8_t y_work;         /* outputs that are room to work in: their contents mean nothing */
     uint8_t narrow_x;       /* operands that the kernels take as bf16, too, and their gradients */
     uint8_t narrow_y;       /* outputs likewise */
@@ -45,6 +47,9 @@ extern const char *const rn_op_names[RN_OP_COUNT]; /* "rmsnorm" */
 
 bool rn_shape_same(const struct rn_shape *, const struct rn_shape *);
 bool rn_shape_is_vector(const struct rn_shape *, int64_t n); /* one dimension of n, or (1, n) .. */
+/* Of x(R,K) times w: a product forward, one for each of dx and dw backward. */
+double rn_linear_flops(const struct rn_shape *xs, const struct rn_shape *ys,
+                       const struct rn_attrs *, unsigned want);
 /* ys[0] = xs[0]: the shape rule of everything that works element by element. */
 const char *rn_shape_like_first(const struct rn_shape *const *xs, const struct rn_attrs *,
                                 struct rn_shape *ys);

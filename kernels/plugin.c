@@ -1,6 +1,7 @@
 #include "plugin.h"
 
 #include "backend.h"
+#include "borders.h"
 #include "file.h"
 #include "mem.h"
 
@@ -10,13 +11,28 @@
 #include <string.h>
 #include <unistd.h>
 
-bool rn_plugin_name_is_plain(const char *name)
+/* How many characters of `text` are a name. */
+static size_t name_length(const char *text)
 {
-    size_t n = strlen(name);
-    for (size_t i = 0; i < n; i++)
-        if (!islower((unsigned char)name[i]) && !isdigit((unsigned char)name[i]) && name[i] != '-')
-            return false;
-    return n > 0 && n < RN_PLUGIN_NAME;
+    size_t n = 0;
+    while (islower((unsigned char)text[n]) || isdigit((unsigned char)text[n]) || text[n] == '-')
+        n++;
+    return n;
+}
+
+int rn_plugin_split(const char *device, char name[RN_PLUGIN_NAME], int *card, struct rn_err *err)
+{
+    enum { CARDS_MAX = 1024 };
+    size_t n = name_length(device);
+    char *end = NULL;
+    long which = device[n] == ':' && isdigit((unsigned char)device[n + 1])
+                     ? strtol(device + n + 1, &end, 10)
+                     : -1;
+    if (n == 0 || n >= RN_PLUGIN_NAME || which >= CARDS_MAX || *(end ? end : device + n) != '\0')
+        return rn_fail(err, RN_EDEVICE, RN_NOWHERE, "'%.40s' is no name of a device", device);
+    snprintf(name, RN_PLUGIN_NAME, "%.*s", (int)n, device);
+    *card = (int)which;
+    return RN_OK;
 }
 
 /* Directory of the running program; caller frees. */
@@ -68,7 +84,7 @@ static int border_differs(struct rn_err *err, const char *who)
 bool rn_host_fits(const struct rn_host *h, struct rn_err *err)
 {
     bool fits = h && h->abi == RN_ABI && h->size_bytes == sizeof *h &&
-                strcmp(h->ops_digest, RUNNEL_OPS_DIGEST) == 0;
+                strcmp(h->ops_digest, RN_BORDERS_DIGEST) == 0;
     if (!fits)
         border_differs(err, "the device plugin");
     return fits;
@@ -78,7 +94,7 @@ int rn_plugin_check(const char *name, unsigned abi, unsigned size_bytes, unsigne
                     const char *digest, struct rn_err *err)
 {
     char who[64];
-    if (abi == RN_ABI && size_bytes == want_bytes && strcmp(digest, RUNNEL_OPS_DIGEST) == 0)
+    if (abi == RN_ABI && size_bytes == want_bytes && strcmp(digest, RN_BORDERS_DIGEST) == 0)
         return RN_OK;
     snprintf(who, sizeof who, "librunnel-%s.so", name);
     return border_differs(err, who);

@@ -17,9 +17,9 @@ struct rn_host;
 
 enum { RN_PLUGIN_NAME = 32 }; /* a name with its NUL fits */
 
-/* Lower case letters, digits and '-': names come from the command line and become part of a path.
- */
-bool rn_plugin_name_is_plain(const char *name);
+/* "cuda:1" as a name and a card, -1 where none is said. RN_EDEVICE: names come from the command
+ * line and become part of a path, so they are of lower case letters, digits and '-'. */
+int rn_plugin_split(const char *device, char name[RN_PLUGIN_NAME], int *card, struct rn_err *);
 /* The plugin's path, owned by the caller; NULL: there is none. */
 char *rn_plugin_path(const char *name);
 /* The address of `symbol` in the library at `path`; RN_EDEVICE says what is missing. */

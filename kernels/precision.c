@@ -4,11 +4,17 @@
 
 #include <string.h>
 
-const char *const rn_precision_words[] = {"auto", "fp32", "bf16", NULL};
+const char *const rn_precision_words[] = {"auto", "fp32", "bf16", "fp8", NULL};
+const char *const rn_precision_scoring_words[] = {"auto", "fp32", "bf16", NULL};
+
+static bool is_gpu(const char *device)
+{
+    return device && strcmp(device, "cpu") != 0;
+}
 
 static bool multiplies_bf16(const char *device, const char **why)
 {
-    if (device && strcmp(device, "cpu") != 0) {
+    if (is_gpu(device)) {
         *why = "every GPU that is supported multiplies bf16";
         return true;
     }
@@ -24,8 +30,28 @@ enum rn_precision rn_precision_best(const char *device, const char **why)
     return multiplies_bf16(device, why ? why : &ignored) ? RN_PRECISION_BF16 : RN_PRECISION_FP32;
 }
 
+enum rn_precision rn_precision_settle(enum rn_precision asked, const char *device, const char **why)
+{
+    const char *ignored;
+    struct rn_device_stats s;
+    why = why ? why : &ignored;
+    *why = "as the file says";
+    if (asked == RN_PRECISION_AUTO)
+        return rn_precision_best(device, why);
+    if (asked != RN_PRECISION_FP8)
+        return asked;
+    bool opens = is_gpu(device) && rn_device_stats_apart(device, &s);
+    if (is_gpu(device) && (!opens || s.multiplies_fp8))
+        return asked;
+    *why = is_gpu(device)
+               ? "fp8 was asked for, and this GPU has no products of it: they begin with "
+                 "compute capability 8.9"
+               : "fp8 was asked for, and processors have no products of it";
+    return rn_precision_best(device, NULL);
+}
+
 enum rn_dtype rn_precision_dtype(enum rn_precision p)
 {
     RN_ASSERT(p != RN_PRECISION_AUTO);
-    return p == RN_PRECISION_BF16 ? RN_BF16 : RN_F32;
+    return p == RN_PRECISION_FP32 ? RN_F32 : RN_BF16;
 }

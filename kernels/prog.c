@@ -1,3 +1,4 @@
+#include "fp8.h"
 #include "prog_impl.h"
 
 #include <stdio.h>
@@ -18,6 +19,11 @@ struct rn_prog *rn_prog_new(struct rn_params *params)
     for (size_t i = 0; i < n; i++)
         p->weights[i] = p->dweights[i] = RN_NONE;
     return p;
+}
+
+const struct rn_device *rn_prog_device(const struct rn_prog *p)
+{
+    return p->dev;
 }
 
 void rn_prog_free(struct rn_prog *p)
@@ -208,7 +214,7 @@ rn_val rn_prog_weight_grad_part(struct rn_prog *p, const char *name, int64_t fir
 
 void rn_prog_compute_in(struct rn_prog *p, enum rn_dtype type)
 {
-    RN_ASSERT(p->n_ops == 0 && type != RN_I32);
+    RN_ASSERT(p->n_ops == 0 && (type == RN_F32 || type == RN_BF16));
     p->compute = type;
 }
 
@@ -259,7 +265,8 @@ static const char *operands_wrong(const struct rn_prog *p, const struct rn_opdef
         if (i >= def->nx)
             return "there are too many operands";
         const struct rn_value *v = rn_value_at(p, op->x[i]);
-        if ((v->dtype == RN_I32) != (def->ints >> i & 1))
+        if ((v->dtype == RN_I32) != (def->ints >> i & 1) ||
+            rn_dtype_is_code(v->dtype) != (def->codes >> i & 1))
             return "an operand has the wrong dtype";
         if (v->dtype == RN_BF16 && !(def->stored_x >> i & 1))
             return "an operand is kept in bf16, as which the op does not take it";
@@ -268,6 +275,13 @@ static const char *operands_wrong(const struct rn_prog *p, const struct rn_opdef
             return "an operand that the op changes is neither weight nor state";
     }
     return NULL;
+}
+
+static enum rn_dtype output_type(const struct rn_opdef *def, const struct rn_attrs *attrs, int i)
+{
+    if (def->y_codes >> i & 1)
+        return (enum rn_dtype)attrs->i[0];
+    return def->y_ints >> i & 1 ? RN_I32 : RN_F32;
 }
 
 /* Appends y[0..ny) right behind each other: rn_prog_out counts on it. */
@@ -279,7 +293,7 @@ static void push_outputs(struct rn_prog *p, const struct rn_opdef *def, struct r
         wants |= op->x[i] != RN_NONE && !(def->fixed >> i & 1) && rn_value_at(p, op->x[i])->wants;
     for (int i = 0; i < def->ny; i++) {
         const char *name = i ? rn_arena_printf(&p->arena, "%s.%d", op->name, i) : op->name;
-        enum rn_dtype dtype = def->y_ints >> i & 1 ? RN_I32 : RN_F32;
+        enum rn_dtype dtype = output_type(def, &op->attrs, i);
         op->y[i] = rn_prog_new_value(p, name, RN_ACT, dtype, ys[i]);
         if (op->y[i] == RN_NONE)
             return;

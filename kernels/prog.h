@@ -22,8 +22,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum rn_dtype { RN_F32, RN_I32, RN_BF16 };
-enum { RN_MAX_DIMS = 4, RN_MAX_IN = 6, RN_MAX_OUT = 4, RN_NONE = -1 };
+enum rn_dtype { RN_F32, RN_I32, RN_BF16, RN_E4M3, RN_E5M2 }; /* the last two: codes of fp8.h */
+enum { RN_MAX_DIMS = 4, RN_MAX_IN = 8, RN_MAX_OUT = 4, RN_NONE = -1 };
 
 struct rn_shape { /* row-major, last dimension contiguous */
     int n;
@@ -52,7 +52,7 @@ enum rn_role {
 
 struct rn_attrs { /* constants of one op; which ones: ops.def */
     float f[4];
-    int64_t i[4];
+    int64_t i[6];
 };
 
 /* --- weights, shared by the programs of one model --- */
@@ -87,6 +87,7 @@ int rn_params_zero_grads(struct rn_params *, struct rn_err *);
 struct rn_prog;
 struct rn_prog *rn_prog_new(struct rn_params *); /* params borrowed; must outlive the program */
 void rn_prog_free(struct rn_prog *);             /* takes NULL */
+const struct rn_device *rn_prog_device(const struct rn_prog *); /* borrowed */
 
 rn_val rn_prog_input(struct rn_prog *, const char *name, enum rn_dtype, struct rn_shape);
 /* host is copied. */
@@ -134,8 +135,8 @@ int rn_prog_plan_no_reuse(struct rn_prog *, struct rn_err *);
 int rn_prog_run(struct rn_prog *, struct rn_err *);
 rn_val rn_prog_find(const struct rn_prog *, const char *name); /* by name; RN_NONE */
 struct rn_shape rn_prog_shape(const struct rn_prog *, rn_val);
-/* Whole values to and from the host, as fp32 or int32. What is got must be pinned (or input,
- * constant, state): the memory of others has been reused. */
+/* Whole values to and from the host, as fp32, int32 or codes, a byte each. What is got must be
+ * pinned (or input, constant, state): the memory of others has been reused. */
 int rn_prog_put(struct rn_prog *, rn_val, const void *host, struct rn_err *);
 int rn_prog_get(struct rn_prog *, rn_val, void *host, struct rn_err *);
 /* As rn_prog_get of what the value is now, but host holds it after the next rn_device_sync or

@@ -28,6 +28,7 @@ double rn_prog_flops(const struct rn_prog *p)
 
 static void show_values(const struct rn_prog *p, struct rn_str *s, const rn_val *v, int n)
 {
+    static const char *const types[] = {"", "", "bf16", "e4m3", "e5m2"}; /* by enum rn_dtype */
     char buf[64];
     for (int i = 0; i < n; i++) {
         if (v[i] == RN_NONE)
@@ -36,7 +37,7 @@ static void show_values(const struct rn_prog *p, struct rn_str *s, const rn_val 
         if (s->n)
             rn_str_putc(s, ' ');
         rn_str_printf(s, "%d%s%s", (int)v[i], rn_shape_show(buf, &value->shape),
-                      value->dtype == RN_BF16 ? "bf16" : "");
+                      types[value->dtype]);
     }
 }
 

@@ -13,6 +13,7 @@
 
 struct rn_device {
     char name[RN_PLUGIN_NAME];
+    int card; /* -1: none was said */
     struct rn_host host;
     const struct rn_backend *be;
     void *ctx;

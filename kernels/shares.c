@@ -1,6 +1,9 @@
 #include "shares.h"
 
+#include "mem.h"
 #include "prog_impl.h"
+
+#include <stdlib.h>
 
 /* Elements [first, first + n) of `each` bytes behind `offset`; a last half float is taken whole:
  * every tensor ends with room for it. */
@@ -25,16 +28,60 @@ struct rn_comm_part rn_params_grad_part(const struct rn_params *ps, size_t i, in
     return part_of(ps->grad_offsets[i], sizeof(float), first, n, owner);
 }
 
+/* --- where a slab lies --- */
+
+typedef int collective(struct rn_comm *, float *slab, const struct rn_comm_part *, size_t n,
+                       struct rn_err *);
+
+static size_t end_of(const struct rn_comm_part *parts, size_t n)
+{
+    size_t end = 0;
+    for (size_t i = 0; i < n; i++)
+        end = parts[i].at + parts[i].n > end ? parts[i].at + parts[i].n : end;
+    return end * sizeof(float);
+}
+
+/* There and back, for a comm that sees the host's memory alone. */
+static int through_host(const struct rn_device *dev, struct rn_comm *comm, collective *call,
+                        void *slab, const struct rn_comm_part *parts, size_t n, struct rn_err *err)
+{
+    void *host = NULL;
+    size_t size_bytes = end_of(parts, n);
+    int rc;
+    RN_TRY(rn_try_alloc(&host, size_bytes, 1, "room for what ranks share", err));
+    RN_CHECK(rc = dev->be->get(dev->ctx, host, slab, size_bytes, err));
+    RN_CHECK(rc = call(comm, host, parts, n, err));
+    rc = dev->be->put(dev->ctx, slab, host, size_bytes, err);
+done:
+    free(host);
+    return rc;
+}
+
+static int together(struct rn_device *dev, struct rn_comm *comm, collective *call, void *slab,
+                    const struct rn_comm_part *parts, size_t n, struct rn_err *err)
+{
+    struct rn_device_stats stats;
+    if (!comm)
+        return RN_OK;
+    rn_device_stats(dev, &stats);
+    if (stats.cards > 0 && !rn_comm_on_device(comm))
+        return through_host(dev, comm, call, slab, parts, n, err);
+    RN_TRY(rn_device_sync(dev, err));
+    return call(comm, slab, parts, n, err);
+}
+
+/* --- weights --- */
+
 int rn_params_reduce_grads(struct rn_params *ps, struct rn_comm *comm,
                            const struct rn_comm_part *parts, size_t n, struct rn_err *err)
 {
-    return rn_comm_reduce(comm, (float *)(void *)ps->grads, parts, n, err);
+    return together(ps->dev, comm, rn_comm_reduce, ps->grads, parts, n, err);
 }
 
 int rn_params_gather(struct rn_params *ps, struct rn_comm *comm, const struct rn_comm_part *parts,
                      size_t n, struct rn_err *err)
 {
-    return rn_comm_gather(comm, (float *)(void *)ps->weights, parts, n, err);
+    return together(ps->dev, comm, rn_comm_gather, ps->weights, parts, n, err);
 }
 
 int rn_params_collect(const struct rn_params *ps, struct rn_comm *comm, float *host,
@@ -49,7 +96,7 @@ int rn_params_collect(const struct rn_params *ps, struct rn_comm *comm, float *h
         return RN_OK;
     RN_CHECK(rc = be->alloc(dev, &room, size_bytes, err));
     RN_CHECK(rc = be->put(dev, room, host, size_bytes, err));
-    RN_CHECK(rc = rn_comm_gather(comm, room, parts, n, err));
+    RN_CHECK(rc = together(ps->dev, comm, rn_comm_gather, room, parts, n, err));
     RN_CHECK(rc = be->get(dev, host, room, size_bytes, err));
 done:
     be->free(dev, room);

@@ -1,14 +1,13 @@
 #include "footprint.h"
 
+#include "apart.h"
 #include "file.h"
 #include "mem.h"
 #include "optim.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* Code, libraries with their buffers, tokenizer, shards at hand, batches. */
@@ -62,93 +61,6 @@ static void measure_weights(struct rn_footprint *f, const struct rn_model *m)
     f->other = PROGRAM + largest;
 }
 
-static int measure(struct rn_footprint *f, struct rn_model *m, const struct rn_footprint_of *what,
-                   struct rn_err *err)
-{
-    rn_model_compute_in(m, what->compute);
-    rn_model_recompute(m, what->recompute);
-    measure_weights(f, m);
-    RN_TRY(measure_training(f, m, what->rows, err));
-    RN_TRY(measure_optimizer(f, m, what->comm, err));
-    if (what->eval_rows > 0)
-        RN_TRY(measure_evaluation(f, m, what->eval_rows, err));
-    f->total = f->weights + f->gradients + f->optimizer + f->activations + f->evaluation + f->other;
-    return RN_OK;
-}
-
-int rn_footprint_on(struct rn_footprint *f, struct rn_device *dev,
-                    const struct rn_footprint_of *what, struct rn_err *err)
-{
-    struct rn_model *m;
-    *f = (struct rn_footprint){0};
-    RN_TRY(rn_model_sketch(&m, what->model, dev, err));
-    int rc = measure(f, m, what, err);
-    rn_model_free(m);
-    return rc;
-}
-
-/* --- apart --- */
-
-struct answer {
-    int rc;
-    struct rn_footprint f;
-    struct rn_err err;
-};
-
-static struct answer measure_here(const char *device, int threads,
-                                  const struct rn_footprint_of *what)
-{
-    struct answer a = {0};
-    struct rn_device *dev;
-    a.rc = rn_device_open(&dev, device, threads, NULL, &a.err);
-    if (a.rc != RN_OK)
-        return a;
-    a.rc = rn_footprint_on(&a.f, dev, what, &a.err);
-    rn_device_close(dev);
-    return a;
-}
-
-/* An answer fits into a pipe: nobody waits for its reader. */
-_Static_assert(sizeof(struct answer) <= 4096, "PIPE_BUF");
-
-static bool receive(int from, struct answer *a)
-{
-    ssize_t n;
-    do
-        n = read(from, a, sizeof *a);
-    while (n < 0 && errno == EINTR);
-    return n == (ssize_t)sizeof *a;
-}
-
-static _Noreturn void answer_and_end(int to, const char *device, int threads,
-                                     const struct rn_footprint_of *what)
-{
-    struct answer a = measure_here(device, threads, what);
-    _exit(write(to, &a, sizeof a) == (ssize_t)sizeof a ? 0 : 1);
-}
-
-int rn_footprint_apart(struct rn_footprint *f, const char *device, int threads,
-                       const struct rn_footprint_of *what, struct rn_err *err)
-{
-    int pipe_fd[2];
-    struct answer a;
-    *f = (struct rn_footprint){0};
-    if (pipe(pipe_fd) != 0)
-        return rn_fail(err, RN_EIO, RN_NOWHERE, "cannot make a pipe: %s", strerror(errno));
-    pid_t pid = fork();
-    if (pid == 0)
-        answer_and_end(pipe_fd[1], device, threads, what);
-    close(pipe_fd[1]);
-    bool told = pid > 0 && receive(pipe_fd[0], &a);
-    close(pipe_fd[0]);
-    while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-        ;
-    if (!told)
-        return rn_fail(err, RN_EDEVICE, RN_NOWHERE, "the memory that is needed cannot be measured");
-    *f = a.f;
-    return a.rc == RN_OK ? RN_OK : rn_fail_as(err, &a.err);
-}
-
 /* --- what there is --- */
 
 /* The number that stands in a file; `most` if there is none ("max"). */
@@ -164,9 +76,9 @@ static double number_in(const char *path, double most)
     return end != text && value < most ? value : most;
 }
 
-double rn_footprint_limit(void)
+static double limit_of_host(void)
 {
-    const double share = 0.8;
+    const double share = 0.8; /* other programs live here, too */
     double least = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
     struct rlimit space;
     least = number_in("/sys/fs/cgroup/memory.max", least);
@@ -177,12 +89,83 @@ double rn_footprint_limit(void)
     return share * least;
 }
 
-double rn_footprint_limit_on(const struct rn_device *dev, const struct rn_comm *comm)
+/* A GPU's own memory, which holds nothing of the host's; or the host's, which its ranks share. */
+static void judge(struct rn_footprint *f, const struct rn_device *dev, const struct rn_comm *comm)
 {
     const double share = 0.95; /* the rest is the driver's and the libraries' */
     struct rn_device_stats s;
     rn_device_stats(dev, &s);
-    if (s.bytes_all > 0)
-        return share * (double)s.bytes_all;
-    return rn_footprint_limit() / rn_comm_local_world(comm);
+    f->limit = limit_of_host() / rn_comm_local_world(comm);
+    if (s.bytes_all > 0) {
+        f->limit = share * (double)s.bytes_all;
+        f->other = 0;
+    }
+}
+
+/* --- both --- */
+
+static int measure(struct rn_footprint *f, struct rn_model *m, const struct rn_device *dev,
+                   const struct rn_footprint_of *what, struct rn_err *err)
+{
+    rn_model_compute_in(m, what->compute);
+    rn_model_fp8(m, &what->fp8);
+    rn_model_recompute(m, what->recompute);
+    rn_model_deterministic(m, what->deterministic);
+    measure_weights(f, m);
+    RN_TRY(measure_training(f, m, what->rows, err));
+    RN_TRY(measure_optimizer(f, m, what->comm, err));
+    if (what->eval_rows > 0)
+        RN_TRY(measure_evaluation(f, m, what->eval_rows, err));
+    judge(f, dev, what->comm);
+    f->total = f->weights + f->gradients + f->optimizer + f->activations + f->evaluation + f->other;
+    return RN_OK;
+}
+
+int rn_footprint_on(struct rn_footprint *f, struct rn_device *dev,
+                    const struct rn_footprint_of *what, struct rn_err *err)
+{
+    struct rn_model *m;
+    *f = (struct rn_footprint){0};
+    RN_TRY(rn_model_sketch(&m, what->model, dev, err));
+    int rc = measure(f, m, dev, what, err);
+    rn_model_free(m);
+    return rc;
+}
+
+/* --- apart --- */
+
+struct question {
+    const char *device;
+    int threads;
+    const struct rn_footprint_of *what;
+};
+
+struct answer {
+    int rc;
+    struct rn_footprint f;
+    struct rn_err err;
+};
+
+static void measure_here(void *answer, void *ctx)
+{
+    const struct question *q = ctx;
+    struct answer *a = answer;
+    struct rn_device *dev;
+    a->rc = rn_device_open(&dev, q->device, q->threads, NULL, &a->err);
+    if (a->rc != RN_OK)
+        return;
+    a->rc = rn_footprint_on(&a->f, dev, q->what, &a->err);
+    rn_device_close(dev);
+}
+
+int rn_footprint_apart(struct rn_footprint *f, const char *device, int threads,
+                       const struct rn_footprint_of *what, struct rn_err *err)
+{
+    struct question q = {device, threads, what};
+    struct answer a;
+    *f = (struct rn_footprint){0};
+    if (!rn_apart(measure_here, &q, &a, sizeof a))
+        return rn_fail(err, RN_EDEVICE, RN_NOWHERE, "the memory that is needed cannot be measured");
+    *f = a.f;
+    return a.rc == RN_OK ? RN_OK : rn_fail_as(err, &a.err);
 }

@@ -17,7 +17,8 @@ struct rn_footprint_of {
     int64_t rows;      /* of a micro-step */
     int64_t eval_rows; /* scored at once between steps; 0: nothing is */
     enum rn_dtype compute;
-    bool recompute;
+    struct rn_fp8 fp8;
+    bool recompute, deterministic;
     struct rn_comm *comm; /* the ranks that share the optimizer; NULL: alone */
 };
 
@@ -26,8 +27,12 @@ struct rn_footprint { /* bytes */
     double optimizer;   /* moments, and what a step works in */
     double activations; /* of a micro-step, with room to work in */
     double evaluation;  /* the same of an evaluation */
-    double other;       /* the program itself, and the weight that is being written to disk */
+    double other;       /* of the host: the program, and the weight that is being written to disk */
     double total;       /* the peak: all of it exists at once */
+    /* What a training may take where it is measured. A GPU: nineteen twentieths of its own memory.
+     * A processor: four fifths of the memory of the machine, of its control group or of the limit
+     * of address space, whichever is least, and of that the part of one rank. */
+    double limit;
 };
 
 /* RN_ECONFIG: no such model, or not of such rows. */
@@ -36,12 +41,5 @@ int rn_footprint_on(struct rn_footprint *, struct rn_device *, const struct rn_f
 /* For a process that opens no device. threads 0: all. RN_EDEVICE: the device cannot be opened. */
 int rn_footprint_apart(struct rn_footprint *, const char *device, int threads,
                        const struct rn_footprint_of *, struct rn_err *);
-
-/* What a training may take: four fifths of the memory of the machine, of its control group or of
- * the limit of address space, whichever is least. Constant as long as the machine is. */
-double rn_footprint_limit(void);
-/* The same on a device: a GPU's own memory, or this process's part of the host's, which its ranks
- * share. */
-double rn_footprint_limit_on(const struct rn_device *, const struct rn_comm *);
 
 #endif

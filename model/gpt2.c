@@ -96,7 +96,7 @@ static rn_val conv1d(struct rn_build *b, int i, rn_val x, const char *name)
 {
     rn_val w = rn_build_weight(b, "transformer.h.%d.%s.weight", i, name);
     rn_val bias = rn_build_weight(b, "transformer.h.%d.%s.bias", i, name);
-    return rn_build_op(b, RN_OP_LINEAR, RN_ATTRS(.i = {1}), RN_IN(x, w, bias), "h.%d.%s", i, name);
+    return rn_build_linear(b, x, w, bias, true, "h.%d.%s", i, name);
 }
 
 static rn_val attention(struct rn_build *b, int i, rn_val x)

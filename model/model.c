@@ -16,7 +16,8 @@ struct rn_model {
     size_t n;
     struct rn_params *params;
     enum rn_dtype compute;
-    bool recompute;
+    struct rn_fp8 fp8;
+    bool recompute, deterministic;
 };
 
 static struct rn_param_spec *specs_of(const struct rn_model *m)
@@ -283,14 +284,47 @@ void rn_model_compute_in(struct rn_model *m, enum rn_dtype type)
     m->compute = type;
 }
 
+void rn_model_fp8(struct rn_model *m, const struct rn_fp8 *how)
+{
+    m->fp8 = *how;
+}
+
 void rn_model_recompute(struct rn_model *m, bool blocks)
 {
     m->recompute = blocks;
 }
 
+void rn_model_deterministic(struct rn_model *m, bool always)
+{
+    m->deterministic = always;
+}
+
 enum rn_dtype rn_model_computes_in(const struct rn_model *m)
 {
     return m->compute;
+}
+
+/* Layers of blocks that are of codes. */
+static int64_t count_fp8(const struct rn_model *m, int64_t rows)
+{
+    int64_t n = 0;
+    for (size_t i = 0; i < m->n; i++) {
+        const struct rn_weight *w = &m->weights[i];
+        n += rn_starts_with(w->name, "transformer.h.") && w->shape.n == 2 &&
+             rn_fp8_takes(&m->fp8, rows, w->shape.d[0], w->shape.d[1]);
+    }
+    return n;
+}
+
+/* Room for three rows a layer; what tells of the layers is in the order of their making. */
+static struct rn_build_fp8 start_fp8(const struct rn_model *m, struct rn_prog *p, int64_t rows)
+{
+    int64_t layers = count_fp8(m, rows);
+    if (layers == 0)
+        return (struct rn_build_fp8){.amax = RN_NONE};
+    struct rn_shape shape = RN_SHAPE(layers * 3, RN_AMAX_HISTORY + m->fp8.amax_history);
+    return (struct rn_build_fp8){.how = &m->fp8,
+                                 .amax = rn_prog_state(p, "fp8.amax", RN_F32, shape)};
 }
 
 /* Inputs ids and pos (B,T), then the architecture's forward pass up to its head. */
@@ -300,7 +334,10 @@ static rn_val forward(struct rn_model *m, struct rn_build *b)
     rn_prog_compute_in(b->p, b->exact ? RN_F32 : m->compute);
     b->cfg = &m->cfg;
     b->recompute = m->recompute;
+    b->deterministic = m->deterministic;
     b->rope = RN_NONE;
+    if (b->trains)
+        b->fp8 = start_fp8(m, b->p, b->B * b->T);
     b->ids = rn_prog_input(b->p, "x", RN_I32, RN_SHAPE(b->B, b->T));
     b->pos = rn_prog_input(b->p, "pos", RN_I32, RN_SHAPE(b->B, b->T));
     if (b->slots)
@@ -320,12 +357,25 @@ static int check_length(const struct rn_model *m, int64_t B, int64_t T, struct r
     return RN_OK;
 }
 
+/* How many logits may stand in memory at once; 0: it is a processor, which takes few. A chunk reads
+ * w twice, and reads and writes its gradient: in chunks of 512 rows a tenth of a GPU's step goes
+ * into that, and the product that gives dx keeps a fifth of it busy. 4096 rows of 32768 are 512
+ * MiB. */
+static int64_t logits_at_once(const struct rn_prog *p)
+{
+    enum { OF_GPU = 1 << 27 };
+    struct rn_device_stats s;
+    rn_device_stats(rn_prog_device(p), &s);
+    return s.bytes_all > 0 ? OF_GPU : 0;
+}
+
 /* x (B,T,C) against targets y: loss, losses, argmax. Whole logits never exist. */
 static rn_val head_loss(struct rn_build *b, rn_val x, rn_val y, rn_val scale)
 {
     const struct rn_model_cfg *c = b->cfg;
     rn_val w = rn_build_weight(b, "%s", rn_arch_of(c)->head);
-    struct rn_attrs attrs = {.f = {(float)c->sw.softcap}, .i = {c->vocab_size}};
+    struct rn_attrs attrs = {.f = {(float)c->sw.softcap},
+                             .i = {c->vocab_size, logits_at_once(b->p)}};
     return rn_build_op(b, RN_OP_HEAD_LOSS, attrs, RN_IN(x, w, y, scale), "loss");
 }
 
@@ -367,10 +417,12 @@ int rn_model_train_prog(struct rn_model *m, int64_t B, int64_t T, struct rn_trai
                         struct rn_err *err)
 {
     RN_TRY(check_length(m, B, T, err));
-    struct rn_build b = {.B = B, .T = T, .Tmax = T};
+    struct rn_build b = {.B = B, .T = T, .Tmax = T, .trains = true};
     rn_val x = forward(m, &b);
     out->x = b.ids;
     out->pos = b.pos;
+    out->amax = b.fp8.how ? b.fp8.amax : RN_NONE;
+    out->fp8_layers = b.fp8.layers;
     out->y = rn_prog_input(b.p, "y", RN_I32, RN_SHAPE(B, T));
     out->scale = rn_prog_input(b.p, "scale", RN_F32, RN_SHAPE(1));
     out->loss = head_loss(&b, x, out->y, out->scale);
@@ -378,6 +430,8 @@ int rn_model_train_prog(struct rn_model *m, int64_t B, int64_t T, struct rn_trai
     rn_prog_pin(b.p, out->loss);
     rn_prog_pin(b.p, out->losses);
     rn_prog_backward(b.p, out->loss);
+    if (b.fp8.how)
+        rn_prog_op(b.p, RN_OP_AMAX_ROLL, "fp8.roll", &b.fp8.amax, 1, RN_NO_ATTRS);
     return finish(b.p, &out->prog, err);
 }
 

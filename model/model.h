@@ -10,6 +10,7 @@
 #ifndef RN_MODEL_H
 #define RN_MODEL_H
 
+#include "fp8.h"
 #include "hash.h"
 #include "json.h"
 #include "prog.h"
@@ -109,15 +110,23 @@ int rn_model_load_weights(struct rn_model *, const char *path, struct rn_err *);
  * fp32 at first. Decoding stays fp32: one row is bound by the memory that weights lie in. */
 void rn_model_compute_in(struct rn_model *, enum rn_dtype);
 enum rn_dtype rn_model_computes_in(const struct rn_model *);
+/* Of later training programs: which layers of blocks multiply codes of eight bits; the others, and
+ * scoring programs, compute as above. Default: none. */
+void rn_model_fp8(struct rn_model *, const struct rn_fp8 *);
 /* Of later training programs: blocks are made again in backward instead of being kept. The same
  * bits, less memory, about a third more time. Default: kept. */
 void rn_model_recompute(struct rn_model *, bool blocks);
+/* Of later training programs: the same bits every time on a GPU, too, where attention's backward is
+ * slower for it and takes two bytes a score. A processor gives them anyway. Default: false. */
+void rn_model_deterministic(struct rn_model *, bool always);
 
 struct rn_train_prog { /* forward + backward of one micro-batch; adds to the gradients */
     struct rn_prog *prog;
     rn_val x, y, pos, scale; /* inputs: ids (B,T), targets (B,T), positions (B,T), loss scale (1) */
     rn_val loss;             /* scale * sum of losses */
     rn_val losses;           /* (B*T): one loss a target, 0 where target < 0 */
+    rn_val amax; /* state: what scales of codes follow (fp8.h); RN_NONE: there are none */
+    int64_t fp8_layers;
 };
 int rn_model_train_prog(struct rn_model *, int64_t B, int64_t T, struct rn_train_prog *,
                         struct rn_err *);

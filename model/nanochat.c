@@ -188,7 +188,7 @@ static rn_val norm(struct rn_build *b, rn_val x, const char *name, int i)
 static rn_val linear(struct rn_build *b, rn_val x, const char *name, int i)
 {
     rn_val w = rn_build_weight(b, "transformer.h.%d.%s.weight", i, name);
-    return rn_build_op(b, RN_OP_LINEAR, RN_NO_ATTRS, RN_IN(x, w, RN_NONE), "h.%d.%s", i, name);
+    return rn_build_linear(b, x, w, RN_NONE, false, "h.%d.%s", i, name);
 }
 
 /* Projects to heads, rotates, then norms: q and k are treated alike. */

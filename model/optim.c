@@ -34,13 +34,15 @@ static const struct rn_group *find_group(const struct rn_optim *o, const char *n
     return group_named(o->groups, name);
 }
 
-static int unknown_group(const struct rn_optim *o, const char *name, struct rn_err *err)
+int rn_optim_check_group(const char *arch, const char *name, struct rn_err *err)
 {
+    const struct rn_group *groups = rn_arch_find(arch)->groups;
+    if (group_named(groups, name))
+        return RN_OK;
     struct rn_str known = {0};
-    for (size_t i = 0; i < o->n_groups; i++)
-        rn_str_printf(&known, "%s%s", i ? ", " : "", o->groups[i].name);
-    rn_fail(err, RN_ECONFIG, RN_NOWHERE, "no optimizer group '%s' in %s", name,
-            rn_model_config(o->model)->arch);
+    for (size_t i = 0; groups[i].name; i++)
+        rn_str_printf(&known, "%s%s", i ? ", " : "", groups[i].name);
+    rn_fail(err, RN_ECONFIG, RN_NOWHERE, "no optimizer group '%s' in %s", name, arch);
     rn_hint(err, "groups: %s", known.p);
     rn_str_release(&known);
     return RN_ECONFIG;
@@ -69,8 +71,8 @@ static int init_groups(struct rn_optim *o, const struct rn_optim_cfg *cfg, struc
     memcpy(o->groups, table, (o->n_groups + 1) * sizeof *o->groups);
     for (size_t i = 0; i < cfg->n_overrides; i++) {
         const struct rn_group_override *c = &cfg->overrides[i];
-        if (c->group && !find_group(o, c->group))
-            return unknown_group(o, c->group, err);
+        if (c->group)
+            RN_TRY(rn_optim_check_group(rn_model_config(o->model)->arch, c->group, err));
         for (size_t g = 0; g < o->n_groups; g++)
             if (!c->group || strcmp(c->group, o->groups[g].name) == 0)
                 apply_override(&o->groups[g], c);

@@ -44,6 +44,9 @@ struct rn_optim_cfg {
 #define RN_OPTIM_DEFAULTS                                                                          \
     ((struct rn_optim_cfg){.clip = NAN, .lr_scale = 1, .lr_frac = 1, .decay_scale = 1})
 
+/* RN_ECONFIG names the groups of the architecture, which there is, if none is called so. */
+int rn_optim_check_group(const char *arch, const char *group, struct rn_err *);
+
 struct rn_optim;
 /* The model needs gradients; Muon's products are computed as the model's. RN_ECONFIG names an
  * unknown group and the known ones. */
@@ -75,6 +78,11 @@ void rn_optim_time_ops(struct rn_optim *, struct rn_op_times *times);
 int rn_optim_save(const struct rn_optim *, const char *path, char hex[RN_HEX], struct rn_err *);
 int rn_optim_lend(const struct rn_optim *, int64_t moment, struct rn_err *);
 int rn_optim_load(struct rn_optim *, const char *path, struct rn_err *);
+
+/* A state of another program (fp8.h: amax), borrowed with it, that files carry beside the moments
+ * by its name: the same on all ranks, so rank 0's. A file that has none clears it. */
+void rn_optim_carry(struct rn_optim *, struct rn_prog *, rn_val state);
+bool rn_optim_found_carried(const struct rn_optim *); /* in what was loaded last */
 
 /* Of all moments of a model together, as a checkpoint has them. */
 double rn_optim_moment_bytes(const struct rn_model_cfg *);

@@ -38,6 +38,9 @@ struct rn_optim {
     size_t n_parts, n_weight_parts, cap_grad_parts, cap_weight_parts;
     struct rn_moment *moments; /* in the order of the weights */
     size_t n_moments, cap_moments;
+    struct rn_prog *carried_of; /* a state of it goes with the moments; NULL: none */
+    rn_val carried;
+    bool found_carried;
     double clip, lr_scale, lr_frac;
     float *hyper_host;
     rn_val share;                      /* of sum_prog; RN_NONE: nothing is mine */

@@ -54,6 +54,48 @@ int rn_optim_lend(const struct rn_optim *o, int64_t i, struct rn_err *err)
     return rc;
 }
 
+/* --- what is carried beside --- */
+
+void rn_optim_carry(struct rn_optim *o, struct rn_prog *p, rn_val state)
+{
+    o->carried_of = p;
+    o->carried = state;
+}
+
+bool rn_optim_found_carried(const struct rn_optim *o)
+{
+    return o->found_carried;
+}
+
+static int fill_carried(void *ctx, size_t i, void *out, struct rn_err *err)
+{
+    const struct rn_optim *o = ctx;
+    (void)i;
+    return rn_prog_get(o->carried_of, o->carried, out, err);
+}
+
+static int load_carried(struct rn_optim *o, const struct rn_safetensors *st, struct rn_err *err)
+{
+    if (!o->carried_of)
+        return RN_OK;
+    const char *name = rn_prog_name(o->carried_of, o->carried);
+    struct rn_shape shape = rn_prog_shape(o->carried_of, o->carried);
+    const struct rn_tensor_info *t = rn_safetensors_find(st, name);
+    o->found_carried = t;
+    if (t && (t->type != RN_TENSOR_F32 || !rn_tensor_is(t, shape)))
+        return rn_fail(err, RN_ECORRUPT, RN_PATH(rn_safetensors_path(st)),
+                       "wrong shape of the state '%s' of this training", name);
+    float *buf;
+    RN_TRY(rn_try_alloc((void **)&buf, (size_t)rn_elems(shape), sizeof *buf, name, err));
+    int rc = t ? rn_safetensors_read_f32(st, t, buf, err) : RN_OK;
+    if (rc == RN_OK)
+        rc = rn_prog_put(o->carried_of, o->carried, buf, err);
+    free(buf);
+    return rc;
+}
+
+/* --- files --- */
+
 int rn_optim_save(const struct rn_optim *o, const char *path, char hex[RN_HEX], struct rn_err *err)
 {
     struct rn_tensor_out *rows = rn_xalloc((o->n_moments + 1) * sizeof *rows);
@@ -64,7 +106,13 @@ int rn_optim_save(const struct rn_optim *o, const char *path, char hex[RN_HEX], 
                                          .fill = fill_moment,
                                          .ctx = (void *)o,
                                          .i = i};
-    int rc = rn_safetensors_write(path, rows, o->n_moments, NULL, hex, err);
+    size_t n = o->n_moments;
+    if (o->carried_of)
+        rows[n++] = (struct rn_tensor_out){.name = rn_prog_name(o->carried_of, o->carried),
+                                           .shape = rn_prog_shape(o->carried_of, o->carried),
+                                           .fill = fill_carried,
+                                           .ctx = (void *)o};
+    int rc = rn_safetensors_write(path, rows, n, NULL, hex, err);
     free(rows);
     return rc;
 }
@@ -93,10 +141,11 @@ int rn_optim_load(struct rn_optim *o, const char *path, struct rn_err *err)
 {
     struct rn_safetensors *st;
     RN_TRY(rn_safetensors_open(&st, path, err));
-    int rc = RN_OK;
-    if (rn_safetensors_count(st) != o->n_moments)
-        rc = rn_fail(err, RN_ECORRUPT, RN_PATH(path), "%zu moments, this optimizer has %zu",
-                     rn_safetensors_count(st), o->n_moments);
+    int rc = load_carried(o, st, err);
+    size_t n = rn_safetensors_count(st) - (rc == RN_OK && o->found_carried);
+    if (rc == RN_OK && n != o->n_moments)
+        rc = rn_fail(err, RN_ECORRUPT, RN_PATH(path), "%zu moments, this optimizer has %zu", n,
+                     o->n_moments);
     for (size_t i = 0; rc == RN_OK && i < o->n_moments; i++)
         rc = load_moment(o, &o->moments[i], st, err);
     rn_safetensors_close(st);

@@ -81,7 +81,7 @@ double rn_peak_flops(struct rn_device *device, enum rn_dtype compute)
     return measured_flops(device, compute);
 }
 
-/* y = 2 x, of as many numbers as no cache holds. */
+/* y = 2 x */
 static double copy_s(struct rn_device *device, struct rn_params *nothing, const float *numbers,
                      int64_t n)
 {
@@ -95,14 +95,17 @@ static double copy_s(struct rn_device *device, struct rn_params *nothing, const 
 
 double rn_peak_bytes(struct rn_device *device)
 {
-    enum { N = 1 << 25 };
+    struct rn_device_stats s;
+    rn_device_stats(device, &s);
+    /* As many numbers as no cache holds, and as no known GPU copies in a blink. */
+    const int64_t N = s.bf16_flops > 0 ? 1 << 27 : 1 << 25;
     struct rn_params *nothing = NULL;
     void *numbers = NULL;
     double took_s = 0;
-    if (rn_try_alloc(&numbers, N, sizeof(float), "peak", NULL) == RN_OK &&
+    if (rn_try_alloc(&numbers, (size_t)N, sizeof(float), "peak", NULL) == RN_OK &&
         rn_params_new(&nothing, device, NULL, 0, false, NULL) == RN_OK)
         took_s = copy_s(device, nothing, numbers, N);
     rn_params_free(nothing);
     free(numbers);
-    return took_s > 0 ? 2.0 * N * sizeof(float) / took_s : 0;
+    return took_s > 0 ? 2.0 * (double)N * sizeof(float) / took_s : 0;
 }

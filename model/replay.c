@@ -48,8 +48,8 @@ static const struct dialect dialects[] = {
     {"now", "nanochat-2026", 5e-3, hypers_2026, RN_COUNT(hypers_2026), "lrm"},
 };
 enum { OVERRIDES_MAX = 16 };
-static const double tol_loss = 1e-5, tol_loss_bf16 = 1e-2, tol_logits = 1e-5, tol_grad = 1e-4,
-                    tol_grad_gates = 1e-3;
+static const double tol_loss = 1e-5, tol_loss_bf16 = 1e-2, tol_loss_fp8 = 2e-2, tol_logits = 1e-5,
+                    tol_grad = 1e-4, tol_grad_gates = 1e-3;
 static const double grad_floor = 1e-8; /* below, a reference gradient is rounding */
 
 struct replay {
@@ -60,7 +60,7 @@ struct replay {
     int64_t steps, B, T;
     int32_t *tokens; /* (steps, B, T+1) */
     int32_t *x, *y;  /* (B, T) */
-    enum rn_dtype compute;
+    enum rn_precision precision;
     struct rn_model *model;
     struct rn_weight *weights; /* the table, in the order of the params */
     struct rn_optim *optim;
@@ -348,7 +348,12 @@ static int prepare(struct replay *r, struct rn_device *dev, struct rn_err *err)
         return bad_file(r, err, "the log has fewer rows than there are steps");
     rn_model_weights(&r->cfg, &r->weights);
     RN_TRY(rn_model_new(&r->model, &r->cfg, dev, true, err));
-    rn_model_compute_in(r->model, r->compute);
+    rn_model_compute_in(r->model, rn_precision_dtype(r->precision));
+    if (r->precision == RN_PRECISION_FP8) {
+        struct rn_fp8 all = RN_FP8_DEFAULTS;
+        all.min_dim = RN_FP8_MULTIPLE;
+        rn_model_fp8(r->model, &all);
+    }
     RN_TRY(each_weight(r, put_init, err));
     RN_TRY(rn_params_zero_grads(rn_model_params(r->model), err));
     RN_TRY(make_optim(r, err));
@@ -396,8 +401,8 @@ static int run_step(struct replay *r, int64_t step, struct rn_replay_step *out, 
 static void judge(const struct replay *r)
 {
     struct rn_replay_result *v = r->result;
-    if (r->compute == RN_BF16) {
-        v->ok = v->rel_loss <= tol_loss_bf16;
+    if (r->precision != RN_PRECISION_FP32) {
+        v->ok = v->rel_loss <= (r->precision == RN_PRECISION_FP8 ? tol_loss_fp8 : tol_loss_bf16);
         return;
     }
     v->ok = v->rel_loss <= tol_loss && v->rel_logits0 <= tol_logits && v->rel_grad0 <= tol_grad &&
@@ -418,11 +423,11 @@ static void release(struct replay *r)
     rn_safetensors_close(r->st);
 }
 
-int rn_replay(const char *path, struct rn_device *dev, enum rn_dtype compute,
+int rn_replay(const char *path, struct rn_device *dev, enum rn_precision precision,
               void (*on_step)(void *, const struct rn_replay_step *), void *ctx,
               struct rn_replay_result *result, struct rn_err *err)
 {
-    struct replay r = {.result = result, .compute = compute};
+    struct replay r = {.result = result, .precision = precision};
     *result = (struct rn_replay_result){0};
     RN_TRY(rn_safetensors_open(&r.st, path, err));
     int rc;

@@ -1,7 +1,7 @@
 /* replay.h - train along a trajectory recorded in PyTorch and say how far apart we end.
  *
  *     struct rn_replay_result r;
- *     RN_TRY(rn_replay("gpt2-tiny.safetensors", device, RN_F32, on_step, ctx, &r, err));
+ *     RN_TRY(rn_replay("gpt2-tiny.safetensors", device, RN_PRECISION_FP32, on_step, ctx, &r, err));
  *     if (!r.ok) ...
  *
  * Reads only the file: sizes, hyperparameters, starting weights, tokens, per-step rates.
@@ -16,7 +16,7 @@
 #ifndef RN_REPLAY_H
 #define RN_REPLAY_H
 
-#include "prog.h"
+#include "precision.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -35,7 +35,8 @@ struct rn_replay_step {
  *     rel_update          1e-3    ||w - ref|| / ||ref - init|| (2026: 5e-3)
  *
  * Computed in bf16 the loss alone is judged: 1e-2. A product of bf16 has two to three digits, and
- * optimizers that divide by the size of a gradient turn its last ones into steps. */
+ * optimizers that divide by the size of a gradient turn its last ones into steps. In fp8 (all
+ * layers of blocks, however small) likewise: 2e-2. */
 struct rn_replay_result {
     double rel_loss, rel_logits0, rel_grad0, rel_grad0_gates, rel_update;
     char worst_grad0[64], worst_update[64]; /* tensors that come nearest to their tolerance */
@@ -44,7 +45,7 @@ struct rn_replay_result {
 };
 
 /* A malformed file: RN_ECORRUPT; a recipe we do not know: RN_ECONFIG. on_step may be NULL. */
-int rn_replay(const char *path, struct rn_device *, enum rn_dtype compute,
+int rn_replay(const char *path, struct rn_device *, enum rn_precision,
               void (*on_step)(void *, const struct rn_replay_step *), void *ctx,
               struct rn_replay_result *, struct rn_err *);
 

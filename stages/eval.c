@@ -47,7 +47,7 @@ static const struct rn_key keys[] = {
                  "validation tokens for bpb, at most one pass"),
     RN_KEY_WORD(struct cfg, protocol, "protocol", RN_IDENTITY, "nanochat", protocols,
                 "whose rules CORE follows"),
-    RN_KEY_WORD(struct cfg, precision, "precision", RN_IDENTITY, "fp32", rn_precision_words,
+    RN_KEY_WORD(struct cfg, precision, "precision", RN_IDENTITY, "fp32", rn_precision_scoring_words,
                 "of the products that score; auto: as this processor is best at"),
     RN_KEY_BOOL(struct cfg, run_code, "run_code", RN_NEUTRAL, "false",
                 "let humaneval and chatcore run what models write, in a sandbox"),

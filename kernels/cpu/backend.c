@@ -1,4 +1,5 @@
 /* The CPU as a device: memory is memory, a plan is the list of calls itself. */
+#include "borders.h"
 #include "cpu.h"
 #include "cpu_isa.h"
 #include "mem.h"
@@ -30,8 +31,12 @@ static const struct rn_kernel *const *const tables[] = {
 #undef ISA
 };
 
-static int cpu_open(void **dev, const struct rn_host *host, int threads, struct rn_err *err)
+static int cpu_open(void **dev, const struct rn_host *host, int card, int threads,
+                    struct rn_err *err)
 {
+    if (card >= 0)
+        return host->fail(err, RN_EDEVICE, RN_NOWHERE, "the processor has no card %d: say cpu",
+                          card);
     const struct rn_cpu_isa *isa = rn_cpu_isa_choose();
     if (!isa)
         return host->fail(err, RN_EDEVICE, RN_NOWHERE,
@@ -175,14 +180,15 @@ static int cpu_run(void *dev, void *plan, size_t first, size_t n, struct rn_err 
 static void cpu_stats(void *dev, struct rn_device_stats *out)
 {
     const struct cpu *c = dev;
-    *out = (struct rn_device_stats){c->bytes_now, c->bytes_max, c->threads, "", 0, 0};
+    *out = (struct rn_device_stats){
+        .bytes_now = c->bytes_now, .bytes_max = c->bytes_max, .threads = c->threads};
     memcpy(out->model, c->isa->name, strlen(c->isa->name) + 1);
 }
 
 static const struct rn_backend backend = {
     .abi = RN_ABI,
     .size_bytes = sizeof(struct rn_backend),
-    .ops_digest = RUNNEL_OPS_DIGEST,
+    .ops_digest = RN_BORDERS_DIGEST,
     .name = "cpu",
     .open = cpu_open,
     .close = cpu_close,

@@ -1,5 +1,6 @@
 /* The GPU as a device. A plan is the list of calls; one that is run whole more than once becomes a
  * graph, so that a step costs the host one launch. */
+#include "borders.h"
 #include "cuda_device.h"
 #include "matmul.h"
 #include "mem.h"
@@ -76,19 +77,28 @@ static const char *missing(cudaError_t e)
     }
 }
 
+static int no_such_card(const struct rn_cuda *c, struct rn_err *err)
+{
+    rn_hint(err, "cards count from 0; CUDA_VISIBLE_DEVICES says which ones the driver shows");
+    return c->host->fail(err, RN_EDEVICE, RN_NOWHERE, "there is no GPU %d: the driver shows %d",
+                         c->card, c->cards);
+}
+
 static int find_gpu(struct rn_cuda *c, struct rn_err *err)
 {
-    int n = 0;
-    cudaError_t e = cudaGetDeviceCount(&n);
-    if (e == cudaSuccess && n == 0)
+    cudaError_t e = cudaGetDeviceCount(&c->cards);
+    if (e == cudaSuccess && c->cards == 0)
         e = cudaErrorNoDevice;
+    if (e == cudaSuccess && c->card >= c->cards)
+        return no_such_card(c, err);
     struct cudaDeviceProp prop;
     if (e == cudaSuccess)
-        e = cudaGetDeviceProperties(&prop, 0);
+        e = cudaGetDeviceProperties(&prop, c->card);
     if (e != cudaSuccess)
         return c->host->fail(err, RN_EDEVICE, RN_NOWHERE, "no GPU to compute on: %s", missing(e));
     snprintf(c->model, sizeof c->model, "%s", prop.name);
     c->bytes_all = prop.totalGlobalMem;
+    c->fp8 = prop.major * 10 + prop.minor >= 89; /* Ada and later */
     if (prop.major < 8)
         return c->host->fail(err, RN_EDEVICE, RN_NOWHERE,
                              "the GPU %s has compute capability %d.%d, and 8.0 is the least that "
@@ -111,7 +121,7 @@ static void cuda_close(void *dev)
 
 static int open_stream(struct rn_cuda *c, struct rn_err *err)
 {
-    cudaError_t e = cudaSetDevice(0);
+    cudaError_t e = cudaSetDevice(c->card);
     if (e == cudaSuccess)
         e = cudaStreamCreateWithFlags(&c->stream, cudaStreamNonBlocking);
     if (e == cudaSuccess)
@@ -123,12 +133,14 @@ static int open_stream(struct rn_cuda *c, struct rn_err *err)
     return told(c, err);
 }
 
-static int cuda_open(void **dev, const struct rn_host *host, int threads, struct rn_err *err)
+static int cuda_open(void **dev, const struct rn_host *host, int card, int threads,
+                     struct rn_err *err)
 {
     (void)threads;
     struct rn_cuda *c = rn_new(struct rn_cuda);
     const char *graphs = getenv("RUNNEL_CUDA_GRAPHS");
     *c = (struct rn_cuda){.host = host, .graphs = !graphs || strcmp(graphs, "0") != 0};
+    c->card = card < 0 ? 0 : card;
     int rc = find_gpu(c, err);
     if (rc == RN_OK)
         rc = open_stream(c, err);
@@ -342,8 +354,11 @@ static double data_sheet_flops(const char *model)
 static void cuda_stats(void *dev, struct rn_device_stats *out)
 {
     const struct rn_cuda *c = dev;
-    *out = (struct rn_device_stats){
-        .bytes_now = c->bytes_now, .bytes_max = c->bytes_max, .bytes_all = c->bytes_all};
+    *out = (struct rn_device_stats){.bytes_now = c->bytes_now,
+                                    .bytes_max = c->bytes_max,
+                                    .bytes_all = c->bytes_all,
+                                    .multiplies_fp8 = c->fp8};
+    out->cards = c->cards;
     memcpy(out->model, c->model, sizeof out->model);
     out->bf16_flops = data_sheet_flops(c->model);
 }
@@ -351,7 +366,7 @@ static void cuda_stats(void *dev, struct rn_device_stats *out)
 static const struct rn_backend backend = {
     .abi = RN_ABI,
     .size_bytes = sizeof(struct rn_backend),
-    .ops_digest = RUNNEL_OPS_DIGEST,
+    .ops_digest = RN_BORDERS_DIGEST,
     .name = "cuda",
     .open = cuda_open,
     .close = cuda_close,

@@ -21,6 +21,8 @@ struct rn_cuda {
     struct rn_cuda_block *blocks; /* what alloc has given, n_blocks of them */
     size_t n_blocks, cap_blocks;
     size_t bytes_now, bytes_max, bytes_all;
+    int card, cards;  /* which of how many that the driver shows */
+    bool fp8;         /* it multiplies codes of eight bits */
     bool graphs;      /* whole plans are replayed as graphs */
     char model[64];   /* "NVIDIA H100 80GB HBM3" */
     char failed[256]; /* "" or the first failure */

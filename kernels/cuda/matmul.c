@@ -1,6 +1,7 @@
 #include "matmul.h"
 
 #include "cuda_device.h"
+#include "fp8.h"
 #include "matmul_choices.h"
 #include "mem.h"
 
@@ -13,7 +14,7 @@ enum { CANDIDATES = 8, TIMED_RUNS = 5 };
 static const size_t WORKSPACE_BYTES = 32u << 20; /* what the library's fastest want on Hopper */
 
 struct plan {
-    char name[160]; /* of the product: two of the same name are computed alike */
+    char name[200]; /* of the product: two of the same name are computed alike */
     cublasLtMatmulDesc_t how;
     cublasLtMatrixLayout_t a, b, d;
     cublasLtMatmulAlgo_t algo;
@@ -85,25 +86,36 @@ void rn_matmuls_free(struct rn_matmuls *m)
  * The library stores columns where we store rows. So its matrices are our transposes, and what it
  * computes is D^T = B^T A^T: its first operand is our b. */
 
-static cudaDataType_t type_of(uint8_t type)
+static const struct { /* by enum rn_dtype */
+    cudaDataType_t type;
+    const char *word;
+} types[] = {{CUDA_R_32F, "fp32"},
+             {CUDA_R_32I, "int32"},
+             {CUDA_R_16BF, "bf16"},
+             {CUDA_R_8F_E4M3, "e4m3"},
+             {CUDA_R_8F_E5M2, "e5m2"}};
+
+static bool is_of_codes(const struct rn_cuda_product *p)
 {
-    return type == RN_BF16 ? CUDA_R_16BF : CUDA_R_32F;
+    return rn_dtype_is_code(p->a.type);
 }
 
-static const char *word_of(uint8_t type)
+static uint8_t bias_type_of(const struct rn_cuda_product *p)
 {
-    return type == RN_BF16 ? "bf16" : "fp32";
+    return is_of_codes(p) ? RN_BF16 : p->d.type;
 }
 
 static void name_of(const struct rn_cuda_product *p, char *name, size_t cap)
 {
     snprintf(name, cap,
-             "%" PRId64 " %" PRId64 " %" PRId64 " x%" PRId64 " %s%s%s to %s, rows %" PRId64
-             " %" PRId64 " %" PRId64 ", steps %" PRId64 " %" PRId64 " %" PRId64 "%s%s%s",
-             p->M, p->N, p->K, p->batch, word_of(p->a.type), p->a.turned ? " a'" : "",
-             p->b.turned ? " b'" : "", word_of(p->d.type), p->a.ld, p->b.ld, p->d.ld, p->a.stride,
-             p->b.stride, p->d.stride, p->bias ? " bias" : "", p->beta == 0 ? "" : " add",
-             p->beta != 0 && p->c == p->d.p ? " there" : "");
+             "%" PRId64 " %" PRId64 " %" PRId64 " x%" PRId64 " %s%s%s%s%s to %s, rows %" PRId64
+             " %" PRId64 " %" PRId64 ", steps %" PRId64 " %" PRId64 " %" PRId64 "%s%s%s%s",
+             p->M, p->N, p->K, p->batch, types[p->a.type].word, p->a.turned ? " a'" : "",
+             p->a.type == p->b.type ? "" : " ", p->a.type == p->b.type ? "" : types[p->b.type].word,
+             p->b.turned ? " b'" : "", types[p->d.type].word, p->a.ld, p->b.ld, p->d.ld,
+             p->a.stride, p->b.stride, p->d.stride, p->bias ? " bias" : "",
+             p->beta == 0 ? "" : " add", p->beta != 0 && p->c == p->d.p ? " there" : "",
+             p->fast ? " fast" : "");
 }
 
 /* Of `rows` rows and `cols` columns as they are multiplied. */
@@ -114,7 +126,7 @@ static bool layout(struct rn_cuda *c, const struct rn_cuda_product *p,
     int64_t stored_rows = m->turned ? cols : rows, stored_cols = m->turned ? rows : cols;
     int32_t batch = (int32_t)p->batch;
     return fine(c,
-                cublasLtMatrixLayoutCreate(out, type_of(m->type), (uint64_t)stored_cols,
+                cublasLtMatrixLayoutCreate(out, types[m->type].type, (uint64_t)stored_cols,
                                            (uint64_t)stored_rows, m->ld),
                 "a matrix") &&
            fine(c,
@@ -133,22 +145,33 @@ static bool set(struct rn_cuda *c, struct plan *plan, cublasLtMatmulDescAttribut
     return fine(c, cublasLtMatmulDescSetAttribute(plan->how, what, value, size_bytes), "a product");
 }
 
+/* Where things lie that another product of the same name may have elsewhere. */
+static bool point(struct rn_cuda *c, const struct rn_cuda_product *p, struct plan *plan)
+{
+    return (!p->bias ||
+            set(c, plan, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &p->bias, sizeof p->bias)) &&
+           (!is_of_codes(p) ||
+            (set(c, plan, CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, &p->b.step, sizeof p->b.step) &&
+             set(c, plan, CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, &p->a.step, sizeof p->a.step)));
+}
+
 static bool describe(struct rn_cuda *c, const struct rn_cuda_product *p, struct plan *plan)
 {
     cublasOperation_t first = p->b.turned ? CUBLAS_OP_T : CUBLAS_OP_N,
                       second = p->a.turned ? CUBLAS_OP_T : CUBLAS_OP_N;
     cublasLtEpilogue_t after = p->bias ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT;
-    int32_t bias_type = type_of(p->d.type);
+    int32_t bias_type = types[bias_type_of(p)].type;
+    int8_t fast = p->fast;
     return fine(c, cublasLtMatmulDescCreate(&plan->how, CUBLAS_COMPUTE_32F, CUDA_R_32F),
                 "a product") &&
            set(c, plan, CUBLASLT_MATMUL_DESC_TRANSA, &first, sizeof first) &&
            set(c, plan, CUBLASLT_MATMUL_DESC_TRANSB, &second, sizeof second) &&
            set(c, plan, CUBLASLT_MATMUL_DESC_EPILOGUE, &after, sizeof after) &&
            (!p->bias ||
-            (set(c, plan, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, &bias_type, sizeof bias_type) &&
-             set(c, plan, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &p->bias, sizeof p->bias))) &&
-           layout(c, p, &p->a, p->M, p->K, &plan->a) && layout(c, p, &p->b, p->K, p->N, &plan->b) &&
-           layout(c, p, &p->d, p->M, p->N, &plan->d);
+            set(c, plan, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, &bias_type, sizeof bias_type)) &&
+           (!is_of_codes(p) || set(c, plan, CUBLASLT_MATMUL_DESC_FAST_ACCUM, &fast, sizeof fast)) &&
+           point(c, p, plan) && layout(c, p, &p->a, p->M, p->K, &plan->a) &&
+           layout(c, p, &p->b, p->K, p->N, &plan->b) && layout(c, p, &p->d, p->M, p->N, &plan->d);
 }
 
 /* --- the fastest of the candidates --- */
@@ -279,9 +302,7 @@ static struct plan *plan_of(struct rn_cuda *c, const struct rn_cuda_product *p)
 void rn_cuda_matmul(struct rn_cuda *c, const struct rn_cuda_product *p)
 {
     struct plan *plan = plan_of(c, p);
-    if (!plan)
-        return;
-    if (p->bias && !set(c, plan, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &p->bias, sizeof p->bias))
+    if (!plan || !point(c, p, plan))
         return;
     fine(c, enqueue(c, p, plan, &plan->algo, p->d.p), plan->name);
 }

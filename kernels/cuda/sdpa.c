@@ -16,7 +16,6 @@ struct plan { /* of one shape and direction; plan NULL: there is none */
 struct rn_sdpa {
     const struct rn_cudnn *api;
     cudnnHandle_t handle;
-    bool deterministic;
     struct plan *plans;
     size_t n, cap;
 };
@@ -32,7 +31,7 @@ static bool is_broken(size_t version)
 
 struct rn_sdpa *rn_sdpa_open(struct rn_cuda *c)
 {
-    const char *missing = "", *fixed = getenv("RUNNEL_CUDA_DETERMINISTIC");
+    const char *missing = "";
     const struct rn_cudnn *api = rn_cudnn_load(&missing);
     if (!api) {
         rn_log(c->host->log, RN_INFO, "cuda: attention by own kernels: %s", missing);
@@ -44,7 +43,7 @@ struct rn_sdpa *rn_sdpa_open(struct rn_cuda *c)
         return NULL;
     }
     struct rn_sdpa *s = rn_new(struct rn_sdpa);
-    *s = (struct rn_sdpa){.api = api, .deterministic = fixed && strcmp(fixed, "1") == 0};
+    s->api = api;
     if (api->cudnnCreate(&s->handle) == CUDNN_STATUS_SUCCESS &&
         api->cudnnSetStream(s->handle, c->stream) == CUDNN_STATUS_SUCCESS)
         return s;
@@ -68,7 +67,7 @@ void rn_sdpa_close(struct rn_sdpa *s)
 
 /* --- which calls, and what they need --- */
 
-static struct rn_sdpa_shape shape_of(const struct rn_sdpa *s, const struct rn_args *a)
+static struct rn_sdpa_shape shape_of(const struct rn_args *a)
 {
     const int64_t *q = a->xs[0].d;
     return (struct rn_sdpa_shape){.B = q[0],
@@ -78,7 +77,7 @@ static struct rn_sdpa_shape shape_of(const struct rn_sdpa *s, const struct rn_ar
                                   .D = q[3],
                                   .window = a->attrs.i[0] < 0 ? -1 : a->attrs.i[0],
                                   .scale = a->attrs.f[0],
-                                  .deterministic = a->bwd && s->deterministic};
+                                  .deterministic = a->bwd && a->attrs.i[1]};
 }
 
 static bool is_its_kind(const struct rn_args *a)
@@ -131,7 +130,7 @@ size_t rn_sdpa_scratch_bytes(const struct rn_sdpa *s, const struct rn_args *a)
 {
     if (!s || !is_its_kind(a))
         return 0;
-    struct rn_sdpa_shape shape = shape_of(s, a);
+    struct rn_sdpa_shape shape = shape_of(a);
     return room_of(&shape, a->bwd).end;
 }
 
@@ -160,7 +159,7 @@ static void compile(struct rn_cuda *c, struct rn_sdpa *s, struct plan *p)
 
 static const struct plan *plan_of(struct rn_cuda *c, struct rn_sdpa *s, const struct rn_args *a)
 {
-    struct plan p = {.shape = shape_of(s, a), .backward = a->bwd};
+    struct plan p = {.shape = shape_of(a), .backward = a->bwd};
     for (size_t i = 0; i < s->n; i++)
         if (s->plans[i].backward == p.backward && same(&s->plans[i].shape, &p.shape))
             return &s->plans[i];

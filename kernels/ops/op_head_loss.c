@@ -4,10 +4,12 @@
  * few enough to be small beside a model. */
 enum { CHUNK_ROWS_MIN = 16, CHUNK_ROWS_MAX = 512, CHUNK_FLOATS = 1 << 24 };
 
-static int64_t chunk_rows(int64_t R, int64_t V)
+static int64_t chunk_rows(int64_t R, int64_t V, int64_t floats)
 {
-    int64_t most = CHUNK_FLOATS / V;
-    most = most < CHUNK_ROWS_MIN ? CHUNK_ROWS_MIN : most > CHUNK_ROWS_MAX ? CHUNK_ROWS_MAX : most;
+    int64_t most = (floats > 0 ? floats : CHUNK_FLOATS) / V;
+    if (floats == 0 && most > CHUNK_ROWS_MAX)
+        most = CHUNK_ROWS_MAX;
+    most = most < CHUNK_ROWS_MIN ? CHUNK_ROWS_MIN : most;
     int64_t chunks = (R + most - 1) / most;
     return (R + chunks - 1) / chunks;
 }
@@ -20,13 +22,15 @@ static const char *shape(const struct rn_shape *const *xs, const struct rn_attrs
         return "w must be (Vp,C)";
     if (V < 1 || V > xs[1]->d[0])
         return "V lies outside the rows of w";
+    if (attrs->i[1] < 0)
+        return "a room for fewer than no logits";
     if (rn_elems(*xs[2]) != R)
         return "targets must have one element for each row of x";
     if (rn_elems(*xs[3]) != 1)
         return "scale must have one element";
     ys[0] = RN_SHAPE(1);
     ys[1] = ys[2] = RN_SHAPE(R);
-    ys[3] = RN_SHAPE(chunk_rows(R, V), V);
+    ys[3] = RN_SHAPE(chunk_rows(R, V, attrs->i[1]), V);
     return NULL;
 }
 

@@ -23,8 +23,8 @@ static unsigned keep(unsigned present, unsigned want)
     return (want & 1 ? 2u : 0u) | (want & 2 ? 1u : 0u);
 }
 
-static double flops(const struct rn_shape *xs, const struct rn_shape *ys,
-                    const struct rn_attrs *attrs, unsigned want)
+double rn_linear_flops(const struct rn_shape *xs, const struct rn_shape *ys,
+                       const struct rn_attrs *attrs, unsigned want)
 {
     (void)attrs;
     double one = 2.0 * (double)rn_elems(ys[0]) * (double)rn_cols(xs[0]);
@@ -38,4 +38,4 @@ const struct rn_opdef rn_op_linear = {.nx = 3,
                                       .narrow_y = 1,
                                       .keep = keep,
                                       .shape = shape,
-                                      .flops = flops};
+                                      .flops = rn_linear_flops};

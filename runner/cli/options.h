@@ -29,6 +29,8 @@
     {"accept-stale", 0, NULL, "with --from or --only: take inputs that are not up to date"}
 
 #define RN_OPT_DEVICE  {"device", 0, "NAME", "where to compute: cpu, cuda (default: cpu)"}
+#define RN_OPT_GPUS                                                                               \
+    {"gpus", 0, "N", "train on so many GPUs of this machine, with a process for each"}
 #define RN_OPT_THREADS {"threads", 0, "N", "processor threads (default: all)"}
 #define RN_OPT_OFFLINE {"offline", 0, NULL, "no network: the cache and builtin sources only"}
 #define RN_OPT_LOCKED  {"locked", 0, NULL, "the lock file must know every download already"}

@@ -82,11 +82,10 @@ void rn_cell_digest(struct rn_str *s, const json_t *row, const char *key)
 static char *cell_of(const struct rn_column *c, const json_t *row)
 {
     struct rn_str s = {0};
+    rn_str_puts(&s, "");
     c->cell(&s, row, c->key);
-    char *text = rn_xdup(s.p ? s.p : "");
-    rn_str_release(&s);
-    rn_ui_clean(text);
-    return text;
+    rn_ui_clean(s.p);
+    return s.p;
 }
 
 /* Characters, as a terminal counts them: bytes that do not continue one. */
@@ -98,16 +97,26 @@ static int width_of(const char *text)
     return n;
 }
 
-static void measure(const struct rn_column *columns, const json_t *rows, int *widths)
+/* All of them, row by row; the caller frees each and the array. */
+static char **make_cells(const struct rn_column *columns, size_t n_columns, const json_t *rows)
 {
-    for (size_t c = 0; columns[c].heading; c++)
-        for (size_t r = 0; r < json_array_size(rows); r++) {
-            char *text = cell_of(&columns[c], json_array_get(rows, r));
-            int width = width_of(text), heading = width_of(columns[c].heading);
-            width = width && width < heading ? heading : width;
-            widths[c] = width > widths[c] ? width : widths[c];
-            free(text);
-        }
+    size_t n_rows = json_array_size(rows);
+    char **cells = rn_xalloc((n_rows * n_columns + 1) * sizeof *cells);
+    for (size_t r = 0; r < n_rows; r++)
+        for (size_t c = 0; c < n_columns; c++)
+            cells[r * n_columns + c] = cell_of(&columns[c], json_array_get(rows, r));
+    return cells;
+}
+
+static void measure(const struct rn_column *columns, size_t n_columns, char *const *cells,
+                    size_t n_cells, int *widths)
+{
+    for (size_t i = 0; i < n_cells; i++) {
+        int *widest = &widths[i % n_columns], width = width_of(cells[i]);
+        int heading = width_of(columns[i % n_columns].heading);
+        width = width && width < heading ? heading : width;
+        *widest = width > *widest ? width : *widest;
+    }
 }
 
 /* No blanks at the end of a line: they are kept back until something follows. */
@@ -133,16 +142,12 @@ static void print_headings(const struct rn_column *columns, const int *widths)
     putchar('\n');
 }
 
-static void print_row(const struct rn_column *columns, const int *widths, const json_t *row)
+static void print_row(const int *widths, char *const *cells, size_t n_columns)
 {
     int blanks = 0;
-    for (size_t c = 0; columns[c].heading; c++) {
-        if (!widths[c])
-            continue;
-        char *text = cell_of(&columns[c], row);
-        put_cell(text, widths[c], &blanks);
-        free(text);
-    }
+    for (size_t c = 0; c < n_columns; c++)
+        if (widths[c])
+            put_cell(cells[c], widths[c], &blanks);
     putchar('\n');
 }
 
@@ -161,11 +166,17 @@ void rn_table_print(const struct rn_column *columns, const json_t *rows, bool js
             rn_table_object(json_array_get(rows, r));
         return;
     }
-    for (size_t c = 0; columns[c].heading; c++)
-        RN_ASSERT(c < COLUMNS_MAX);
-    measure(columns, rows, widths);
-    if (json_array_size(rows))
+    size_t n_rows = json_array_size(rows), n_columns = 0;
+    while (columns[n_columns].heading)
+        n_columns++;
+    RN_ASSERT(n_columns <= COLUMNS_MAX);
+    char **cells = make_cells(columns, n_columns, rows);
+    measure(columns, n_columns, cells, n_rows * n_columns, widths);
+    if (n_rows)
         print_headings(columns, widths);
-    for (size_t r = 0; r < json_array_size(rows); r++)
-        print_row(columns, widths, json_array_get(rows, r));
+    for (size_t r = 0; r < n_rows; r++)
+        print_row(widths, cells + r * n_columns, n_columns);
+    for (size_t i = 0; i < n_rows * n_columns; i++)
+        free(cells[i]);
+    free(cells);
 }

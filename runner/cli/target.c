@@ -1,6 +1,7 @@
 #define _GNU_SOURCE /* sched_getaffinity */
 #include "target.h"
 
+#include "comm.h"
 #include "file.h"
 #include "overrides.h"
 #include "runs.h"
@@ -11,6 +12,25 @@
 #include <sys/stat.h>
 
 enum { THREADS_MAX = 1024 };
+
+const char *rn_target_device(const struct rn_cli *cli)
+{
+    const char *device = rn_cli_opt(cli, "device");
+    return device || !rn_cli_opt(cli, "gpus") ? device : "cuda";
+}
+
+int rn_target_gpus(int *out, const struct rn_cli *cli, struct rn_err *err)
+{
+    int64_t n = 0;
+    *out = 0;
+    if (!rn_cli_opt(cli, "gpus"))
+        return RN_OK;
+    RN_TRY(rn_cli_int(cli, "gpus", 1, 1, RN_RANKS_MAX, &n, err));
+    if (strcmp(rn_target_device(cli), "cpu") == 0)
+        return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "--gpus is for GPUs, and --device says cpu");
+    *out = (int)n;
+    return RN_OK;
+}
 
 static int need_argument(const struct rn_cli *cli, const char *what, struct rn_err *err)
 {
@@ -48,7 +68,7 @@ int rn_target_cells_of(struct rn_cells **out, const struct rn_cli *cli, const ch
         if (rn_is_override(rn_cli_arg(cli, i)))
             overrides[n++] = rn_cli_arg(cli, i);
     struct rn_pipeline_how how = {
-        .profile = profile, .overrides = overrides, .device = rn_cli_opt(cli, "device")};
+        .profile = profile, .overrides = overrides, .device = rn_target_device(cli)};
     int rc = rn_cells_open(out, rn_cli_arg(cli, 0), &how, rn_cli_opt(cli, "cell"), err);
     free(overrides);
     return rc;
@@ -154,7 +174,7 @@ static const char **list_of(const struct rn_cli *cli, const char *option)
 int rn_target_how(struct rn_run_how *how, const struct rn_cli *cli, struct rn_err *err)
 {
     enum { JOBS_MAX = 64 };
-    const char *device = rn_cli_opt(cli, "device"), *verify = rn_cli_opt(cli, "verify");
+    const char *device = rn_target_device(cli), *verify = rn_cli_opt(cli, "verify");
     int64_t jobs;
     *how = (struct rn_run_how){.runs = rn_cli_runs(cli),
                                .from = rn_cli_opt(cli, "from"),

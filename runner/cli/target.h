@@ -38,6 +38,10 @@ bool rn_target_is_file(const struct rn_cli *); /* argument 0 names a pipeline fi
  * command has. RN_EUSAGE, with nothing to release. */
 int rn_target_how(struct rn_run_how *, const struct rn_cli *, struct rn_err *);
 void rn_target_how_release(struct rn_run_how *);
+/* --device, or the one of --gpus; NULL: neither is given. */
+const char *rn_target_device(const struct rn_cli *);
+/* --gpus, 0 where it is not given. RN_EUSAGE: no number, or with a device that is no GPU. */
+int rn_target_gpus(int *, const struct rn_cli *, struct rn_err *);
 /* --threads, or what the machine and OMP_NUM_THREADS give. */
 int rn_target_threads(int *, const struct rn_cli *, struct rn_err *);
 

@@ -38,13 +38,11 @@ struct fetching {
 
 /* --- rows --- */
 
-static const struct rn_column columns[] = {{"state", "state", rn_cell_text},
-                                           {"file", "file", rn_cell_text},
-                                           {"size", "size_bytes", rn_cell_bytes},
-                                           {"sha256", "sha256", rn_cell_digest},
-                                           {"trust", "trust", rn_cell_text},
-                                           {"where", "where", rn_cell_text},
-                                           {0}};
+static const struct rn_column columns[] = {
+    {"state", "state", rn_cell_text},      {"file", "file", rn_cell_text},
+    {"size", "size_bytes", rn_cell_bytes}, {"sha256", "sha256", rn_cell_digest},
+    {"trust", "trust", rn_cell_text},      {"where", "where", rn_cell_text},
+    {"health", "health", rn_cell_text},    {0}};
 
 static void set_text(json_t *row, const char *key, const char *text)
 {
@@ -288,6 +286,7 @@ static void add_probe_row(struct fetching *w, const struct rn_probe *probe)
     snprintf(where, sizeof where, "%s%s%s%s%s", r->host, *r->finding.detail ? ": " : "",
              r->finding.detail, *r->hint ? "; " : "", r->hint);
     set_text(row, "where", where);
+    set_text(row, "health", probe->health);
     set_size(row, r->declared_bytes);
 }
 

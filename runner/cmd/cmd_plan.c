@@ -5,13 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct rn_opt opts[] = {RN_OPTS_PIPELINE,
-                                     RN_OPTS_SLICE,
-                                     RN_OPT_DEVICE,
-                                     RN_OPT_THREADS,
-                                     {"exit-code", 0, NULL, "exit 10 if there is work to do"},
-                                     RN_OPT_VERIFY,
-                                     {0}};
+static const struct rn_opt opts[] = {
+    RN_OPTS_PIPELINE, RN_OPTS_SLICE,
+    RN_OPT_DEVICE,    RN_OPT_GPUS,
+    RN_OPT_THREADS,   {"exit-code", 0, NULL, "exit 10 if there is work to do"},
+    RN_OPT_VERIFY,    {0}};
 
 struct table {
     int name, cell[RN_CELLS]; /* widths */

@@ -40,11 +40,11 @@ static void print_result(FILE *out, const struct rn_replay_result *r)
             r->worst_update, r->ok ? "true" : "false");
 }
 
-static int replay_on(struct rn_device *dev, const char *path, enum rn_dtype compute,
+static int replay_on(struct rn_device *dev, const char *path, enum rn_precision precision,
                      struct rn_err *err)
 {
     struct rn_replay_result r;
-    RN_TRY(rn_replay(path, dev, compute, print_step, stdout, &r, err));
+    RN_TRY(rn_replay(path, dev, precision, print_step, stdout, &r, err));
     print_result(stdout, &r);
     if (!r.ok)
         return rn_fail(err, RN_EGATE, RN_PATH(path), "the replay left the recorded trajectory");
@@ -61,27 +61,31 @@ static int parse_threads(const char *text, int *out, struct rn_err *err)
     return RN_OK;
 }
 
-static int parse_precision(const char *text, enum rn_dtype *out, struct rn_err *err)
+static int parse_precision(const char *text, enum rn_precision *out, struct rn_err *err)
 {
-    enum rn_precision p = text && strcmp(text, "bf16") == 0 ? RN_PRECISION_BF16 : RN_PRECISION_FP32;
-    if (text && strcmp(text, rn_precision_words[p]) != 0)
-        return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "--precision %s, expected fp32 or bf16", text);
-    *out = rn_precision_dtype(p);
-    return RN_OK;
+    *out = RN_PRECISION_FP32;
+    for (int p = RN_PRECISION_FP32; text && rn_precision_words[p]; p++)
+        if (strcmp(text, rn_precision_words[p]) == 0) {
+            *out = (enum rn_precision)p;
+            return RN_OK;
+        }
+    return text ? rn_fail(err, RN_EUSAGE, RN_NOWHERE, "--precision %s, expected fp32, bf16 or fp8",
+                          text)
+                : RN_OK;
 }
 
 static int run(const struct rn_cli *cli, struct rn_err *err)
 {
     const char *path = rn_cli_arg(cli, 0), *device = rn_cli_opt(cli, "device");
-    enum rn_dtype compute = RN_F32;
+    enum rn_precision precision;
     int threads = 0;
     if (!path || rn_cli_n(cli) != 1)
         return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "replay takes one trajectory file");
-    RN_TRY(parse_precision(rn_cli_opt(cli, "precision"), &compute, err));
+    RN_TRY(parse_precision(rn_cli_opt(cli, "precision"), &precision, err));
     RN_TRY(parse_threads(rn_cli_opt(cli, "threads"), &threads, err));
     struct rn_device *dev;
     RN_TRY(rn_device_open(&dev, device ? device : "cpu", threads, NULL, err));
-    int rc = replay_on(dev, path, compute, err);
+    int rc = replay_on(dev, path, precision, err);
     rn_device_close(dev);
     return rc;
 }
@@ -90,7 +94,7 @@ static const struct rn_opt opts[] = {
     RN_OPT_DEVICE,
     RN_OPT_THREADS,
     {"precision", 0, "WORD",
-     "of matrix products: fp32 (the default) or bf16, where the loss alone is judged"},
+     "of matrix products: fp32 (the default); bf16 or fp8, where the loss alone is judged"},
     {0},
 };
 

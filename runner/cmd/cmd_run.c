@@ -3,6 +3,7 @@
 #include "engine.h"
 #include "file.h"
 #include "follow.h"
+#include "mates.h"
 #include "signals.h"
 #include "str.h"
 #include "target.h"
@@ -20,6 +21,7 @@ static const struct rn_opt opts[] = {
     {"allow-exec", 0, NULL, "commands of the file's exec stages may run"},
     {"keep-going", 'k', NULL, "a stage that fails stops only what needs it"},
     RN_OPT_DEVICE,
+    RN_OPT_GPUS,
     RN_OPT_THREADS,
     RN_OPT_OFFLINE,
     RN_OPT_LOCKED,
@@ -58,8 +60,8 @@ static void add_option(struct rn_str *s, const struct rn_cli *cli, const char *n
 /* The command that goes on where this one stops: what was forced or agreed to is done by then. */
 static char *command_to_continue(const struct rn_cli *cli)
 {
-    static const char *const kept[] = {"profile", "cell",   "runs",   "until",
-                                       "jobs",    "device", "threads"};
+    static const char *const kept[] = {"profile", "cell",   "runs", "until",
+                                       "jobs",    "device", "gpus", "threads"};
     struct rn_str s = {0};
     rn_str_puts(&s, "runnel run");
     for (size_t i = 0; i < rn_cli_n(cli); i++)
@@ -132,39 +134,65 @@ static int run_cells(const struct rn_cli *cli, const struct rn_cells *cells, str
 
 /* --- several ranks --- */
 
-/* Version, pipeline and values: ranks that differ in them do not train together. */
+/* Version, pipeline, values and what they talk through: ranks that differ do not train together. */
 static void digest_config(const struct rn_pipeline *p, const struct rn_run_how *how,
-                          char hex[RN_HEX])
+                          const char *comm, char hex[RN_HEX])
 {
     char *yaml = rn_pipeline_resolved_yaml(p);
-    char *all = rn_xprintf("%s\n%s\n%s\n%s", RUNNEL_VERSION, p->tag, how->device, yaml);
+    char *all = rn_xprintf("%s\n%s\n%s\n%s\n%s", RUNNEL_VERSION, p->tag, how->device, comm, yaml);
     rn_sha256_hex(all, strlen(all), hex);
     free(all);
     free(yaml);
 }
 
+/* Which rank this is, and the others where it starts them. */
+struct start {
+    struct rn_ranks ranks;
+    struct rn_mates mates;
+};
+
 /* Rank 0 runs as one alone does, and the others do what it says. */
-static int run_ranks(const struct rn_cli *cli, const struct rn_cells *cells,
-                     const struct rn_ranks *ranks, struct rn_run_how *how, struct rn_ui *ui,
-                     struct rn_err *err)
+static int lead(const struct rn_cli *cli, const struct rn_pipeline *p, struct start *s,
+                const char *config, struct rn_run_how *how, struct rn_ui *ui, struct rn_err *err)
 {
+    const double finish_s = 30;
+    RN_TRY(rn_mates_start(&s->mates, err));
+    int rc = rn_team_open(&how->team, &s->ranks, how->runs, config, err);
+    bool met = rc == RN_OK;
+    if (met)
+        rc = run_pipeline(cli, p, how, ui, err);
+    rn_team_close(how->team, rc);
+    rn_mates_end(&s->mates, met ? finish_s : 0);
+    return rc;
+}
+
+/* Open MPI knows its own processes alone. */
+static int check_mates(const struct start *s, const char *comm, struct rn_err *err)
+{
+    if (s->mates.world == 0 || strcmp(comm, "mpi") != 0)
+        return RN_OK;
+    return rn_fail(
+        err, RN_EDEVICE, RN_NOWHERE,
+        "--gpus needs NCCL; ranks that talk through Open MPI are started by mpirun -np %d",
+        s->mates.world);
+}
+
+static int run_ranks(const struct rn_cli *cli, const struct rn_cells *cells, struct start *s,
+                     struct rn_run_how *how, struct rn_ui *ui, struct rn_err *err)
+{
+    const struct rn_ranks *ranks = &s->ranks;
     char config[RN_HEX];
+    const char *comm;
     if (cells->n > 1)
         return rn_fail(err, RN_EUSAGE, RN_NOWHERE,
                        "several processes run one cell of a matrix at a time: --cell NAME");
-    RN_TRY(rn_comm_find(how->device, ranks->seat.local_rank == 0 ? err : NULL)); /* once a host */
+    RN_TRY(rn_comm_find(&comm, how->device, ranks->seat.local_rank == 0 ? err : NULL)); /* once */
+    RN_TRY(check_mates(s, comm, err));
     RN_TRY(rn_mkdirs(how->runs, err));
     struct rn_pipeline *p = rn_cells_compose(cells, 0);
-    digest_config(p, how, config);
-    int rc;
-    if (ranks->seat.rank > 0) {
-        rc = rn_follow(p, how, ranks, config, err);
-    } else {
-        rc = rn_team_open(&how->team, ranks, how->runs, config, err);
-        if (rc == RN_OK)
-            rc = run_pipeline(cli, p, how, ui, err);
-        rn_team_close(how->team, rc);
-    }
+    digest_config(p, how, comm, config);
+    int rc = ranks->seat.rank > 0 ? rn_follow(p, how, ranks, config, err)
+                                  : lead(cli, p, s, config, how, ui, err);
     rn_pipeline_free(p);
     return rc;
 }
@@ -180,20 +208,30 @@ static void share_threads(const struct rn_cli *cli, const struct rn_ranks *ranks
     how->threads = how->threads > here ? how->threads / here : 1;
 }
 
-static int run_loaded(const struct rn_cli *cli, const struct rn_cells *cells,
-                      const struct rn_ranks *ranks, struct rn_run_how *how, struct rn_ui *ui,
+/* A device asked for by name is missed now, not after hours of fetching. */
+static int try_device(const struct rn_run_how *how, const struct rn_ranks *ranks,
                       struct rn_err *err)
 {
+    char *own;
+    RN_TRY(rn_ranks_device(ranks, how->device, &own, err));
+    int rc = rn_device_try(own, rn_ranks_cards(ranks), err);
+    free(own);
+    return rc;
+}
+
+static int run_loaded(const struct rn_cli *cli, const struct rn_cells *cells, struct start *s,
+                      struct rn_run_how *how, struct rn_ui *ui, struct rn_err *err)
+{
+    const struct rn_ranks *ranks = &s->ranks;
     rn_signals_install();
-    /* A device asked for by name is missed now, not after hours of fetching. */
-    if (rn_cli_opt(cli, "device"))
-        RN_TRY(rn_device_try(how->device, err));
+    if (rn_target_device(cli))
+        RN_TRY(try_device(how, ranks, err));
     share_threads(cli, ranks, how);
-    return ranks->seat.world > 1 ? run_ranks(cli, cells, ranks, how, ui, err)
+    return ranks->seat.world > 1 ? run_ranks(cli, cells, s, how, ui, err)
                                  : run_cells(cli, cells, how, ui, err);
 }
 
-static int load_and_run(const struct rn_cli *cli, const struct rn_ranks *ranks, struct rn_ui *ui,
+static int load_and_run(const struct rn_cli *cli, struct start *s, struct rn_ui *ui,
                         struct rn_err *err)
 {
     struct rn_run_how how;
@@ -203,23 +241,33 @@ static int load_and_run(const struct rn_cli *cli, const struct rn_ranks *ranks, 
     how.ask = ui->mode != RN_UI_SILENT;
     int rc = rn_target_cells(&cells, cli, err);
     if (rc == RN_OK) {
-        rc = run_loaded(cli, cells, ranks, &how, ui, err);
+        rc = run_loaded(cli, cells, s, &how, ui, err);
         rn_cells_free(cells);
     }
     rn_target_how_release(&how);
     return rc;
 }
 
+static int find_seat(const struct rn_cli *cli, struct start *s, struct rn_err *err)
+{
+    int gpus;
+    s->mates.world = 0;
+    RN_TRY(rn_ranks_detect(&s->ranks, err));
+    RN_TRY(rn_target_gpus(&gpus, cli, err));
+    return gpus > 1 ? rn_mates_seat(&s->mates, &s->ranks, gpus, err) : RN_OK;
+}
+
 static int run(const struct rn_cli *cli, struct rn_err *err)
 {
     struct rn_ui ui;
-    struct rn_ranks ranks;
-    RN_TRY(rn_ranks_detect(&ranks, err));
-    rn_ui_init(&ui, rn_cli_json(cli) && ranks.seat.rank == 0, 4);
-    rn_ui_choose(&ui, ranks.seat.rank == 0 ? rn_cli_opt(cli, "progress") : "none");
-    int rc = load_and_run(cli, &ranks, &ui, err);
-    if (rc != RN_OK && ranks.seat.rank > 0)
-        rn_while(err, "rank %d", ranks.seat.rank);
+    struct start start;
+    RN_TRY(find_seat(cli, &start, err));
+    int rank = start.ranks.seat.rank;
+    rn_ui_init(&ui, rn_cli_json(cli) && rank == 0, 4);
+    rn_ui_choose(&ui, rank == 0 ? rn_cli_opt(cli, "progress") : "none");
+    int rc = load_and_run(cli, &start, &ui, err);
+    if (rc != RN_OK && rank > 0)
+        rn_while(err, "rank %d", rank);
     if (rc != RN_OK)
         rn_ui_error(&ui, err);
     rn_ui_release(&ui);

@@ -51,17 +51,22 @@ RN_PRINTF(2, 3) static void put(struct drawing *d, const char *fmt, ...)
 /* A text of many lines, each also cut where the screen ends; at most `most` lines of it. */
 static void put_text(struct drawing *d, const char *text, int most)
 {
-    enum { INDENT = 4 };
+    static const char indent[] = "    ";
+    const int indented = sizeof indent - 1;
+    struct rn_str line = {0};
     for (const char *p = text; *p && most-- > 0;) {
-        char *line = rn_xprintf("%*s%.*s", INDENT, "", (int)strcspn(p, "\n"), p);
-        rn_ui_clean(line);
-        int fits = rn_terminal_fit(line, d->view->columns);
-        bool cut = line[fits] && fits > INDENT;
-        p += cut ? (size_t)(fits - INDENT) : strcspn(p, "\n") + (p[strcspn(p, "\n")] == '\n');
-        line[fits] = '\0';
-        put_line(d, line);
-        free(line);
+        size_t n = strcspn(p, "\n");
+        rn_str_clear(&line);
+        rn_str_puts(&line, indent);
+        rn_str_add(&line, p, n);
+        rn_ui_clean(line.p);
+        int fits = rn_terminal_fit(line.p, d->view->columns);
+        bool cut = line.p[fits] && fits > indented;
+        p += cut ? (size_t)(fits - indented) : n + (p[n] == '\n');
+        line.p[fits] = '\0';
+        put_line(d, line.p);
     }
+    rn_str_release(&line);
 }
 
 /* --- numbers --- */

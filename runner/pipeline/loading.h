@@ -5,6 +5,7 @@
  *     overrides.c   lays the command line over it
  *     vars.c        substitutes
  *     pipeline.c    fills the structs
+ *     stage_table.c those of the stages
  *     graph.c       resolves references
  *     gates.c       reads gates
  *
@@ -27,6 +28,7 @@ struct rn_common {
 extern const struct rn_key rn_common_keys[];
 /* Keys of the whole file that are settings of the run, filled into struct rn_pipeline. */
 extern const struct rn_key rn_whole_keys[];
+bool rn_is_whole_key(const char *name);
 
 struct rn_draft { /* a stage on its way to an rn_pstage */
     const struct rn_entry *entry;
@@ -44,5 +46,10 @@ struct rn_loading {
     struct rn_draft *drafts; /* beside p->stages, in written order until rn_graph_sort */
     bool lenient_env;        /* an unset ${env.X} is no problem (the file behind a profile) */
 };
+
+/* p->stages and the drafts, from the tree: kinds found, keys checked, outputs listed. */
+void rn_loading_fill_stages(struct rn_loading *);
+/* What needs resolved references: gates, watch rules, and what the kinds say of their own keys. */
+void rn_loading_check_stages(struct rn_loading *);
 
 #endif

@@ -73,6 +73,9 @@ static void hear_rank_0(struct follower *f)
             rn_roll_watch_silence(f->roll, true);
             rn_trainer_order(&f->trainer, word.text);
             break;
+        case RN_WORD_MEET:
+            rn_trainer_order(&f->trainer, word.text);
+            break;
         case RN_WORD_BYE:
             end(f, (int)word.number);
             break;
@@ -124,7 +127,7 @@ int rn_follow(const struct rn_pipeline *p, const struct rn_run_how *how,
     struct rn_roll_setup setup = {ranks, how->runs, config, rn_signals_stopping};
     rn_signals_install();
     RN_TRY(rn_roll_join(&f.roll, &setup, err));
-    int rc = rn_trainer_start(&f.trainer, p, how, &ranks->seat, STDERR_FILENO, err);
+    int rc = rn_trainer_start(&f.trainer, p, how, ranks, STDERR_FILENO, err);
     if (rc == RN_OK) {
         follow(&f);
         rn_trainer_dismiss(&f.trainer, f.rc == RN_OK || f.rc == RN_ESTOPPED ? FINISH_S : 0);

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +15,7 @@ struct launcher {
     const char *rank, *world, *local_rank, *local_world;
     const char *job[JOB_WORDS]; /* what tells one start from another */
     const char *tasks, *node;   /* in place of local_world: a list by node, and which one this is */
+    const char *dealt;          /* set where each task is shown its own GPUs alone */
 };
 
 /* First match wins. Slurm's world is the step's: SLURM_NTASKS stands in the shell of an allocation,
@@ -52,7 +52,8 @@ static const struct launcher launchers[] = {
      NULL,
      {"SLURM_JOB_ID", "SLURM_STEP_ID", "SLURM_RESTART_COUNT"},
      "SLURM_STEP_TASKS_PER_NODE",
-     "SLURM_NODEID"},
+     "SLURM_NODEID",
+     "SLURM_GPUS_PER_TASK"},
     {"flux", "FLUX_TASK_RANK", "FLUX_JOB_SIZE", "FLUX_TASK_LOCAL_ID", NULL, {"FLUX_JOB_ID"}},
 };
 
@@ -137,6 +138,29 @@ int rn_ranks_detect(struct rn_ranks *r, struct rn_err *err)
         find_local(&r->seat, l);
         name_job(r, l);
         r->launcher = l->name;
+        r->dealt = l->dealt && getenv(l->dealt);
     }
+    return RN_OK;
+}
+
+int rn_ranks_cards(const struct rn_ranks *r)
+{
+    int here = r->seat.local_world > 0 ? r->seat.local_world : r->seat.local_rank + 1;
+    return r->dealt ? 1 : here;
+}
+
+int rn_ranks_device(const struct rn_ranks *r, const char *device, char **own, struct rn_err *err)
+{
+    int cards = rn_ranks_cards(r);
+    bool one = strchr(device, ':') || strcmp(device, "cpu") == 0;
+    *own = NULL;
+    if (strchr(device, ':') && cards > 1)
+        return rn_fail(err, RN_EUSAGE, RN_NOWHERE,
+                       "--device %.40s is one card, and %d ranks on this host want their own: "
+                       "without the number each takes its own",
+                       device, cards);
+    *own = one || r->seat.world == 1
+               ? rn_xdup(device)
+               : rn_xprintf("%s:%d", device, r->dealt ? 0 : r->seat.local_rank);
     return RN_OK;
 }

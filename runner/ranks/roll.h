@@ -39,6 +39,7 @@ struct rn_roll_setup {
 
 enum rn_word_kind {
     RN_WORD_ORDER = 1, /* rank 0: what to train; text */
+    RN_WORD_MEET,      /* rank 0: what its trainer says to the others'; text */
     RN_WORD_ENDED,     /* the others: my part of it ended; number is an exit code, text says why */
     RN_WORD_STOP,      /* the others: I was asked to stop */
     RN_WORD_BYE,       /* rank 0: the run is over; number is its code */

@@ -86,7 +86,7 @@ static int start_trainer(struct rn_team *t, const struct rn_work *w, struct rn_e
 {
     const struct rn_plan *plan = &w->run->plan;
     t->started = true;
-    return rn_trainer_start(&t->trainer, plan->p, plan->how, &t->ranks->seat, w->log.fd, err);
+    return rn_trainer_start(&t->trainer, plan->p, plan->how, t->ranks, w->log.fd, err);
 }
 
 int rn_team_train(struct rn_work *w, struct rn_err *err)
@@ -141,6 +141,13 @@ void rn_team_hear_own(struct rn_work *w, int64_t step)
         return;
     t->step = step;
     rn_roll_hear_own(t->roll, step);
+}
+
+void rn_team_pass_on(struct rn_work *w, const char *word)
+{
+    struct rn_team *t = w->run->plan.how->team;
+    if (t && t->work == w)
+        rn_roll_say(t->roll, RN_WORD_MEET, 0, word);
 }
 
 /* A rank that stops with the others is no loss. */

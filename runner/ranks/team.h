@@ -40,6 +40,8 @@ bool rn_team_take_back(struct rn_work *);
 void rn_team_part(struct rn_work *);
 /* The work's process has said something; step: how far it is. */
 void rn_team_hear_own(struct rn_work *, int64_t step);
+/* What it says to the trainers of all others. */
+void rn_team_pass_on(struct rn_work *, const char *word);
 enum rn_team_news {
     RN_TEAM_QUIET,  /* nothing for now */
     RN_TEAM_STOPS,  /* a rank was asked to stop: all do */

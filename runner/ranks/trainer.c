@@ -17,9 +17,10 @@
 
 struct trainer {
     const struct rn_pipeline *p;
-    const struct rn_run_how *how;
-    struct rn_comm_seat seat;
+    const struct rn_run_how *how; /* with the rank's own card as device */
+    const struct rn_ranks *ranks;
     int orders[2];
+    FILE *orders_in; /* in the process */
     double tick_every_s;
     struct rn_wire *wire;
     struct rn_comm *comm; /* NULL: not yet open */
@@ -97,11 +98,31 @@ static int do_work(struct trainer *t, struct rn_running *r, size_t i, struct rn_
     return rc;
 }
 
+/* Rank 0's word for the others goes where its orders went, through the main processes. */
+static int meet(void *ctx, char word[RN_COMM_WORD], struct rn_err *err)
+{
+    struct trainer *t = ctx;
+    if (t->ranks->seat.rank == 0) {
+        rn_wire_meet(t->wire, word);
+        return RN_OK;
+    }
+    if (!fgets(word, RN_COMM_WORD, t->orders_in))
+        return rn_fail(err, RN_EPEER, RN_NOWHERE, "rank 0 does not say where to meet");
+    word[strcspn(word, "\n")] = '\0';
+    return RN_OK;
+}
+
 static int open_comm(struct trainer *t, struct rn_err *err)
 {
     struct rn_log log = {log_to_wire, t->wire};
-    return t->comm ? RN_OK
-                   : rn_comm_open(&t->comm, rn_comm_for(t->how->device), &t->seat, &log, err);
+    struct rn_comm_setup setup = {
+        .seat = t->ranks->seat, .device = t->how->device, .meet = meet, .ctx = t};
+    if (t->comm)
+        return RN_OK;
+    RN_TRY(rn_comm_open(&t->comm, &setup, &log, err));
+    if (!rn_comm_on_device(t->comm) && strcmp(t->how->device, "cpu") != 0)
+        rn_log(&log, RN_WARN, "what the ranks share goes through the host's memory: slow");
+    return RN_OK;
 }
 
 /* err: why no work was begun; what became of work is told by itself. */
@@ -148,8 +169,8 @@ static void train(void *ctx, struct rn_wire *wire)
     close(t->orders[1]);
     t->wire = wire;
     pthread_create(&ticking, NULL, tick, t);
-    FILE *orders = fdopen(t->orders[0], "r");
-    while (rc == RN_OK && orders && (n = getline(&line, &cap, orders)) > 0)
+    t->orders_in = fdopen(t->orders[0], "r");
+    while (rc == RN_OK && t->orders_in && (n = getline(&line, &cap, t->orders_in)) > 0)
         rc = obey_line(t, line, (size_t)n);
     free(line);
     if (rc == RN_OK || rc == RN_ESTOPPED)
@@ -158,24 +179,33 @@ static void train(void *ctx, struct rn_wire *wire)
 
 /* --- in its parent --- */
 
-int rn_trainer_start(struct rn_trainer *t, const struct rn_pipeline *p,
-                     const struct rn_run_how *how, const struct rn_comm_seat *seat, int log_fd,
-                     struct rn_err *err)
+static int start(struct rn_trainer *t, struct trainer *in, int log_fd, struct rn_err *err)
 {
-    struct trainer in = {.p = p, .how = how, .seat = *seat};
-    *t = (struct rn_trainer){.child = {.fd = -1}, .orders = -1};
-    RN_TRY(rn_roll_tick_every(&in.tick_every_s, err));
-    if (pipe2(in.orders, O_CLOEXEC) != 0)
+    RN_TRY(rn_roll_tick_every(&in->tick_every_s, err));
+    if (pipe2(in->orders, O_CLOEXEC) != 0)
         return rn_fail_errno(err, RN_NOWHERE, "cannot make a pipe");
-    int rc = rn_child_start(&t->child, train, &in, log_fd, err);
-    close(in.orders[0]);
+    int rc = rn_child_start(&t->child, train, in, log_fd, err);
+    close(in->orders[0]);
     if (rc == RN_OK)
-        t->orders = in.orders[1];
+        t->orders = in->orders[1];
     else
-        close(in.orders[1]);
+        close(in->orders[1]);
     return rc;
 }
 
+int rn_trainer_start(struct rn_trainer *t, const struct rn_pipeline *p,
+                     const struct rn_run_how *how, const struct rn_ranks *ranks, int log_fd,
+                     struct rn_err *err)
+{
+    struct rn_run_how own = *how;
+    char *device;
+    *t = (struct rn_trainer){.child = {.fd = -1}, .orders = -1};
+    RN_TRY(rn_ranks_device(ranks, how->device, &device, err));
+    own.device = device;
+    int rc = start(t, &(struct trainer){.p = p, .how = &own, .ranks = ranks}, log_fd, err);
+    free(device); /* the process has its own copy */
+    return rc;
+}
 char *rn_trainer_order_text(const struct rn_plan *plan, size_t i)
 {
     const struct rn_planned *n = &plan->nodes[i];

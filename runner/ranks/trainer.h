@@ -1,7 +1,7 @@
 /* trainer.h - the process in which a rank trains one stage after another with the others.
  *
  *     struct rn_trainer t;
- *     RN_TRY(rn_trainer_start(&t, pipeline, how, &seat, log_fd, err));
+ *     RN_TRY(rn_trainer_start(&t, pipeline, how, &ranks, log_fd, err));
  *     rn_trainer_order(&t, json)              one line for each training
  *     poll() on t.child.fd, as for any stage: news of the training, and ticks
  *     rn_trainer_dismiss(&t, patience_s)      after its last one
@@ -16,17 +16,17 @@
 #define RN_TRAINER_H
 
 #include "child.h"
-#include "comm.h"
 #include "plan.h"
+#include "ranks.h"
 
 struct rn_trainer {
     struct rn_child child;
     int orders; /* -1: none can be given any more */
 };
 
-/* seat and what the others name are borrowed by the process only. */
+/* ranks and what the others name are borrowed by the process only. */
 int rn_trainer_start(struct rn_trainer *, const struct rn_pipeline *, const struct rn_run_how *,
-                     const struct rn_comm_seat *, int log_fd, struct rn_err *);
+                     const struct rn_ranks *, int log_fd, struct rn_err *);
 /* What the plan decided about a stage, as an order; caller frees. */
 char *rn_trainer_order_text(const struct rn_plan *, size_t stage);
 void rn_trainer_order(struct rn_trainer *, const char *text);

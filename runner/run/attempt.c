@@ -208,6 +208,9 @@ void rn_work_hear(struct rn_work *w, const struct rn_news *news)
     case RN_NEWS_TICK:
         rn_team_hear_own(w, (int64_t)news->done);
         break;
+    case RN_NEWS_MEET:
+        rn_team_pass_on(w, news->text);
+        break;
     case RN_NEWS_END:
         w->ended = true;
         w->step = news->end.step;

@@ -206,6 +206,14 @@ void rn_wire_tick(struct rn_wire *w)
     send_frame(w, &f);
 }
 
+void rn_wire_meet(struct rn_wire *w, const char *word)
+{
+    struct frame f;
+    begin(&f, RN_NEWS_MEET);
+    put_text(&f, word);
+    send_frame(w, &f);
+}
+
 /* --- reading --- */
 
 struct body { /* what is left of a frame; bad: it was shorter than it should be */
@@ -345,6 +353,9 @@ static bool parse(struct rn_news *news, uint32_t kind, struct body *b)
         break;
     case RN_NEWS_TICK:
         news->done = take_real(b);
+        break;
+    case RN_NEWS_MEET:
+        news->text = take_text(b);
         break;
     default:
         return false;

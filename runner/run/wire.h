@@ -56,6 +56,8 @@ void rn_wire_arrival(struct rn_wire *, const struct rn_arrival *);
 void rn_wire_end(struct rn_wire *, const struct rn_stage_end *);
 /* This process lives, and is as far as it said last. */
 void rn_wire_tick(struct rn_wire *);
+/* A word for the trainers of all other ranks: they wait for it. */
+void rn_wire_meet(struct rn_wire *, const char *word);
 
 /* --- the runner's end; one thread --- */
 
@@ -66,6 +68,7 @@ enum rn_news_kind {
     RN_NEWS_ARRIVAL,  /* arrival */
     RN_NEWS_END,      /* end */
     RN_NEWS_TICK,     /* done */
+    RN_NEWS_MEET,     /* text */
 };
 enum { RN_NEWS_VALUES = 64 };
 

@@ -56,6 +56,7 @@ static int forward_backward(struct rn_training *t, int64_t targets, double *loss
         RN_TRY(rn_prog_get_later(p->prog, p->loss, &t->losses[m], err));
     }
     RN_TRY(rn_device_sync(t->device, err));
+    RN_TRY(rn_training_fp8_look(t, err));
     *loss = 0;
     for (int64_t m = 0; m < t->micro_steps; m++)
         *loss += t->losses[m];
@@ -85,6 +86,7 @@ static void report_step(struct rn_training *t, const struct step *s)
                                           {"epoch", (double)rn_loader_epoch(t->loader)},
                                           {"loss_z", s->said.loss_z},
                                           {"grad_norm_z", s->said.norm_z},
+                                          {"fp8_saturated", t->saturated},
                                           {"skipped", (double)t->skipped},
                                           {"data_order", order_number(t)}};
     struct rn_metric_value finite[RN_COUNT(all)];
@@ -291,7 +293,7 @@ static int publish_all(struct rn_training *t, struct rn_err *err)
 
 int rn_training_run(struct rn_job *job, const void *cfg, struct rn_err *err)
 {
-    struct rn_training t = {.job = job, .cfg = cfg, .kind = job->kind->own};
+    struct rn_training t = {.job = job, .cfg = cfg, .kind = job->kind->own, .saturated = NAN};
     int rc;
     rn_sha256_hex("", 0, t.order);
     RN_CHECK(rc = rn_training_open(&t, err));

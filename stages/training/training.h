@@ -53,6 +53,9 @@ struct rn_training_cfg {
     int64_t warmup;
     double warmdown, final_frac, max_lr, min_lr, lr_frac; /* < 0: by rule */
     int loader, shuffle, precision, recompute;
+    bool deterministic;
+    struct rn_fp8 fp8;         /* `on` follows from precision */
+    const char *precision_why; /* static; by settle */
     int64_t streams;
     int64_t seed;
     int64_t checkpoint_every, checkpoint_keep;
@@ -68,8 +71,8 @@ struct rn_training_cfg {
 /* Shared sub-tables. */
 extern const struct rn_key rn_training_model_keys[], rn_training_batch_keys[],
     rn_training_horizon_keys[], rn_training_optimizer_keys[], rn_training_schedule_keys[],
-    rn_training_loader_keys[], rn_training_checkpoint_keys[], rn_training_eval_keys[],
-    rn_training_mixture_keys[];
+    rn_training_loader_keys[], rn_training_fp8_keys[], rn_training_checkpoint_keys[],
+    rn_training_eval_keys[], rn_training_mixture_keys[];
 extern const struct rn_metric rn_training_metrics[];
 extern const struct rn_output rn_training_outputs[];
 
@@ -82,8 +85,11 @@ extern const struct rn_output rn_training_outputs[];
                     "times every learning rate; -1: by rule"),                                     \
         RN_KEY_WORD(struct rn_training_cfg, precision, "precision", RN_IDENTITY, "auto",           \
                     rn_precision_words, "of matrix products; auto: as this processor is best at"), \
+        RN_KEY_TABLE("fp8", rn_training_fp8_keys, "with precision: fp8"),                          \
         RN_KEY_WORD(struct rn_training_cfg, recompute, "recompute", RN_NEUTRAL, "none",            \
                     rn_recompute_words, "what backward makes again instead of keeping it"),        \
+        RN_KEY_BOOL(struct rn_training_cfg, deterministic, "deterministic", RN_NEUTRAL, "false",   \
+                    "the same bits every time on a GPU, too, at some cost"),                       \
         RN_KEY_INT(struct rn_training_cfg, seed, "seed", RN_IDENTITY, "42", 0, 9e15, "",           \
                    "of the initial weights, samples, and the order of data that is shuffled"),     \
         RN_KEY_TABLE("checkpoint", rn_training_checkpoint_keys, "what is saved, and when"),        \
@@ -117,7 +123,8 @@ struct rn_training_kind {
 };
 
 /* The hooks that the three kinds share; the job says which of them it is. */
-/* `precision: auto` becomes what this machine is best at on the device. */
+/* `precision: auto` becomes what this machine is best at on the device; so does fp8 where the
+ * device has none. */
 void rn_training_settle(void *cfg, const char *device);
 int rn_training_check(const void *cfg, struct rn_err *);
 int rn_training_share(const void *cfg, const struct rn_stage *, int ranks, struct rn_err *);

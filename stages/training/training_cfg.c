@@ -59,7 +59,7 @@ static const struct rn_key group_keys[] = {
 
 const struct rn_key rn_training_optimizer_keys[] = {
     RN_KEY_MAP(CFG, groups, "groups", RN_IDENTITY, "{}", group_keys, struct rn_training_group,
-               "overrides by group name; names: `runnel config --groups`"),
+               "overrides by group name; a wrong name is told with the right ones"),
     RN_KEY_REAL(CFG, clip, "clip", RN_IDENTITY, "-1", -1, 1e6, "",
                 "largest gradient norm; 0: no clipping, -1: by rule"),
     RN_KEYS_END};
@@ -83,6 +83,19 @@ const struct rn_key rn_training_loader_keys[] = {
                 "anew in each pass, by `seed`: shards, or also the documents in each"),
     RN_KEY_INT(CFG, streams, "streams", RN_IDENTITY, "1", 1, 4096, "",
                "places of the data that a batch is read from: as many ranks of nanochat"),
+    RN_KEYS_END};
+
+const struct rn_key rn_training_fp8_keys[] = {
+    RN_KEY_WORD(CFG, fp8.format, "format", RN_IDENTITY, "hybrid", rn_fp8_format_words,
+                "hybrid: values and weights e4m3, gradients e5m2; else all the same"),
+    RN_KEY_WORD(CFG, fp8.recipe, "recipe", RN_IDENTITY, "delayed", rn_fp8_recipe_words,
+                "scales follow the largest values of earlier runs, or of the current one"),
+    RN_KEY_INT(CFG, fp8.amax_history, "amax_history", RN_IDENTITY, "16", 1, RN_FP8_HISTORY_MAX,
+               "micro-steps", "how far back delayed scales look"),
+    RN_KEY_INT(CFG, fp8.margin, "margin", RN_IDENTITY, "0", 0, 16, "",
+               "scales are divided by 2^margin"),
+    RN_KEY_INT(CFG, fp8.min_dim, "min_dim", RN_IDENTITY, "128", RN_FP8_MULTIPLE, 1e9, "",
+               "layers with a smaller side stay in bf16, as those whose sides 16 does not divide"),
     RN_KEYS_END};
 
 const struct rn_key rn_training_checkpoint_keys[] = {
@@ -150,6 +163,7 @@ const struct rn_metric rn_training_metrics[] = {
     {"epoch", "", 0, "passes over the data"},
     {"loss_z", "", 0, "standard deviations of the loss above its mean of the steps before"},
     {"grad_norm_z", "", 0, "the same of the gradient norm"},
+    {"fp8_saturated", "tensors", -1, "of which something was cut off, over the step's micro-steps"},
     {"skipped", "steps", -1, "steps so far whose batch was not trained on"},
     {"data_order", "", 0, "48 bits of the digest of all batches so far, in order"},
     {"val_bpb", "bits/byte", -1, "on the validation tokens"},
@@ -175,8 +189,9 @@ static int count_given(const CFG *c)
 void rn_training_settle(void *cfg, const char *device)
 {
     CFG *c = cfg;
-    if (c->precision == RN_PRECISION_AUTO)
-        c->precision = (int)rn_precision_best(device, NULL);
+    c->precision =
+        (int)rn_precision_settle((enum rn_precision)c->precision, device, &c->precision_why);
+    c->fp8.on = c->precision == RN_PRECISION_FP8;
 }
 
 static int check_mixture(const struct rn_list *mixture, struct rn_err *err)
@@ -187,6 +202,23 @@ static int check_mixture(const struct rn_list *mixture, struct rn_err *err)
             return rn_fail(err, RN_ECONFIG, part[i].in.at,
                            "'mixture': the rows of %s are made: say how many, by 'rows'",
                            rn_task_names[part[i].task]);
+    return RN_OK;
+}
+
+/* Which groups there are is known where 'model' names an architecture, and else with the model. */
+static int check_groups(const struct rn_training_cfg *c, struct rn_err *err)
+{
+    const struct rn_training_group *groups = c->groups.items;
+    bool has_arch = c->shape.depth > 0;
+    for (size_t i = 0; i < c->groups.n; i++) {
+        const char *name = c->groups.names[i];
+        if (has_arch)
+            RN_TRY(rn_optim_check_group(rn_arch_names[c->arch], name, err));
+        if (groups[i].betas.n != 0 && groups[i].betas.n != 2)
+            return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
+                           "'optimizer.groups.%s.betas' has %zu numbers, expected 2", name,
+                           groups[i].betas.n);
+    }
     return RN_OK;
 }
 
@@ -203,13 +235,7 @@ int rn_training_check(const void *cfg, struct rn_err *err)
         return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
                        "'schedule.min_lr' needs 'schedule.max_lr', of which it is a share; or give "
                        "'schedule.final_frac'");
-    const struct rn_training_group *groups = c->groups.items;
-    for (size_t i = 0; i < c->groups.n; i++)
-        if (groups[i].betas.n != 0 && groups[i].betas.n != 2)
-            return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
-                           "'optimizer.groups.%s.betas' has %zu numbers, expected 2",
-                           c->groups.names[i], groups[i].betas.n);
-    return RN_OK;
+    return check_groups(c, err);
 }
 
 /* What the user calls an epoch goes before the data's length. */

@@ -6,6 +6,7 @@
 #include "tokens_in.h"
 #include "training_run.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,29 +108,37 @@ static void estimate_steps(const struct rn_training_cfg *c, const struct rn_hori
     e->tokens = (double)h->steps * (double)c->batch_tokens;
 }
 
-/* Of the rows that the file asks for; where it leaves them open, of the most that fit. */
+/* Of the rows that the file asks for. Where they are left open or do not fit, *fitting is how many
+ * would, 0 if none; where they are left open, need is of those. */
 static void measure_memory(const struct rn_job *job, const struct rn_training_cfg *c,
                            const struct rn_model_cfg *mc, int64_t step_rows,
-                           struct rn_footprint *need)
+                           struct rn_footprint *need, int64_t *fitting)
 {
+    struct rn_footprint f;
     int64_t rows = rn_training_rows_asked(c, step_rows);
-    for (;;) {
+    for (bool first = true; rows > 0; first = false) {
         struct rn_footprint_of how = rn_training_footprint_of(c, mc, rows);
-        if (rn_footprint_apart(need, job->device, job->threads, &how, NULL) != RN_OK)
+        if (rn_footprint_apart(&f, job->device, job->threads, &how, NULL) != RN_OK)
             return;
-        if (c->device_rows > 0 || rows == 1 || need->total <= rn_footprint_limit())
+        if (first || c->device_rows == 0)
+            *need = f;
+        *fitting = f.total <= f.limit ? rows : 0;
+        if (*fitting > 0)
             return;
-        rows = rn_training_divisor(step_rows, rows - 1);
+        rows = rows > 1 ? rn_training_divisor(step_rows, rows - 1) : 0;
     }
 }
 
-static void note_what_does_not_fit(struct rn_estimate *e)
+static void note_what_does_not_fit(struct rn_estimate *e, const struct rn_footprint *need,
+                                   int64_t fitting)
 {
-    char need[32], limit[32];
-    if (e->memory_bytes <= rn_footprint_limit())
+    char all[32], limit[32], fits[48] = "";
+    if (need->total <= need->limit)
         return;
-    snprintf(e->note, sizeof e->note, "%s of memory are needed, a training may take %s here",
-             rn_show_bytes(need, e->memory_bytes), rn_show_bytes(limit, rn_footprint_limit()));
+    if (fitting > 0)
+        snprintf(fits, sizeof fits, "; 'batch.device_rows: %" PRId64 "' fits", fitting);
+    snprintf(e->note, sizeof e->note, "%s of memory are needed, a training may take %s here%s",
+             rn_show_bytes(all, need->total), rn_show_bytes(limit, need->limit), fits);
 }
 
 static void estimate_model(const struct rn_job *job, const struct rn_training_cfg *c,
@@ -143,15 +152,16 @@ static void estimate_model(const struct rn_job *job, const struct rn_training_cf
     if (h)
         ask.horizon = *h;
     bool known = rn_sizing_of(&s, mc, &ask, NULL) == RN_OK && h;
+    int64_t fitting = 0;
     if (rows > 0)
-        measure_memory(job, c, mc, rows, &s.memory);
+        measure_memory(job, c, mc, rows, &s.memory, &fitting);
     e->params = s.params;
     e->memory_bytes = s.memory.total;
     e->weights_bytes = s.memory.weights + s.memory.gradients;
     e->optimizer_bytes = s.memory.optimizer;
     e->activation_bytes = s.memory.activations;
     e->disk_bytes = s.checkpoint_bytes * (double)(c->checkpoint_keep + MORE);
-    note_what_does_not_fit(e);
+    note_what_does_not_fit(e, &s.memory, fitting);
     e->steps = known ? s.steps : 0;
     e->tokens = known ? s.tokens : 0;
     e->flops = known ? s.flops : 0;

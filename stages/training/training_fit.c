@@ -29,7 +29,9 @@ struct rn_footprint_of rn_training_footprint_of(const struct rn_training_cfg *c,
         .rows = rows,
         .eval_rows = evaluates ? rn_bpb_rows(mc->sequence_len, c->bpb_tokens) : 0,
         .compute = rn_precision_dtype((enum rn_precision)c->precision),
+        .fp8 = c->fp8,
         .recompute = c->recompute == RN_RECOMPUTE_BLOCK,
+        .deterministic = c->deterministic,
     };
 }
 
@@ -41,14 +43,14 @@ static int most_that_fit(struct rn_footprint_of how, int64_t step_rows, struct r
          *rows = *rows > 1 ? rn_training_divisor(step_rows, *rows - 1) : 0) {
         how.rows = *rows;
         RN_TRY(rn_footprint_on(need, dev, &how, err));
-        if (need->total <= rn_footprint_limit_on(dev, how.comm))
+        if (need->total <= need->limit)
             return RN_OK;
     }
     return RN_OK;
 }
 
-static int does_not_fit(struct rn_err *err, const struct rn_device *dev,
-                        const struct rn_footprint_of *how, const struct rn_footprint *need)
+static int does_not_fit(struct rn_err *err, const struct rn_footprint_of *how,
+                        const struct rn_footprint *need)
 {
     char all[32], limit[32], weights[32], optimizer[32], activations[32];
     return rn_fail(err, RN_ENOMEM, RN_NOWHERE,
@@ -58,7 +60,7 @@ static int does_not_fit(struct rn_err *err, const struct rn_device *dev,
                    rn_show_bytes(weights, need->weights + need->gradients),
                    rn_show_bytes(optimizer, need->optimizer),
                    rn_show_bytes(activations, need->activations),
-                   rn_show_bytes(limit, rn_footprint_limit_on(dev, how->comm)));
+                   rn_show_bytes(limit, need->limit));
 }
 
 /* What would fit instead: fewer rows, then blocks that are made again, else nothing. */
@@ -91,7 +93,7 @@ int rn_training_fit(const struct rn_training_cfg *c, const struct rn_model_cfg *
     if (c->device_rows > 0) {
         *rows = how.rows;
         RN_TRY(rn_footprint_on(need, dev, &how, err));
-        if (need->total <= rn_footprint_limit_on(dev, comm))
+        if (need->total <= need->limit)
             return RN_OK;
     } else {
         RN_TRY(most_that_fit(how, step_rows, dev, rows, need, err));
@@ -101,7 +103,7 @@ int rn_training_fit(const struct rn_training_cfg *c, const struct rn_model_cfg *
     }
     struct rn_err why = {0};
     RN_TRY(hint_at_what_fits(how, step_rows, dev, &why));
-    does_not_fit(err, dev, &how, need);
+    does_not_fit(err, &how, need);
     rn_hint(err, "%s", why.hint);
     return err ? err->code : RN_ENOMEM;
 }

@@ -35,7 +35,7 @@ static void tell_memory(const struct rn_training *t, const struct rn_footprint *
            t->job->kind->kind, rn_show_bytes(b[0], need->total),
            rn_show_bytes(b[1], need->weights + need->gradients),
            rn_show_bytes(b[2], need->optimizer), rn_show_bytes(b[3], need->activations),
-           rn_show_bytes(b[4], rn_footprint_limit_on(t->device, t->job->comm)));
+           rn_show_bytes(b[4], need->limit));
 }
 
 /* Before the weights take memory. */
@@ -82,14 +82,13 @@ static int load_model(struct rn_training *t, struct rn_err *err)
 static int open_model(struct rn_training *t, struct rn_err *err)
 {
     enum rn_precision precision = (enum rn_precision)t->cfg->precision;
-    const char *why;
-    if (precision != rn_precision_best(t->job->device, &why))
-        why = "as the file says";
     RN_TRY(t->kind->continues ? load_model(t, err) : new_model(t, err));
     rn_model_compute_in(t->model, rn_precision_dtype(precision));
+    rn_model_fp8(t->model, &t->cfg->fp8);
     rn_model_recompute(t->model, t->cfg->recompute == RN_RECOMPUTE_BLOCK);
+    rn_model_deterministic(t->model, t->cfg->deterministic);
     rn_log(t->job->log, RN_INFO, "%s: products in %s, %s", t->job->kind->kind,
-           rn_precision_words[precision], why);
+           rn_precision_words[precision], t->cfg->precision_why);
     return RN_OK;
 }
 
@@ -194,6 +193,7 @@ int rn_training_open(struct rn_training *t, struct rn_err *err)
     RN_TRY(open_loader(t, err));
     RN_TRY(open_optim(t, err));
     RN_TRY(open_program(t, err));
+    RN_TRY(rn_training_fp8_open(t, err));
     struct rn_training_eval_setup es = {.job = job,
                                         .cfg = t->cfg,
                                         .kind = t->kind,
@@ -233,4 +233,5 @@ void rn_training_close(struct rn_training *t)
     free(t->x);
     free(t->y);
     free(t->losses);
+    free(t->amax);
 }

@@ -28,8 +28,11 @@ struct rn_training {
     json_t *config_extra; /* what config.json says beside the model's shape */
     struct rn_schedule schedule;
     int64_t B, T, micro_steps, batch_tokens, steps, step;
-    int32_t *x, *y; /* (micro_steps, ranks, B, T) */
-    float *losses;  /* (micro_steps), of this rank */
+    int32_t *x, *y;   /* (micro_steps, ranks, B, T) */
+    float *losses;    /* (micro_steps), of this rank */
+    float *amax;      /* what the program's state of that name is; NULL: nothing is fp8 */
+    double cut;       /* over all steps so far: see training_fp8.c */
+    double saturated; /* in the newest; NAN: nothing is fp8 */
     double peak_flops;
     /* The part of the state that a checkpoint carries besides weights, moments and loader. */
     double best_bpb, total_time_s;
@@ -80,6 +83,12 @@ void rn_training_close(struct rn_training *);
 void rn_training_time_ops(struct rn_training *);
 void rn_training_tell_times(const struct rn_training *);
 extern const char *const rn_op_metrics[]; /* by enum rn_op_kind */
+
+/* training_fp8.c. After the program and the optimizer are there; after a checkpoint was loaded;
+ * after the micro-steps of a step. All do nothing in a training that is not in fp8. */
+int rn_training_fp8_open(struct rn_training *, struct rn_err *);
+int rn_training_fp8_resume(struct rn_training *, struct rn_err *);
+int rn_training_fp8_look(struct rn_training *, struct rn_err *);
 
 /* Shows how weights and gradients are spread, if it is time; between backward and the step. */
 int rn_training_histograms(struct rn_training *, struct rn_err *);

@@ -148,7 +148,9 @@ static int load(struct rn_training *t, int64_t step, struct rn_training_due *due
 {
     json_t *state;
     RN_TRY(rn_ckpt_load(&t->checkpoint, step, t->model, t->optim, &state, err));
-    int rc = restore(t, step, state, err);
+    int rc = rn_training_fp8_resume(t, err);
+    if (rc == RN_OK)
+        rc = restore(t, step, state, err);
     restore_pending(state, due);
     json_decref(state);
     return rc;

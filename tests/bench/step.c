@@ -1,12 +1,16 @@
 /* One micro-step of a model on random tokens: how long it takes, how long its products alone take
- * (the same calls, nothing between them), and how fast they are by shape. Then an optimizer step.
+ * (the same calls, nothing between them), and how fast they are by shape. Then an optimizer step,
+ * and what both make of a step of BATCH tokens.
  *
- *     bench-step ARCH DEPTH HEAD_DIM T ROWS VOCAB fp32|bf16 [THREADS [REPEATS]]
+ *     bench-step ARCH DEPTH HEAD_DIM T ROWS VOCAB PRECISION [THREADS [REPEATS]]
  *
  * Medians. One line a fact, "name value unit", for scripts; the table of shapes begins with '#'.
- * With BENCH_OPS=1 the table of `run --op-times` goes to stderr, and AdamW is held against the
- * speed of memory. BENCH_DEVICE names a device other than the processor. */
+ * With BENCH_OPS=1 the table of `run --op-times` goes to stderr, a line "op NAME DIRECTION ms GFLOP
+ * GB" for each op to stdout, and AdamW is held against the speed of memory. BENCH_DEVICE names a
+ * device other than the processor; BENCH_RECOMPUTE=1: blocks are computed again instead of kept;
+ * BENCH_DETERMINISTIC=1: the same bits every time. */
 #include "file.h"
+#include "footprint.h"
 #include "model.h"
 #include "op_times.h"
 #include "optim.h"
@@ -18,8 +22,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
-enum { REPEATS_MAX = 1000 };
+enum { REPEATS_MAX = 1000, BATCH = 524288 };
 
 struct bench {
     struct rn_device *dev;
@@ -27,6 +32,8 @@ struct bench {
     struct rn_optim *optim;
     struct rn_train_prog train;
     int64_t B, T, vocab;
+    enum rn_dtype compute;
+    bool recompute, deterministic;
     int repeats;
 };
 
@@ -76,22 +83,36 @@ static int randomize(struct rn_params *ps, struct rn_err *err)
     return RN_OK;
 }
 
+static int read_precision(enum rn_dtype *compute, const char *word, struct rn_err *err)
+{
+    for (int p = RN_PRECISION_AUTO + 1; rn_precision_words[p]; p++)
+        if (strcmp(rn_precision_words[p], word) == 0) {
+            *compute = rn_precision_dtype((enum rn_precision)p);
+            return RN_OK;
+        }
+    return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "no precision '%s'", word);
+}
+
 static int open_bench(struct bench *b, char **arg, struct rn_err *err)
 {
     struct rn_model_shape_request shape = {.depth = atoll(arg[2]),
                                            .head_dim = atoll(arg[3]),
                                            .sequence_len = atoll(arg[4]),
                                            .vocab_size = atoll(arg[6])};
-    bool bf16 = strcmp(arg[7], "bf16") == 0;
     struct rn_model_cfg cfg;
     struct rn_optim_cfg oc = RN_OPTIM_DEFAULTS;
     b->T = shape.sequence_len, b->B = atoll(arg[5]), b->vocab = shape.vocab_size;
     const char *device = getenv("BENCH_DEVICE");
+    RN_TRY(read_precision(&b->compute, arg[7], err));
+    b->recompute = getenv("BENCH_RECOMPUTE") != NULL;
+    b->deterministic = getenv("BENCH_DETERMINISTIC") != NULL;
     RN_TRY(rn_device_open(&b->dev, device ? device : "cpu", arg[8] ? atoi(arg[8]) : 0, NULL, err));
     RN_TRY(rn_model_cfg_fill(&cfg, arg[1], &shape, err));
     RN_TRY(rn_model_new(&b->model, &cfg, b->dev, true, err));
     RN_TRY(randomize(rn_model_params(b->model), err));
-    rn_model_compute_in(b->model, bf16 ? RN_BF16 : RN_F32);
+    rn_model_compute_in(b->model, b->compute);
+    rn_model_deterministic(b->model, b->deterministic);
+    rn_model_recompute(b->model, b->recompute);
     RN_TRY(rn_optim_new(&b->optim, b->model, &oc, err));
     RN_TRY(rn_model_train_prog(b->model, b->B, b->T, &b->train, err));
     return put_tokens(b, err);
@@ -242,15 +263,25 @@ static int time_optimizer(const struct bench *b, double *took_s, struct rn_err *
     return RN_OK;
 }
 
-/* How often AdamW could have moved its bytes in its time. The yardstick's copy reads what it is
- * going to write, too, which is not counted in its rate; AdamW changes what it has read. */
-static void show_adamw(const struct rn_op_times *times, double memory_rate)
+/* How often AdamW could have moved its bytes in its time. A processor's copy reads what it is going
+ * to write, too, which is not counted in its rate; AdamW changes what it has read. */
+static void show_adamw(const struct bench *b, const struct rn_op_times *times, double memory_rate)
 {
     struct rn_op_time t = rn_op_times_of(times, RN_OP_ADAMW);
-    double rate = t.bytes / t.time_s, moved_rate = 1.5 * memory_rate;
+    struct rn_device_stats s;
+    rn_device_stats(b->dev, &s);
+    double rate = t.bytes / t.time_s, moved_rate = (s.threads > 0 ? 1.5 : 1) * memory_rate;
     printf("adamw_rate %.1f GB/s\n", rate / 1e9);
     printf("memory_rate %.1f GB/s\n", moved_rate / 1e9);
     printf("adamw_over_memory %.2f x\n", moved_rate / rate);
+}
+
+/* Of one micro-step or update. */
+static void show_op(const char *name, bool bwd, const struct rn_op_time *t, int runs)
+{
+    if (t->calls > 0)
+        printf("op %s %s %.4f ms %.3f GFLOP %.4f GB\n", name, bwd ? "backward" : "forward",
+               1e3 * t->time_s / runs, 1e-9 * t->flops / runs, 1e-9 * t->bytes / runs);
 }
 
 /* Where the time of micro-step and update goes, by kind of op. */
@@ -264,31 +295,67 @@ static int show_ops(const struct bench *b, struct rn_err *err)
     struct rn_peaks peaks = {rn_peak_flops(b->dev, rn_model_computes_in(b->model)),
                              rn_peak_bytes(b->dev)};
     rn_op_times_print(&times, &peaks, stderr);
-    show_adamw(&times, peaks.bytes);
+    for (int kind = 0; kind < RN_OP_COUNT; kind++)
+        for (int bwd = 0; bwd < 2; bwd++)
+            show_op(rn_op_names[kind], bwd, &times.of[kind][bwd], b->repeats + 1);
+    printf("peaks %.0f GFLOP/s %.0f GB/s\n", peaks.flops / 1e9, peaks.bytes / 1e9);
+    show_adamw(b, &times, peaks.bytes);
     return RN_OK;
 }
 
-/* All memory of the device, and MFU as nanochat counts it where the device's peak is known. */
-static void print_device(const struct bench *b, double whole_s)
+/* A step of BATCH tokens: as many micro-steps as that takes, and one update. MFU as nanochat counts
+ * it, for GPT-2 as llm.c does, too, where the device's peak is known. */
+static void show_batch(const struct bench *b, double whole_s, double optimizer_s)
 {
+    const struct rn_model_cfg *mc = rn_model_config(b->model);
     struct rn_device_stats s;
-    double per_token = rn_model_flops_per_token(rn_model_config(b->model), b->T);
     rn_device_stats(b->dev, &s);
+    double micro = (double)(b->B * b->T), count = micro < BATCH ? BATCH / micro : 1;
+    double rate = count * micro / (count * whole_s + optimizer_s);
+    double attention = (double)(mc->n_layer * mc->n_embd * b->T);
+    printf("batch_tokens %.0f tok/s\n", rate);
+    if (s.bf16_flops <= 0)
+        return;
+    printf("mfu %.1f %%\n", 100 * rate * rn_model_flops_per_token(mc, b->T) / s.bf16_flops);
+    if (strcmp(mc->arch, "gpt2") == 0)
+        printf("mfu_llmc %.1f %%\n",
+               100 * rate * 6 * ((double)rn_model_param_count(mc) + attention) / s.bf16_flops);
+}
+
+/* All memory of the device, beside what a training of this cut would have been told before. */
+static int show_memory(const struct bench *b, struct rn_err *err)
+{
+    struct rn_footprint_of how = {.model = rn_model_config(b->model),
+                                  .rows = b->B,
+                                  .compute = b->compute,
+                                  .recompute = b->recompute,
+                                  .deterministic = b->deterministic};
+    struct rn_device_stats s;
+    struct rn_footprint f;
+    struct rusage used;
+    rn_device_stats(b->dev, &s);
+    getrusage(RUSAGE_SELF, &used);
+    RN_TRY(rn_footprint_on(&f, b->dev, &how, err));
+    printf("memory %.0f MiB\n", (double)rn_prog_bytes(b->train.prog) / (1 << 20));
+    printf("planned %.0f MiB\n", (f.total - f.other) / (1 << 20));
     printf("peak %.0f MiB\n", (double)s.bytes_max / (1 << 20));
-    if (s.bf16_flops > 0)
-        printf("mfu %.1f %%\n", 100 * (double)(b->B * b->T) * per_token / whole_s / s.bf16_flops);
+    printf("rss %.0f MiB\n", (double)used.ru_maxrss / 1024);
+    return RN_OK;
 }
 
 static int measure(const struct bench *b, struct rn_err *err)
 {
     struct products products = {0};
-    double whole_s, optimizer_s;
+    double whole_s, optimizer_s, from_s;
     for (int i = 0; i < 3; i++) /* a GPU finds its products, then records a graph */
         RN_TRY(rn_prog_run(b->train.prog, err));
     RN_TRY(rn_device_sync(b->dev, err));
+    from_s = rn_time_s();
     RN_TRY(time_whole(b, &whole_s, err));
-    RN_TRY(time_products(b, &products, err));
+    printf("timed %.3f %.3f unix s\n", from_s, rn_time_s());
     RN_TRY(time_optimizer(b, &optimizer_s, err));
+    RN_TRY(show_memory(b, err)); /* before products alone need memory of their own */
+    RN_TRY(time_products(b, &products, err));
     printf("step %.2f ms\n", whole_s * 1e3);
     printf("tokens %.0f tok/s\n", (double)(b->B * b->T) / whole_s);
     printf("products %.2f ms\n", products.took_s * 1e3);
@@ -296,8 +363,7 @@ static int measure(const struct bench *b, struct rn_err *err)
     printf("products_share %.1f %%\n", 100 * products.took_s / whole_s);
     printf("optimizer %.2f ms\n", optimizer_s * 1e3);
     printf("parameters %lld\n", (long long)rn_model_param_count(rn_model_config(b->model)));
-    printf("memory %.0f MiB\n", (double)rn_prog_bytes(b->train.prog) / (1 << 20));
-    print_device(b, whole_s);
+    show_batch(b, whole_s, optimizer_s);
     return getenv("BENCH_OPS") ? show_ops(b, err) : RN_OK;
 }
 
@@ -308,7 +374,7 @@ int main(int argc, char **argv)
     struct rn_err err = {0};
     if (argc < 8 || argc > 10) {
         fprintf(stderr,
-                "bench-step ARCH DEPTH HEAD_DIM T ROWS VOCAB fp32|bf16 [THREADS [REPEATS]]\n");
+                "bench-step ARCH DEPTH HEAD_DIM T ROWS VOCAB PRECISION [THREADS [REPEATS]]\n");
         return 2;
     }
     memcpy(arg, argv, (size_t)argc * sizeof *arg);

@@ -5,10 +5,11 @@
 nanochat     the original, from the checkout that $NANOCHAT names
 gpt2         124M's shapes as PyTorch users write them; bf16 by autocast
 
-Prints "name value unit" lines as bench-step does; medians; random tokens.
+Prints "name value unit" lines as bench-step does; medians; random tokens. BENCH_DEVICE: cpu or cuda.
 """
 import contextlib
 import os
+import resource
 import statistics
 import sys
 import time
@@ -22,6 +23,10 @@ import torch.nn as nn  # noqa: E402
 import torch.nn.functional as F  # noqa: E402
 
 torch.manual_seed(1)
+device = os.environ.get("BENCH_DEVICE", "cpu")
+if device == "cuda":
+    torch.set_default_device(device)
+    torch.set_float32_matmul_precision("high")
 
 
 class Block(nn.Module):
@@ -84,7 +89,7 @@ autocast = precision == "bf16" and kind == "gpt2"
 
 
 def step():
-    with torch.autocast("cpu", torch.bfloat16) if autocast else contextlib.nullcontext():
+    with torch.autocast(device, torch.bfloat16) if autocast else contextlib.nullcontext():
         loss = run(ids, ids)
     loss.backward()
 
@@ -92,13 +97,20 @@ def step():
 def timed(what):
     start = time.perf_counter()
     what()
+    if device == "cuda":
+        torch.cuda.synchronize()
     return 1e3 * (time.perf_counter() - start)
 
 
-step()
-optimizer.step()
+for _ in range(3 if device == "cuda" else 1):
+    step()
+    optimizer.step()
 steps = [timed(step) for _ in range(repeats)]
 updates = [timed(optimizer.step) for _ in range(max(1, min(repeats, 3)))]
 print(f"step {statistics.median(steps):.2f} ms")
 print(f"optimizer {statistics.median(updates):.2f} ms")
+print(f"rss {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
 print(f"torch {torch.__version__}")
+if device == "cuda":
+    print(f"peak {torch.cuda.max_memory_allocated() >> 20} MiB")
+    print("attention torch's, no windows" if kind == "nanochat" else "attention torch's")

@@ -16,10 +16,21 @@ train() { # RUNS STEPS OPTIONS...
 newest() { ls -td "$1"/mini-* | head -n 1; }
 losses() { sed -n 's/.*"loss":\([0-9.]*\).*/\1/p' "$(newest "$1")/metrics/base.jsonl"; }
 weights() { cat "$1"/.store/base-train-*[0-9a-f]/model/model.safetensors; } # of the only model
-# near FILE FILE: six losses each, equal but for the order of sums.
+# near FILE FILE PART: six losses each, which differ by a part of it at most.
 near() {
-    paste "$1" "$2" | awk '{d = $1 / $2 - 1; if (d > 1e-5 || d < -1e-5) exit 1} END {exit NR != 6}' ||
+    paste "$1" "$2" | awk -v most="$3" '
+        {d = $1 / $2 - 1; if (!(d < most && -d < most)) exit 1} END {exit NR != 6}' ||
         fail "losses of $1 and $2 differ: $(paste "$1" "$2")"
+}
+# killed RUNS OPTIONS...: a training that is killed once two steps are saved.
+killed() {
+    "$RUNNEL" run mini.yaml --until base --runs "$1" --threads 1 "${tiny[@]}" \
+        base.horizon.steps=6 --device cuda-emu "${@:2}" >killed.out 2>&1 &
+    local runner=$!
+    pids+=("$runner")
+    eventually compgen -G "$1/.store/base-train-*.work/step_000002/manifest.json"
+    kill -KILL "$runner" $(stages_of "$runner")
+    wait "$runner"
 }
 
 # A run is told before it fetches anything.
@@ -57,25 +68,41 @@ train cpu 6
 train emu 6 --device cuda-emu
 losses cpu >cpu.losses
 losses emu >emu.losses
-near emu.losses cpu.losses
+near emu.losses cpu.losses 1e-5
 train moved 2
 train moved 4 --device cuda-emu
 says "resumed at step 2"
 train moved 6
 says "resumed at step 4"
 losses moved >moved.losses
-near moved.losses cpu.losses
+near moved.losses cpu.losses 1e-5
 
 # Killed where it stands, it goes on to the bits of the unbroken run; without graphs, too.
-"$RUNNEL" run mini.yaml --until base --runs killed --threads 1 "${tiny[@]}" \
-    base.horizon.steps=6 --device cuda-emu >killed.out 2>&1 &
-runner=$!
-pids+=("$runner")
-eventually compgen -G 'killed/.store/base-train-*.work/step_000002/manifest.json'
-kill -KILL "$runner" $(stages_of "$runner")
-wait "$runner"
+killed killed
 RUNNEL_CUDA_GRAPHS=0 train killed 6 --device cuda-emu
 weights emu >emu.weights
 weights killed >killed.weights
 same emu.weights killed.weights
 
+# bf16, with attention by cuDNN's graphs: near the losses of fp32, and killed as above.
+export RN_EMU_CUDNN=91900
+train bf16 6 --device cuda-emu base.precision=bf16
+losses bf16 >bf16.losses
+near bf16.losses cpu.losses 1e-2
+killed bf16-killed base.precision=bf16
+train bf16-killed 6 --device cuda-emu base.precision=bf16
+weights bf16 >emu.weights
+weights bf16-killed >killed.weights
+same emu.weights killed.weights
+
+# What cuDNN cannot be used for is left to the own kernels, whole or in part; what fails while it
+# computes ends the run.
+for less in "RN_EMU_CUDNN=91000 RN_EMU_FAIL=cudnnBackendExecute" "RN_EMU_FAIL=cudnnCreate" "RN_EMU_FAIL=cudnnPlan:2"; do
+    expect 0 env $less "$RUNNEL" run mini.yaml --until base --runs "less-$less" "${tiny[@]}" \
+        base.horizon.steps=6 --device cuda-emu base.precision=bf16
+    losses "less-$less" >less.losses
+    near less.losses cpu.losses 1e-2
+done
+expect 1 env RN_EMU_FAIL=cudnnBackendExecute "$RUNNEL" run mini.yaml --until base --runs none \
+    "${tiny[@]}" base.horizon.steps=6 --device cuda-emu base.precision=bf16
+says "cuDNN: attention: "

@@ -30,3 +30,10 @@ says "weights and gradients"
 says "batch.device_rows: "
 expect 0 small base.batch.tokens=4096
 says "base-train"
+
+# Of a GPU its own memory counts, and a plan asks the card: the one of the emulator has 2 GiB.
+[ -e "$BUILD/librunnel-cuda-emu.so" ] || exit 0
+expect 0 "$RUNNEL" plan "${few[@]}" --runs kept "${wide[@]}" --device cuda-emu base.batch.device_rows=512
+says "a training may take 1.9 GiB here; 'batch.device_rows: 256' fits"
+expect 0 "$RUNNEL" plan "${few[@]}" --runs kept "${wide[@]}" --device cuda-emu
+silent_about "a training may take"

@@ -21,5 +21,5 @@ expect 5 "$RUNNEL" replay torn.safetensors
 says "beyond the file"
 expect 1 "$RUNNEL" replay absent.safetensors
 expect 2 "$RUNNEL" replay
-expect 2 "$RUNNEL" replay wrong.safetensors --precision fp8
+expect 2 "$RUNNEL" replay wrong.safetensors --precision fp4
 expect 11 "$RUNNEL" replay wrong.safetensors --device cuda

@@ -3,6 +3,7 @@
 #include "emu_stream.h"
 
 #include <cblas.h>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <cublasLt.h>
@@ -22,6 +23,8 @@ struct product {
     cublasLtEpilogue_t after;
     const void *bias;
     int32_t bias_type;
+    const float *a_step, *b_step; /* of codes */
+    int8_t fast;                  /* said of products of codes only; nothing here is slow */
 };
 struct wish {
     uint64_t workspace_bytes;
@@ -66,14 +69,35 @@ uint16_t to_bf16(float f)
     return (uint16_t)((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
 }
 
+bool is_code(cudaDataType type)
+{
+    return type == CUDA_R_8F_E4M3 || type == CUDA_R_8F_E5M2;
+}
+
+/* By the format's definition, slowly: sign, exponent, mantissa; e4m3 has a NaN and no infinity. */
+float from_code(uint8_t code, cudaDataType type)
+{
+    bool e4m3 = type == CUDA_R_8F_E4M3;
+    int digits = e4m3 ? 3 : 2, bias = e4m3 ? 7 : 15, e = (code & 0x7f) >> digits;
+    float m = (float)(code & ((1 << digits) - 1)) / (float)(1 << digits);
+    float size = e ? ldexpf(1 + m, e - bias) : ldexpf(m, 1 - bias);
+    if (e4m3 && (code & 0x7f) == 0x7f)
+        size = NAN;
+    if (!e4m3 && e == 31)
+        size = m == 0 ? INFINITY : NAN;
+    return code & 0x80 ? -size : size;
+}
+
 float at(const void *p, cudaDataType type, size_t i)
 {
+    if (is_code(type))
+        return from_code(((const uint8_t *)p)[i], type);
     return type == CUDA_R_16BF ? from_bf16(((const uint16_t *)p)[i]) : ((const float *)p)[i];
 }
 
 const char *moved(const void *p, const struct matrix &m, int64_t elements)
 {
-    return (const char *)p + elements * (m.type == CUDA_R_16BF ? 2 : 4);
+    return (const char *)p + elements * (is_code(m.type) ? 1 : m.type == CUDA_R_16BF ? 2 : 4);
 }
 
 /* Columns one after the other, as floats. */
@@ -94,6 +118,11 @@ struct call {
     void *pd;
 };
 
+float scale_of(const struct call &x)
+{
+    return is_code(x.a.type) ? x.alpha * *x.how.a_step * *x.how.b_step : x.alpha;
+}
+
 /* One of the batch. Sums in fp32, one rounding. */
 void multiply(const struct call &x, int32_t i)
 {
@@ -103,8 +132,8 @@ void multiply(const struct call &x, int32_t i)
     uint64_t K = x.how.a == CUBLAS_OP_N ? x.a.cols : x.a.rows;
     cblas_sgemm(CblasColMajor, x.how.a == CUBLAS_OP_N ? CblasNoTrans : CblasTrans,
                 x.how.b == CUBLAS_OP_N ? CblasNoTrans : CblasTrans, (int)d.rows, (int)d.cols,
-                (int)K, x.alpha, a.data(), (int)x.a.rows, b.data(), (int)x.b.rows, 0.0f, sum.data(),
-                (int)d.rows);
+                (int)K, scale_of(x), a.data(), (int)x.a.rows, b.data(), (int)x.b.rows, 0.0f,
+                sum.data(), (int)d.rows);
     const void *pc = moved(x.pc, x.c, i * x.c.stride);
     void *pd = (void *)moved(x.pd, d, i * d.stride);
     for (uint64_t c = 0; c < d.cols; c++)
@@ -133,8 +162,23 @@ bool fits(const struct call &x)
     return k == k2 && x.d.rows == m && x.d.cols == n && x.c.rows == m && x.c.cols == n;
 }
 
+/* Both along what is summed over, not both e5m2, multiples of 16, on boundaries of 16 bytes. */
+bool codes_go(const struct call &x)
+{
+    const struct matrix *all[] = {&x.a, &x.b, &x.d};
+    bool fits = x.how.a == CUBLAS_OP_T && x.how.b == CUBLAS_OP_N && x.how.a_step && x.how.b_step &&
+                is_code(x.b.type) && !(x.a.type == CUDA_R_8F_E5M2 && x.b.type == CUDA_R_8F_E5M2);
+    for (const struct matrix *m : all)
+        fits = fits && m->rows % 16 == 0 && m->cols % 16 == 0 && m->ld % 16 == 0;
+    bool bias_goes = x.how.after == CUBLASLT_EPILOGUE_DEFAULT || x.how.bias_type == CUDA_R_16BF;
+    bool d_goes = x.d.type == CUDA_R_32F || x.d.type == CUDA_R_16BF;
+    return fits && bias_goes && d_goes && x.c.type == x.d.type;
+}
+
 bool types_go(const struct call &x)
 {
+    if (is_code(x.a.type) || is_code(x.b.type))
+        return codes_go(x);
     bool bias_goes = x.how.after == CUBLASLT_EPILOGUE_DEFAULT || x.how.bias_type == x.d.type;
     return x.a.type == x.b.type && x.c.type == x.d.type && bias_goes &&
            (x.d.type == CUDA_R_32F || x.a.type == CUDA_R_16BF);
@@ -201,8 +245,8 @@ cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t *p, cublasComputeTy
 {
     if (compute != CUBLAS_COMPUTE_32F || scale != CUDA_R_32F)
         return CUBLAS_STATUS_NOT_SUPPORTED;
-    *p = (cublasLtMatmulDesc_t) new product{CUBLAS_OP_N, CUBLAS_OP_N, CUBLASLT_EPILOGUE_DEFAULT,
-                                            NULL, -1};
+    *p = (cublasLtMatmulDesc_t) new product{
+        CUBLAS_OP_N, CUBLAS_OP_N, CUBLASLT_EPILOGUE_DEFAULT, NULL, -1, NULL, NULL, 0};
     return CUBLAS_STATUS_SUCCESS;
 }
 
@@ -227,6 +271,12 @@ cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t p,
         return take(&of(p)->bias, value, n);
     case CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE:
         return take(&of(p)->bias_type, value, n);
+    case CUBLASLT_MATMUL_DESC_A_SCALE_POINTER:
+        return take(&of(p)->a_step, value, n);
+    case CUBLASLT_MATMUL_DESC_B_SCALE_POINTER:
+        return take(&of(p)->b_step, value, n);
+    case CUBLASLT_MATMUL_DESC_FAST_ACCUM:
+        return take(&of(p)->fast, value, n);
     default:
         return CUBLAS_STATUS_INVALID_VALUE;
     }

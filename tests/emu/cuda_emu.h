@@ -148,6 +148,15 @@ void copies_wait(int newer);
 
 } /* namespace emu */
 
+/* --- of whole numbers: threads run one at a time --- */
+
+static inline unsigned atomicMax(unsigned *at, unsigned x)
+{
+    unsigned old = *at;
+    *at = x > old ? x : old;
+    return old;
+}
+
 #define EMU_HERE  (emu::site{__FILE__, __LINE__})
 #define threadIdx (emu::thread_index)
 #define blockIdx  (emu::block_index)

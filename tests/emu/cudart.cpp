@@ -35,6 +35,7 @@ std::map<void *, size_t> blocks;
 std::map<void *, size_t> pinned;
 std::set<cudaStream_t> streams;
 size_t bytes_now;
+int current_card;
 cudaError_t last_error;
 
 cudaError_t say(cudaError_t e)
@@ -101,10 +102,17 @@ bool emu::fails(const char *call)
 
 /* --- the card --- */
 
+/* As many as the environment says. */
+static int cards(void)
+{
+    const char *text = getenv("RN_EMU_CARDS");
+    return text ? (int)strtol(text, NULL, 10) : 1;
+}
+
 cudaError_t cudaGetDeviceCount(int *n)
 {
     const char *status = getenv("RN_EMU_NO_GPU"); /* a cudaError_t */
-    *n = 1;
+    *n = cards();
     return status ? (cudaError_t)strtol(status, NULL, 10) : cudaSuccess;
 }
 
@@ -112,14 +120,26 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *p, int)
 {
     memset(p, 0, sizeof *p);
     snprintf(p->name, sizeof p->name, "emulated GPU");
-    p->major = 9;
+    const char *capability = getenv("RN_EMU_CAPABILITY"); /* 80: an A100's */
+    int version = capability ? atoi(capability) : 90;
+    p->major = version / 10;
+    p->minor = version % 10;
     p->multiProcessorCount = 132;
     p->totalGlobalMem = MEMORY_BYTES;
     return cudaSuccess;
 }
 
-cudaError_t cudaSetDevice(int)
+cudaError_t cudaSetDevice(int card)
 {
+    if (card < 0 || card >= cards())
+        return say(cudaErrorInvalidDevice);
+    current_card = card;
+    return cudaSuccess;
+}
+
+cudaError_t cudaGetDevice(int *card)
+{
+    *card = current_card;
     return cudaSuccess;
 }
 
@@ -168,6 +188,8 @@ cudaError_t cudaFree(void *p)
 {
     for (cudaStream_t s : streams)
         drain(s);
+    if (!p)
+        return cudaSuccess;
     auto block = blocks.find(p);
     if (block == blocks.end())
         complain("cudaFree of what is no block");
@@ -237,6 +259,15 @@ cudaError_t cudaStreamDestroy(cudaStream_t s)
     drain(s);
     streams.erase(s);
     delete s;
+    return cudaSuccess;
+}
+
+/* Nothing runs but when somebody looks. */
+cudaError_t cudaStreamQuery(cudaStream_t s)
+{
+    if (emu::fails("cudaStreamQuery"))
+        return say(cudaErrorIllegalAddress);
+    drain(s);
     return cudaSuccess;
 }
 

@@ -47,19 +47,40 @@ target_include_directories(runnel-emu-liars SYSTEM PRIVATE ${CUDAToolkit_INCLUDE
 target_link_libraries(runnel-emu-liars PRIVATE kernels)
 add_dependencies(runnel-emu-liars runnel-cpu)
 
+# The stand-in for CUDA's runtime: one of each process, whichever plugins compute and talk there.
+add_library(cudart-emu SHARED tests/emu/cudart.cpp)
+target_include_directories(cudart-emu PUBLIC tests/emu)
+target_include_directories(cudart-emu SYSTEM PUBLIC ${CUDAToolkit_INCLUDE_DIRS})
+
 # librunnel-cuda-emu.so is the CUDA backend as it is, over stand-ins for CUDA's runtime and libraries.
 file(GLOB cuda_host CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/cuda/*.c)
 file(GLOB cuda_more CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/cuda/*.cu)
 list(REMOVE_ITEM cuda_more ${cuda_kernels})
 emu_sources(emu_more ${cuda_more})
-add_library(runnel-cuda-emu MODULE ${cuda_host} ${emu_more} tests/emu/cudart.cpp
-            tests/emu/cublaslt.cpp)
+add_library(runnel-cuda-emu MODULE ${cuda_host} ${emu_more} tests/emu/cublaslt.cpp
+            tests/emu/cudnn.cpp)
+# cuDNN is opened by name: it is this library itself.
 target_compile_definitions(runnel-cuda-emu PRIVATE RUNNEL_CUDA_VERSION="emulated"
-                           RUNNEL_CUDNN_LIBRARY="librunnel-cudnn-emu.so")
-target_link_libraries(runnel-cuda-emu PRIVATE emu PkgConfig::OPENBLAS)
+                           RUNNEL_CUDNN_LIBRARY="librunnel-cuda-emu.so")
+set_target_properties(runnel-cuda-emu PROPERTIES BUILD_RPATH "$ORIGIN")
+target_include_directories(runnel-cuda-emu SYSTEM PRIVATE ${CUDNN_INCLUDE_DIR})
+target_link_libraries(runnel-cuda-emu PRIVATE emu cudart-emu PkgConfig::OPENBLAS)
 target_link_options(runnel-cuda-emu PRIVATE -Wl,--no-undefined)
 if(TARGET test-kernels)
   add_dependencies(test-kernels runnel-emu-kernels runnel-emu-liars runnel-cuda-emu)
+endif()
+
+# librunnel-nccl-emu.so likewise: what ranks on GPUs talk through, over a stand-in for NCCL.
+if(NCCL_INCLUDE_DIR)
+  add_library(nccl-emu SHARED tests/emu/nccl.cpp)
+  target_include_directories(nccl-emu SYSTEM PRIVATE ${NCCL_INCLUDE_DIR})
+  target_link_libraries(nccl-emu PRIVATE cudart-emu)
+  add_library(runnel-nccl-emu MODULE ${nccl_sources})
+  target_include_directories(runnel-nccl-emu SYSTEM PRIVATE ${NCCL_INCLUDE_DIR})
+  target_compile_definitions(runnel-nccl-emu PRIVATE RUNNEL_NCCL_LIBRARY="libnccl-emu.so")
+  target_link_libraries(runnel-nccl-emu PRIVATE kernels cudart-emu)
+  add_dependencies(runnel-nccl-emu nccl-emu)
+  add_dependencies(runnel-cuda-emu runnel-nccl-emu)
 endif()
 
 # The emulator itself.

@@ -7,6 +7,7 @@
  *     each call is made twice, in other orders of blocks and threads: the bits must be the same
  *
  * What a kernel breaks of this is the error of the run. Results are left to the tests. */
+#include "borders.h"
 #include "cuda.h"
 #include "prog_impl.h"
 
@@ -239,8 +240,10 @@ static int run_guarded(struct emu *e, const struct rn_args *a, struct rn_err *er
     return RN_OK;
 }
 
-static int emu_open(void **dev, const struct rn_host *host, int threads, struct rn_err *err)
+static int emu_open(void **dev, const struct rn_host *host, int card, int threads,
+                    struct rn_err *err)
 {
+    (void)card;
     struct rn_device *cpu;
     RN_TRY(rn_device_open(&cpu, "cpu", threads, host->log, err));
     struct emu *e = rn_new(struct emu);
@@ -340,7 +343,7 @@ static void emu_stats(void *dev, struct rn_device_stats *out)
 static const struct rn_backend backend = {
     .abi = RN_ABI,
     .size_bytes = sizeof(struct rn_backend),
-    .ops_digest = RUNNEL_OPS_DIGEST,
+    .ops_digest = RN_BORDERS_DIGEST,
     .name = "emu-kernels",
     .open = emu_open,
     .close = emu_close,

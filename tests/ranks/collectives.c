@@ -99,8 +99,9 @@ int main(int argc, char **argv)
     struct rn_comm *c;
     if (argc != 3)
         return 2;
-    struct rn_comm_seat seat = {.rank = number(argv[1]), .world = number(argv[2])};
-    if (rn_comm_open(&c, "mpi", &seat, NULL, &err) != RN_OK) {
+    struct rn_comm_setup setup = {.seat = {.rank = number(argv[1]), .world = number(argv[2])},
+                                  .device = "cpu"};
+    if (rn_comm_open(&c, &setup, NULL, &err) != RN_OK) {
         rn_err_print(&err, stderr);
         return rn_code_exit(err.code);
     }

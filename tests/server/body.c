@@ -51,11 +51,11 @@ static void answer_honestly(const struct conn *c, bool ignore_if_range, struct b
 static bool put_head(struct conn *c, const struct body *b)
 {
     static const char *const reason[] = {"OK", "Partial Content", "Range Not Satisfiable"};
-    if (!conn_printf(c, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nConnection: close\r\n%s", b->status,
+    if (!conn_printf(c, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\n%s%s", b->status,
                      reason[b->status == 206   ? 1
                             : b->status == 416 ? 2
                                                : 0],
-                     b->type, b->more))
+                     b->type, c->keeps ? "" : "Connection: close\r\n", b->more))
         return false;
     if (b->etag[0])
         conn_printf(c, "ETag: %s\r\n", b->etag);

@@ -117,6 +117,20 @@ static void give_many_headers(struct conn *c, const struct kind *k)
     conn_printf(c, "Content-Length: 5\r\n\r\nhello");
 }
 
+static void give_huge_json(struct conn *c, const struct kind *k)
+{
+    (void)k;
+    conn_printf(c, "HTTP/1.1 200 OK\r\n" JSON "\r\n{\"objects\": [");
+    repeat(c, "{\"oid\": \"x\"}, ", 100L * 1000 * 1000);
+}
+
+static void give_deep_json(struct conn *c, const struct kind *k)
+{
+    (void)k;
+    conn_printf(c, "HTTP/1.1 200 OK\r\n" JSON "\r\n{\"objects\": ");
+    repeat(c, "[", 200000);
+}
+
 static void give_lengths_disagree(struct conn *c, const struct kind *k)
 {
     size_t n;
@@ -263,6 +277,14 @@ bool give_special(struct conn *c)
     {                                                                                              \
         name, how                                                                                  \
     }
+#define LFS(name, object)                                                                          \
+    {                                                                                              \
+        name, give_lfs, .text = object                                                             \
+    }
+#define OBJECT(size, href, more)                                                                   \
+    "{\"oid\":\"$OID\",\"size\":" size ",\"actions\":{\"download\":{\"href\":\"" href "\"" more    \
+    "}}}"
+#define OTHER_OID        "4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393"
 #define TO(name, target) TEXT(name, "302 Found", "Location: " target "\r\n" HTML, page)
 
 const struct kind kinds[] = {
@@ -410,6 +432,34 @@ const struct kind kinds[] = {
     TO("redirect-ftp", "ftp://127.0.0.1/x"),
     TO("redirect-garbage", "http://[::bad/%%%"),
     TO("redirect-404", "/moved/nothing-there"),
+    /* git-lfs' batch API: what is said of each object ($URL: of this server, $OTHER: the other) */
+    LFS("lfs-batch", OBJECT("$SIZE", "$URL/lfs/$OID", "")),
+    LFS("lfs-other-oid", "{\"oid\":\"" OTHER_OID "\",\"size\":$SIZE,\"actions\":{\"download\":{"
+                         "\"href\":\"$URL/lfs/$OID\"}}}"),
+    LFS("lfs-other-size", OBJECT("1", "$URL/lfs/$OID", "")),
+    LFS("lfs-other-bytes", OBJECT("$SIZE", "$URL/lfs/other", "")),
+    LFS("lfs-other-host", OBJECT("$SIZE", "$OTHER/lfs/$OID",
+                                 ",\"header\":{\"Authorization\":\"Bearer of-the-object\"}")),
+    LFS("lfs-plain-http", OBJECT("$SIZE", "http://198.51.100.7/$OID", "")),
+    LFS("lfs-file", OBJECT("$SIZE", "file:///etc/passwd", "")),
+    LFS("lfs-user", OBJECT("$SIZE", "https://me:secret@localhost/$OID", "")),
+    LFS("lfs-expired", OBJECT("$SIZE", "$URL/lfs/$OID", ",\"expires_in\":0")),
+    LFS("lfs-expired-once", OBJECT("$SIZE", "$URL/lfs/$OID", ",\"expires_in\":-5")),
+    LFS("lfs-expired-date",
+        OBJECT("$SIZE", "$URL/lfs/$OID", ",\"expires_at\":\"2001-01-01T00:00:00Z\"")),
+    LFS("lfs-injects",
+        OBJECT("$SIZE", "$URL/lfs/$OID", ",\"header\":{\"X-A\":\"a\\r\\nRange: bytes=0-1\"}")),
+    LFS("lfs-sets-range",
+        OBJECT("$SIZE", "$URL/lfs/$OID", ",\"header\":{\"Range\":\"bytes=0-1\"}")),
+    LFS("lfs-404", "{\"oid\":\"$OID\",\"size\":$SIZE,\"error\":{\"code\":404,\"message\":\"not "
+                   "here\"}}"),
+    LFS("lfs-503-once", "{\"oid\":\"$OID\",\"size\":$SIZE,\"error\":{\"code\":503,\"message\":"
+                        "\"later\"}}"),
+    LFS("lfs-null", "null"),
+    TEXT("lfs-tus", "200 OK", JSON, "{\"transfer\":\"tus\",\"objects\":[]}"),
+    TEXT("lfs-no-json", "200 OK", JSON, "{\"objects\": ["),
+    HAND("lfs-huge", give_huge_json),
+    HAND("lfs-deep", give_deep_json),
     /* time, and too much of it all */
     HAND("drip", give_drip),
     HAND("slow-headers", give_slow_headers),

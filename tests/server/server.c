@@ -38,7 +38,7 @@ struct server {
     size_t n_heard;
     atomic_size_t requests, ranged;
     atomic_int running; /* connections being answered */
-    atomic_bool stop;
+    atomic_bool stop, keeps;
 };
 
 /* --- one connection --- */
@@ -113,15 +113,9 @@ const char *conn_other_url(const struct conn *c)
 
 int conn_count(const struct conn *c, const char *path_prefix)
 {
-    struct server *s = c->server;
     char line[MAX_PATH + 8];
-    int n = 0;
     snprintf(line, sizeof line, "GET %s", path_prefix);
-    pthread_mutex_lock(&s->mutex);
-    for (const char *p = s->heard; p && (p = strstr(p, line)); p++)
-        n++;
-    pthread_mutex_unlock(&s->mutex);
-    return n;
+    return (int)server_count(c->server, line);
 }
 
 /* Value of a header line of the request, or "". */
@@ -156,11 +150,26 @@ static ssize_t receive(struct conn *c, void *to, size_t cap)
     return c->ssl ? SSL_read(c->ssl, to, (int)cap) : recv(c->fd, to, cap, 0);
 }
 
+const char *conn_body(const struct conn *c)
+{
+    const char *end = strstr(c->request, "\r\n\r\n");
+    return end ? end + 4 : "";
+}
+
+/* All of it is here, body included. */
+static bool is_whole(const struct conn *c, size_t n)
+{
+    char length[32];
+    const char *end = strstr(c->request, "\r\n\r\n");
+    read_header(c, "Content-Length", length, sizeof length);
+    return end && n >= (size_t)(end + 4 - c->request) + (size_t)atol(length);
+}
+
 static bool read_request(struct conn *c)
 {
     size_t n = 0;
     ssize_t got = 0;
-    while (n < MAX_REQUEST && !strstr(c->request, "\r\n\r\n") &&
+    while (n < MAX_REQUEST && !is_whole(c, n) &&
            (got = receive(c, c->request + n, MAX_REQUEST - n)) > 0)
         n += (size_t)got;
     char range[64];
@@ -173,7 +182,8 @@ static bool read_request(struct conn *c)
     atomic_fetch_add(&c->server->ranged, first >= 0);
     remember(c);
     return (sscanf(c->request, "GET %511[^ ?#]", c->path) == 1 ||
-            sscanf(c->request, "HEAD %511[^ ?#]", c->path) == 1) &&
+            sscanf(c->request, "HEAD %511[^ ?#]", c->path) == 1 ||
+            sscanf(c->request, "POST %511[^ ?#]", c->path) == 1) &&
            c->path[0] == '/';
 }
 
@@ -237,14 +247,24 @@ static bool shake_hands(struct conn *c)
     return SSL_accept(c->ssl) == 1;
 }
 
+/* False: that was the last one over this connection. */
+static bool answer_one(struct conn *c)
+{
+    memset(c->request, 0, sizeof c->request);
+    if (!read_request(c) || give_special(c))
+        return false;
+    const struct kind *k = pick(c->server, c->path);
+    c->keeps = k == &kinds[0] && atomic_load(&c->server->keeps);
+    k->give(c, k);
+    return c->keeps;
+}
+
 static void *answer(void *arg)
 {
     struct conn *c = arg;
     struct server *s = c->server;
-    if (shake_hands(c) && read_request(c) && !give_special(c)) {
-        const struct kind *k = pick(s, c->path);
-        k->give(c, k);
-    }
+    for (bool more = shake_hands(c); more;)
+        more = answer_one(c);
     if (c->fd >= 0) {
         if (c->ssl)
             SSL_shutdown(c->ssl);
@@ -328,6 +348,11 @@ struct server *server_start_tls(const char *dir, int port, const struct ca_leaf 
     return start(dir, port, tls);
 }
 
+void server_keep(struct server *s)
+{
+    atomic_store(&s->keeps, true);
+}
+
 void server_set_other(struct server *s, const char *url)
 {
     snprintf(s->other_url, sizeof s->other_url, "%s", url);
@@ -348,12 +373,19 @@ size_t server_ranged(const struct server *s)
     return atomic_load(&s->ranged);
 }
 
+size_t server_count(struct server *s, const char *text)
+{
+    size_t n = 0;
+    pthread_mutex_lock(&s->mutex);
+    for (const char *p = s->heard; (p = strstr(p, text)); p++)
+        n++;
+    pthread_mutex_unlock(&s->mutex);
+    return n;
+}
+
 bool server_heard(struct server *s, const char *text)
 {
-    pthread_mutex_lock(&s->mutex);
-    bool heard = strstr(s->heard, text) != NULL;
-    pthread_mutex_unlock(&s->mutex);
-    return heard;
+    return server_count(s, text) > 0;
 }
 
 void server_stop(struct server *s)

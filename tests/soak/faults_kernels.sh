@@ -13,7 +13,7 @@ faults=(
     'attention' 't->acc >> 1 & 1' 't->acc >> 2 & 1' 'the wrong bit of acc'
     'attention' 'r->sum[i] *= r->shrink[i];' '' 'old sums are not shrunk'
     'head_loss' 'r0 > 0 || (h->acc >> 1 & 1)' '(h->acc >> 1 & 1)' 'a chunk overwrites the ones before'
-    'head_loss' '* (1.0f - t * t)' '' 'the slope of the cap'
+    'head_loss' 'return 1.0f - t * t;' 'return 1.0f;' 'the slope of the cap'
     'head_loss' 'clear_padding(&h);' '' 'gradients of padded rows'
     'head_loss' 'else if (gradient)' 'else if (!gradient)' 'gradients of rows without target'
     'rope_norm' 'u2 * c + u1 * s' 'u2 * c - u1 * s' 'the turn back'
@@ -24,6 +24,15 @@ faults=(
     'gelu' '0.044715f * x * x * x' '0.0447f * x * x * x' 'a constant in its fourth digit'
     've_gate' 's->ids[r] < hi' 's->ids[r] <= hi' 'rows that two pieces own'
     'smear' 'r % s.T == 0' 'r == 0' 'the first position of later rows'
+    'linear' '.add = a->acc >> 1 & 1}' '.add = false}' 'gradients of weights that are there already'
+    'embed' '!(a->acc & 2)' 'true' 'gradients of embeddings that are there already'
+    'adamw' 'h->beta2 * v[i]' 'v[i]' 'the second moment never fades'
+    'adamw' 'w[i] * shrink' 'w[i]' 'decay'
+    'muon' 'm->X[i] = b - (b - g) * (1.0f - m->momentum);' 'm->X[i] = b;' 'the look ahead of the momentum'
+    'muon' 'rows = m->N >= m->K' 'rows = m->N > m->K' 'which variance a square matrix has'
+    'muon' 'm->mul[i] = 1.0f / sqrtf(fmaxf(m->buf2[i], 1e-10f));' 'm->mul[i] = 1.0f / fmaxf(m->buf2[i], 1e-10f);'
+    'a root of the variance'
+    'muon' 'x * w >= 0 ? m->decay * w : 0' 'm->decay * w' 'decay against the update'
 )
 
 plant_begin runnel-cpu

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # The smoke gate over seeds and processor kinds: how far above it does the worst run lie?
-#   tests/soak/gate.sh build/runnel [SEEDS]
+#   SEEDS=20 tests/soak/gate.sh build/runnel
 # Runs are bit-identical for 1 and 2 threads (tests/e2e/threads.sh), so each runs on one thread, two
 # at a time. Prints the range of each score; fails if the worst lies less than 3 points above 0.9.
 set -euo pipefail
 runnel=$(realpath "$1")
-seeds=${2:-20}
+seeds=${SEEDS:-20}
 source_dir=$(realpath "$(dirname "$0")/../..")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,4 +1,5 @@
 /* Files appear under their name only when whole: each write, fsync and rename fails in turn. */
+#include "../scratch.h"
 #include "file.h"
 #include "mem.h"
 
@@ -9,7 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char dir[64];
 static int calls_left; /* the call that finds 0 fails */
 static int wanted_errno = ENOSPC;
 
@@ -39,12 +39,6 @@ static int counted_rename(const char *from, const char *to)
 static ssize_t short_write(int fd, const void *bytes, size_t n)
 {
     return write(fd, bytes, n < 7 ? n : 7);
-}
-
-static void enter(void)
-{
-    snprintf(dir, sizeof dir, "/tmp/runnel-file-XXXXXX");
-    cr_assert(mkdtemp(dir));
 }
 
 static void leave(void)
@@ -79,7 +73,7 @@ static int write_big(const char *path, struct rn_err *err)
     return rc;
 }
 
-Test(file, a_name_appears_only_when_the_file_is_whole, .init = enter, .fini = leave)
+Test(file, a_name_appears_only_when_the_file_is_whole, .init = scratch_up, .fini = leave)
 {
     char *path = rn_join(dir, "out.bin");
     rn_io = (struct rn_io){counted_write, counted_fsync, counted_rename};
@@ -101,7 +95,7 @@ Test(file, a_name_appears_only_when_the_file_is_whole, .init = enter, .fini = le
     free(path);
 }
 
-Test(file, an_old_file_stays_when_the_new_one_fails, .init = enter, .fini = leave)
+Test(file, an_old_file_stays_when_the_new_one_fails, .init = scratch_up, .fini = leave)
 {
     char *path = rn_join(dir, "f"), *text;
     struct rn_err err = {0};
@@ -118,7 +112,7 @@ Test(file, an_old_file_stays_when_the_new_one_fails, .init = enter, .fini = leav
     free(path);
 }
 
-Test(file, short_writes_are_continued, .init = enter, .fini = leave)
+Test(file, short_writes_are_continued, .init = scratch_up, .fini = leave)
 {
     char *path = rn_join(dir, "f"), *text, hex[RN_HEX], expected[RN_HEX];
     struct rn_writer w;
@@ -149,7 +143,7 @@ static int noted_fsync(int fd)
     return fails_now() ? -1 : 0;
 }
 
-Test(file, lasting_directories_have_their_names_on_disk, .init = enter, .fini = leave)
+Test(file, lasting_directories_have_their_names_on_disk, .init = scratch_up, .fini = leave)
 {
     struct rn_err err = {0};
     char expected[128];
@@ -166,7 +160,7 @@ Test(file, lasting_directories_have_their_names_on_disk, .init = enter, .fini = 
     cr_expect(rn_exists("a/x") && !rn_exists("a/x/y"), "what may not last is made anew");
 }
 
-Test(file, reading_has_a_cap_and_wants_a_file, .init = enter, .fini = leave)
+Test(file, reading_has_a_cap_and_wants_a_file, .init = scratch_up, .fini = leave)
 {
     char *path = rn_join(dir, "f"), *text;
     struct rn_err write_err = {0}, large = {0}, folder = {0}, none = {0};
@@ -178,7 +172,7 @@ Test(file, reading_has_a_cap_and_wants_a_file, .init = enter, .fini = leave)
     free(path);
 }
 
-Test(file, the_head_of_a_file, .init = enter, .fini = leave)
+Test(file, the_head_of_a_file, .init = scratch_up, .fini = leave)
 {
     char *path = rn_join(dir, "f"), head[4];
     struct rn_err err = {0};
@@ -190,7 +184,7 @@ Test(file, the_head_of_a_file, .init = enter, .fini = leave)
     free(path);
 }
 
-Test(file, trees_are_removed_without_following_links, .init = enter, .fini = leave)
+Test(file, trees_are_removed_without_following_links, .init = scratch_up, .fini = leave)
 {
     struct rn_err err = {0};
     char *kept = rn_join(dir, "kept"), *tree = rn_join(dir, "tree/a/b"),
@@ -210,7 +204,7 @@ Test(file, trees_are_removed_without_following_links, .init = enter, .fini = lea
     free(link);
 }
 
-Test(file, copies_are_whole, .init = enter, .fini = leave)
+Test(file, copies_are_whole, .init = scratch_up, .fini = leave)
 {
     struct rn_err err = {0};
     char *from = rn_join(dir, "from"), *to = rn_join(dir, "to"), *text;
@@ -273,7 +267,7 @@ static void make_tree(const char *folder, int n)
     }
 }
 
-Test(file, a_tree_of_few_files_is_synced_each_and_a_large_folder_at_once, .init = enter,
+Test(file, a_tree_of_few_files_is_synced_each_and_a_large_folder_at_once, .init = scratch_up,
      .fini = leave)
 {
     char few[128], many[128];
@@ -295,7 +289,7 @@ Test(file, a_tree_of_few_files_is_synced_each_and_a_large_folder_at_once, .init 
     rn_io = real;
 }
 
-Test(file, what_can_be_done_without_is_not_synced, .init = enter, .fini = leave)
+Test(file, what_can_be_done_without_is_not_synced, .init = scratch_up, .fini = leave)
 {
     char path[128];
     struct rn_writer w;

@@ -1,4 +1,5 @@
 /* A memo saves hashing and never hides a change. */
+#include "../scratch.h"
 #include "memo.h"
 
 #include "file.h"
@@ -12,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static char dir[64], file[96], path[96];
+static char file[96], path[96];
 static struct rn_memo *memo;
 
 static void write_text(const char *text)
@@ -31,8 +32,7 @@ static void age(void)
 
 static void setup(void)
 {
-    snprintf(dir, sizeof dir, "/tmp/runnel-memo-XXXXXX");
-    cr_assert(mkdtemp(dir));
+    scratch_up();
     snprintf(file, sizeof file, "%s/a", dir);
     snprintf(path, sizeof path, "%s/memo", dir);
     memo = rn_memo_open(path);
@@ -42,7 +42,7 @@ static void setup(void)
 static void teardown(void)
 {
     rn_memo_free(memo);
-    rn_remove_tree(dir, NULL);
+    scratch_down();
 }
 TestSuite(memo, .init = setup, .fini = teardown, .timeout = 300);
 

@@ -1,4 +1,5 @@
 /* Conversations as nanochat renders them, tasks, mixtures, and the batches made of them. */
+#include "../scratch.h"
 #include "loader_chat.h"
 #include "shared.h"
 
@@ -10,7 +11,6 @@
 
 static struct rn_tokenizer *tok;
 static struct rn_chat_tokens special;
-static char dir[64];
 
 static void enter(void)
 {
@@ -22,14 +22,12 @@ static void enter(void)
                  RN_OK, "%s", err.msg);
     rn_bpe_trainer_free(trainer);
     cr_assert_eq(rn_chat_tokens_find(&special, tok, &err), RN_OK);
-    strcpy(dir, "/tmp/runnel-chat-XXXXXX");
-    cr_assert(mkdtemp(dir));
+    scratch_up();
 }
 static void leave(void)
 {
-    struct rn_err err = {0};
     rn_tokenizer_free(tok);
-    rn_remove_tree(dir, &err);
+    scratch_down();
 }
 TestSuite(chat, .init = enter, .fini = leave);
 

@@ -1,10 +1,10 @@
 /* Documents by number: what their files, groups and sizes are, and text that is not what it was. */
+#include "../scratch.h"
 #include "corpus.h"
 #include "parquet_write.h"
-#include "scratch.h"
 #include "shared.h"
 
-TestSuite(corpus, .init = scratch_make, .fini = scratch_remove, .timeout = 300);
+TestSuite(corpus, .init = scratch_up, .fini = scratch_down, .timeout = 300);
 
 static struct rn_tokenizer *make_tokenizer(const char *const *specials)
 {

@@ -1,11 +1,11 @@
 /* Documents from real files: the shards are the ones every tokenizer and loader test stands on. */
+#include "../scratch.h"
 #include "docs.h"
 #include "hash.h"
-#include "scratch.h"
 #include "shared.h"
 #include "str.h"
 
-TestSuite(docs, .init = scratch_make, .fini = scratch_remove);
+TestSuite(docs, .init = scratch_up, .fini = scratch_down);
 
 Test(docs, shard_gives_its_rows_in_groups_of_1024)
 {

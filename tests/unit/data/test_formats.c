@@ -1,9 +1,9 @@
 /* Formats: what a fetched file is checked for, and what its refusal says. */
+#include "../scratch.h"
 #include "formats.h"
-#include "scratch.h"
 #include "shared.h"
 
-TestSuite(formats, .init = scratch_make, .fini = scratch_remove);
+TestSuite(formats, .init = scratch_up, .fini = scratch_down);
 
 static struct rn_err check(const char *format, const char *path, const char *record, int64_t rows)
 {

@@ -1,9 +1,9 @@
 /* JSONL: lines in order, a broken one named by its number. */
+#include "../scratch.h"
 #include "docs.h"
 #include "jsonl.h"
-#include "scratch.h"
 
-TestSuite(jsonl, .init = scratch_make, .fini = scratch_remove);
+TestSuite(jsonl, .init = scratch_up, .fini = scratch_down);
 
 static struct rn_err read_lines(const char *path, int *rows)
 {

@@ -2,12 +2,12 @@
 #include "docs.h"
 #include "hash.h"
 #include "loader.h"
-#include "scratch.h"
+#include "shards_of.h"
 #include "shared.h"
 #include "tokenizer.h"
 #include "tokens.h"
 
-TestSuite(loader, .init = scratch_make, .fini = scratch_remove);
+TestSuite(loader, .init = scratch_up, .fini = scratch_down);
 
 typedef int make_loader(struct rn_loader **, const struct rn_corpus *, int64_t, int64_t,
                         struct rn_err *);
@@ -45,7 +45,7 @@ static struct rn_corpus *from_tokens(const char *shard)
     struct rn_tokens *t;
     struct rn_tokens_spec spec = {rn_tokenizer_digest(tok), rn_tokenizer_vocab_size(tok), 2,
                                   1000000};
-    cr_assert_eq(rn_tokens_writer_new(&w, scratch_dir, "train", &spec, &err), RN_OK);
+    cr_assert_eq(rn_tokens_writer_new(&w, dir, "train", &spec, &err), RN_OK);
     cr_assert_eq(rn_docs_open(&docs, &shard, 1, "text", &err), RN_OK, "%s", err.msg);
     for (int groups = 0; groups < GOLDEN_GROUPS; groups += doc.group_end) {
         cr_assert_eq(rn_docs_next(docs, &doc, &err), RN_OK, "%s", err.msg);
@@ -164,7 +164,7 @@ static struct rn_corpus *make_corpus(int n_docs, int (*size)(int), int group)
     struct rn_tokens *t;
     struct rn_tokens_spec spec = {digest, 50000, 2, 5000};
     int32_t *ids = calloc(1000, sizeof *ids);
-    cr_assert_eq(rn_tokens_writer_new(&w, scratch_dir, "train", &spec, &err), RN_OK);
+    cr_assert_eq(rn_tokens_writer_new(&w, dir, "train", &spec, &err), RN_OK);
     for (int d = 0; d < n_docs; d++) {
         for (int i = 0; i < size(d); i++)
             ids[i] = i ? 100 + d : 1;

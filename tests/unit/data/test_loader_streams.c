@@ -3,11 +3,11 @@
 #include "loader.h"
 #include "mem.h"
 #include "parquet_write.h"
-#include "scratch.h"
+#include "shards_of.h"
 
 #include <pthread.h>
 
-TestSuite(loader_streams, .init = scratch_make, .fini = scratch_remove, .timeout = 120);
+TestSuite(loader_streams, .init = scratch_up, .fini = scratch_down, .timeout = 120);
 
 enum { B = 16, T = 24, FILES = 3, GROUPS = 9, GROUP_DOCS = 40 };
 
@@ -57,10 +57,10 @@ static void write_both(void)
     struct rn_err err = {0};
     struct rn_tokens_writer *w;
     struct rn_tokens_spec spec = {rn_tokenizer_digest(tok), rn_tokenizer_vocab_size(tok), 2, 20000};
-    cr_assert_eq(rn_tokens_writer_new(&w, scratch_dir, "train", &spec, &err), RN_OK);
+    cr_assert_eq(rn_tokens_writer_new(&w, dir, "train", &spec, &err), RN_OK);
     for (int f = 0; f < FILES; f++) {
         struct rn_parquet_writer p;
-        snprintf(paths[f], sizeof paths[f], "%s/%d.parquet", scratch_dir, f);
+        snprintf(paths[f], sizeof paths[f], "%s/%d.parquet", dir, f);
         cr_assert_eq(rn_parquet_writer_open(&p, paths[f], "text", GROUP_DOCS, &err), RN_OK);
         for (int d = 0; d < GROUPS * GROUP_DOCS; d++)
             add_both(&p, w, f * GROUPS * GROUP_DOCS + d);

@@ -1,14 +1,14 @@
 /* Parquet: real files read as other readers read them; broken ones give one line, never a crash. */
+#include "../scratch.h"
 #include "json.h"
 #include "jsonl.h"
 #include "parquet.h"
-#include "scratch.h"
 #include "shared.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 
-TestSuite(parquet, .init = scratch_make, .fini = scratch_remove);
+TestSuite(parquet, .init = scratch_up, .fini = scratch_down);
 
 static const char *golden(const char *name)
 {
@@ -265,10 +265,10 @@ Test(parquet, gsm8k)
 static void try_folder(const char *name)
 {
     const char *folder = shared_file(name);
-    DIR *dir = folder ? opendir(folder) : NULL;
+    DIR *listing = folder ? opendir(folder) : NULL;
     struct dirent *entry;
     int seen = 0;
-    while (dir && (entry = readdir(dir))) {
+    while (listing && (entry = readdir(listing))) {
         char path[2048];
         struct rn_err err = {0};
         snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
@@ -279,8 +279,8 @@ static void try_folder(const char *name)
         cr_expect(!strchr(err.msg, '\n'));
         seen++;
     }
-    if (dir)
-        closedir(dir);
+    if (listing)
+        closedir(listing);
     cr_expect(!folder || seen > 5);
 }
 

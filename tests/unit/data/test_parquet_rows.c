@@ -1,15 +1,15 @@
 /* Parquet rows: one table in six manners of writing gives the same JSON; what others wrote reads as
  * they read it; broken nesting gives one line, never a crash. */
+#include "../scratch.h"
 #include "jsonl.h"
 #include "mem.h"
 #include "parquet.h"
 #include "parquet_rows.h"
-#include "scratch.h"
 #include "shared.h"
 
 #include <fcntl.h>
 
-TestSuite(parquet_rows, .init = scratch_make, .fini = scratch_remove);
+TestSuite(parquet_rows, .init = scratch_up, .fini = scratch_down);
 
 static const char *golden(const char *name)
 {

@@ -1,11 +1,11 @@
 /* tokenizer.pkl: an Encoding is read, anything else refused by name, and nothing ever run. */
+#include "../scratch.h"
 #include "pickle.h"
-#include "scratch.h"
 #include "str.h"
 
 #define GOLDEN RUNNEL_SOURCE_DIR "/tests/golden/"
 
-TestSuite(pickle, .init = scratch_make, .fini = scratch_remove, .timeout = 300);
+TestSuite(pickle, .init = scratch_up, .fini = scratch_down, .timeout = 300);
 
 Test(pickle, a_pickled_encoding_is_the_tokenizer_it_was_made_of)
 {

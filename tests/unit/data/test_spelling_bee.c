@@ -1,9 +1,9 @@
 /* Rows that are made: nanochat's own, to the letter. */
-#include "scratch.h"
+#include "../scratch.h"
 #include "shared.h"
 #include "task.h"
 
-TestSuite(spelling, .init = scratch_make, .fini = scratch_remove, .timeout = 300);
+TestSuite(spelling, .init = scratch_up, .fini = scratch_down, .timeout = 300);
 
 /* A conversation as nanochat writes it. */
 static json_t *json_of(const struct rn_conversation *c)

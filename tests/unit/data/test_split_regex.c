@@ -1,9 +1,9 @@
 /* Patterns that users write: the same pieces as the hand-written ones where they say the same, all
  * of the text whatever they say, and no text that takes long. */
+#include "../scratch.h"
 #include "encoder.h"
 #include "json.h"
 #include "mem.h"
-#include "scratch.h"
 #include "split.h"
 #include "split_regex.h"
 #include "split_spelling.h"
@@ -11,7 +11,7 @@
 
 #define GOLDEN RUNNEL_SOURCE_DIR "/tests/golden/"
 
-TestSuite(split_regex, .init = scratch_make, .fini = scratch_remove, .timeout = 300);
+TestSuite(split_regex, .init = scratch_up, .fini = scratch_down, .timeout = 300);
 
 static struct rn_split *open_ok(const char *name)
 {

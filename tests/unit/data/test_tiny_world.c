@@ -1,5 +1,6 @@
 /* The tiny world: what is tested is learnable and was never shown. */
 #define _GNU_SOURCE /* memmem */
+#include "../scratch.h"
 #include "file.h"
 #include "json.h"
 #include "mem.h"
@@ -12,19 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static char dir[64];
-
-static void enter(void)
-{
-    strcpy(dir, "/tmp/runnel-world-XXXXXX");
-    cr_assert(mkdtemp(dir));
-}
-static void leave(void)
-{
-    struct rn_err err = {0};
-    rn_remove_tree(dir, &err);
-}
-TestSuite(tiny_world, .init = enter, .fini = leave);
+TestSuite(tiny_world, .init = scratch_up, .fini = scratch_down);
 
 /* The bytes of a generated file; caller frees. Texts lie in a shard as they are, so that searching
  * its bytes is searching its documents; JSONL is unescaped first. */

@@ -1,13 +1,13 @@
 /* Token files of other programs: the same ids from each, documents where they say, and no damage
  * that is not noticed where it can be. */
+#include "../scratch.h"
 #include "formats.h"
-#include "scratch.h"
 #include "token_file.h"
 #include "tokens.h"
 
 #define GOLDEN RUNNEL_SOURCE_DIR "/tests/golden/tokens/"
 
-TestSuite(token_file, .init = scratch_make, .fini = scratch_remove, .timeout = 300);
+TestSuite(token_file, .init = scratch_up, .fini = scratch_down, .timeout = 300);
 
 enum { TOKENS = 30, VOCAB = 300, BOS = 299 };
 static const struct {

@@ -1,10 +1,10 @@
 /* Token shards of ours for other programs: the same ids and documents come back from each. */
-#include "scratch.h"
+#include "shards_of.h"
 #include "token_write.h"
 
 #include <errno.h>
 
-TestSuite(token_write, .init = scratch_make, .fini = scratch_remove, .timeout = 300);
+TestSuite(token_write, .init = scratch_up, .fini = scratch_down, .timeout = 300);
 
 static const char digest[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 enum { DOCS = 3000, VOCAB = 50000 };
@@ -17,7 +17,7 @@ static struct rn_tokens *make_tokens(int width)
     struct rn_tokens *t;
     struct rn_tokens_spec spec = {digest, VOCAB, width, 20000};
     const char *const *paths;
-    cr_assert_eq(rn_tokens_writer_new(&w, scratch_dir, "train", &spec, &err), RN_OK);
+    cr_assert_eq(rn_tokens_writer_new(&w, dir, "train", &spec, &err), RN_OK);
     for (int d = 0; d < DOCS; d++) {
         int32_t ids[40] = {1};
         int n = 1 + d % 37;
@@ -72,7 +72,7 @@ Test(token_write, no_tokens_at_all_are_a_file_too)
     struct rn_tokens_writer *w;
     struct rn_tokens *none, *back;
     struct rn_tokens_spec spec = {digest, VOCAB, 2, 20000};
-    cr_assert_eq(rn_tokens_writer_new(&w, scratch_dir, "train", &spec, &err), RN_OK);
+    cr_assert_eq(rn_tokens_writer_new(&w, dir, "train", &spec, &err), RN_OK);
     cr_assert_eq(rn_tokens_writer_finish(w, &err), RN_OK);
     rn_tokens_writer_free(w);
     cr_assert_eq(rn_tokens_open_one(&none, scratch_path("train_00000.bin"), &err), RN_OK);

@@ -1,4 +1,5 @@
 /* Tokenizers on disk: what is written reads back, what is broken is refused with its line. */
+#include "../scratch.h"
 #include "file.h"
 #include "json.h"
 #include "mem.h"
@@ -12,21 +13,7 @@
 
 #define GOLDEN RUNNEL_SOURCE_DIR "/tests/golden/"
 
-static char dir[64];
-
-static void make_dir(void)
-{
-    strcpy(dir, "/tmp/rn-tokenizer-XXXXXX");
-    cr_assert_not_null(mkdtemp(dir));
-}
-
-static void drop_dir(void)
-{
-    struct rn_err err = {0};
-    rn_remove_tree(dir, &err);
-}
-
-TestSuite(tokenizer_file, .init = make_dir, .fini = drop_dir);
+TestSuite(tokenizer_file, .init = scratch_up, .fini = scratch_down);
 
 static char *below(const char *name)
 {

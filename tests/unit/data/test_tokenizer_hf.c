@@ -1,13 +1,13 @@
 /* tokenizer.json: theirs gives their ids here, ours is what it was, and what would mean something
  * else is refused by its name. tests/oracle/tokenizer_json.py loads ours with their class. */
+#include "../scratch.h"
 #include "jsonl.h"
-#include "scratch.h"
 #include "str.h"
 #include "tokenizer.h"
 
 #define GOLDEN RUNNEL_SOURCE_DIR "/tests/golden/"
 
-TestSuite(tokenizer_hf, .init = scratch_make, .fini = scratch_remove, .timeout = 300);
+TestSuite(tokenizer_hf, .init = scratch_up, .fini = scratch_down, .timeout = 300);
 
 static struct rn_tokenizer *open_ok(const char *path)
 {

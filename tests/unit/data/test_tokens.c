@@ -1,8 +1,8 @@
 /* Token shards: what is written is read; what was damaged is never used. */
-#include "scratch.h"
+#include "shards_of.h"
 #include "tokens.h"
 
-TestSuite(tokens, .init = scratch_make, .fini = scratch_remove);
+TestSuite(tokens, .init = scratch_up, .fini = scratch_down);
 
 static const char digest_a[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 static const char digest_b[] = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
@@ -15,7 +15,7 @@ static void write_docs(int width, int64_t shard_tokens, const char *split)
     struct rn_err err = {0};
     struct rn_tokens_writer *w;
     struct rn_tokens_spec spec = {digest_a, 60000, width, shard_tokens};
-    cr_assert_eq(rn_tokens_writer_new(&w, scratch_dir, split, &spec, &err), RN_OK);
+    cr_assert_eq(rn_tokens_writer_new(&w, dir, split, &spec, &err), RN_OK);
     for (int d = 0; d < DOCS; d++) {
         int32_t ids[7];
         for (int i = 0; i < d % 7; i++)
@@ -69,8 +69,8 @@ Test(tokens, read_as_written_for_both_widths_and_any_split_into_shards)
             cr_expect(sizes[i] < 147 ? n_paths > 1 : n_paths == 1);
             expect_docs(t);
             rn_tokens_free(t);
-            scratch_remove();
-            cr_assert_eq(rn_mkdirs(scratch_dir, &err), RN_OK);
+            scratch_down();
+            cr_assert_eq(rn_mkdirs(dir, &err), RN_OK);
         }
 }
 
@@ -102,7 +102,7 @@ Test(tokens, ids_outside_the_vocabulary_are_not_written)
     struct rn_tokens_writer *w;
     struct rn_tokens_spec spec = {digest_a, 100, 2, 1000};
     int32_t over = 100, under = -1;
-    cr_assert_eq(rn_tokens_writer_new(&w, scratch_dir, "train", &spec, &err), RN_OK);
+    cr_assert_eq(rn_tokens_writer_new(&w, dir, "train", &spec, &err), RN_OK);
     cr_expect_eq(rn_tokens_writer_add(w, &over, 1, true, &err), RN_ECORRUPT);
     cr_expect_eq(rn_tokens_writer_add(w, &under, 1, true, &err), RN_ECORRUPT);
     rn_tokens_writer_free(w);
@@ -113,7 +113,7 @@ Test(tokens, two_bytes_do_not_hold_a_large_vocabulary)
     struct rn_err err = {0};
     struct rn_tokens_writer *w;
     struct rn_tokens_spec spec = {digest_a, 65537, 2, 1000};
-    cr_expect_eq(rn_tokens_writer_new(&w, scratch_dir, "train", &spec, &err), RN_ECONFIG);
+    cr_expect_eq(rn_tokens_writer_new(&w, dir, "train", &spec, &err), RN_ECONFIG);
 }
 
 Test(tokens, a_missing_shard_is_missed)

@@ -1,4 +1,5 @@
 /* What servers and publishers say about a file, and whether it holds. */
+#include "../scratch.h"
 #include "claims.h"
 #include "lfs.h"
 #include "rig.h"
@@ -10,22 +11,21 @@
 #define GIT    "ce013625030ba8dba906f756967f9e9ca394464a"
 #define OTHER  "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
 
-static char dir[64], *body;
+static char *body;
 static struct rn_claims claims;
 static struct rn_finding found;
 static bool said;
 
 static void up(void)
 {
-    snprintf(dir, sizeof dir, "/tmp/runnel-claims-XXXXXX");
-    cr_assert(mkdtemp(dir));
+    scratch_up();
     body = rn_join(dir, "body");
     cr_assert_eq(rn_file_write(body, HELLO, strlen(HELLO), NULL), RN_OK);
 }
 
 static void down(void)
 {
-    rn_remove_tree(dir, NULL);
+    scratch_down();
     free(body);
 }
 

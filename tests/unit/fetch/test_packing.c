@@ -1,26 +1,26 @@
 /* The payload inside gzip and zstd: whole, once, and nothing beside it. */
+#include "../scratch.h"
 #include "packing.h"
 #include "rig.h"
 
 #include <zlib.h>
 #include <zstd.h>
 
-static char dir[64], *body, *payload;
+static char *body, *payload;
 static struct rn_str packed;
 static struct rn_finding found;
 static struct rn_packed got;
 
 static void up(void)
 {
-    snprintf(dir, sizeof dir, "/tmp/runnel-packing-XXXXXX");
-    cr_assert(mkdtemp(dir));
+    scratch_up();
     body = rn_join(dir, "body");
     payload = rn_join(dir, "payload");
 }
 
 static void down(void)
 {
-    rn_remove_tree(dir, NULL);
+    scratch_down();
     rn_str_release(&packed);
     free(body);
     free(payload);

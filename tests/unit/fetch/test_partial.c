@@ -1,4 +1,5 @@
 /* Bytes that outlive their process, and who may go on with them. */
+#include "../scratch.h"
 #include "partial.h"
 
 #include "file.h"
@@ -20,14 +21,13 @@ static const struct rn_origin origin = {
     .url_sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     .etag = "\"v1\"",
     .total_bytes = 3000000};
-static char dir[64], *folder;
+static char *folder;
 static unsigned char *text;
 enum { TEXT = 3000000, HALF = 2000000 };
 
 static void up(void)
 {
-    snprintf(dir, sizeof dir, "/tmp/runnel-partial-XXXXXX");
-    cr_assert(mkdtemp(dir));
+    scratch_up();
     folder = rn_join(dir, "partial");
     text = rn_xalloc(TEXT);
     for (size_t i = 0; i < TEXT; i++)
@@ -36,7 +36,7 @@ static void up(void)
 
 static void down(void)
 {
-    rn_remove_tree(dir, NULL);
+    scratch_down();
     free(folder);
     free(text);
 }

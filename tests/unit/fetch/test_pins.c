@@ -1,14 +1,14 @@
 /* Pins survive, merge and never turn into something else in silence. */
+#include "../scratch.h"
 #include "rig.h"
 
 #include <pthread.h>
 
-static char dir[64], *path, *run;
+static char *path, *run;
 
 static void up(void)
 {
-    snprintf(dir, sizeof dir, "/tmp/runnel-lock-XXXXXX");
-    cr_assert(mkdtemp(dir));
+    scratch_up();
     path = rn_join(dir, "pipelines/p.lock");
     run = rn_join(dir, "run");
     char *pipelines = rn_join(dir, "pipelines");
@@ -19,7 +19,7 @@ static void up(void)
 
 static void down(void)
 {
-    rn_remove_tree(dir, NULL);
+    scratch_down();
     free(path);
     free(run);
 }

@@ -1,4 +1,5 @@
 /* Which url, whose secrets, and to whom: every kind of source as it goes over the wire. */
+#include "../scratch.h"
 #include "file.h"
 #include "netrc.h"
 #include "request.h"
@@ -10,24 +11,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char dir[64];
 static struct rn_who who;
 static struct rn_request q;
 static struct rn_err err;
 
-static void up(void)
-{
-    snprintf(dir, sizeof dir, "/tmp/runnel-request-XXXXXX");
-    cr_assert(mkdtemp(dir));
-}
-
 static void down(void)
 {
     rn_request_release(&q);
-    rn_remove_tree(dir, NULL);
+    scratch_down();
 }
 
-TestSuite(request, .init = up, .fini = down, .timeout = 300);
+TestSuite(request, .init = scratch_up, .fini = down, .timeout = 300);
 
 static int make(const char *url)
 {

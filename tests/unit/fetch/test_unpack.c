@@ -1,23 +1,23 @@
 /* Archives from strangers: what is refused leaves nothing, what is accepted is whole. */
+#include "../scratch.h"
 #include "rig.h"
 
 #include <errno.h>
 #include <sys/stat.h>
 #include <zip.h>
 
-static char dir[64], *zip_path, *out;
+static char *zip_path, *out;
 
 static void up(void)
 {
-    snprintf(dir, sizeof dir, "/tmp/runnel-unpack-XXXXXX");
-    cr_assert(mkdtemp(dir));
+    scratch_up();
     zip_path = rn_join(dir, "a.zip");
     out = rn_join(dir, "out");
 }
 
 static void down(void)
 {
-    rn_remove_tree(dir, NULL);
+    scratch_down();
     free(zip_path);
     free(out);
 }

@@ -1,6 +1,7 @@
 /* Archives that lie, climb, swell or point elsewhere: each is refused, for the reason that is
  * written beside it, by a process of its own within 64 MiB and one second, and leaves nothing. */
 #include "../fetch/rig.h"
+#include "../scratch.h"
 #include "pack.h"
 
 #include <sys/resource.h>
@@ -10,19 +11,18 @@
 
 enum { MOST_KIB = 64 << 10 };
 
-static char dir[64], *archive, *out;
+static char *archive, *out;
 
 static void up(void)
 {
-    snprintf(dir, sizeof dir, "/tmp/runnel-archives-XXXXXX");
-    cr_assert(mkdtemp(dir));
+    scratch_up();
     archive = rn_join(dir, "a");
     out = rn_join(dir, "out");
 }
 
 static void down(void)
 {
-    rn_remove_tree(dir, NULL);
+    scratch_down();
     free(archive);
     free(out);
 }

@@ -1,5 +1,6 @@
 #include "op_cases.h"
 
+#include "fp8.h"
 #include "mem.h"
 
 #include <math.h>
@@ -429,6 +430,32 @@ static void zero_grads(const struct ref *r)
     (void)r;
 }
 
+/* Results that are codes, and what comes of them: test_fp8.c. */
+static void quantize(const struct ref *r)
+{
+    (void)r;
+}
+
+static void linear_fp8(const struct ref *r)
+{
+    (void)r;
+}
+
+static void amax_roll(const struct ref *r)
+{
+    int64_t n = cols(r, 0), history = n - RN_AMAX_HISTORY;
+    for (int64_t i = 0; i < rows(r, 0); i++) {
+        double *row = r->x[0] + i * n, now = row[RN_AMAX_NOW];
+        int64_t next = (int64_t)row[RN_AMAX_NEXT];
+        row[RN_AMAX_CUT] += now > row[RN_AMAX_LIMIT];
+        row[RN_AMAX_HISTORY + next] = isfinite(now) ? now : 0;
+        row[RN_AMAX_NEXT] = (double)((next + 1) % history);
+        row[RN_AMAX_NOW] = row[RN_AMAX_KNOWN] = 0;
+        for (int64_t h = 0; h < history; h++)
+            row[RN_AMAX_KNOWN] = fmax(row[RN_AMAX_KNOWN], row[RN_AMAX_HISTORY + h]);
+    }
+}
+
 static void histogram(const struct ref *r)
 {
     int64_t n = rn_elems(r->xs[0]), bins = r->attrs.i[0];
@@ -457,6 +484,19 @@ void (*const op_refs[RN_OP_COUNT])(const struct ref *) = {
 };
 
 /* --- values that random ones do not serve --- */
+
+/* Magnitudes; runs that cut something off and runs that did not; every place of a history of 7. */
+static void amax_values(int operand, double *x, int64_t n)
+{
+    const int64_t columns = RN_AMAX_HISTORY + 7;
+    (void)operand;
+    for (int64_t i = 0; i < n; i++)
+        x[i] = fabs(x[i]);
+    for (int64_t r = 0; r < n / columns; r++) {
+        x[r * columns + RN_AMAX_CUT] = (double)(r % 3);
+        x[r * columns + RN_AMAX_NEXT] = (double)(r % 7);
+    }
+}
 
 static void some_targets_absent(int operand, double *x, int64_t n)
 {
@@ -640,6 +680,10 @@ const struct op_case op_cases[] = {
      {S(1, 4, 1, 2), S(1, 4, 1, 2), S(1, 4, 1, 2)},
      ATT(1, 99),
      .cancels = true},
+    {"whole lanes",
+     RN_OP_ATTENTION,
+     {S(2, 21, 2, 8), S(2, 21, 2, 8), S(2, 21, 2, 8)},
+     ATT(0.4f, -1)},
     {"whole lanes, grouped, tiles and window",
      RN_OP_ATTENTION,
      {S(1, 70, 4, 16), S(1, 70, 2, 16), S(1, 70, 2, 16)},
@@ -769,12 +813,19 @@ const struct op_case op_cases[] = {
      CAP(3, 515),
      .below = 515,
      .fill = ten_targets},
+    {"chunks of the size that was asked for",
+     RN_OP_HEAD_LOSS,
+     {S(40, 4), S(21, 4), S(40), S(1)},
+     I(19, 19 * 16),
+     .below = 19,
+     .fill = some_targets_absent},
     {"x and w one value",
      RN_OP_HEAD_LOSS,
      {S(6, 3), S(6, 3), S(6), S(1)},
      CAP(2, 5),
      .below = 5,
      .same_b = 1},
+    {"", RN_OP_AMAX_ROLL, {S(20, RN_AMAX_HISTORY + 7)}, .fill = amax_values},
     {"", RN_OP_SUMSQ, {S(3, 5)}},
     {"chained, several pieces", RN_OP_SUMSQ, {S(7, 5001), S(1)}},
     {"", RN_OP_HISTOGRAM, {S(3, 7)}, I(4), .fill = far_from_edges},

@@ -195,7 +195,8 @@ static int32_t *as_ints(const double *x, int64_t n)
 
 static const char *operand_name(int i)
 {
-    static const char *const names[RN_MAX_IN] = {"x0", "x1", "x2", "x3", "x4", "x5"};
+    static const char *const names[RN_MAX_IN] = {"x0", "x1", "x2", "x3",
+                                                 "x4", "x5", "x6", "x7"};
     return names[i];
 }
 

@@ -43,3 +43,36 @@ static bool is_tried(int kind)
     }
 #include "ops.def"
 #undef OP
+
+/* Attention by cuDNN's graphs, which the stand-in computes as they are written: causal, windows,
+ * heads that share keys, and the backward of fixed order. */
+static void check_cudnn(bool deterministic)
+{
+    setenv("RN_EMU_CUDNN", "91900", 1);
+    struct rn_device *dev = open_emulated();
+    for (size_t i = 0; i < op_case_count; i++) {
+        struct op_case c = op_cases[i];
+        int64_t D = c.xs[0].d[3];
+        c.attrs.i[1] = deterministic;
+        if (c.kind == RN_OP_ATTENTION && D % 8 == 0 && D <= 16) /* few: they take long here */
+            op_check(&dev, 1, &c);
+    }
+    rn_device_close(dev);
+}
+
+Test(cuda_device, attention_by_cudnn)
+{
+    check_cudnn(false);
+}
+
+Test(cuda_device, attention_by_cudnn_in_a_fixed_order)
+{
+    check_cudnn(true);
+}
+
+/* What no plan can be built for is left to the own kernels, call by call. */
+Test(cuda_device, attention_of_which_cudnn_does_a_part)
+{
+    setenv("RN_EMU_FAIL", "cudnnPlan:2", 1);
+    check_cudnn(false);
+}

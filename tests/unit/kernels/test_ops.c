@@ -58,6 +58,7 @@ Test(ops, all_have_a_case)
 {
     for (int kind = 0; kind < RN_OP_COUNT; kind++) {
         bool found = kind == RN_OP_ZERO_GRADS; /* tested with the optimizer program */
+        found |= kind == RN_OP_QUANTIZE || kind == RN_OP_LINEAR_FP8; /* test_fp8.c */
         for (size_t i = 0; i < op_case_count; i++)
             found |= op_cases[i].kind == kind;
         cr_expect(found, "%s has no case in op_cases.c", rn_op_names[kind]);

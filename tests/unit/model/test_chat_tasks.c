@@ -1,4 +1,5 @@
 /* The tasks that are asked as chats: letters of ARC and MMLU, written answers, and their mean. */
+#include "../scratch.h"
 #include "evals.h"
 #include "fake_scorer.h"
 #include "file.h"
@@ -7,7 +8,6 @@
 
 #include <math.h>
 
-static char dir[64];
 static struct rn_tokenizer *tok;
 
 static void enter(void)
@@ -16,14 +16,12 @@ static void enter(void)
     rn_bpe_trainer_add(trainer, "the cat sat on the mat", 22);
     MUST(rn_bpe_trainer_finish(trainer, 4, rn_special_nanochat, NULL, NULL, &tok, e));
     rn_bpe_trainer_free(trainer);
-    strcpy(dir, "/tmp/runnel-chat-XXXXXX");
-    cr_assert(mkdtemp(dir));
+    scratch_up();
 }
 static void leave(void)
 {
-    struct rn_err err = {0};
     rn_tokenizer_free(tok);
-    rn_remove_tree(dir, &err);
+    scratch_down();
 }
 TestSuite(chat_tasks, .init = enter, .fini = leave);
 

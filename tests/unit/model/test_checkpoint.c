@@ -1,5 +1,6 @@
 /* Checkpoints: exact, named, rotated; whatever breaks, what is found is old or new and never a
  * third thing; whatever is damaged is passed over and told. */
+#include "../scratch.h"
 #include "fixture.h"
 
 #include "checkpoint.h"
@@ -56,7 +57,6 @@ static int disk_rename(const char *from, const char *to)
 
 /* --- a training in a directory of its own --- */
 
-static char dir[64];
 static struct rn_str said;
 static struct fixture f;
 static struct rn_optim *optim;
@@ -87,17 +87,16 @@ static void enter(void)
 {
     struct rn_model_cfg c = tiny();
     struct rn_optim_cfg oc = RN_OPTIM_DEFAULTS;
+    scratch_up();
     disk.calls = disk.break_at = 0;
     rn_io = (struct rn_io){disk_write, disk_fsync, disk_rename};
-    strcpy(dir, "/tmp/runnel-ckpt-XXXXXX");
-    cr_assert(mkdtemp(dir));
     f = fixture_new(&c, 1, true);
     MUST(rn_optim_new(&optim, f.model, &oc, e));
     ckpt = (struct rn_ckpt){.dir = dir, .key = "0123abcd", .log = &logbook};
 }
 static void leave(void)
 {
-    rn_remove_tree(dir, NULL);
+    scratch_down();
     rn_optim_free(optim);
     fixture_free(&f);
     rn_str_release(&said);

@@ -1,6 +1,7 @@
 /* CORE against nanochat's own code: prompts, tokens and spans of 88 items of the real bundle
  * (tests/golden/core_prompts_gpt2.jsonl), and the scoring rules with a scorer made for the test. */
 #include "../data/shared.h"
+#include "../scratch.h"
 #include "eval_core.h"
 #include "fake_scorer.h"
 #include "file.h"
@@ -15,19 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char dir[64];
-
-static void enter(void)
-{
-    strcpy(dir, "/tmp/runnel-core-XXXXXX");
-    cr_assert(mkdtemp(dir));
-}
-static void leave(void)
-{
-    struct rn_err err = {0};
-    rn_remove_tree(dir, &err);
-}
-TestSuite(core, .init = enter, .fini = leave);
+TestSuite(core, .init = scratch_up, .fini = scratch_down);
 
 static char *bundle_dir(void)
 {

@@ -1,4 +1,5 @@
 /* Bits per byte and multiple choice, with scorers and loaders made for the test. */
+#include "../scratch.h"
 #include "conversation.h"
 #include "eval_bpb.h"
 #include "eval_choices.h"
@@ -99,7 +100,6 @@ Test(eval, a_target_outside_the_vocabulary_is_refused)
 
 /* --- multiple choice --- */
 
-static char dir[64];
 static struct rn_tokenizer *tok;
 
 static void enter(void)
@@ -110,14 +110,12 @@ static void enter(void)
     cr_assert_eq(rn_bpe_trainer_finish(trainer, 4, rn_special_nanochat, NULL, NULL, &tok, &err),
                  RN_OK);
     rn_bpe_trainer_free(trainer);
-    strcpy(dir, "/tmp/runnel-eval-XXXXXX");
-    cr_assert(mkdtemp(dir));
+    scratch_up();
 }
 static void leave(void)
 {
-    struct rn_err err = {0};
     rn_tokenizer_free(tok);
-    rn_remove_tree(dir, &err);
+    scratch_down();
 }
 TestSuite(choices, .init = enter, .fini = leave);
 

@@ -103,6 +103,25 @@ Test(footprint, an_own_process_says_the_same)
     cr_expect_gt(here.total, here.weights + here.gradients + here.optimizer + here.activations);
 }
 
+/* Its memory holds nothing of the host's; its head takes more logits at once; attention of a fixed
+ * order takes two bytes a score. */
+Test(footprint, of_a_gpu_is_judged_by_its_own_memory)
+{
+    if (rn_device_find("cuda-emu", NULL) != RN_OK)
+        cr_skip_test("SKIP: built without the CUDA toolkit");
+    struct rn_model_cfg c = middling();
+    struct rn_footprint_of what = {.model = &c, .rows = 16, .compute = RN_BF16};
+    struct rn_footprint gpu, fixed;
+    MUST(rn_footprint_apart(&gpu, "cuda-emu", 1, &what, e));
+    cr_expect_float_eq(gpu.limit, 0.95 * 0x80000000u, 1);
+    cr_expect_eq(gpu.other, 0);
+    cr_expect_eq(gpu.total, gpu.weights + gpu.gradients + gpu.optimizer + gpu.activations);
+    what.deterministic = true;
+    setenv("RN_EMU_CUDNN", "91900", 1);
+    MUST(rn_footprint_apart(&fixed, "cuda-emu", 1, &what, e));
+    cr_expect_gt(fixed.activations, gpu.activations);
+}
+
 Test(footprint, a_device_that_is_not_there_is_an_error)
 {
     struct rn_model_cfg c = middling();

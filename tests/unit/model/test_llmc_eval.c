@@ -1,25 +1,14 @@
 /* Questions as llm.c stores them: read as they were written, refused where they lie, and scored as
  * the same questions in text. */
 #include "../data/shared.h"
+#include "../scratch.h"
 #include "evals.h"
 #include "fake_scorer.h"
 #include "fixture.h"
 #include "llmc_eval.h"
 #include "read_json.h"
 
-static char dir[64];
-
-static void enter(void)
-{
-    strcpy(dir, "/tmp/runnel-llmc-XXXXXX");
-    cr_assert(mkdtemp(dir));
-}
-static void leave(void)
-{
-    struct rn_err err = {0};
-    rn_remove_tree(dir, &err);
-}
-TestSuite(llmc_eval, .init = enter, .fini = leave);
+TestSuite(llmc_eval, .init = scratch_up, .fini = scratch_down);
 
 /* --- a writer, as the format is described --- */
 

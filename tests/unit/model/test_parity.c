@@ -1,6 +1,7 @@
 /* A small GPT-2 as Hugging Face's transformers scores it (tests/golden/eval-gpt2-tiny.jsonl, made
  * by tests/oracle/eval.py): 50 questions of each of CORE's three types, 200 of HellaSwag. */
 #include "../data/shared.h"
+#include "../scratch.h"
 #include "evals.h"
 #include "file.h"
 #include "fixture.h"
@@ -10,19 +11,7 @@
 
 #include <math.h>
 
-static char dir[64];
-
-static void enter(void)
-{
-    strcpy(dir, "/tmp/runnel-parity-XXXXXX");
-    cr_assert(mkdtemp(dir));
-}
-static void leave(void)
-{
-    struct rn_err err = {0};
-    rn_remove_tree(dir, &err);
-}
-TestSuite(parity, .init = enter, .fini = leave);
+TestSuite(parity, .init = scratch_up, .fini = scratch_down);
 
 /* --- the model --- */
 

@@ -17,7 +17,7 @@ static void on_step(void *ctx, const struct rn_replay_step *s)
     ++*(int *)ctx;
 }
 
-static struct rn_replay_result replay(const char *name, int threads, enum rn_dtype compute)
+static struct rn_replay_result replay(const char *name, int threads, enum rn_precision precision)
 {
     struct rn_device *dev;
     struct rn_err err = {0};
@@ -25,7 +25,7 @@ static struct rn_replay_result replay(const char *name, int threads, enum rn_dty
     int steps = 0;
     char *path = rn_xprintf("%s/tests/golden/%s", RUNNEL_SOURCE_DIR, name);
     cr_assert_eq(rn_device_open(&dev, "cpu", threads, NULL, &err), RN_OK, "%s", err.msg);
-    cr_assert_eq(rn_replay(path, dev, compute, on_step, &steps, &r, &err), RN_OK, "%s", err.msg);
+    cr_assert_eq(rn_replay(path, dev, precision, on_step, &steps, &r, &err), RN_OK, "%s", err.msg);
     cr_expect_eq(steps, 20);
     printf("%s: loss %.2e logits %.2e grad %.2e (%s) gates %.2e update %.2e (%s) excepted %d\n",
            name, r.rel_loss, r.rel_logits0, r.rel_grad0, r.worst_grad0, r.rel_grad0_gates,
@@ -37,17 +37,17 @@ static struct rn_replay_result replay(const char *name, int threads, enum rn_dty
 
 Test(replay, gpt2_follows_pytorch)
 {
-    cr_expect(replay("gpt2-tiny.safetensors", 1, RN_F32).ok);
+    cr_expect(replay("gpt2-tiny.safetensors", 1, RN_PRECISION_FP32).ok);
 }
 
 Test(replay, nanochat_2025_follows_pytorch)
 {
-    cr_expect(replay("nanochat-2025-tiny.safetensors", 2, RN_F32).ok);
+    cr_expect(replay("nanochat-2025-tiny.safetensors", 2, RN_PRECISION_FP32).ok);
 }
 
 Test(replay, nanochat_2026_follows_pytorch)
 {
-    cr_expect(replay("nanochat-2026-tiny.safetensors", 1, RN_F32).ok);
+    cr_expect(replay("nanochat-2026-tiny.safetensors", 1, RN_PRECISION_FP32).ok);
 }
 
 /* Where the processor has no products of bf16, the same rounding is done by hand. */
@@ -56,7 +56,7 @@ Test(replay, in_bf16_every_loss_is_within_a_hundredth)
     static const char *const names[] = {"gpt2-tiny.safetensors", "nanochat-2025-tiny.safetensors",
                                         "nanochat-2026-tiny.safetensors"};
     for (size_t i = 0; i < RN_COUNT(names); i++) {
-        struct rn_replay_result r = replay(names[i], 2, RN_BF16);
+        struct rn_replay_result r = replay(names[i], 2, RN_PRECISION_BF16);
         cr_expect(r.ok && r.rel_loss <= 1e-2, "%s: %g", names[i], r.rel_loss);
         cr_expect_gt(r.rel_loss, 1e-5, "%s is as near as fp32: is it bf16?", names[i]);
     }
@@ -65,8 +65,9 @@ Test(replay, in_bf16_every_loss_is_within_a_hundredth)
 /* --- a replay that cannot fail would prove nothing --- */
 
 /* Replays a copy of a golden file in which `from` is replaced by `to`, of equal length. */
-static int replay_changed(const char *name, const char *from, const char *to, enum rn_dtype compute,
-                          struct rn_replay_result *r, struct rn_err *err)
+static int replay_changed(const char *name, const char *from, const char *to,
+                          enum rn_precision precision, struct rn_replay_result *r,
+                          struct rn_err *err)
 {
     char *path = rn_xprintf("%s/tests/golden/%s", RUNNEL_SOURCE_DIR, name), *bytes;
     char *copy = rn_xprintf("/tmp/rn-replay-%d.safetensors", (int)getpid());
@@ -83,7 +84,7 @@ static int replay_changed(const char *name, const char *from, const char *to, en
     cr_assert_gt(found, 0, "%s has no %s", name, from);
     cr_assert_eq(rn_file_write(copy, bytes, n, NULL), RN_OK);
     cr_assert_eq(rn_device_open(&dev, "cpu", 1, NULL, NULL), RN_OK);
-    int rc = rn_replay(copy, dev, compute, NULL, NULL, r, err);
+    int rc = rn_replay(copy, dev, precision, NULL, NULL, r, err);
     rn_device_close(dev);
     unlink(copy);
     free(path);
@@ -96,7 +97,7 @@ static void expect_not_ok(const char *name, const char *from, const char *to)
 {
     struct rn_replay_result r;
     struct rn_err err = {0};
-    cr_assert_eq(replay_changed(name, from, to, RN_F32, &r, &err), RN_OK, "%s", err.msg);
+    cr_assert_eq(replay_changed(name, from, to, RN_PRECISION_FP32, &r, &err), RN_OK, "%s", err.msg);
     cr_expect(!r.ok, "%s passes with %s", name, to);
 }
 
@@ -145,7 +146,7 @@ Test(replay, in_bf16_a_wrong_rate_is_noticed)
     struct rn_replay_result r;
     struct rn_err err = {0};
     int rc = replay_changed("nanochat-2025-tiny.safetensors", "\\\"matrix_lr\\\": 0.0",
-                            "\\\"matrix_lr\\\": 0.9", RN_BF16, &r, &err);
+                            "\\\"matrix_lr\\\": 0.9", RN_PRECISION_BF16, &r, &err);
     cr_assert_eq(rc, RN_OK, "%s", err.msg);
     cr_expect(!r.ok);
 }
@@ -154,8 +155,8 @@ static void expect_refused(const char *from, const char *to, enum rn_code code)
 {
     struct rn_replay_result r;
     struct rn_err err = {0};
-    cr_expect_eq(replay_changed("gpt2-tiny.safetensors", from, to, RN_F32, &r, &err), code,
-                 "%s: %s", to, err.msg);
+    cr_expect_eq(replay_changed("gpt2-tiny.safetensors", from, to, RN_PRECISION_FP32, &r, &err),
+                 code, "%s: %s", to, err.msg);
     cr_expect(err.msg[0]);
 }
 

@@ -1,4 +1,5 @@
 /* What monitoring left of a run's cards: all of it in a bounded number of rows, and the newest. */
+#include "../scratch.h"
 #include "card_log.h"
 #include "file.h"
 #include "mem.h"
@@ -10,20 +11,7 @@
 #include <string.h>
 #include <utime.h>
 
-static char dir[64];
-
-static void up(void)
-{
-    snprintf(dir, sizeof dir, "/tmp/runnel-cards-XXXXXX");
-    cr_assert(mkdtemp(dir));
-}
-
-static void down(void)
-{
-    rn_remove_tree(dir, NULL);
-}
-
-TestSuite(card_log, .init = up, .fini = down, .timeout = 300);
+TestSuite(card_log, .init = scratch_up, .fini = scratch_down, .timeout = 300);
 
 static char *put(const char *name, const char *text)
 {

@@ -1,10 +1,10 @@
 /* A run as Markdown: nanochat's sections, a model card that publishes, and hostile text as text. */
+#include "../scratch.h"
 #include "cards.h"
 #include "file.h"
 #include "journal.h"
 #include "markdown.h"
 #include "mem.h"
-#include "scratch.h"
 #include "yaml_tree.h"
 
 #include <criterion/criterion.h>
@@ -14,18 +14,13 @@
 
 static struct rn_str s;
 
-static void up(void)
-{
-    scratch_up();
-}
-
 static void down(void)
 {
     scratch_down();
     rn_str_release(&s);
 }
 
-TestSuite(cards, .init = up, .fini = down, .timeout = 300);
+TestSuite(cards, .init = scratch_up, .fini = down, .timeout = 300);
 
 static const char *text_of(const char *text)
 {
@@ -98,7 +93,7 @@ static void give_results(const char *stage, const char *metrics)
     char *entry = rn_xprintf("store/%s/manifest.json", stage),
          *target = rn_xprintf("%s/store/%s", dir, stage), *link = rn_xprintf("%s/stages", dir);
     char *text = rn_xprintf("{\"metrics\": %s}", metrics);
-    scratch_put(entry, text);
+    scratch_text(entry, text);
     cr_assert_eq(rn_mkdirs(link, NULL), RN_OK);
     free(link);
     link = rn_xprintf("%s/stages/%s", dir, stage);
@@ -128,16 +123,16 @@ static struct rn_account a_run(void)
     give_results("base", "{\"val_bpb\": 0.75, \"loss\": 2.5}");
     give_results("sft", "{\"loss\": 1.5}");
     give_results("eval", "{\"base.core\": 0.2, \"sft.core\": 0.25, \"sft.gsm8k\": 0.05}");
-    scratch_put("receipt.json",
-                "{\"stages\": {\"base\": {\"machine\": {\"processor\": \"P\"}}, \"sft\": {}}}");
-    scratch_put(
+    scratch_text("receipt.json",
+                 "{\"stages\": {\"base\": {\"machine\": {\"processor\": \"P\"}}, \"sft\": {}}}");
+    scratch_text(
         "resolved.yaml",
         "runnel: 1\nname: x\nstages:\n  data:\n    files:\n      a: {urls: [{url: "
         "\"https://huggingface.co/datasets/karpathy/climb/resolve/main/x.parquet\"}]}\n"
         "  base: {kind: base-train, seed: 42, model: {arch: gpt2}, note: \"<script>alert(1)\"}\n"
         "  sft: {kind: sft}\n  eval: {kind: eval}\n");
-    scratch_put("metrics/base.jsonl", "{\"step\":1,\"time\":1,\"loss\":3,\"tok_per_sec\":1000}\n"
-                                      "{\"step\":2,\"time\":2,\"sample/0\":\"```\\n<script>\"}\n");
+    scratch_text("metrics/base.jsonl", "{\"step\":1,\"time\":1,\"loss\":3,\"tok_per_sec\":1000}\n"
+                                       "{\"step\":2,\"time\":2,\"sample/0\":\"```\\n<script>\"}\n");
     cr_assert_eq(rn_account_read(&a, dir, &err), RN_OK, "%s", err.msg);
     return a;
 }

@@ -1,5 +1,6 @@
 /* What cards and processors say of themselves, from the driver's library to the rows of a file.
  * tests/fake/nvml.c plays the driver. */
+#include "../scratch.h"
 #include "file.h"
 #include "mem.h"
 #include "samples.h"
@@ -13,20 +14,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char dir[64];
 static struct rn_err err;
 static struct rn_nvml *nvml;
 static double values[RN_GPU_VALUES];
 
 static void setup(void)
 {
-    strcpy(dir, "/tmp/rn_gpuXXXXXX");
-    cr_assert(mkdtemp(dir));
+    scratch_up();
 }
 static void teardown(void)
 {
     rn_nvml_close(nvml);
-    rn_remove_tree(dir, NULL);
+    scratch_down();
 }
 TestSuite(gpu, .init = setup, .fini = teardown, .timeout = 300);
 

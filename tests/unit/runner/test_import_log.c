@@ -1,11 +1,11 @@
 /* Logs of other programs become runs. */
+#include "../scratch.h"
 #include "curves.h"
 #include "file.h"
 #include "foreign_log.h"
 #include "import_log.h"
 #include "mem.h"
 #include "page.h"
-#include "scratch.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -98,7 +98,7 @@ Test(import_log, a_log_of_several_trainings_becomes_a_run)
     log_steps(&log, 50, 100, 100);
     rn_str_puts(&log, "Step 00100 | Validation bpb: 0.9\n");
     log_steps(&log, 0, 30, 40);
-    scratch_put("speedrun.log", log.p);
+    scratch_text("speedrun.log", log.p);
     char *path = rn_join(dir, "speedrun.log"), *run = rn_join(dir, "runs/speedrun");
     cr_assert_eq(rn_import_read(&in, (const char *const *)&path, 1, &err), RN_OK, "%s", err.msg);
     cr_assert_eq(in.n, 2);

@@ -1,4 +1,5 @@
 /* The journal after kills, damage, years of runs and a disk that fails. */
+#include "../scratch.h"
 #include "journal.h"
 
 #include "file.h"
@@ -11,17 +12,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char dir[64], path[96];
+static char path[96];
 
 static void setup(void)
 {
-    snprintf(dir, sizeof dir, "/tmp/runnel-journal-XXXXXX");
-    cr_assert(mkdtemp(dir));
+    scratch_up();
     snprintf(path, sizeof path, "%s/journal.jsonl", dir);
 }
 static void teardown(void)
 {
-    rn_remove_tree(dir, NULL);
+    scratch_down();
 }
 TestSuite(journal, .init = setup, .fini = teardown, .timeout = 300);
 

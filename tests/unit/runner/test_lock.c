@@ -1,5 +1,6 @@
 /* Who holds a lock: the kernel says so where it can, the owner's record elsewhere. */
 #define _GNU_SOURCE
+#include "../scratch.h"
 #include "lock.h"
 
 #include "file.h"
@@ -14,13 +15,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char dir[64], path[96];
+static char path[96];
 static pid_t other; /* a living process */
 
 static void setup(void)
 {
-    snprintf(dir, sizeof dir, "/tmp/runnel-lock-XXXXXX");
-    cr_assert(mkdtemp(dir));
+    scratch_up();
     snprintf(path, sizeof path, "%s/.lock", dir);
     other = fork();
     if (other == 0) {
@@ -32,7 +32,7 @@ static void teardown(void)
 {
     kill(other, SIGKILL);
     waitpid(other, NULL, 0);
-    rn_remove_tree(dir, NULL);
+    scratch_down();
 }
 TestSuite(lock, .init = setup, .fini = teardown, .timeout = 300);
 

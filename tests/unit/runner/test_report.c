@@ -1,4 +1,5 @@
 /* What other programs and people see of a run's numbers. */
+#include "../scratch.h"
 #include "curves.h"
 #include "exports.h"
 #include "file.h"
@@ -8,7 +9,6 @@
 #include "page.h"
 #include "panels.h"
 #include "protobuf.h"
-#include "scratch.h"
 #include "tfevents.h"
 
 #include <criterion/criterion.h>
@@ -23,11 +23,11 @@ TestSuite(report, .init = scratch_up, .fini = scratch_down, .timeout = 300);
 Test(report, lines_of_one_step_are_one_row_and_the_last_value_wins)
 {
     struct rn_curves c;
-    scratch_put("metrics/base.jsonl", "{\"step\":0,\"time\":1,\"val_bpb\":2.5}\n"
-                                      "{\"step\":0,\"time\":2,\"loss\":9}\n"
-                                      "{\"step\":1,\"time\":3,\"loss\":null}\n"
-                                      "{\"step\":1,\"time\":4,\"loss\":7}\n"
-                                      "{\"step\":2,\"time\":5,\"sample/0\":\"a b\"}\n");
+    scratch_text("metrics/base.jsonl", "{\"step\":0,\"time\":1,\"val_bpb\":2.5}\n"
+                                       "{\"step\":0,\"time\":2,\"loss\":9}\n"
+                                       "{\"step\":1,\"time\":3,\"loss\":null}\n"
+                                       "{\"step\":1,\"time\":4,\"loss\":7}\n"
+                                       "{\"step\":2,\"time\":5,\"sample/0\":\"a b\"}\n");
     cr_assert_eq(rn_curves_read(&c, dir, "base", NULL), RN_OK);
     cr_assert_eq(c.n, 3);
     const struct rn_curve *loss = rn_curves_find(&c, "loss"), *bpb = rn_curves_find(&c, "val_bpb");
@@ -44,10 +44,10 @@ Test(report, lines_of_one_step_are_one_row_and_the_last_value_wins)
 Test(report, steps_said_again_replace_what_they_said_before)
 {
     struct rn_curves c;
-    scratch_put("metrics/base.jsonl",
-                "{\"step\":0,\"time\":1,\"loss\":9}\n{\"step\":1,\"time\":2,\"loss\":8}\n"
-                "{\"step\":2,\"time\":3,\"loss\":7,\"core\":1}\n"
-                "{\"step\":1,\"time\":4,\"loss\":8.5}\n{\"step\":2,\"time\":5,\"loss\":7.5}\n");
+    scratch_text("metrics/base.jsonl",
+                 "{\"step\":0,\"time\":1,\"loss\":9}\n{\"step\":1,\"time\":2,\"loss\":8}\n"
+                 "{\"step\":2,\"time\":3,\"loss\":7,\"core\":1}\n"
+                 "{\"step\":1,\"time\":4,\"loss\":8.5}\n{\"step\":2,\"time\":5,\"loss\":7.5}\n");
     cr_assert_eq(rn_curves_read(&c, dir, "base", NULL), RN_OK);
     cr_assert_eq(c.n, 3);
     for (size_t i = 0; i < c.n; i++)
@@ -60,9 +60,9 @@ Test(report, steps_said_again_replace_what_they_said_before)
 Test(report, torn_and_strange_lines_are_passed_over)
 {
     struct rn_curves c;
-    scratch_put("metrics/base.jsonl",
-                "{\"step\":0,\"time\":1,\"loss\":9}\nnonsense\n[1]\n{\"time\":3}\n"
-                "{\"step\":1,\"time\":2,\"loss\":8}\n{\"step\":2,\"time\":3,\"lo");
+    scratch_text("metrics/base.jsonl",
+                 "{\"step\":0,\"time\":1,\"loss\":9}\nnonsense\n[1]\n{\"time\":3}\n"
+                 "{\"step\":1,\"time\":2,\"loss\":8}\n{\"step\":2,\"time\":3,\"lo");
     cr_assert_eq(rn_curves_read(&c, dir, "base", NULL), RN_OK);
     cr_assert_eq(c.n, 2);
     rn_curves_release(&c);
@@ -160,8 +160,8 @@ static void make_run(int64_t steps)
                       "{\"step\":%lld,\"time\":%lld,\"loss\":%.4f,\"grad_norm\":1.5,\"lrm\":1,"
                       "\"dt_ms\":20,\"tok_per_sec\":1000,\"mfu\":40}\n",
                       (long long)i, 1763720000LL + i, 3 + 1.0 / (double)(i + 1));
-    scratch_put("metrics/base.jsonl", lines.p);
-    scratch_put("resolved.yaml", "runnel: 1\nname: \"<i>hostile</i>\"\n");
+    scratch_text("metrics/base.jsonl", lines.p);
+    scratch_text("resolved.yaml", "runnel: 1\nname: \"<i>hostile</i>\"\n");
     rn_str_release(&lines);
     char *path = rn_join(dir, "journal.jsonl");
     struct rn_journal j;

@@ -1,4 +1,5 @@
 /* What connects the main processes of ranks: who is let in, what is heard, who is missed. */
+#include "../scratch.h"
 #include "roll.h"
 
 #include "file.h"
@@ -20,14 +21,12 @@
         cr_assert((call) == RN_OK, "%s", e_.msg);                                                  \
     } while (0)
 
-static char dir[64];
 static const char *const config =
     "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 static void set_up(void)
 {
-    strcpy(dir, "/tmp/roll-XXXXXX");
-    cr_assert(mkdtemp(dir));
+    scratch_up();
     setenv("RUNNEL_PEER_S", "300", 1); /* no machine is that slow */
 }
 

@@ -2,8 +2,8 @@
  * save, and the cards. */
 #include "signs.h"
 
+#include "../scratch.h"
 #include "file.h"
-#include "scratch.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -32,10 +32,10 @@ Test(signs, before_the_first_checkpoint_nothing_is_known_of_it)
 
 Test(signs, the_newest_checkpoint_is_what_latest_points_to)
 {
-    scratch_put("step_000010/model.safetensors", "123456789");
-    scratch_put("step_000020/model.safetensors", "1234567");
-    scratch_put("step_000020/state.json", "{}");
-    scratch_put("latest", "20\n");
+    scratch_text("step_000010/model.safetensors", "123456789");
+    scratch_text("step_000020/model.safetensors", "1234567");
+    scratch_text("step_000020/state.json", "{}");
+    scratch_text("latest", "20\n");
     char *path = rn_join(dir, "latest");
     double now_s = rn_time_s();
     utime(path, &(struct utimbuf){(time_t)now_s - 100, (time_t)now_s - 100});
@@ -47,14 +47,14 @@ Test(signs, the_newest_checkpoint_is_what_latest_points_to)
 
 Test(signs, a_checkpoint_is_measured_once)
 {
-    scratch_put("step_000010/model.safetensors", "12345");
-    scratch_put("latest", "10\n");
+    scratch_text("step_000010/model.safetensors", "12345");
+    scratch_text("latest", "10\n");
     rn_signs_of_work(&s, &seen, dir);
-    scratch_put("step_000010/more", "12345");
+    scratch_text("step_000010/more", "12345");
     rn_signs_of_work(&s, &seen, dir);
     cr_expect_eq(s.checkpoint_bytes, 5);
-    scratch_put("step_000020/model.safetensors", "1234567");
-    scratch_put("latest", "20\n");
+    scratch_text("step_000020/model.safetensors", "1234567");
+    scratch_text("latest", "20\n");
     rn_signs_of_work(&s, &seen, dir);
     cr_expect_eq(s.checkpoint_bytes, 7, "until there is a newer one");
 }

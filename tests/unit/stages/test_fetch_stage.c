@@ -1,4 +1,5 @@
 /* The fetch stage: what `check` refuses, what the key depends on, what lies in the output. */
+#include "../scratch.h"
 #include "file.h"
 #include "server.h"
 #include "stage.h"
@@ -14,7 +15,6 @@ extern const struct rn_stage rn_stage_fetch;
 static struct rn_arena arena;
 static struct rn_problems problems;
 static struct rn_err err;
-static char dir[64];
 static struct rn_job job;
 
 static bool never(struct rn_runner *r)
@@ -38,8 +38,7 @@ static char *below(const char *name)
 
 static void up(void)
 {
-    snprintf(dir, sizeof dir, "/tmp/runnel-stage-XXXXXX");
-    cr_assert(mkdtemp(dir));
+    scratch_up();
     setenv("RUNNEL_CACHE", below("cache"), 1);
     job = (struct rn_job){.stage = "data",
                           .out_dir = below("out"),
@@ -53,7 +52,7 @@ static void up(void)
 
 static void down(void)
 {
-    rn_remove_tree(dir, NULL);
+    scratch_down();
     rn_arena_release(&arena);
     rn_problems_release(&problems);
 }

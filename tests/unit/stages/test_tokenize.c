@@ -1,4 +1,5 @@
 /* The tokenize stage: the same shards for any number of threads; what it cannot do is one line. */
+#include "../scratch.h"
 #include "file.h"
 #include "stage.h"
 #include "tokenizer.h"
@@ -20,7 +21,6 @@ struct rn_runner {
     double train_tokens, val_tokens, done, total;
 };
 
-static char dir[64];
 static struct rn_runner runner;
 static struct rn_arena arena;
 
@@ -97,15 +97,13 @@ static void write_documents(void)
 
 static void enter(void)
 {
-    strcpy(dir, "/tmp/runnel-stage-XXXXXX");
-    cr_assert(mkdtemp(dir));
+    scratch_up();
     write_tokenizer(rn_special_nanochat);
     write_documents();
 }
 static void leave(void)
 {
-    struct rn_err err = {0};
-    rn_remove_tree(dir, &err);
+    scratch_down();
     rn_arena_release(&arena);
 }
 TestSuite(tokenize, .init = enter, .fini = leave);

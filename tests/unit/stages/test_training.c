@@ -2,6 +2,8 @@
  * what is published is what an unbroken run publishes. */
 #include "training_rig.h"
 
+#include "training.h"
+
 TestSuite(training, .init = rig_enter, .fini = rig_leave, .timeout = 300);
 
 Test(training, stopped_after_any_step_it_ends_with_the_same_bits_and_metrics)
@@ -210,4 +212,19 @@ Test(training, two_horizons_and_a_floor_without_a_peak_are_refused)
         RN_ECONFIG);
     cr_expect_eq(rig_run(&rn_stage_base_train, BASE "schedule: {min_lr: 0.1}\n", "broken"),
                  RN_ECONFIG);
+}
+
+Test(training, a_group_that_the_architecture_lacks_is_refused_before_anything_is_touched)
+{
+    struct rn_training_group group = {0};
+    const char *name = "matrix";
+    struct rn_training_cfg cfg = {.shape.depth = 1, .min_lr = -1, .groups = {&name, &group, 1}};
+    struct rn_err err = {0};
+    for (cfg.arch = 0; strcmp(rn_arch_names[cfg.arch], "gpt2") != 0;)
+        cfg.arch++;
+    cr_expect_eq(rn_stage_base_train.check(&cfg, &err), RN_ECONFIG);
+    cr_expect(strstr(err.msg, "'matrix' in gpt2") && strstr(err.hint, "groups: "), "%s; %s",
+              err.msg, err.hint);
+    cfg.shape.depth = 0; /* as in sft: what the model is shows when it is there */
+    cr_expect_eq(rn_stage_base_train.check(&cfg, &err), RN_OK);
 }

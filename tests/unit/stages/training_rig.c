@@ -1,8 +1,8 @@
 #include "training_rig.h"
+#include "../scratch.h"
 
 /* --- a rig with artifacts in a directory of its own --- */
 
-static char dir[64];
 struct rn_runner rig;
 struct rn_arena rig_arena;
 struct rn_str rig_said;
@@ -150,8 +150,7 @@ void rig_documents(struct rn_artifact *a, int i, const char *name, int rows)
 
 void rig_enter(void)
 {
-    strcpy(dir, "/tmp/runnel-train-XXXXXX");
-    cr_assert(mkdtemp(dir));
+    scratch_up();
     rig.stop_at = -1;
     train_tokenizer(&rig.tokenizer, "tokenizer", 10);
     train_tokenizer(&rig.strange, "strange", 5);

@@ -1,6 +1,6 @@
 """Writes tests/golden/parquet: one table in several encodings, and its rows as JSON.
 
-    python3 tests/oracle/make_parquet.py tests/golden/parquet        (pyarrow 26.0.1)
+    python3 tests/golden/make_parquet.py tests/golden/parquet        (pyarrow 26.0.1)
 """
 
 import json

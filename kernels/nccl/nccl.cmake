@@ -1,0 +1,12 @@
+# What ranks on GPUs talk through, librunnel-nccl.so. NCCL itself is opened when it is wanted.
+find_path(NCCL_INCLUDE_DIR nccl.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
+set(nccl_sources kernels/nccl/comm_nccl.c kernels/nccl/nccl_api.c)
+if(NOT NCCL_INCLUDE_DIR)
+  message(STATUS "no nccl.h: librunnel-nccl.so is not built")
+elseif(TARGET runnel-cuda)
+  add_library(runnel-nccl MODULE ${nccl_sources})
+  set_target_properties(runnel-nccl PROPERTIES LINK_OPTIONS "-Wl,--no-undefined")
+  target_include_directories(runnel-nccl SYSTEM PRIVATE ${NCCL_INCLUDE_DIR})
+  target_link_libraries(runnel-nccl PRIVATE kernels CUDA::cudart_static)
+  add_dependencies(runnel-cuda runnel-nccl)
+endif()
