@@ -23,6 +23,7 @@ struct rn_opdef {
     uint8_t y_work;         /* outputs that are room to work in: their contents mean nothing */
     uint8_t narrow_x;       /* operands that the kernels take as bf16, too, and their gradients */
     uint8_t narrow_y;       /* outputs likewise */
+    uint8_t stored_x;       /* weights and states that may be kept in bf16; gradients are fp32 */
     bool forward_only;      /* no backward kernel exists */
     bool again;             /* cheaper to make again in backward than to keep */
     bool bwd_gives_y;       /* backward can do all that forward does; then it stands for both */

@@ -1,3 +1,4 @@
+#include "floats.h"
 #include "prog_impl.h"
 
 #include <stdlib.h>
@@ -7,11 +8,15 @@ static void copy_specs(struct rn_params *ps, const struct rn_param_spec *specs, 
 {
     ps->specs = rn_arena_alloc(&ps->arena, n * sizeof *specs);
     ps->offsets = rn_arena_alloc(&ps->arena, n * sizeof *ps->offsets);
+    ps->grad_offsets = rn_arena_alloc(&ps->arena, n * sizeof *ps->grad_offsets);
     for (size_t i = 0; i < n; i++) {
         ps->specs[i] = specs[i];
         ps->specs[i].name = rn_arena_dup(&ps->arena, specs[i].name);
         ps->offsets[i] = ps->size_bytes;
-        ps->size_bytes += rn_align_up((size_t)rn_elems(specs[i].shape) * sizeof(float));
+        ps->grad_offsets[i] = ps->grads_bytes;
+        size_t elems = (size_t)rn_elems(specs[i].shape);
+        ps->size_bytes += rn_align_up(elems * rn_dtype_bytes(specs[i].dtype));
+        ps->grads_bytes += rn_align_up(elems * sizeof(float));
     }
     ps->n = n;
 }
@@ -34,7 +39,7 @@ int rn_params_new(struct rn_params **out, struct rn_device *dev, const struct rn
     int rc;
     RN_CHECK(rc = dev->be->alloc(dev->ctx, (void **)&ps->weights, ps->size_bytes, err));
     if (with_grads)
-        RN_CHECK(rc = dev->be->alloc(dev->ctx, (void **)&ps->grads, ps->size_bytes, err));
+        RN_CHECK(rc = dev->be->alloc(dev->ctx, (void **)&ps->grads, ps->grads_bytes, err));
     *out = ps;
 done:
     if (rc != RN_OK) {
@@ -76,14 +81,10 @@ int rn_params_find(const struct rn_params *ps, const char *name)
 int rn_params_put_part(struct rn_params *ps, size_t i, int64_t first, int64_t n, const float *host,
                        struct rn_err *err)
 {
-    RN_ASSERT(first >= 0 && n >= 0 && first + n <= rn_elems(rn_params_spec(ps, i)->shape));
-    char *to = ps->weights + ps->offsets[i] + (size_t)first * sizeof *host;
-    return ps->dev->be->put(ps->dev->ctx, to, host, (size_t)n * sizeof *host, err);
-}
-
-static size_t bytes_of(const struct rn_params *ps, size_t i)
-{
-    return (size_t)rn_elems(rn_params_spec(ps, i)->shape) * sizeof(float);
+    const struct rn_param_spec *spec = rn_params_spec(ps, i);
+    RN_ASSERT(first >= 0 && n >= 0 && first + n <= rn_elems(spec->shape));
+    char *to = ps->weights + ps->offsets[i] + (size_t)first * rn_dtype_bytes(spec->dtype);
+    return rn_floats_put(ps->dev, to, spec->dtype, host, n, err);
 }
 
 int rn_params_put(struct rn_params *ps, size_t i, const float *host, struct rn_err *err)
@@ -93,17 +94,20 @@ int rn_params_put(struct rn_params *ps, size_t i, const float *host, struct rn_e
 
 int rn_params_get(const struct rn_params *ps, size_t i, float *host, struct rn_err *err)
 {
-    return ps->dev->be->get(ps->dev->ctx, host, ps->weights + ps->offsets[i], bytes_of(ps, i), err);
+    const struct rn_param_spec *spec = rn_params_spec(ps, i);
+    return rn_floats_get(ps->dev, host, ps->weights + ps->offsets[i], spec->dtype,
+                         rn_elems(spec->shape), err);
 }
 
 int rn_params_get_grad(const struct rn_params *ps, size_t i, float *host, struct rn_err *err)
 {
     RN_ASSERT(ps->grads);
-    return ps->dev->be->get(ps->dev->ctx, host, ps->grads + ps->offsets[i], bytes_of(ps, i), err);
+    return rn_floats_get(ps->dev, host, ps->grads + ps->grad_offsets[i], RN_F32,
+                         rn_elems(rn_params_spec(ps, i)->shape), err);
 }
 
 int rn_params_zero_grads(struct rn_params *ps, struct rn_err *err)
 {
     RN_ASSERT(ps->grads);
-    return ps->dev->be->clear(ps->dev->ctx, ps->grads, ps->size_bytes, err);
+    return ps->dev->be->clear(ps->dev->ctx, ps->grads, ps->grads_bytes, err);
 }

@@ -149,7 +149,8 @@ rn_val rn_prog_weight(struct rn_prog *p, const char *name)
     if (i < 0)
         return RN_NONE;
     if (p->weights[i] == RN_NONE) {
-        rn_val v = rn_prog_new_value(p, name, RN_PARAM, RN_F32, p->params->specs[i].shape);
+        rn_val v = rn_prog_new_value(p, name, RN_PARAM, p->params->specs[i].dtype,
+                                     p->params->specs[i].shape);
         if (v == RN_NONE)
             return v;
         rn_value_at(p, v)->param = i;
@@ -267,6 +268,8 @@ static const char *operands_wrong(const struct rn_prog *p, const struct rn_opdef
         if ((v->dtype == RN_I32) != (def->ints >> i & 1) ||
             rn_dtype_is_code(v->dtype) != (def->codes >> i & 1))
             return "an operand has the wrong dtype";
+        if (v->dtype == RN_BF16 && !(def->stored_x >> i & 1))
+            return "an operand is kept in bf16, as which the op does not take it";
         bool owned = v->role == RN_PARAM || v->role == RN_DPARAM || v->role == RN_STATE;
         if ((def->writes >> i & 1) && !owned)
             return "an operand that the op changes is neither weight nor state";
@@ -303,7 +306,7 @@ static rn_val all_grads(struct rn_prog *p)
 {
     RN_ASSERT(p->params->with_grads);
     rn_val v = rn_prog_new_value(p, "gradients", RN_DPARAM, RN_F32,
-                                 RN_SHAPE((int64_t)(p->params->size_bytes / sizeof(float))));
+                                 RN_SHAPE((int64_t)(p->params->grads_bytes / sizeof(float))));
     if (v != RN_NONE)
         rn_value_at(p, v)->param = ALL_PARAMS;
     return v;

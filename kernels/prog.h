@@ -57,10 +57,11 @@ struct rn_attrs { /* constants of one op; which ones: ops.def */
 
 /* --- weights, shared by the programs of one model --- */
 
-struct rn_params; /* named fp32 tensors on a device, with a gradient slab if wanted */
+struct rn_params; /* named tensors on a device, with a slab of fp32 gradients if wanted */
 struct rn_param_spec {
     const char *name; /* "transformer.h.3.mlp.c_fc.weight", as PyTorch exports it */
     struct rn_shape shape;
+    enum rn_dtype dtype; /* RN_F32; RN_BF16 where all ops that use it say they take it so */
 };
 int rn_params_new(struct rn_params **, struct rn_device *, const struct rn_param_spec *, size_t n,
                   bool with_grads, struct rn_err *);
@@ -72,7 +73,7 @@ void rn_params_free(struct rn_params *);
 size_t rn_params_count(const struct rn_params *);
 const struct rn_param_spec *rn_params_spec(const struct rn_params *, size_t i);
 int rn_params_find(const struct rn_params *, const char *name); /* index or -1 */
-/* Copies between host and device; host holds rn_elems(shape) floats. */
+/* Copies between host and device; host holds rn_elems(shape) floats, whatever the dtype. */
 int rn_params_put(struct rn_params *, size_t i, const float *host, struct rn_err *);
 /* Elements [first, first + n) of it alone. */
 int rn_params_put_part(struct rn_params *, size_t i, int64_t first, int64_t n, const float *host,

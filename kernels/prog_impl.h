@@ -23,8 +23,8 @@ struct rn_params {
     struct rn_device *dev; /* borrowed */
     struct rn_arena arena; /* names */
     struct rn_param_spec *specs;
-    size_t *offsets; /* bytes into both slabs */
-    size_t n, size_bytes;
+    size_t *offsets, *grad_offsets; /* bytes into the slabs */
+    size_t n, size_bytes, grads_bytes;
     bool with_grads;
     char *weights, *grads; /* device memory; NULL: not wanted, or a sketch */
 };

@@ -196,7 +196,7 @@ static char *address(const struct rn_prog *p, const struct rn_value *v)
     case RN_PARAM:
         return ps->weights + ps->offsets[v->param] + part;
     case RN_DPARAM:
-        return ps->grads + (v->param == ALL_PARAMS ? 0 : ps->offsets[v->param]) + part;
+        return ps->grads + (v->param == ALL_PARAMS ? 0 : ps->grad_offsets[v->param]) + part;
     case RN_STATE:
         if (borrowed(p, v))
             return borrowed(p, v);

@@ -5,12 +5,27 @@
 
 #include <stdlib.h>
 
+/* Elements [first, first + n) of `each` bytes behind `offset`; a last half float is taken whole:
+ * every tensor ends with room for it. */
+static struct rn_comm_part part_of(size_t offset, size_t each, int64_t first, int64_t n, int owner)
+{
+    size_t at = offset + (size_t)first * each, floats = ((size_t)n * each + 3) / sizeof(float);
+    return (struct rn_comm_part){.at = at / sizeof(float), .n = floats, .owner = owner};
+}
+
 struct rn_comm_part rn_params_part(const struct rn_params *ps, size_t i, int64_t first, int64_t n,
                                    int owner)
 {
-    RN_ASSERT(i < ps->n && first >= 0 && n >= 0 && first + n <= rn_elems(ps->specs[i].shape));
-    size_t at = ps->offsets[i] / sizeof(float) + (size_t)first;
-    return (struct rn_comm_part){.at = at, .n = (size_t)n, .owner = owner};
+    const struct rn_param_spec *s = rn_params_spec(ps, i);
+    RN_ASSERT(first >= 0 && n >= 0 && first + n <= rn_elems(s->shape));
+    return part_of(ps->offsets[i], rn_dtype_bytes(s->dtype), first, n, owner);
+}
+
+struct rn_comm_part rn_params_grad_part(const struct rn_params *ps, size_t i, int64_t first,
+                                        int64_t n, int owner)
+{
+    RN_ASSERT(first >= 0 && n >= 0 && first + n <= rn_elems(rn_params_spec(ps, i)->shape));
+    return part_of(ps->grad_offsets[i], sizeof(float), first, n, owner);
 }
 
 /* --- where a slab lies --- */

@@ -1,9 +1,10 @@
 /* shares.h - weights that the ranks of a training share: each updates its parts of them.
  *
- *     struct rn_comm_part part = rn_params_part(params, i, first, n, owner);       for each
- *     RN_TRY(rn_params_reduce_grads(params, comm, parts, n_parts, err));    mine are whole sums
+ *     grads[k] = rn_params_grad_part(params, i, first, n, owner);                  for each
+ *     weights[k] = rn_params_part(params, i, first, n, owner);
+ *     RN_TRY(rn_params_reduce_grads(params, comm, grads, n_parts, err));    mine are whole sums
  *     ... an optimizer's step on my parts (rn_prog_weight_part) ...
- *     RN_TRY(rn_params_gather(params, comm, parts, n_parts, err));          all have all weights
+ *     RN_TRY(rn_params_gather(params, comm, weights, n_parts, err));        all have all weights
  *
  * With a NULL comm nothing happens: a rank alone has it all. */
 #ifndef RN_SHARES_H
@@ -12,9 +13,12 @@
 #include "comm.h"
 #include "prog.h"
 
-/* Elements [first, first + n) of weight i. */
+/* Elements [first, first + n) of weight i, first a multiple of RN_PART_ALIGN; and their gradients.
+ * Parts count in floats, whatever the weight's dtype. */
 struct rn_comm_part rn_params_part(const struct rn_params *, size_t i, int64_t first, int64_t n,
                                    int owner);
+struct rn_comm_part rn_params_grad_part(const struct rn_params *, size_t i, int64_t first,
+                                        int64_t n, int owner);
 int rn_params_reduce_grads(struct rn_params *, struct rn_comm *, const struct rn_comm_part *,
                            size_t n, struct rn_err *);
 int rn_params_gather(struct rn_params *, struct rn_comm *, const struct rn_comm_part *, size_t n,

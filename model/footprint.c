@@ -52,11 +52,12 @@ static void measure_weights(struct rn_footprint *f, const struct rn_model *m)
     struct rn_params *ps = rn_model_params(m);
     double largest = 0;
     for (size_t i = 0; i < rn_params_count(ps); i++) {
-        double bytes = (double)rn_elems(rn_params_spec(ps, i)->shape) * sizeof(float);
-        f->weights += bytes;
+        const struct rn_param_spec *s = rn_params_spec(ps, i);
+        double bytes = (double)rn_elems(s->shape) * sizeof(float);
+        f->weights += (double)rn_elems(s->shape) * (double)rn_dtype_bytes(s->dtype);
+        f->gradients += bytes;
         largest = bytes > largest ? bytes : largest;
     }
-    f->gradients = f->weights;
     f->other = PROGRAM + largest;
 }
 

@@ -19,6 +19,9 @@ static int check(const struct rn_model_cfg *c, struct rn_err *err)
         return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
                        "gpt2 has no grouped heads: n_kv_head is %" PRId64 ", n_head %" PRId64,
                        c->n_kv_head, c->n_head);
+    if (c->embeddings != RN_F32)
+        return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
+                       "'embeddings: bf16' is not for gpt2: its embedding is its head, too");
     return RN_OK;
 }
 

@@ -24,7 +24,8 @@ static struct rn_param_spec *specs_of(const struct rn_model *m)
 {
     struct rn_param_spec *specs = rn_xalloc(m->n * sizeof *specs);
     for (size_t i = 0; i < m->n; i++)
-        specs[i] = (struct rn_param_spec){m->weights[i].name, m->weights[i].shape};
+        specs[i] = (struct rn_param_spec){
+            .name = m->weights[i].name, .shape = m->weights[i].shape, .dtype = m->weights[i].dtype};
     return specs;
 }
 
@@ -36,10 +37,20 @@ static struct rn_model *model_of(const struct rn_model_cfg *cfg)
     return m;
 }
 
+static int check_device(const struct rn_model_cfg *cfg, const struct rn_device *dev,
+                        struct rn_err *err)
+{
+    RN_TRY(rn_model_cfg_check(cfg, err));
+    if (cfg->embeddings == RN_F32 || strcmp(rn_device_name(dev), "cpu") == 0)
+        return RN_OK;
+    return rn_fail(err, RN_ECONFIG, RN_NOWHERE, "'embeddings: bf16' is for the cpu, this is %s",
+                   rn_device_name(dev));
+}
+
 int rn_model_new(struct rn_model **out, const struct rn_model_cfg *cfg, struct rn_device *dev,
                  bool with_grads, struct rn_err *err)
 {
-    RN_TRY(rn_model_cfg_check(cfg, err));
+    RN_TRY(check_device(cfg, dev, err));
     struct rn_model *m = model_of(cfg);
     struct rn_param_spec *specs = specs_of(m);
     int rc = rn_params_new(&m->params, dev, specs, m->n, with_grads, err);
@@ -55,7 +66,7 @@ int rn_model_new(struct rn_model **out, const struct rn_model_cfg *cfg, struct r
 int rn_model_sketch(struct rn_model **out, const struct rn_model_cfg *cfg, struct rn_device *dev,
                     struct rn_err *err)
 {
-    RN_TRY(rn_model_cfg_check(cfg, err));
+    RN_TRY(check_device(cfg, dev, err));
     struct rn_model *m = model_of(cfg);
     struct rn_param_spec *specs = specs_of(m);
     m->params = rn_params_sketch(dev, specs, m->n, true);
@@ -113,6 +124,7 @@ int rn_model_save_weights(const struct rn_model *m, const char *path, char hex[R
     struct rn_tensor_out *rows = rn_xalloc(m->n * sizeof *rows);
     for (size_t i = 0; i < m->n; i++)
         rows[i] = (struct rn_tensor_out){.name = m->weights[i].name,
+                                         .type = rn_tensor_type_of(m->weights[i].dtype),
                                          .shape = m->weights[i].shape,
                                          .fill = fill_weight,
                                          .ctx = (void *)m,
@@ -233,6 +245,8 @@ int rn_model_load(struct rn_model **out, const char *dir, struct rn_device *dev,
     struct rn_model *m = NULL;
     int rc;
     RN_CHECK(rc = read_config(config, &cfg, err));
+    if (!with_grads) /* as good, and every device takes it */
+        cfg.embeddings = RN_F32;
     RN_CHECK(rc = rn_model_new(&m, &cfg, dev, with_grads, err));
     RN_CHECK(rc = rn_model_load_weights(m, weights, err));
 done:

@@ -33,18 +33,21 @@ struct rn_switches {
 struct rn_model_cfg {
     const char *arch; /* a name of archs.def (static string) */
     int64_t n_layer, n_head, n_kv_head, n_embd, head_dim;
-    int64_t sequence_len;    /* T it was made for; gpt2: rows of wpe */
-    int64_t vocab_size;      /* real; logits are cropped to it */
-    int64_t vocab_padded;    /* rows of wte and lm_head */
-    char window_pattern[16]; /* "L", "SSSL": tiled over layers, last layer always L */
-    struct rn_switches sw;   /* of the architecture */
+    int64_t sequence_len;     /* T it was made for; gpt2: rows of wpe */
+    int64_t vocab_size;       /* real; logits are cropped to it */
+    int64_t vocab_padded;     /* rows of wte and lm_head */
+    char window_pattern[16];  /* "L", "SSSL": tiled over layers, last layer always L */
+    enum rn_dtype embeddings; /* what wte and value embeddings are kept in, with their moments */
+    struct rn_switches sw;    /* of the architecture */
 };
 
 /* Keys of DESIGN 3; 0 or NULL: by the architecture's rule. */
 struct rn_model_shape_request {
     int64_t depth, sequence_len, head_dim, n_embd, n_head, n_kv_head, vocab_pad, vocab_size;
     const char *window_pattern;
+    int embeddings; /* index of rn_embedding_words */
 };
+extern const char *const rn_embedding_words[]; /* "fp32", "bf16", NULL */
 /* Fills what depth implies and checks it. RN_ECONFIG says what does not fit. */
 int rn_model_cfg_fill(struct rn_model_cfg *, const char *arch,
                       const struct rn_model_shape_request *, struct rn_err *);
@@ -60,6 +63,7 @@ enum rn_init { RN_INIT_ZERO, RN_INIT_CONST, RN_INIT_NORMAL, RN_INIT_UNIFORM };
 struct rn_weight {
     char name[64];
     struct rn_shape shape;
+    enum rn_dtype dtype; /* RN_F32, or RN_BF16; the host has floats either way */
     enum rn_init init;
     float init_scale;  /* std, bound or constant */
     float init_last;   /* CONST: value of the last element, linear in between (lambdas) */
@@ -70,6 +74,7 @@ struct rn_weight {
 /* The weight table of a checked config; *out is owned by the caller (free). */
 size_t rn_model_weights(const struct rn_model_cfg *, struct rn_weight **out);
 int64_t rn_model_param_count(const struct rn_model_cfg *);    /* all, pads included */
+double rn_model_weight_bytes(const struct rn_model_cfg *);    /* of them */
 int64_t rn_model_scaling_params(const struct rn_model_cfg *); /* 2026: matrices and lm_head */
 /* Of training, in rows of T, as nanochat counts them. */
 double rn_model_flops_per_token(const struct rn_model_cfg *, int64_t T);

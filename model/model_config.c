@@ -16,6 +16,8 @@ const char *const rn_arch_names[] = {
 #undef ARCH
     NULL};
 
+const char *const rn_embedding_words[] = {"fp32", "bf16", NULL};
+
 static int64_t or_else(int64_t given, int64_t rule)
 {
     return given ? given : rule;
@@ -134,6 +136,7 @@ int rn_model_cfg_fill(struct rn_model_cfg *c, const char *name,
         return RN_ECONFIG;
     RN_TRY(check_request(r, err));
     *c = (struct rn_model_cfg){.arch = arch->name, .sw = arch->sw, .n_layer = r->depth};
+    c->embeddings = r->embeddings ? RN_BF16 : RN_F32;
     set_width(c, arch, r);
     c->sequence_len = or_else(r->sequence_len, arch->sequence_len);
     c->vocab_size = r->vocab_size;
@@ -148,13 +151,16 @@ int rn_model_cfg_fill(struct rn_model_cfg *c, const char *name,
 
 json_t *rn_model_cfg_json(const struct rn_model_cfg *c)
 {
-    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "arch", c->arch,
-                     "n_layer", (json_int_t)c->n_layer, "n_head", (json_int_t)c->n_head,
-                     "n_kv_head", (json_int_t)c->n_kv_head, "n_embd", (json_int_t)c->n_embd,
-                     "head_dim", (json_int_t)c->head_dim, "sequence_len",
-                     (json_int_t)c->sequence_len, "vocab_size", (json_int_t)c->vocab_size,
-                     "vocab_padded", (json_int_t)c->vocab_padded, "window_pattern",
-                     c->window_pattern);
+    json_t *j =
+        json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "arch", c->arch, "n_layer",
+                  (json_int_t)c->n_layer, "n_head", (json_int_t)c->n_head, "n_kv_head",
+                  (json_int_t)c->n_kv_head, "n_embd", (json_int_t)c->n_embd, "head_dim",
+                  (json_int_t)c->head_dim, "sequence_len", (json_int_t)c->sequence_len,
+                  "vocab_size", (json_int_t)c->vocab_size, "vocab_padded",
+                  (json_int_t)c->vocab_padded, "window_pattern", c->window_pattern);
+    if (c->embeddings == RN_BF16)
+        json_object_set_new(j, "embeddings", json_string(rn_embedding_words[1]));
+    return j;
 }
 
 static int from_ours(struct rn_model_cfg *c, const json_t *j, struct rn_err *err)
@@ -167,6 +173,12 @@ static int from_ours(struct rn_model_cfg *c, const json_t *j, struct rn_err *err
     c->sequence_len = rn_json_int(j, "sequence_len", 0);
     c->vocab_size = rn_json_int(j, "vocab_size", 0);
     c->vocab_padded = rn_json_int(j, "vocab_padded", 0);
+    const char *kept_in = rn_json_str(j, "embeddings", rn_embedding_words[0]);
+    if (strcmp(kept_in, rn_embedding_words[1]) == 0)
+        c->embeddings = RN_BF16;
+    else if (strcmp(kept_in, rn_embedding_words[0]) != 0)
+        return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
+                       "embeddings '%.20s', only fp32 and bf16 are known", kept_in);
     return set_windows(c, rn_json_str(j, "window_pattern", ""), err);
 }
 
@@ -244,6 +256,17 @@ static bool multiplies(const struct rn_arch *arch, const struct rn_weight *w)
 int64_t rn_model_param_count(const struct rn_model_cfg *c)
 {
     return count(c, any);
+}
+
+double rn_model_weight_bytes(const struct rn_model_cfg *c)
+{
+    struct rn_weight *w;
+    size_t n = rn_model_weights(c, &w);
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += (double)rn_elems(w[i].shape) * (double)rn_dtype_bytes(w[i].dtype);
+    free(w);
+    return sum;
 }
 
 int64_t rn_model_scaling_params(const struct rn_model_cfg *c)

@@ -2,6 +2,7 @@
  * RoPE, norm of q and k, relu^2, norms without weights, no biases, untied head, capped logits; in
  * 2026 also value embeddings, residual lambdas, smear, backout and windows. Every eps is fp32's. */
 #include "arch.h"
+#include "bf16_bits.h"
 #include "mem.h"
 
 #include <float.h>
@@ -126,6 +127,7 @@ static void value_embed_weights(const struct rn_model_cfg *c, struct rn_weights 
         struct rn_weight *e =
             rn_weights_add(w, "value_embeds", RN_SHAPE(c->vocab_padded, c->n_kv_head * c->head_dim),
                            "value_embeds.%d.weight", (int)i);
+        e->dtype = c->embeddings;
         e->init = RN_INIT_UNIFORM;
         e->init_scale = (float)sqrt(3 / (double)c->n_embd);
     }
@@ -153,8 +155,9 @@ static void scalar_weights(const struct rn_model_cfg *c, struct rn_weights *w)
 static void weights(const struct rn_model_cfg *c, struct rn_weights *w)
 {
     struct rn_shape table = RN_SHAPE(c->vocab_padded, c->n_embd);
-    init_normal(rn_weights_add(w, "embedding", table, "transformer.wte.weight"),
-                c->sw.init_2026 ? 0.8 : 1);
+    struct rn_weight *wte = rn_weights_add(w, "embedding", table, "transformer.wte.weight");
+    wte->dtype = c->embeddings;
+    init_normal(wte, c->sw.init_2026 ? 0.8 : 1);
     for (int64_t i = 0; i < c->n_layer; i++)
         block_weights(c, w, i);
     struct rn_weight *head = rn_weights_add(w, "unembedding", table, "lm_head.weight");
@@ -260,11 +263,7 @@ static rn_val stem(struct rn_build *b)
 
 static float bf16_round(float x)
 {
-    uint32_t u;
-    memcpy(&u, &x, sizeof u);
-    u = (u + 0x7FFF + (u >> 16 & 1)) & 0xFFFF0000u;
-    memcpy(&x, &u, sizeof x);
-    return x;
+    return rn_from_bf16(rn_to_bf16(x));
 }
 
 /* (Tmax, D): cos in the first half of a row, sin in the second. Single precision throughout, as the

@@ -106,8 +106,11 @@ static void add_part(struct rn_optim *o, size_t i, int64_t first, int64_t n, int
     struct rn_slot *s = &o->slots[i];
     if (n == 0)
         return;
-    RN_PUSH(o->parts, o->n_parts, o->cap_parts,
-            rn_params_part(rn_model_params(o->model), i, first, n, owner));
+    const struct rn_params *ps = rn_model_params(o->model);
+    RN_PUSH(o->grad_parts, o->n_parts, o->cap_grad_parts,
+            rn_params_grad_part(ps, i, first, n, owner));
+    RN_PUSH(o->weight_parts, o->n_weight_parts, o->cap_weight_parts,
+            rn_params_part(ps, i, first, n, owner));
     s->n_parts++;
     if (owner == rn_comm_rank(o->comm)) {
         s->first = first;
@@ -138,10 +141,11 @@ static void share_out(struct rn_optim *o, const struct rn_weight *w)
 static rn_val moment(struct rn_optim *o, const char *prefix, const struct rn_weight *w, size_t i,
                      struct rn_shape whole, int64_t n)
 {
-    struct rn_moment m = {.weight = i, .shape = whole, .here = RN_NONE};
+    struct rn_moment m = {.weight = i, .shape = whole, .dtype = w->dtype, .here = RN_NONE};
     snprintf(m.name, sizeof m.name, "%s.%s", prefix, w->name);
     if (n > 0)
-        m.here = rn_prog_state(o->prog, m.name, RN_F32, n == rn_elems(whole) ? whole : RN_SHAPE(n));
+        m.here =
+            rn_prog_state(o->prog, m.name, w->dtype, n == rn_elems(whole) ? whole : RN_SHAPE(n));
     RN_PUSH(o->moments, o->n_moments, o->cap_moments, m);
     return m.here;
 }
@@ -335,7 +339,8 @@ void rn_optim_free(struct rn_optim *o)
     rn_prog_free(o->sum_prog);
     rn_prog_free(o->norm_prog);
     rn_prog_free(o->prog);
-    free(o->parts);
+    free(o->grad_parts);
+    free(o->weight_parts);
     free(o->moments);
     free(o->groups);
     free(o->slots);
@@ -374,7 +379,7 @@ static void put_muon(float *h, const struct rn_slot *s, const struct rn_optim_st
 static int sum_squares(struct rn_optim *o, float *sum, struct rn_err *err)
 {
     struct rn_params *ps = rn_model_params(o->model);
-    RN_TRY(rn_params_reduce_grads(ps, o->comm, o->parts, o->n_parts, err));
+    RN_TRY(rn_params_reduce_grads(ps, o->comm, o->grad_parts, o->n_parts, err));
     *sum = 0;
     if (o->share != RN_NONE) {
         RN_TRY(rn_prog_run(o->sum_prog, err));
@@ -429,7 +434,8 @@ int rn_optim_step(struct rn_optim *o, const struct rn_optim_step *now, float *gr
     RN_TRY(rn_prog_put(o->prog, o->hyper, o->hyper_host, err));
     o->measured = false;
     RN_TRY(rn_prog_run(o->prog, err));
-    return rn_params_gather(rn_model_params(o->model), o->comm, o->parts, o->n_parts, err);
+    return rn_params_gather(rn_model_params(o->model), o->comm, o->weight_parts, o->n_weight_parts,
+                            err);
 }
 
 int rn_optim_drop(struct rn_optim *o, struct rn_err *err)
@@ -461,13 +467,14 @@ static int64_t moments_of(const struct rn_weight *w, enum rn_group_kind kind)
     return n + second_moment(w);
 }
 
-int64_t rn_optim_moments(const struct rn_model_cfg *cfg)
+double rn_optim_moment_bytes(const struct rn_model_cfg *cfg)
 {
     struct rn_weight *w;
     size_t n = rn_model_weights(cfg, &w);
-    int64_t sum = 0;
+    double sum = 0;
     for (size_t i = 0; i < n; i++)
-        sum += moments_of(&w[i], group_named(rn_arch_of(cfg)->groups, w[i].group)->kind);
+        sum += (double)moments_of(&w[i], group_named(rn_arch_of(cfg)->groups, w[i].group)->kind) *
+               (double)rn_dtype_bytes(w[i].dtype);
     free(w);
     return sum;
 }

@@ -84,8 +84,8 @@ int rn_optim_load(struct rn_optim *, const char *path, struct rn_err *);
 void rn_optim_carry(struct rn_optim *, struct rn_prog *, rn_val state);
 bool rn_optim_found_carried(const struct rn_optim *); /* in what was loaded last */
 
-/* Numbers that all moments of a model hold together. */
-int64_t rn_optim_moments(const struct rn_model_cfg *);
+/* Of all moments of a model together, as a checkpoint has them. */
+double rn_optim_moment_bytes(const struct rn_model_cfg *);
 /* Learning rate of a group by the rules of width and batch, before lr_mult; NAN: no such group. */
 double rn_optim_lr(const struct rn_optim *, const char *group);
 

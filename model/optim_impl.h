@@ -12,7 +12,7 @@ struct rn_slot { /* one weight */
     double lr;        /* before the schedule */
     double decay;     /* before the schedule */
     int64_t first, n; /* what of it this rank updates */
-    size_t n_parts;   /* of all ranks, from parts[part] on */
+    size_t n_parts;   /* of all ranks, from grad_parts[part] and weight_parts[part] on */
     size_t part;
     rn_val buf, buf2; /* Muon's moments; RN_NONE: none here */
 };
@@ -22,7 +22,8 @@ struct rn_moment {
     char name[80];
     size_t weight; /* whose */
     struct rn_shape shape;
-    rn_val here; /* this rank's share; RN_NONE: it has none */
+    enum rn_dtype dtype; /* its weight's */
+    rn_val here;         /* this rank's share; RN_NONE: it has none */
 };
 
 struct rn_optim {
@@ -34,8 +35,8 @@ struct rn_optim {
     size_t n_groups;
     struct rn_slot *slots; /* in the order of the params store */
     size_t n;
-    struct rn_comm_part *parts; /* of all weights, in their order */
-    size_t n_parts, cap_parts;
+    struct rn_comm_part *grad_parts, *weight_parts; /* of all weights, in their order */
+    size_t n_parts, n_weight_parts, cap_grad_parts, cap_weight_parts;
     struct rn_moment *moments; /* in the order of the weights */
     size_t n_moments, cap_moments;
     struct rn_prog *carried_of; /* a state of it goes with the moments; NULL: none */

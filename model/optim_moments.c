@@ -12,7 +12,7 @@ static size_t parts_of(const struct rn_optim *o, const struct rn_moment *m,
                        struct rn_comm_part parts[RN_RANKS_MAX])
 {
     const struct rn_slot *s = &o->slots[m->weight];
-    const struct rn_comm_part *all = o->parts + s->part;
+    const struct rn_comm_part *all = o->grad_parts + s->part;
     if (s->n_parts == 1)
         parts[0] = (struct rn_comm_part){0, (size_t)rn_elems(m->shape), all[0].owner};
     for (size_t i = 0; s->n_parts > 1 && i < s->n_parts; i++)
@@ -101,6 +101,7 @@ int rn_optim_save(const struct rn_optim *o, const char *path, char hex[RN_HEX], 
     struct rn_tensor_out *rows = rn_xalloc((o->n_moments + 1) * sizeof *rows);
     for (size_t i = 0; i < o->n_moments; i++)
         rows[i] = (struct rn_tensor_out){.name = o->moments[i].name,
+                                         .type = rn_tensor_type_of(o->moments[i].dtype),
                                          .shape = o->moments[i].shape,
                                          .fill = fill_moment,
                                          .ctx = (void *)o,
@@ -120,14 +121,15 @@ static int load_moment(struct rn_optim *o, const struct rn_moment *m,
                        const struct rn_safetensors *st, struct rn_err *err)
 {
     const struct rn_tensor_info *t = rn_safetensors_find(st, m->name);
-    if (!t || t->type != RN_TENSOR_F32 || !rn_tensor_is(t, m->shape))
+    if (!t || t->type != rn_tensor_type_of(m->dtype) || !rn_tensor_is(t, m->shape))
         return rn_fail(err, RN_ECORRUPT, RN_PATH(rn_safetensors_path(st)),
-                       "%s moment '%s' of this optimizer", t ? "wrong shape of" : "lacks the",
-                       m->name);
+                       "%s moment '%s' of this optimizer",
+                       t ? "wrong shape or dtype of" : "lacks the", m->name);
     if (m->here == RN_NONE)
         return RN_OK;
     float *buf;
-    RN_TRY(rn_try_alloc((void **)&buf, t->size_bytes + 1, 1, "an optimizer moment", err));
+    RN_TRY(rn_try_alloc((void **)&buf, (size_t)rn_elems(m->shape), sizeof *buf,
+                        "an optimizer moment", err));
     int rc = rn_safetensors_read_f32(st, t, buf, err);
     if (rc == RN_OK)
         rc = rn_prog_put(o->prog, m->here, buf + o->slots[m->weight].first, err);

@@ -1,5 +1,6 @@
 #include "safetensors.h"
 
+#include "bf16_bits.h"
 #include "bytes.h"
 #include "file.h"
 #include "mem.h"
@@ -377,6 +378,13 @@ int rn_safetensors_read_i32(const struct rn_safetensors *st, const struct rn_ten
 
 /* --- writing --- */
 
+enum rn_tensor_type rn_tensor_type_of(enum rn_dtype type)
+{
+    static const enum rn_tensor_type types_of[] = {
+        [RN_F32] = RN_TENSOR_F32, [RN_I32] = RN_TENSOR_I32, [RN_BF16] = RN_TENSOR_BF16};
+    return types_of[type];
+}
+
 static int out_by_name(const void *a, const void *b)
 {
     const struct rn_tensor_out *const *x = a, *const *y = b;
@@ -427,7 +435,7 @@ static int check_finite(const struct rn_tensor_out *t, const void *data, struct 
 {
     const unsigned char *p = data;
     uint32_t bad = 0;
-    size_t n = t->type == RN_TENSOR_F32 ? (size_t)rn_elems(t->shape) : 0;
+    size_t n = t->type == RN_TENSOR_I32 ? 0 : (size_t)rn_elems(t->shape);
     for (size_t i = 0; i < n; i++) {
         uint32_t bits = rn_le32_at(p + 4 * i);
         bad |= (bits & 0x7f800000U) == 0x7f800000U;
@@ -437,26 +445,50 @@ static int check_finite(const struct rn_tensor_out *t, const void *data, struct 
                : RN_OK;
 }
 
+/* What a tensor is given as, floats or int32, has four bytes a number. */
+static size_t given_bytes(const struct rn_tensor_out *t)
+{
+    return (size_t)rn_elems(t->shape) * sizeof(float);
+}
+
+static void add_rounded(struct rn_writer *w, const float *numbers, size_t n)
+{
+    enum { MANY = 4096 };
+    uint16_t half[MANY];
+    for (size_t at = 0; at < n; at += MANY) {
+        size_t now = n - at < MANY ? n - at : MANY;
+        for (size_t i = 0; i < now; i++)
+            half[i] = rn_to_bf16(numbers[at + i]);
+        rn_writer_add(w, half, now * sizeof *half);
+    }
+}
+
+static int write_tensor(struct rn_writer *w, const struct rn_tensor_out *t, void *buf,
+                        struct rn_err *err)
+{
+    if (!t->data)
+        RN_TRY(t->fill(t->ctx, t->i, buf, err));
+    const void *data = t->data ? t->data : buf;
+    RN_TRY(check_finite(t, data, err));
+    if (t->type == RN_TENSOR_BF16)
+        add_rounded(w, data, (size_t)rn_elems(t->shape));
+    else
+        rn_writer_add(w, data, out_bytes(t));
+    return RN_OK;
+}
+
 static int write_tensors(struct rn_writer *w, const struct rn_tensor_out *const *sorted, size_t n,
                          struct rn_err *err)
 {
     size_t largest = 0;
     for (size_t i = 0; i < n; i++)
-        if (!sorted[i]->data && out_bytes(sorted[i]) > largest)
-            largest = out_bytes(sorted[i]);
+        if (!sorted[i]->data && given_bytes(sorted[i]) > largest)
+            largest = given_bytes(sorted[i]);
     void *buf;
     RN_TRY(rn_try_alloc(&buf, largest + 1, 1, "a tensor to write", err));
     int rc = RN_OK;
-    for (size_t i = 0; rc == RN_OK && i < n; i++) {
-        const struct rn_tensor_out *t = sorted[i];
-        if (!t->data)
-            rc = t->fill(t->ctx, t->i, buf, err);
-        const void *data = t->data ? t->data : buf;
-        if (rc == RN_OK)
-            rc = check_finite(t, data, err);
-        if (rc == RN_OK)
-            rn_writer_add(w, data, out_bytes(t));
-    }
+    for (size_t i = 0; rc == RN_OK && i < n; i++)
+        rc = write_tensor(w, sorted[i], buf, err);
     free(buf);
     return rc;
 }

@@ -32,6 +32,8 @@ enum rn_tensor_type {
     RN_TENSOR_TYPES
 };
 
+enum rn_tensor_type rn_tensor_type_of(enum rn_dtype);
+
 struct rn_tensor_info {
     const char *name; /* borrowed from the reader */
     enum rn_tensor_type type;
@@ -66,7 +68,8 @@ int rn_safetensors_read_i32(const struct rn_safetensors *, const struct rn_tenso
 /* What to write: either `data`, or `fill`, which is called once with room for the whole tensor. */
 struct rn_tensor_out {
     const char *name;
-    enum rn_tensor_type type; /* RN_TENSOR_F32 or RN_TENSOR_I32 */
+    /* RN_TENSOR_F32, RN_TENSOR_I32, or RN_TENSOR_BF16: given as floats, which are rounded. */
+    enum rn_tensor_type type;
     struct rn_shape shape;
     const void *data;
     int (*fill)(void *ctx, size_t i, void *out, struct rn_err *);

@@ -138,7 +138,8 @@ static void list_tensors(struct tensors *t, const struct layout *layout)
     for (size_t i = 0; i < t->n; i++) {
         const struct rn_tensor_info *info = rn_safetensors_at(t->from, i);
         t->out[i] = (struct rn_tensor_out){.name = layout->name(info->name),
-                                           .type = RN_TENSOR_F32,
+                                           .type = info->type == RN_TENSOR_BF16 ? RN_TENSOR_BF16
+                                                                                : RN_TENSOR_F32,
                                            .shape = info->shape,
                                            .fill = fill,
                                            .ctx = t,

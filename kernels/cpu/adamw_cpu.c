@@ -1,3 +1,4 @@
+#include "bf16.h"
 #include "cpu.h"
 
 #include <math.h>
@@ -21,18 +22,32 @@ static void adamw(float *w, const float *g, float *m, float *v, float coef, cons
     }
 }
 
+enum { W, G, M, V }; /* operands */
+
+/* Elements [lo, hi), in blocks: each of w, m and v lies there as floats, or is kept in bf16. */
+static void piece(const struct rn_args *a, const struct adamw *h, float coef, int64_t lo,
+                  int64_t hi)
+{
+    static const int changed[] = {W, M, V};
+    for (int64_t at = lo; at < hi; at += RN_BLOCK) {
+        int64_t n = rn_min(RN_BLOCK, hi - at);
+        float bufs[3][RN_BLOCK], *x[3];
+        for (int i = 0; i < 3; i++)
+            x[i] = (float *)rn_row_in(a->x[changed[i]], a->x_type[changed[i]], at, n, bufs[i]);
+        adamw(x[0], (const float *)a->x[G] + at, x[1], x[2], coef, h, n);
+        for (int i = 0; i < 3; i++)
+            rn_row_done(a->x[changed[i]], a->x_type[changed[i]], at, n, x[i]);
+    }
+}
+
 static void fwd(const struct rn_args *a)
 {
     const float *hyper = (const float *)a->x[4] + a->attrs.i[0], *coef = a->x[5];
     struct adamw h = {hyper[0], hyper[1], hyper[2], hyper[3], hyper[4], hyper[5], hyper[6]};
-    float *w = a->x[0], *m = a->x[2], *v = a->x[3];
-    const float *g = a->x[1];
     int64_t n = rn_elems(a->xs[0]);
 #pragma omp parallel for schedule(static) if (n > RN_CHUNK)
-    for (int64_t c = 0; c < rn_chunks(n); c++) {
-        int64_t lo = c * RN_CHUNK;
-        adamw(w + lo, g + lo, m + lo, v + lo, coef ? *coef : 1.0f, &h, rn_chunk_end(c, n) - lo);
-    }
+    for (int64_t c = 0; c < rn_chunks(n); c++)
+        piece(a, &h, coef ? *coef : 1.0f, c * RN_CHUNK, rn_chunk_end(c, n));
 }
 
 const struct rn_kernel RN_CPU(adamw) = {fwd, NULL, NULL};

@@ -12,28 +12,11 @@
 #define RN_BF16_H
 
 #include "backend.h"
+#include "bf16_bits.h"
 
 #include <string.h>
 
 enum { RN_BLOCK = 1024 }; /* elements of a block of a flat loop */
-
-static inline float rn_from_bf16(uint16_t h)
-{
-    uint32_t bits = (uint32_t)h << 16;
-    float f;
-    memcpy(&f, &bits, sizeof f);
-    return f;
-}
-
-/* To the nearest, ties to even; NaN stays NaN. */
-static inline uint16_t rn_to_bf16(float f)
-{
-    uint32_t bits;
-    memcpy(&bits, &f, sizeof bits);
-    uint32_t rounded = bits + 0x7fffu + (bits >> 16 & 1u);
-    uint32_t nan = bits | 0x400000u;
-    return (uint16_t)(((bits & 0x7fffffffu) > 0x7f800000u ? nan : rounded) >> 16);
-}
 
 /* Elements [at, at + n) of x as floats: where they lie, or converted into buf. */
 static inline const float *rn_row_in(const void *x, uint8_t type, int64_t at, int64_t n, float *buf)

@@ -1,19 +1,24 @@
+#include "bf16.h"
 #include "cpu.h"
 
 #include <string.h>
 
-static void embed_fwd(float *y, const int32_t *ids, const float *w, int64_t R, int64_t V, int64_t C)
+static void embed_fwd(float *y, const int32_t *ids, const void *w, uint8_t type, int64_t R,
+                      int64_t V, int64_t C)
 {
 #pragma omp parallel for schedule(static) if (rn_worth(R * C))
     for (int64_t r = 0; r < R; r++) {
         RN_ASSERT(ids[r] >= 0 && ids[r] < V);
-        memcpy(y + r * C, w + ids[r] * C, (size_t)C * sizeof *y);
+        const float *row = rn_row_in(w, type, ids[r] * C, C, y + r * C);
+        if (row != y + r * C)
+            memcpy(y + r * C, row, (size_t)C * sizeof *y);
     }
 }
 
 static void fwd(const struct rn_args *a)
 {
-    embed_fwd(a->y[0], a->x[0], a->x[1], rn_elems(a->xs[0]), a->xs[1].d[0], a->xs[1].d[1]);
+    embed_fwd(a->y[0], a->x[0], a->x[1], a->x_type[1], rn_elems(a->xs[0]), a->xs[1].d[0],
+              a->xs[1].d[1]);
 }
 
 /* Each piece owns a range of the vocabulary and reads all ids: a row of dw gets its addends in the

@@ -1,7 +1,7 @@
+#include "bf16.h"
 #include "cpu.h"
 
 #include <math.h>
-#include <string.h>
 
 enum { BINS_MAX = 32 };
 
@@ -10,10 +10,26 @@ struct part { /* of a chunk */
     uint32_t counts[BINS_MAX];
 };
 
-static void find_extremes(struct part *p, const float *x, int64_t n)
+struct bins {
+    float low, high;
+    int n;
+};
+
+/* Calls `see` with elements [lo, hi), some at a time. */
+static void walk(const struct rn_args *a, int64_t lo, int64_t hi, struct part *p,
+                 const struct bins *bins,
+                 void (*see)(struct part *, const float *x, int64_t n, const struct bins *))
 {
-    p->low = INFINITY;
-    p->high = -INFINITY;
+    float buf[RN_BLOCK];
+    for (int64_t at = lo; at < hi; at += RN_BLOCK) {
+        int64_t n = rn_min(RN_BLOCK, hi - at);
+        see(p, rn_row_in(a->x[0], a->x_type[0], at, n, buf), n, bins);
+    }
+}
+
+static void see_extremes(struct part *p, const float *x, int64_t n, const struct bins *unused)
+{
+    (void)unused;
     for (int64_t i = 0; i < n; i++)
         if (isfinite(x[i])) {
             p->low = fminf(p->low, x[i]);
@@ -22,38 +38,38 @@ static void find_extremes(struct part *p, const float *x, int64_t n)
 }
 
 /* Halved, so that the distance of two floats is one, too. */
-static void count(struct part *p, const float *x, int64_t n, float low, float high, int bins)
+static void count(struct part *p, const float *x, int64_t n, const struct bins *b)
 {
-    float width = 0.5f * high - 0.5f * low;
-    memset(p->counts, 0, sizeof p->counts);
+    float width = 0.5f * b->high - 0.5f * b->low;
     for (int64_t i = 0; i < n; i++)
         if (isfinite(x[i])) {
-            float share = width > 0 ? (0.5f * x[i] - 0.5f * low) / width : 0;
-            int bin = (int)(share * (float)bins);
-            p->counts[bin < bins ? bin : bins - 1]++;
+            float share = width > 0 ? (0.5f * x[i] - 0.5f * b->low) / width : 0;
+            int bin = (int)(share * (float)b->n);
+            p->counts[bin < b->n ? bin : b->n - 1]++;
         }
 }
 
 static void fwd(const struct rn_args *a)
 {
-    const float *x = a->x[0];
-    float *y = a->y[0], low = INFINITY, high = -INFINITY;
+    float *y = a->y[0];
     struct part *parts = a->scratch;
+    struct bins bins = {INFINITY, -INFINITY, (int)a->attrs.i[0]};
     int64_t n = rn_elems(a->xs[0]), chunks = rn_chunks(n);
-    int bins = (int)a->attrs.i[0];
 #pragma omp parallel for schedule(static) if (n > RN_CHUNK)
-    for (int64_t c = 0; c < chunks; c++)
-        find_extremes(&parts[c], x + c * RN_CHUNK, rn_chunk_end(c, n) - c * RN_CHUNK);
     for (int64_t c = 0; c < chunks; c++) {
-        low = fminf(low, parts[c].low);
-        high = fmaxf(high, parts[c].high);
+        parts[c] = (struct part){.low = INFINITY, .high = -INFINITY};
+        walk(a, c * RN_CHUNK, rn_chunk_end(c, n), &parts[c], NULL, see_extremes);
+    }
+    for (int64_t c = 0; c < chunks; c++) {
+        bins.low = fminf(bins.low, parts[c].low);
+        bins.high = fmaxf(bins.high, parts[c].high);
     }
 #pragma omp parallel for schedule(static) if (n > RN_CHUNK)
     for (int64_t c = 0; c < chunks; c++)
-        count(&parts[c], x + c * RN_CHUNK, rn_chunk_end(c, n) - c * RN_CHUNK, low, high, bins);
-    y[0] = low <= high ? low : 0;
-    y[1] = low <= high ? high : 0;
-    for (int b = 0; b < bins; b++) {
+        walk(a, c * RN_CHUNK, rn_chunk_end(c, n), &parts[c], &bins, count);
+    y[0] = bins.low <= bins.high ? bins.low : 0;
+    y[1] = bins.low <= bins.high ? bins.high : 0;
+    for (int b = 0; b < bins.n; b++) {
         int64_t sum = 0;
         for (int64_t c = 0; c < chunks; c++)
             sum += parts[c].counts[b];

@@ -8,7 +8,7 @@ enum { ROW_MAX = 1024 }; /* op_ve_gate.c holds D and G to it */
 
 struct ve {
     const struct rn_args *a;
-    const float *w, *table;
+    const float *w;
     const int32_t *ids;
     int64_t R, K, D, C, G, V; /* R = B*T rows */
     float f;
@@ -18,7 +18,6 @@ static struct ve ve_of(const struct rn_args *a)
 {
     return (struct ve){.a = a,
                        .w = a->x[2],
-                       .table = a->x[3],
                        .ids = a->x[4],
                        .R = a->xs[0].d[0] * a->xs[0].d[1],
                        .K = a->xs[0].d[2],
@@ -30,9 +29,10 @@ static struct ve ve_of(const struct rn_args *a)
 }
 
 /* The value embedding of row r and head k. */
-static const float *embedding(const struct ve *s, int64_t r, int64_t k)
+static const float *embedding(const struct ve *s, int64_t r, int64_t k, float *buf)
 {
-    return s->table + (s->ids[r] * s->K + k) * s->D;
+    int64_t at = (s->ids[r] * s->K + k) * s->D;
+    return rn_row_in(s->a->x[3], s->a->x_type[3], at, s->D, buf);
 }
 
 /* The channels of row r that gates read. */
@@ -49,11 +49,11 @@ static const float *dy_of(const struct ve *s, int64_t i, float *buf)
 static void row_fwd(const struct ve *s, int64_t r)
 {
     const struct rn_args *a = s->a;
-    float in[ROW_MAX], out[ROW_MAX], xn_buf[ROW_MAX], *gate = a->y[1];
+    float in[ROW_MAX], out[ROW_MAX], xn_buf[ROW_MAX], ve_buf[ROW_MAX], *gate = a->y[1];
     const float *xn = gate_input(s, r, xn_buf);
     for (int64_t k = 0; k < s->K; k++) {
         int64_t i = r * s->K + k;
-        const float *ve = embedding(s, r, k);
+        const float *ve = embedding(s, r, k, ve_buf);
         const float *v = rn_row_in(a->x[0], a->x_type[0], i * s->D, s->D, in);
         float g = rn_sigmoidf(rn_dot(s->w + k * s->G, xn, s->G));
         float *y = rn_row_out(a->y[0], a->y_type[0], i * s->D, out);
@@ -80,8 +80,8 @@ static void gate_grads(float *dz, const struct ve *s)
     const float *gate = s->a->y[1];
 #pragma omp parallel for schedule(static) if (rn_worth(s->R * s->K * s->D))
     for (int64_t i = 0; i < s->R * s->K; i++) {
-        float buf[ROW_MAX];
-        const float *ve = embedding(s, i / s->K, i % s->K);
+        float buf[ROW_MAX], ve_buf[ROW_MAX];
+        const float *ve = embedding(s, i / s->K, i % s->K, ve_buf);
         dz[i] = s->f * rn_dot(dy_of(s, i, buf), ve, s->D) * gate[i] * (1.0f - gate[i]);
     }
 }

@@ -28,27 +28,32 @@ static inline float rn_power_of_two(int32_t n) /* -126 .. 127 */
     return rn_bits_float((int32_t)((uint32_t)(n + 127) << 23));
 }
 
-/* 2^n e^r with n = round(x / ln 2), |r| <= ln(2)/2. Adding 1.5 * 2^23 rounds to an integer that
- * stands in the low bits; the polynomial is the Taylor series to r^7. The scale goes in two halves,
- * because 2^128 is no float though e^88.7 is. */
-static inline float rn_expf(float x)
+/* e^c = 2^n e^r with n = round(c / ln 2), |r| <= ln(2)/2: returns e^r. Adding 1.5 * 2^23 rounds to
+ * an integer that stands in the low bits; the polynomial is the Taylor series to r^7. */
+static inline __attribute__((always_inline)) float rn_exp_split(float c, int32_t *n)
 {
-    const float magic = 12582912.0f, high = 88.72283f, low = -87.33655f;
-    float c = x > high ? high : x;
-    c = c < low ? low : c;
+    const float magic = 12582912.0f;
     float shifted = c * 1.44269504f + magic;
-    float n = shifted - magic;
-    float r = (c - n * 0.693359375f) - n * -2.12194440e-4f;
+    float whole = shifted - magic;
+    float r = (c - whole * 0.693359375f) - whole * -2.12194440e-4f;
     float p = 1.9841270e-4f;
     p = p * r + 1.3888889e-3f;
     p = p * r + 8.3333333e-3f;
     p = p * r + 4.1666667e-2f;
     p = p * r + 1.6666667e-1f;
     p = p * r + 0.5f;
-    p = p * (r * r) + r + 1.0f;
-    int32_t i = rn_float_bits(shifted) - rn_float_bits(magic);
-    int32_t half = i >> 1;
-    float y = p * rn_power_of_two(half) * rn_power_of_two(i - half);
+    *n = rn_float_bits(shifted) - rn_float_bits(magic);
+    return p * (r * r) + r + 1.0f;
+}
+
+/* The scale goes in two halves, because 2^128 is no float though e^88.7 is. */
+static inline float rn_expf(float x)
+{
+    const float high = 88.72283f, low = -87.33655f;
+    float c = x > high ? high : x;
+    int32_t n;
+    float p = rn_exp_split(c < low ? low : c, &n);
+    float y = p * rn_power_of_two(n >> 1) * rn_power_of_two(n - (n >> 1));
     y = x < low ? 0.0f : y;
     y = x > high ? INFINITY : y;
     return x != x ? x : y;
@@ -57,19 +62,10 @@ static inline float rn_expf(float x)
 /* The same of x that is nowhere above 1, in two thirds of the time: what a softmax needs. */
 static inline float rn_exp_below_1(float x)
 {
-    const float magic = 12582912.0f, low = -87.33655f;
-    float c = x < low ? low : x;
-    float shifted = c * 1.44269504f + magic;
-    float n = shifted - magic;
-    float r = (c - n * 0.693359375f) - n * -2.12194440e-4f;
-    float p = 1.9841270e-4f;
-    p = p * r + 1.3888889e-3f;
-    p = p * r + 8.3333333e-3f;
-    p = p * r + 4.1666667e-2f;
-    p = p * r + 1.6666667e-1f;
-    p = p * r + 0.5f;
-    p = p * (r * r) + r + 1.0f;
-    float y = p * rn_power_of_two(rn_float_bits(shifted) - rn_float_bits(magic));
+    const float low = -87.33655f;
+    int32_t n;
+    float p = rn_exp_split(x < low ? low : x, &n);
+    float y = p * rn_power_of_two(n);
     return x < low ? 0.0f : y;
 }
 

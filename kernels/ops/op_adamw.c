@@ -14,5 +14,10 @@ static const char *shape(const struct rn_shape *const *xs, const struct rn_attrs
     return NULL;
 }
 
-const struct rn_opdef rn_op_adamw = {
-    .nx = 6, .ny = 0, .optional = 32, .writes = 1 | 4 | 8, .forward_only = true, .shape = shape};
+const struct rn_opdef rn_op_adamw = {.nx = 6,
+                                     .ny = 0,
+                                     .optional = 32,
+                                     .writes = 1 | 4 | 8,
+                                     .stored_x = 1 | 4 | 8,
+                                     .forward_only = true,
+                                     .shape = shape};

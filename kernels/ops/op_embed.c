@@ -15,4 +15,4 @@ static const char *shape(const struct rn_shape *const *xs, const struct rn_attrs
 }
 
 const struct rn_opdef rn_op_embed = {
-    .nx = 2, .ny = 1, .ints = 1, .looks_up = 2, .keep_x = 1, .shape = shape};
+    .nx = 2, .ny = 1, .ints = 1, .looks_up = 2, .stored_x = 2, .keep_x = 1, .shape = shape};

@@ -12,4 +12,5 @@ static const char *shape(const struct rn_shape *const *xs, const struct rn_attrs
     return NULL;
 }
 
-const struct rn_opdef rn_op_histogram = {.nx = 1, .ny = 1, .forward_only = true, .shape = shape};
+const struct rn_opdef rn_op_histogram = {
+    .nx = 1, .ny = 1, .stored_x = 1, .forward_only = true, .shape = shape};

@@ -22,15 +22,18 @@ for stage in base mid sft; do written+=("$stage.precision=bf16"); done
 expect 3 "$RUNNEL" check "$tiny" base.precision=fp16
 says "bf16"
 
-# Weights of bf16 do not depend on threads, nor on being timed.
-train one 1 base.precision=bf16
+# Weights of bf16 do not depend on threads, nor on being timed, with embeddings in bf16 or not.
+narrow=(base.precision=bf16 base.embeddings=bf16)
+train one 1 "${narrow[@]}"
 silent_about "GFLOP/s"
-train two 2 base.precision=bf16 --op-times
+train two 2 "${narrow[@]}" --op-times
 says "products in bf16"
 says "linear            backward"
 says "GB/s of memory"
 (cd one/.store && find base-train-*/ -type f | sort) >files
 [ -s files ] || fail "nothing was made"
+head -c 4000 one/.store/base-train-*/model/model.safetensors | grep -q '"dtype":"BF16"' ||
+    fail "embeddings are not BF16 in the file"
 while read -r file; do same "one/.store/$file" "two/.store/$file"; done <files
 grep -q '"op_ms_linear":' two/tiny-*/metrics/base.jsonl || fail "no op_ms_linear in the metrics"
 grep -q 'op_ms' one/tiny-*/metrics/base.jsonl && fail "op_ms in the metrics of a run that nobody timed"

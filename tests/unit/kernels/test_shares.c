@@ -71,6 +71,27 @@ Test(shares, a_part_lies_where_its_weight_does)
     tear_down(&b);
 }
 
+/* Two numbers lie where one float would. */
+Test(shares, a_part_of_a_narrow_weight_is_half_as_long_and_its_gradients_are_not)
+{
+    static const struct rn_param_spec specs[] = {{"v", {1, {7}}, RN_BF16},
+                                                 {"w", {1, {N + 1}}, RN_BF16}};
+    struct rn_device *dev;
+    struct rn_params *ps;
+    struct rn_err err = {0};
+    must(rn_device_open(&dev, "cpu", 1, NULL, &err), &err);
+    must(rn_params_new(&ps, dev, specs, 2, true, &err), &err);
+    struct rn_comm_part whole = rn_params_part(ps, 1, 0, N + 1, 0);
+    struct rn_comm_part rest = rn_params_part(ps, 1, CUT, N + 1 - CUT, 3);
+    cr_expect(whole.n == N / 2 + 1 && rest.at == whole.at + CUT / 2, "the odd one counts whole");
+    cr_expect_eq(rest.at + rest.n, whole.at + whole.n);
+    struct rn_comm_part grads = rn_params_grad_part(ps, 1, CUT, N + 1 - CUT, 3);
+    cr_expect_eq(grads.at, rn_params_grad_part(ps, 1, 0, N + 1, 0).at + CUT);
+    cr_expect_eq(grads.n, N + 1 - CUT);
+    rn_params_free(ps);
+    rn_device_close(dev);
+}
+
 Test(shares, a_rank_alone_has_it_all)
 {
     struct bench b;

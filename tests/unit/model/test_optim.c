@@ -1,7 +1,9 @@
 /* Groups, overrides, clipping, and moments that survive a restart. */
 #include "fixture.h"
 
+#include "bf16_bits.h"
 #include "optim.h"
+#include "safetensors.h"
 
 #include <math.h>
 #include <unistd.h>
@@ -12,10 +14,10 @@ struct bench {
     struct rn_optim *o;
 };
 
-static struct bench bench_new(const char *arch, const struct rn_optim_cfg *oc)
+static struct bench bench_of(const struct rn_model_cfg *c, int threads,
+                             const struct rn_optim_cfg *oc)
 {
-    struct rn_model_cfg c = small(arch);
-    struct bench b = {.f = fixture_new(&c, 1, true)};
+    struct bench b = {.f = fixture_new(c, threads, true)};
     MUST(rn_optim_new(&b.o, b.f.model, oc, e));
     MUST(rn_model_train_prog(b.f.model, 1, 9, &b.t, e));
     int32_t *x = random_ids(9, 51, 3);
@@ -26,6 +28,12 @@ static struct bench bench_new(const char *arch, const struct rn_optim_cfg *oc)
     MUST(rn_prog_put_positions(b.t.prog, b.t.pos, e));
     free(x);
     return b;
+}
+
+static struct bench bench_new(const char *arch, const struct rn_optim_cfg *oc)
+{
+    struct rn_model_cfg c = small(arch);
+    return bench_of(&c, 1, oc);
 }
 
 static void bench_free(struct bench *b)
@@ -153,12 +161,19 @@ Test(optim, gradients_are_zero_after_a_step)
     bench_free(&b);
 }
 
-static void continue_from(const char *arch)
+static struct rn_model_cfg with_narrow_embeddings(void)
+{
+    struct rn_model_cfg c = small("nanochat-2026");
+    c.embeddings = RN_BF16;
+    return c;
+}
+
+static void continue_from(const struct rn_model_cfg *c)
 {
     char *moments = rn_xprintf("/tmp/rn-optim-%d.safetensors", (int)getpid());
     char *weights = rn_xprintf("/tmp/rn-weights-%d.safetensors", (int)getpid());
     struct rn_optim_cfg oc = RN_OPTIM_DEFAULTS;
-    struct bench a = bench_new(arch, &oc), b = bench_new(arch, &oc);
+    struct bench a = bench_of(c, 1, &oc), b = bench_of(c, 3, &oc);
     step(&a, 1, 1);
     step(&a, 2, 1);
     MUST(rn_optim_save(a.o, moments, NULL, e));
@@ -170,7 +185,7 @@ static void continue_from(const char *arch)
     int64_t n;
     float *x = weight(&a, "transformer.wte.weight", &n),
           *y = weight(&b, "transformer.wte.weight", &n);
-    cr_expect(memcmp(x, y, (size_t)n * sizeof *x) == 0, "%s", arch);
+    cr_expect(memcmp(x, y, (size_t)n * sizeof *x) == 0, "%s", c->arch);
     free(x);
     free(y);
     bench_free(&a);
@@ -183,8 +198,89 @@ static void continue_from(const char *arch)
 
 Test(optim, a_restored_optimizer_continues_with_equal_bits)
 {
-    for (size_t i = 0; rn_arch_names[i]; i++)
-        continue_from(rn_arch_names[i]);
+    for (size_t i = 0; rn_arch_names[i]; i++) {
+        struct rn_model_cfg c = small(rn_arch_names[i]);
+        continue_from(&c);
+    }
+    struct rn_model_cfg narrow = with_narrow_embeddings();
+    continue_from(&narrow);
+}
+
+/* --- embeddings in bf16 --- */
+
+static float rounded(float x)
+{
+    return rn_from_bf16(rn_to_bf16(x));
+}
+
+/* Gives the wide model the weights of the narrow one, which it can hold. */
+static void copy_weights(struct bench *wide, const struct bench *narrow)
+{
+    struct rn_params *to = rn_model_params(wide->f.model), *from = rn_model_params(narrow->f.model);
+    for (size_t i = 0; i < rn_params_count(to); i++) {
+        float *w = rn_xalloc((size_t)rn_elems(rn_params_spec(to, i)->shape) * sizeof *w);
+        MUST(rn_params_get(from, i, w, e));
+        MUST(rn_params_put(to, i, w, e));
+        free(w);
+    }
+}
+
+Test(optim, narrow_embeddings_take_the_step_of_wide_ones_rounded_once)
+{
+    static const char *const names[] = {"transformer.wte.weight", "value_embeds.0.weight",
+                                        "value_embeds.2.weight", "lm_head.weight"};
+    struct rn_optim_cfg oc = RN_OPTIM_DEFAULTS;
+    struct rn_model_cfg c = with_narrow_embeddings();
+    struct bench wide = bench_new("nanochat-2026", &oc), narrow = bench_of(&c, 2, &oc);
+    copy_weights(&wide, &narrow);
+    cr_expect_eq(step(&wide, 1, 1), step(&narrow, 1, 1), "the gradients are the same");
+    for (size_t i = 0; i < RN_COUNT(names); i++) {
+        bool head = strcmp(names[i], "lm_head.weight") == 0;
+        int64_t n;
+        float *x = weight(&wide, names[i], &n), *y = weight(&narrow, names[i], &n);
+        for (int64_t k = 0; k < n; k++)
+            cr_assert_eq(y[k], head ? x[k] : rounded(x[k]), "%s: %d", names[i], (int)k);
+        free(x);
+        free(y);
+    }
+    bench_free(&wide);
+    bench_free(&narrow);
+}
+
+Test(optim, narrow_embeddings_and_their_moments_are_narrow_in_files_and_in_memory)
+{
+    static const char *const narrow_ones[] = {"m.transformer.wte.weight",
+                                              "v.value_embeds.2.weight"};
+    char *path = rn_xprintf("/tmp/rn-narrow-%d.safetensors", (int)getpid());
+    struct rn_optim_cfg oc = RN_OPTIM_DEFAULTS;
+    struct rn_model_cfg c = with_narrow_embeddings(), plain = small("nanochat-2026");
+    struct bench b = bench_of(&c, 1, &oc), wide = bench_new("nanochat-2026", &oc);
+    struct rn_safetensors *st;
+    struct rn_err err = {0};
+    MUST(rn_optim_save(b.o, path, NULL, e));
+    MUST(rn_safetensors_open(&st, path, e));
+    for (size_t i = 0; i < RN_COUNT(narrow_ones); i++)
+        cr_expect_eq(rn_safetensors_find(st, narrow_ones[i])->type, RN_TENSOR_BF16);
+    cr_expect_eq(rn_safetensors_find(st, "m.lm_head.weight")->type, RN_TENSOR_F32);
+    rn_safetensors_close(st);
+    cr_expect_eq(rn_optim_load(wide.o, path, &err), RN_ECORRUPT, "wide moments are others");
+    int64_t tables = c.vocab_padded * 32 * 3; /* wte and two value embeddings */
+    cr_expect_eq(rn_model_weight_bytes(&plain) - rn_model_weight_bytes(&c), 2.0 * (double)tables);
+    cr_expect_eq(rn_optim_moment_bytes(&plain) - rn_optim_moment_bytes(&c), 4.0 * (double)tables);
+    cr_expect(rn_optim_bytes(b.o) < rn_optim_bytes(wide.o));
+    bench_free(&b);
+    bench_free(&wide);
+    unlink(path);
+    free(path);
+}
+
+Test(optim, gpt2_has_no_narrow_embeddings)
+{
+    struct rn_model_cfg c = small("gpt2");
+    struct rn_err err = {0};
+    c.embeddings = RN_BF16;
+    cr_expect_eq(rn_model_cfg_check(&c, &err), RN_ECONFIG);
+    cr_expect(strstr(err.msg, "head"), "%s", err.msg);
 }
 
 Test(optim, moments_of_another_model_are_refused)
