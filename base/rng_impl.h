@@ -1,4 +1,4 @@
-/* base/rng_impl.h - how many random numbers are made at once: for rng.c and its test. */
+/* rng_impl.h - how many random numbers are made at once: for rng.c and its test. */
 #ifndef RN_RNG_IMPL_H
 #define RN_RNG_IMPL_H
 

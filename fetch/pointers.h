@@ -1,4 +1,4 @@
-/* fetch/pointers.h - files of which a git-lfs pointer came: where their objects are is asked of
+/* pointers.h - files of which a git-lfs pointer came: where their objects are is asked of
  * their repositories, for many at once.
  *
  *     rn_pointers_add(&p, &(struct rn_pointer){.api_url = api, .want.lfs = lfs, .tag = e}, now_s);

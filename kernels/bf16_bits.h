@@ -1,4 +1,4 @@
-/* kernels/bf16_bits.h - one number of bfloat16, the upper half of a float, and back. */
+/* bf16_bits.h - one number of bfloat16, the upper half of a float, and back. */
 #ifndef RN_BF16_BITS_H
 #define RN_BF16_BITS_H
 

@@ -1,4 +1,4 @@
-/* kernels/comm_pieces.h - parts of a slab, ragged and scattered, as rounds of equal pieces: for the
+/* comm_pieces.h - parts of a slab, ragged and scattered, as rounds of equal pieces: for the
  * plugins behind comm_backend.h, whose libraries move one piece of the same size for each rank.
  *
  *     struct rn_pieces p;

@@ -1,4 +1,4 @@
-/* kernels/floats.h - the host's floats to a device's numbers and back: as they are, or as bf16.
+/* floats.h - the host's floats to a device's numbers and back: as they are, or as bf16.
  *
  *     RN_TRY(rn_floats_put(dev, mem, RN_BF16, host, n, err));        rounded to the nearest
  *     RN_TRY(rn_floats_get(dev, host, mem, RN_BF16, n, err));        exact

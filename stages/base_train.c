@@ -28,8 +28,8 @@ static const struct rn_key keys[] = {
     RN_KEY_REF(CFG, init, "init", weights_kinds, "~",
                "weights to start from instead of new ones: a model, fetched files, or a path"),
     RN_KEY_WORD(
-        CFG, shape.embeddings, "embeddings", RN_IDENTITY, "fp32", rn_embedding_words,
-        "what embeddings are kept in, with their moments; bf16: as nanochat, nanochat only"),
+        CFG, shape.embeddings, "embeddings", RN_IDENTITY, "~", rn_embedding_words,
+        "what embeddings are kept in, with their moments: fp32; bf16: as nanochat, nanochat only"),
     RN_TRAINING_KEYS,
     RN_KEY_TABLE("loader", rn_training_loader_keys, "how documents become rows"),
     RN_KEYS_END};

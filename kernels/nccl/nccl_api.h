@@ -1,4 +1,4 @@
-/* kernels/nccl/nccl_api.h - NVIDIA's NCCL, opened by its soname: a program of ours runs without it.
+/* nccl_api.h - NVIDIA's NCCL, opened by its soname: a program of ours runs without it.
  *
  *     const char *missing;
  *     const struct rn_nccl *api = rn_nccl_load(&missing);        once; NULL: not there

@@ -1,4 +1,4 @@
-/* runner/ranks/mates.h - ranks that rank 0 starts on its own machine: `run --gpus 4`.
+/* mates.h - ranks that rank 0 starts on its own machine: `run --gpus 4`.
  *
  *     struct rn_mates mates;
  *     RN_TRY(rn_mates_seat(&mates, &ranks, 4, err));     this process is rank 0 of 4

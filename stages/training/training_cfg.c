@@ -85,17 +85,19 @@ const struct rn_key rn_training_loader_keys[] = {
                "places of the data that a batch is read from: as many ranks of nanochat"),
     RN_KEYS_END};
 
+/* Absent where precision is another, so that these keys make no older run stale. */
 const struct rn_key rn_training_fp8_keys[] = {
-    RN_KEY_WORD(CFG, fp8.format, "format", RN_IDENTITY, "hybrid", rn_fp8_format_words,
+    RN_KEY_WORD(CFG, fp8.format, "format", RN_IDENTITY, "~", rn_fp8_format_words,
                 "hybrid: values and weights e4m3, gradients e5m2; else all the same"),
-    RN_KEY_WORD(CFG, fp8.recipe, "recipe", RN_IDENTITY, "delayed", rn_fp8_recipe_words,
-                "scales follow the largest values of earlier runs, or of the current one"),
-    RN_KEY_INT(CFG, fp8.amax_history, "amax_history", RN_IDENTITY, "16", 1, RN_FP8_HISTORY_MAX,
-               "micro-steps", "how far back delayed scales look"),
-    RN_KEY_INT(CFG, fp8.margin, "margin", RN_IDENTITY, "0", 0, 16, "",
+    RN_KEY_WORD(CFG, fp8.recipe, "recipe", RN_IDENTITY, "~", rn_fp8_recipe_words,
+                "delayed: scales follow the largest values of earlier runs, or of the current one"),
+    RN_KEY_INT(CFG, fp8.amax_history, "amax_history", RN_IDENTITY, "~", 1, RN_FP8_HISTORY_MAX,
+               "micro-steps", "how far back delayed scales look; 16"),
+    RN_KEY_INT(CFG, fp8.margin, "margin", RN_IDENTITY, "~", 0, 16, "",
                "scales are divided by 2^margin"),
-    RN_KEY_INT(CFG, fp8.min_dim, "min_dim", RN_IDENTITY, "128", RN_FP8_MULTIPLE, 1e9, "",
-               "layers with a smaller side stay in bf16, as those whose sides 16 does not divide"),
+    RN_KEY_INT(
+        CFG, fp8.min_dim, "min_dim", RN_IDENTITY, "~", RN_FP8_MULTIPLE, 1e9, "",
+        "layers with a side below 128, or this, stay in bf16, as those that 16 does not divide"),
     RN_KEYS_END};
 
 const struct rn_key rn_training_checkpoint_keys[] = {
@@ -186,13 +188,25 @@ static int count_given(const CFG *c)
            (c->tokens_per_param > 0) + (c->horizon_epochs > 0);
 }
 
+static void settle_fp8(struct rn_fp8 *f, bool on)
+{
+    const struct rn_fp8 usual = RN_FP8_DEFAULTS;
+    if (!on) {
+        *f = (struct rn_fp8){0};
+        return;
+    }
+    f->on = true;
+    f->amax_history = f->amax_history ? f->amax_history : usual.amax_history;
+    f->min_dim = f->min_dim ? f->min_dim : usual.min_dim;
+}
+
 void rn_training_settle(void *cfg, const char *device)
 {
     CFG *c = cfg;
     bool asked = c->precision == RN_PRECISION_FP8;
     c->precision =
         (int)rn_precision_settle((enum rn_precision)c->precision, device, &c->precision_why);
-    c->fp8.on = c->precision == RN_PRECISION_FP8;
+    settle_fp8(&c->fp8, c->precision == RN_PRECISION_FP8);
     c->fp8_refused = asked && !c->fp8.on;
 }
 

@@ -33,6 +33,7 @@ struct bench {
     struct rn_train_prog train;
     int64_t B, T, vocab;
     enum rn_dtype compute;
+    struct rn_fp8 fp8;
     bool recompute, deterministic;
     int repeats;
 };
@@ -88,14 +89,27 @@ static int randomize(struct rn_params *ps, struct rn_err *err)
     return rc;
 }
 
-static int read_precision(enum rn_dtype *compute, const char *word, struct rn_err *err)
+static int read_precision(struct bench *b, const char *word, struct rn_err *err)
 {
     for (int p = RN_PRECISION_AUTO + 1; rn_precision_words[p]; p++)
         if (strcmp(rn_precision_words[p], word) == 0) {
-            *compute = rn_precision_dtype((enum rn_precision)p);
+            b->compute = rn_precision_dtype((enum rn_precision)p);
+            if (p == RN_PRECISION_FP8)
+                b->fp8 = RN_FP8_DEFAULTS;
             return RN_OK;
         }
     return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "no precision '%s'", word);
+}
+
+/* No other numbers under its name. */
+static int take_fp8(struct bench *b, struct rn_err *err)
+{
+    struct rn_device_stats s;
+    rn_device_stats(b->dev, &s);
+    if (b->fp8.on && !s.multiplies_fp8)
+        return rn_fail(err, RN_EDEVICE, RN_NOWHERE, "this device does not multiply fp8");
+    rn_model_fp8(b->model, &b->fp8);
+    return RN_OK;
 }
 
 static int open_bench(struct bench *b, char **arg, struct rn_err *err)
@@ -108,7 +122,7 @@ static int open_bench(struct bench *b, char **arg, struct rn_err *err)
     struct rn_optim_cfg oc = RN_OPTIM_DEFAULTS;
     b->T = shape.sequence_len, b->B = atoll(arg[5]), b->vocab = shape.vocab_size;
     const char *device = getenv("BENCH_DEVICE");
-    RN_TRY(read_precision(&b->compute, arg[7], err));
+    RN_TRY(read_precision(b, arg[7], err));
     b->recompute = getenv("BENCH_RECOMPUTE") != NULL;
     b->deterministic = getenv("BENCH_DETERMINISTIC") != NULL;
     RN_TRY(rn_device_open(&b->dev, device ? device : "cpu", arg[8] ? atoi(arg[8]) : 0, NULL, err));
@@ -116,6 +130,7 @@ static int open_bench(struct bench *b, char **arg, struct rn_err *err)
     RN_TRY(rn_model_new(&b->model, &cfg, b->dev, true, err));
     RN_TRY(randomize(rn_model_params(b->model), err));
     rn_model_compute_in(b->model, b->compute);
+    RN_TRY(take_fp8(b, err));
     rn_model_deterministic(b->model, b->deterministic);
     rn_model_recompute(b->model, b->recompute);
     RN_TRY(rn_optim_new(&b->optim, b->model, &oc, err));
@@ -333,6 +348,7 @@ static int show_memory(const struct bench *b, struct rn_err *err)
     struct rn_footprint_of how = {.model = rn_model_config(b->model),
                                   .rows = b->B,
                                   .compute = b->compute,
+                                  .fp8 = b->fp8,
                                   .recompute = b->recompute,
                                   .deterministic = b->deterministic};
     struct rn_device_stats s;

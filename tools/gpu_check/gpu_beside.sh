@@ -1,9 +1,9 @@
 # Of gpu_check.sh: what stands beside, and what looks deeper. The parts fp8, nccl, peers, sanitizer
 # and profile.
 
-# The models that FP8 is for, beside bf16 of `speed`.
+# The models that FP8 is for, beside bf16 of `speed`; recorded trajectories in it.
 fp8() {
-    local precision=fp8 repeats=20
+    local precision=fp8 repeats=20 name
     ours 20 "$BUILD/runnel" schema | grep -q '"fp8"' || { say fp8 absent "not in this build"; return; }
     [ -n "$emulated" ] && { repeats=1; bench tiny-fp8 nanochat-2026 1 32 32 2 64; return; }
     meter_start
@@ -11,6 +11,9 @@ fp8() {
     bench d20-fp8 nanochat-2026 20 128 2048 32 32768
     bench d12-fp8 nanochat-2026 12 128 2048 32 32768
     meter_end
+    for name in gpt2 nanochat-2025 nanochat-2026; do
+        judge "replay $name fp8" parity.txt replay_of "$name" fp8
+    done
 }
 
 # --- ranks ---
