@@ -90,9 +90,17 @@ static int64_t decimal(const char *p, size_t n)
     return value;
 }
 
-static int add_rank_line(struct rn_vocab *v, const char *line, size_t n, struct rn_place at,
-                         struct rn_str *token, struct rn_err *err)
+struct ranks {
+    struct rn_vocab *v;
+    struct rn_str token; /* of the line */
+};
+
+static int add_rank_line(void *ctx, const char *line, size_t n, struct rn_place at,
+                         struct rn_err *err)
 {
+    struct ranks *r = ctx;
+    struct rn_vocab *v = r->v;
+    struct rn_str *token = &r->token;
     const char *space = memchr(line, ' ', n);
     rn_str_clear(token);
     if (!space || !base64_decode(line, (size_t)(space - line), token))
@@ -107,21 +115,10 @@ static int add_rank_line(struct rn_vocab *v, const char *line, size_t n, struct 
 
 static int read_ranks(struct rn_vocab *v, const char *path, struct rn_err *err)
 {
-    struct rn_vocab_lines in;
-    struct rn_str token = {0};
-    char *text = NULL;
-    const char *line;
-    size_t n;
-    int rc;
-    RN_CHECK(rc = rn_vocab_lines_open(&in, path, &text, err));
-    while ((rc = rn_vocab_line(&in, &line, &n, err)) == RN_OK && line)
-        RN_CHECK(rc = add_rank_line(v, line, n, RN_LINE(path, in.line), &token, err));
-    if (rc == RN_OK)
-        rc = rn_vocab_seal(v, RN_PATH(path), err);
-done:
-    rn_str_release(&token);
-    free(text);
-    return rc;
+    struct ranks r = {.v = v};
+    int rc = rn_vocab_lines_read(path, add_rank_line, &r, err);
+    rn_str_release(&r.token);
+    return rc == RN_OK ? rn_vocab_seal(v, RN_PATH(path), err) : rc;
 }
 
 /* Takes the split over, success or not. */

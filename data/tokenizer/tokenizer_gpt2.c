@@ -9,46 +9,42 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct merges {
+    struct rn_vocab *v;
+    const struct rn_byte_alphabet *a;
+    struct rn_str token; /* of the line */
+};
+
 /* "left right" of vocab.bpe: both are tokens already, together they are the next. */
-static int add_merge_line(struct rn_vocab *v, const struct rn_byte_alphabet *a, const char *line,
-                          size_t n, struct rn_place at, struct rn_str *token, struct rn_err *err)
+static int add_merge_line(void *ctx, const char *line, size_t n, struct rn_place at,
+                          struct rn_err *err)
 {
+    struct merges *m = ctx;
+    struct rn_str *token = &m->token;
     const char *space = memchr(line, ' ', n);
+    if (at.line == 1 && n >= 8 && memcmp(line, "#version", 8) == 0)
+        return RN_OK;
     rn_str_clear(token);
-    if (!space || !rn_byte_alphabet_read(a, line, (size_t)(space - line), token))
+    if (!space || !rn_byte_alphabet_read(m->a, line, (size_t)(space - line), token))
         return rn_fail(err, RN_ECORRUPT, at, "expected two tokens in GPT-2's byte alphabet");
     size_t left_n = token->n;
-    if (!rn_byte_alphabet_read(a, space + 1, n - (size_t)(space + 1 - line), token))
+    if (!rn_byte_alphabet_read(m->a, space + 1, n - (size_t)(space + 1 - line), token))
         return rn_fail(err, RN_ECORRUPT, at, "expected two tokens in GPT-2's byte alphabet");
-    if (rn_vocab_rank(v, token->p, left_n) < 0 ||
-        rn_vocab_rank(v, token->p + left_n, token->n - left_n) < 0)
+    if (rn_vocab_rank(m->v, token->p, left_n) < 0 ||
+        rn_vocab_rank(m->v, token->p + left_n, token->n - left_n) < 0)
         return rn_fail(err, RN_ECORRUPT, at, "merges a token that no line before it makes");
-    return rn_vocab_add(v, token->p, token->n, at, err);
+    return rn_vocab_add(m->v, token->p, token->n, at, err);
 }
 
 static int read_merges(struct rn_vocab *v, const struct rn_byte_alphabet *a, const char *path,
                        struct rn_err *err)
 {
-    struct rn_vocab_lines in;
-    struct rn_str token = {0};
-    char *text = NULL;
-    const char *line;
-    size_t n;
-    int rc;
+    struct merges m = {.v = v, .a = a};
     for (int i = 0; i < 256; i++)
         RN_TRY(rn_vocab_add(v, &a->order[i], 1, RN_PATH(path), err));
-    RN_CHECK(rc = rn_vocab_lines_open(&in, path, &text, err));
-    while ((rc = rn_vocab_line(&in, &line, &n, err)) == RN_OK && line) {
-        bool version = in.line == 1 && n >= 8 && memcmp(line, "#version", 8) == 0;
-        if (!version)
-            RN_CHECK(rc = add_merge_line(v, a, line, n, RN_LINE(path, in.line), &token, err));
-    }
-    if (rc == RN_OK)
-        rc = rn_vocab_seal(v, RN_PATH(path), err);
-done:
-    rn_str_release(&token);
-    free(text);
-    return rc;
+    int rc = rn_vocab_lines_read(path, add_merge_line, &m, err);
+    rn_str_release(&m.token);
+    return rc == RN_OK ? rn_vocab_seal(v, RN_PATH(path), err) : rc;
 }
 
 static const char *const gpt2_specials[] = {"<|endoftext|>", NULL};

@@ -1,9 +1,6 @@
 /* vocab_lines.h - a vocabulary file line by line, with its number and bounds.
  *
- *     RN_TRY(rn_vocab_lines_open(&in, path, &text, err));
- *     while ((rc = rn_vocab_line(&in, &line, &n, err)) == RN_OK && line)
- *         use(line, n, RN_LINE(path, in.line));
- *     free(text);
+ *     RN_TRY(rn_vocab_lines_read(path, add_rank_line, &ctx, err));
  *
  * Inside `data` only. */
 #ifndef RN_VOCAB_LINES_H
@@ -16,13 +13,9 @@ enum {
     /* Longest line that can hold a token of RN_TOKEN_MAX_BYTES in base64. */
     RN_VOCAB_LINE_MAX = RN_TOKEN_MAX_BYTES / 3 * 4 + 64,
 };
-struct rn_vocab_lines {
-    const char *path, *p, *end;
-    int line; /* number of the line last taken */
-};
-/* Reads a whole file; *text is owned by the caller. */
-int rn_vocab_lines_open(struct rn_vocab_lines *, const char *path, char **text, struct rn_err *);
-/* Takes the next line, without its newline. *line is NULL at the end. */
-int rn_vocab_line(struct rn_vocab_lines *, const char **line, size_t *n, struct rn_err *);
+/* A line without its newline; at: its place. Anything but RN_OK ends the reading. */
+typedef int rn_vocab_line_fn(void *ctx, const char *line, size_t n, struct rn_place at,
+                             struct rn_err *);
+int rn_vocab_lines_read(const char *path, rn_vocab_line_fn *each, void *ctx, struct rn_err *);
 
 #endif
