@@ -1,6 +1,7 @@
 #include "cudnn_graph.h"
 
-#include <dlfcn.h>
+#include "library.h"
+
 #include <stdio.h>
 
 #ifndef RUNNEL_CUDNN_LIBRARY
@@ -9,21 +10,13 @@
 
 const struct rn_cudnn *rn_cudnn_load(const char **missing)
 {
-    static struct rn_cudnn api;
-    static void *library;
-    if (library)
-        return &api;
-    void *opened = dlopen(RUNNEL_CUDNN_LIBRARY, RTLD_NOW | RTLD_LOCAL);
-    bool whole = opened != NULL;
-#define F(name) whole = whole && (*(void **)&api.name = dlsym(opened, #name)) != NULL;
-    RN_CUDNN_FUNCTIONS(F)
+#define F(name) #name,
+    static const char *const names[] = {RN_CUDNN_FUNCTIONS(F) NULL};
 #undef F
-    if (!whole) {
-        *missing = dlerror();
-        return NULL;
-    }
-    library = opened;
-    return &api;
+    static struct rn_cudnn api;
+    static bool loaded;
+    loaded = loaded || rn_library_load(&api, RUNNEL_CUDNN_LIBRARY, names, missing);
+    return loaded ? &api : NULL;
 }
 
 static bool fine(struct rn_graph *g, cudnnStatus_t s, const char *what)

@@ -1,7 +1,8 @@
 #include "nccl_api.h"
 
-#include <dlfcn.h>
-#include <stdbool.h>
+#include "library.h"
+
+#include <stddef.h>
 
 #ifndef RUNNEL_NCCL_LIBRARY
 #define RUNNEL_NCCL_LIBRARY "libnccl.so.2"
@@ -9,19 +10,11 @@
 
 const struct rn_nccl *rn_nccl_load(const char **missing)
 {
-    static struct rn_nccl api;
-    static void *library;
-    if (library)
-        return &api;
-    void *opened = dlopen(RUNNEL_NCCL_LIBRARY, RTLD_NOW | RTLD_LOCAL);
-    bool whole = opened != NULL;
-#define F(name) whole = whole && (*(void **)&api.name = dlsym(opened, #name)) != NULL;
-    RN_NCCL_FUNCTIONS(F)
+#define F(name) #name,
+    static const char *const names[] = {RN_NCCL_FUNCTIONS(F) NULL};
 #undef F
-    if (!whole) {
-        *missing = dlerror();
-        return NULL;
-    }
-    library = opened;
-    return &api;
+    static struct rn_nccl api;
+    static bool loaded;
+    loaded = loaded || rn_library_load(&api, RUNNEL_NCCL_LIBRARY, names, missing);
+    return loaded ? &api : NULL;
 }
