@@ -55,6 +55,20 @@ enum rn_amax_column {
 
 /* --- for kernels: the same on every device --- */
 
+/* Operands of linear_fp8. */
+enum {
+    RN_FP8_X,
+    RN_FP8_W,
+    RN_FP8_BIAS,
+    RN_FP8_X_CODES,
+    RN_FP8_X_TURNED,
+    RN_FP8_W_CODES,
+    RN_FP8_W_TURNED,
+    RN_FP8_AMAX
+};
+/* Its attributes i: the first three are those of quantize, too. Of dy; KN: w is (K,N). */
+enum { RN_FP8_I_CODE, RN_FP8_I_ROW, RN_FP8_I_CURRENT, RN_FP8_I_KN, RN_FP8_I_X_ROW, RN_FP8_I_W_ROW };
+
 #ifdef __CUDACC__
 #define RN_ON_DEVICE __host__ __device__
 #else

@@ -27,14 +27,13 @@ static inline float *rn_amax_row(void *amax, struct rn_shape shape, int64_t row)
     return (float *)amax + row * rn_cols(shape);
 }
 
-/* What both ops say of how; `amax`: which operand that is. */
+/* What both ops say of how; `amax`: which operand that is. C++ wants every member. */
 static inline struct rn_quantizing rn_quantizing_how(const struct rn_args *a, int amax)
 {
-    struct rn_quantizing q = {0};
-    q.row = rn_amax_row(a->x[amax], a->xs[amax], a->attrs.i[RN_FP8_ROW]);
-    q.code = (uint8_t)a->attrs.i[RN_FP8_CODE];
-    q.headroom = a->attrs.f[0];
-    q.current = a->attrs.i[RN_FP8_CURRENT] != 0;
+    float *row = rn_amax_row(a->x[amax], a->xs[amax], a->attrs.i[RN_FP8_I_ROW]);
+    uint8_t code = (uint8_t)a->attrs.i[RN_FP8_I_CODE];
+    bool current = a->attrs.i[RN_FP8_I_CURRENT] != 0;
+    struct rn_quantizing q = {NULL, 0, 0, 0, NULL, NULL, row, code, a->attrs.f[0], current};
     return q;
 }
 

@@ -87,7 +87,9 @@ static rn_val quantized(struct rn_build *b, rn_val x, int64_t row, bool current,
     snprintf(text, sizeof text, "%s.%s", name, row % ROWS == ROW_X ? "x8" : "w8");
     return rn_prog_op(
         b->p, RN_OP_QUANTIZE, text, (const rn_val[]){x, b->fp8.amax}, 2,
-        RN_ATTRS(.f = {rn_fp8_headroom(f)}, .i = {rn_fp8_forward_code(f), row, current}));
+        RN_ATTRS(.f = {rn_fp8_headroom(f)}, .i = {[RN_FP8_I_CODE] = rn_fp8_forward_code(f),
+                                                  [RN_FP8_I_ROW] = row,
+                                                  [RN_FP8_I_CURRENT] = current}));
 }
 
 /* Once for all layers that read x one after the other. */
@@ -109,10 +111,21 @@ static rn_val linear_fp8(struct rn_build *b, rn_val x, rn_val w, rn_val bias, bo
     b->fp8.layers++;
     rn_val w8 = quantized(b, w, row + ROW_W, true, name), xt = rn_prog_out(b->p, b->fp8.codes, 1);
     rn_val wt = rn_prog_out(b->p, w8, 1);
-    rn_val in[] = {x, w, bias, b->fp8.codes, xt, kn ? wt : w8, kn ? w8 : wt, b->fp8.amax};
+    rn_val in[] = {[RN_FP8_X] = x,
+                   [RN_FP8_W] = w,
+                   [RN_FP8_BIAS] = bias,
+                   [RN_FP8_X_CODES] = b->fp8.codes,
+                   [RN_FP8_X_TURNED] = xt,
+                   [RN_FP8_W_CODES] = kn ? wt : w8,
+                   [RN_FP8_W_TURNED] = kn ? w8 : wt,
+                   [RN_FP8_AMAX] = b->fp8.amax};
     struct rn_attrs attrs = {.f = {rn_fp8_headroom(f)},
-                             .i = {rn_fp8_backward_code(f), row + ROW_DY,
-                                   f->recipe == RN_FP8_CURRENT, kn, b->fp8.x_row, row + ROW_W}};
+                             .i = {[RN_FP8_I_CODE] = rn_fp8_backward_code(f),
+                                   [RN_FP8_I_ROW] = row + ROW_DY,
+                                   [RN_FP8_I_CURRENT] = f->recipe == RN_FP8_CURRENT,
+                                   [RN_FP8_I_KN] = kn,
+                                   [RN_FP8_I_X_ROW] = b->fp8.x_row,
+                                   [RN_FP8_I_W_ROW] = row + ROW_W}};
     return rn_prog_op(b->p, RN_OP_LINEAR_FP8, name, in, (int)RN_COUNT(in), attrs);
 }
 

@@ -1,6 +1,6 @@
 /* fp8_codes.h - values to codes of eight bits, plainly: what the GPU is held against.
  *
- *     struct rn_quantizing q = {x, x_type, R, K, codes, turned, row, RN_E4M3, headroom, current};
+ *     struct rn_quantizing q = rn_quantizing_x(args);
  *     rn_quantize(&q);                            row of amax: NOW, STEP and LIMIT (fp8.h)
  *     rn_decode(out, codes, n, RN_E4M3, row[RN_AMAX_STEP]);
  */
@@ -9,20 +9,9 @@
 
 #include "bf16.h"
 #include "cpu.h"
-#include "fp8.h"
+#include "fp8_args.h"
 
 #include <math.h>
-
-struct rn_quantizing {
-    const void *x; /* (R,K) */
-    uint8_t x_type;
-    int64_t R, K;
-    uint8_t *codes, *turned; /* (R,K), (K,R) */
-    float *row;
-    int code;
-    float headroom; /* 2^-margin */
-    bool current;
-};
 
 struct rn_code_form {
     int mantissa, bias;
@@ -111,12 +100,6 @@ static inline void rn_decode(float *to, const uint8_t *codes, int64_t n, int cod
         value[i] = rn_from_code((uint8_t)i, code) * step;
     for (int64_t i = 0; i < n; i++)
         to[i] = value[codes[i]];
-}
-
-/* A row of amax. */
-static inline float *rn_amax_row(void *amax, struct rn_shape shape, int64_t row)
-{
-    return (float *)amax + row * rn_cols(shape);
 }
 
 #endif

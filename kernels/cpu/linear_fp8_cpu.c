@@ -1,9 +1,7 @@
 /* Codes are made floats again and multiplied as such: nobody trains so, but a GPU's products are
  * held against these. */
-#include "gemm.h"
 #include "fp8_codes.h"
-
-enum { X, W, BIAS, X_CODES, X_TURNED, W_CODES, W_TURNED, AMAX };
+#include "gemm.h"
 
 struct sizes {
     int64_t R, N, K;
@@ -12,8 +10,8 @@ struct sizes {
 
 static struct sizes sizes_of(const struct rn_args *a)
 {
-    return (struct sizes){rn_rows(a->xs[X]), rn_cols(a->ys[0]), rn_cols(a->xs[X]),
-                          a->attrs.i[3] != 0};
+    return (struct sizes){rn_rows(a->xs[RN_FP8_X]), rn_cols(a->ys[0]), rn_cols(a->xs[RN_FP8_X]),
+                          a->attrs.i[RN_FP8_I_KN] != 0};
 }
 
 /* All matrices of a call as floats, one after the other. */
@@ -28,16 +26,17 @@ static float *take(struct room *room, int64_t n)
     return p;
 }
 
-static float step_of(const struct rn_args *a, int row)
+static float step_of(const struct rn_args *a, int attribute)
 {
-    return rn_amax_row(a->x[AMAX], a->xs[AMAX], a->attrs.i[row])[RN_AMAX_STEP];
+    return rn_amax_row(a->x[RN_FP8_AMAX], a->xs[RN_FP8_AMAX], a->attrs.i[attribute])[RN_AMAX_STEP];
 }
 
-static struct rn_matrix decoded(struct room *room, const struct rn_args *a, int operand, int row)
+static struct rn_matrix decoded(struct room *room, const struct rn_args *a, int operand,
+                                int attribute)
 {
     int64_t n = rn_elems(a->xs[operand]);
     float *to = take(room, n);
-    rn_decode(to, a->x[operand], n, a->x_type[operand], step_of(a, row));
+    rn_decode(to, a->x[operand], n, a->x_type[operand], step_of(a, attribute));
     return (struct rn_matrix){to, rn_cols(a->xs[operand]), false, RN_F32};
 }
 
@@ -66,9 +65,9 @@ static void fwd(const struct rn_args *a)
 {
     struct sizes s = sizes_of(a);
     struct room room = {a->scratch};
-    struct rn_product p = {.M = s.R, .N = s.N, .K = s.K, .bias = a->x[BIAS]};
-    p.a = decoded(&room, a, X_CODES, 4);
-    p.b = turned(decoded(&room, a, W_CODES, 5));
+    struct rn_product p = {.M = s.R, .N = s.N, .K = s.K, .bias = a->x[RN_FP8_BIAS]};
+    p.a = decoded(&room, a, RN_FP8_X_CODES, RN_FP8_I_X_ROW);
+    p.b = turned(decoded(&room, a, RN_FP8_W_CODES, RN_FP8_I_W_ROW));
     p.c = (struct rn_matrix){a->y[0], s.N, false, a->y_type[0]};
     multiply(&p, &room, false);
 }
@@ -78,16 +77,7 @@ static struct rn_matrix quantized_dy(struct room *room, const struct rn_args *a,
 {
     float *to = take(room, s.R * s.N);
     uint8_t *codes = (uint8_t *)take(room, s.R * s.N);
-    struct rn_quantizing q = {.x = a->dy[0],
-                              .x_type = a->dy_type[0],
-                              .R = s.R,
-                              .K = s.N,
-                              .codes = codes,
-                              .turned = codes + s.R * s.N,
-                              .row = rn_amax_row(a->x[AMAX], a->xs[AMAX], a->attrs.i[1]),
-                              .code = (int)a->attrs.i[0],
-                              .headroom = a->attrs.f[0],
-                              .current = a->attrs.i[2] != 0};
+    struct rn_quantizing q = rn_quantizing_dy(a, codes);
     rn_quantize(&q);
     rn_decode(to, codes, s.R * s.N, q.code, q.row[RN_AMAX_STEP]);
     return (struct rn_matrix){to, s.N, false, RN_F32};
@@ -97,8 +87,8 @@ static struct rn_matrix quantized_dy(struct room *room, const struct rn_args *a,
 static void give_dx(const struct rn_args *a, struct sizes s, struct rn_matrix dy, struct room room)
 {
     struct rn_product p = {.M = s.R, .N = s.K, .K = s.N, .a = dy};
-    p.b = turned(decoded(&room, a, W_TURNED, 5));
-    p.c = (struct rn_matrix){a->dx[X], s.K, false, a->dx_type[X]};
+    p.b = turned(decoded(&room, a, RN_FP8_W_TURNED, RN_FP8_I_W_ROW));
+    p.c = (struct rn_matrix){a->dx[RN_FP8_X], s.K, false, a->dx_type[RN_FP8_X]};
     multiply(&p, &room, a->acc & 1);
 }
 
@@ -106,17 +96,17 @@ static void give_dx(const struct rn_args *a, struct sizes s, struct rn_matrix dy
 static void give_dw(const struct rn_args *a, struct sizes s, struct rn_matrix dy, struct room room)
 {
     struct rn_product p = {.M = s.kn ? s.K : s.N, .N = s.kn ? s.N : s.K, .K = s.R};
-    struct rn_matrix xt = decoded(&room, a, X_TURNED, 4);
+    struct rn_matrix xt = decoded(&room, a, RN_FP8_X_TURNED, RN_FP8_I_X_ROW);
     p.a = s.kn ? xt : turned(dy);
     p.b = s.kn ? dy : turned(xt);
-    p.c = (struct rn_matrix){a->dx[W], p.N, false, a->dx_type[W]};
+    p.c = (struct rn_matrix){a->dx[RN_FP8_W], p.N, false, a->dx_type[RN_FP8_W]};
     multiply(&p, &room, a->acc >> 1 & 1);
 }
 
 static void give_bias(const struct rn_args *a, struct sizes s)
 {
-    float *sum = a->dx[BIAS];
-    if (!(a->acc >> BIAS & 1))
+    float *sum = a->dx[RN_FP8_BIAS];
+    if (!(a->acc >> RN_FP8_BIAS & 1))
         memset(sum, 0, (size_t)s.N * sizeof *sum);
     for (int64_t r = 0; r < s.R; r++)
         rn_add_row(sum, a->dy[0], a->dy_type[0], r * s.N, s.N);
@@ -126,14 +116,14 @@ static void bwd(const struct rn_args *a)
 {
     struct sizes s = sizes_of(a);
     struct room room = {a->scratch};
-    if (a->dx[X] || a->dx[W]) {
+    if (a->dx[RN_FP8_X] || a->dx[RN_FP8_W]) {
         struct rn_matrix dy = quantized_dy(&room, a, s);
-        if (a->dx[X])
+        if (a->dx[RN_FP8_X])
             give_dx(a, s, dy, room);
-        if (a->dx[W])
+        if (a->dx[RN_FP8_W])
             give_dw(a, s, dy, room);
     }
-    if (a->dx[BIAS])
+    if (a->dx[RN_FP8_BIAS])
         give_bias(a, s);
 }
 

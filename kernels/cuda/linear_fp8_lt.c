@@ -6,21 +6,18 @@
 #include "operand.h"
 #include "quantize.h"
 
-enum { X, W, BIAS, X_CODES, X_TURNED, W_CODES, W_TURNED, AMAX };
-enum { DY_CODE, DY_ROW, CURRENT, KN, X_ROW, W_ROW }; /* attributes i */
-
 struct sizes {
     int64_t R, N, K;
 };
 
 static struct sizes sizes_of(const struct rn_args *a)
 {
-    return (struct sizes){rn_rows(a->xs[X]), rn_cols(a->ys[0]), rn_cols(a->xs[X])};
+    return (struct sizes){rn_rows(a->xs[RN_FP8_X]), rn_cols(a->ys[0]), rn_cols(a->xs[RN_FP8_X])};
 }
 
 static const float *step_of(const struct rn_args *a, int attribute)
 {
-    return rn_amax_row(a->x[AMAX], a->xs[AMAX], a->attrs.i[attribute]) + RN_AMAX_STEP;
+    return rn_amax_row(a->x[RN_FP8_AMAX], a->xs[RN_FP8_AMAX], a->attrs.i[attribute]) + RN_AMAX_STEP;
 }
 
 static struct rn_cuda_matrix codes_of(const struct rn_args *a, int operand, int attribute)
@@ -73,10 +70,11 @@ static void fwd(struct rn_cuda *c, const struct rn_args *a)
     struct sizes s = sizes_of(a);
     struct rn_cuda_product p = RN_CUDA_PRODUCT(s.R, s.N, s.K);
     void *at = a->scratch;
-    struct rn_cuda_matrix x = codes_of(a, X_CODES, X_ROW), w = codes_of(a, W_CODES, W_ROW);
+    struct rn_cuda_matrix x = codes_of(a, RN_FP8_X_CODES, RN_FP8_I_X_ROW),
+                          w = codes_of(a, RN_FP8_W_CODES, RN_FP8_I_W_ROW);
     enum rn_dtype bias = both_e5m2(x.type, w.type) ? (enum rn_dtype)a->y_type[0] : RN_BF16;
-    if (a->x[BIAS])
-        p.bias = rn_cuda_operand(c, bias, a->x[BIAS], RN_F32, s.N, &at).p;
+    if (a->x[RN_FP8_BIAS])
+        p.bias = rn_cuda_operand(c, bias, a->x[RN_FP8_BIAS], RN_F32, s.N, &at).p;
     p.fast = true;
     take_factors(c, &p, x, w, at);
     multiply(c, &p, a->y[0], a->y_type[0], false);
@@ -90,18 +88,9 @@ struct gradient {                       /* dy as codes */
 static struct gradient quantize_dy(struct rn_cuda *c, const struct rn_args *a, struct sizes s)
 {
     uint8_t *codes = a->scratch;
-    struct rn_quantizing q = {.x = a->dy[0],
-                              .x_type = a->dy_type[0],
-                              .R = s.R,
-                              .K = s.N,
-                              .codes = codes,
-                              .turned = codes + s.R * s.N,
-                              .row = rn_amax_row(a->x[AMAX], a->xs[AMAX], a->attrs.i[DY_ROW]),
-                              .code = (uint8_t)a->attrs.i[DY_CODE],
-                              .headroom = a->attrs.f[0],
-                              .current = a->attrs.i[CURRENT] != 0};
+    struct rn_quantizing q = rn_quantizing_dy(a, codes);
     rn_cuda_encode(c, &q);
-    const float *step = step_of(a, DY_ROW);
+    const float *step = step_of(a, RN_FP8_I_ROW);
     return (struct gradient){{.p = q.codes, .ld = s.N, .type = q.code, .step = step},
                              {.p = q.turned, .ld = s.R, .type = q.code, .step = step},
                              codes + 2 * s.R * s.N};
@@ -112,34 +101,34 @@ static void give_dx(struct rn_cuda *c, const struct rn_args *a, struct sizes s,
                     const struct gradient *dy)
 {
     struct rn_cuda_product p = RN_CUDA_PRODUCT(s.R, s.K, s.N);
-    take_factors(c, &p, dy->rows, codes_of(a, W_TURNED, W_ROW), dy->room);
-    multiply(c, &p, a->dx[X], a->dx_type[X], a->acc & 1);
+    take_factors(c, &p, dy->rows, codes_of(a, RN_FP8_W_TURNED, RN_FP8_I_W_ROW), dy->room);
+    multiply(c, &p, a->dx[RN_FP8_X], a->dx_type[RN_FP8_X], a->acc & 1);
 }
 
 /* dw(N,K) = dy(R,N)^T x(R,K); where w is (K,N), its transpose. */
 static void give_dw(struct rn_cuda *c, const struct rn_args *a, struct sizes s,
                     const struct gradient *dy)
 {
-    bool kn = a->attrs.i[KN] != 0;
-    struct rn_cuda_matrix x = codes_of(a, X_TURNED, X_ROW);
+    bool kn = a->attrs.i[RN_FP8_I_KN] != 0;
+    struct rn_cuda_matrix x = codes_of(a, RN_FP8_X_TURNED, RN_FP8_I_X_ROW);
     struct rn_cuda_product p = RN_CUDA_PRODUCT(kn ? s.K : s.N, kn ? s.N : s.K, s.R);
     take_factors(c, &p, kn ? x : dy->turned, kn ? dy->turned : x, dy->room);
-    multiply(c, &p, a->dx[W], a->dx_type[W], a->acc & 2);
+    multiply(c, &p, a->dx[RN_FP8_W], a->dx_type[RN_FP8_W], a->acc & 2);
 }
 
 static void bwd(struct rn_cuda *c, const struct rn_args *a)
 {
     struct sizes s = sizes_of(a);
-    if (a->dx[X] || a->dx[W]) {
+    if (a->dx[RN_FP8_X] || a->dx[RN_FP8_W]) {
         struct gradient dy = quantize_dy(c, a, s);
-        if (a->dx[X])
+        if (a->dx[RN_FP8_X])
             give_dx(c, a, s, &dy);
-        if (a->dx[W])
+        if (a->dx[RN_FP8_W])
             give_dw(c, a, s, &dy);
     }
-    if (a->dx[BIAS])
-        rn_cuda_column_sums(c, a->dx[BIAS], a->acc & 1 << BIAS, a->dy[0], a->dy_type[0], s.R, s.N,
-                            a->scratch);
+    if (a->dx[RN_FP8_BIAS])
+        rn_cuda_column_sums(c, a->dx[RN_FP8_BIAS], a->acc & 1 << RN_FP8_BIAS, a->dy[0],
+                            a->dy_type[0], s.R, s.N, a->scratch);
 }
 
 static size_t larger(size_t a, size_t b)
@@ -152,12 +141,13 @@ static size_t scratch_bytes(struct rn_cuda *c, const struct rn_args *a)
     (void)c;
     struct sizes s = sizes_of(a);
     size_t x = (size_t)(s.R * s.K), w = (size_t)(s.N * s.K), y = (size_t)(s.R * s.N);
-    bool decode = both_e5m2(a->x_type[X_CODES], a->bwd ? (uint8_t)a->attrs.i[DY_CODE] : RN_E5M2);
+    bool decode =
+        both_e5m2(a->x_type[RN_FP8_X_CODES], a->bwd ? (uint8_t)a->attrs.i[RN_FP8_I_CODE] : RN_E5M2);
     if (!a->bwd)
         return rn_cuda_operand_bytes(RN_BF16, RN_F32, 2 * s.N) +
                (decode ? (x + w) * sizeof(uint16_t) : 0);
     size_t codes = 2 * y + (decode ? (y + larger(x, w)) * sizeof(uint16_t) : 0);
-    return larger(codes, a->xs[BIAS].n ? rn_cuda_column_sums_bytes(s.R, s.N) : 0);
+    return larger(codes, a->xs[RN_FP8_BIAS].n ? rn_cuda_column_sums_bytes(s.R, s.N) : 0);
 }
 
 const struct rn_cuda_kernel rn_cuda_linear_fp8 = {fwd, bwd, scratch_bytes};

@@ -178,16 +178,7 @@ void rn_cuda_decode(struct rn_cuda *c, uint16_t *to, const uint8_t *codes, uint8
 
 static void fwd(struct rn_cuda *c, const struct rn_args *a)
 {
-    struct rn_quantizing q = {a->x[0],
-                              a->x_type[0],
-                              rn_rows(a->xs[0]),
-                              rn_cols(a->xs[0]),
-                              (uint8_t *)a->y[0],
-                              (uint8_t *)a->y[1],
-                              rn_amax_row(a->x[1], a->xs[1], a->attrs.i[1]),
-                              (uint8_t)a->attrs.i[0],
-                              a->attrs.f[0],
-                              a->attrs.i[2] != 0};
+    struct rn_quantizing q = rn_quantizing_x(a);
     rn_cuda_encode(c, &q);
 }
 
