@@ -99,7 +99,7 @@ const struct rn_key rn_fetch_keys[] = {
                "more rounds over the sources after transient trouble"),
     RN_KEY_INT(struct rn_fetch_cfg, per_host, "per_host", RN_NEUTRAL, "4", 1, 64, "downloads",
                "from one host at a time, at most; small files that share a connection (HTTP/2): "
-               "eight for each"),
+               "sixteen for each"),
     RN_KEY_LIST_OF(struct rn_fetch_cfg, mirrors, "mirrors", RN_NEUTRAL, "~", RN_T_STR,
                    "bases of .../sha256/DIGEST, asked first for pinned files; $RUNNEL_MIRROR too"),
     RN_KEY_TIME(struct rn_fetch_cfg, stall_s, "stall", RN_NEUTRAL, "30 s", 1, 3600,
