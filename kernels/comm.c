@@ -2,6 +2,7 @@
 #include "comm_backend.h"
 #include "mem.h"
 #include "plugin.h"
+#include "units.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -140,16 +141,43 @@ bool rn_comm_on_device(const struct rn_comm *c)
     return c && c->be->on_device;
 }
 
-int rn_comm_reduce(struct rn_comm *c, float *slab, const struct rn_comm_part *parts, size_t n,
-                   struct rn_err *err)
+static int bucket_asked(int64_t *bytes, struct rn_err *err)
 {
-    return c ? c->be->reduce(c->ctx, slab, parts, n, err) : RN_OK;
+    char why[RN_WHY];
+    const char *text = getenv("RUNNEL_BUCKET");
+    if (!text || (rn_units_int(text, RN_U_BYTES, bytes, why) && *bytes > 0))
+        return RN_OK;
+    return rn_fail(err, RN_EUSAGE, RN_NOWHERE,
+                   "RUNNEL_BUCKET is '%.40s', expected a size as 32 MiB", text);
+}
+
+int rn_comm_bucket_bytes(struct rn_comm *c, size_t *bytes, struct rn_err *err)
+{
+    int64_t n = (int64_t)rn_comm_world(c) << 25;
+    *bytes = SIZE_MAX;
+    RN_TRY(bucket_asked(&n, err));
+    if (!rn_comm_on_device(c))
+        return RN_OK;
+    RN_TRY(rn_comm_tell(c, &n, sizeof n, err));
+    *bytes = (size_t)n;
+    return RN_OK;
+}
+
+int rn_comm_reduce(struct rn_comm *c, float *slab, const struct rn_comm_part *parts, size_t n,
+                   void *after, struct rn_err *err)
+{
+    return c ? c->be->reduce(c->ctx, slab, parts, n, after, err) : RN_OK;
 }
 
 int rn_comm_gather(struct rn_comm *c, float *slab, const struct rn_comm_part *parts, size_t n,
-                   struct rn_err *err)
+                   void *after, struct rn_err *err)
 {
-    return c ? c->be->gather(c->ctx, slab, parts, n, err) : RN_OK;
+    return c ? c->be->gather(c->ctx, slab, parts, n, after, err) : RN_OK;
+}
+
+int rn_comm_finish(struct rn_comm *c, struct rn_err *err)
+{
+    return c ? c->be->finish(c->ctx, err) : RN_OK;
 }
 
 int rn_comm_sum(struct rn_comm *c, double *values, size_t n, struct rn_err *err)

@@ -78,11 +78,12 @@ static int reduce_round(struct mpi *m, struct rn_pieces *p, float *slab, struct 
 }
 
 static int mpi_reduce(void *ctx, float *slab, const struct rn_comm_part *parts, size_t n,
-                      struct rn_err *err)
+                      void *after, struct rn_err *err)
 {
     struct mpi *m = ctx;
     struct rn_pieces p;
     int rc = RN_OK;
+    RN_ASSERT(!after); /* slabs of the host are ready */
     rn_pieces_init(&p, parts, n, m->world, PIECE_MAX);
     for (size_t k = 0; k < p.rounds && rc == RN_OK; k++)
         rc = reduce_round(m, &p, slab, err);
@@ -103,16 +104,25 @@ static int gather_round(struct mpi *m, struct rn_pieces *p, float *slab, struct 
 }
 
 static int mpi_gather(void *ctx, float *slab, const struct rn_comm_part *parts, size_t n,
-                      struct rn_err *err)
+                      void *after, struct rn_err *err)
 {
     struct mpi *m = ctx;
     struct rn_pieces p;
     int rc = RN_OK;
+    RN_ASSERT(!after);
     rn_pieces_init(&p, parts, n, m->world, PIECE_MAX);
     for (size_t k = 0; k < p.rounds && rc == RN_OK; k++)
         rc = gather_round(m, &p, slab, err);
     rn_pieces_release(&p);
     return rc;
+}
+
+/* Libraries move on only while they are called: what was asked for was waited for at once. */
+static int mpi_finish(void *ctx, struct rn_err *err)
+{
+    (void)ctx;
+    (void)err;
+    return RN_OK;
 }
 
 static int mpi_sum(void *ctx, double *values, size_t n, struct rn_err *err)
@@ -200,6 +210,7 @@ static const struct rn_comm_backend backend = {
     .close = mpi_close,
     .reduce = mpi_reduce,
     .gather = mpi_gather,
+    .finish = mpi_finish,
     .sum = mpi_sum,
     .tell = mpi_tell,
 };

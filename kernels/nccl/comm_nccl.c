@@ -3,9 +3,9 @@
  *     reduce    a round packs the next piece of each owner's parts, and reduces and scatters them.
  *     gather    a round gives everybody the next piece of every owner's parts.
  *
- * All goes through a stream of its own: the caller has waited for the card before, and finds what
- * it asked for when a call returns. Waiting looks at the stream and at the communicator in turns,
- * so that what NCCL learns of a lost rank is heard, and a rank that waits takes no processor. */
+ * All goes through a stream of its own, behind the mark that comes with a call, while the card goes
+ * on computing. Waiting looks at the stream and at the communicator in turns, so that what NCCL
+ * learns of a lost rank is heard, and a rank that waits takes no processor. */
 #include "borders.h"
 #include "comm_backend.h"
 #include "comm_pieces.h"
@@ -132,31 +132,40 @@ static size_t piece_max(const struct nccl *c)
     return BUCKET_BYTES / sizeof(float) / (size_t)c->world;
 }
 
-static int in_rounds(struct nccl *c, const char *what, round_fn *round, float *slab,
-                     const struct rn_comm_part *parts, size_t n, struct rn_err *err)
+static int in_rounds(struct nccl *c, round_fn *round, float *slab, const struct rn_comm_part *parts,
+                     size_t n, cudaEvent_t after, struct rn_err *err)
 {
     struct rn_pieces p;
     struct copying k = {.stream = c->stream};
     RN_TRY(check_whole(c, err));
+    cudaError_t e = after ? cudaStreamWaitEvent(c->stream, after, 0) : cudaSuccess;
+    if (e != cudaSuccess)
+        return cuda_failed(c, "wait", e, err);
     rn_pieces_init(&p, parts, n, c->world, piece_max(c));
     int rc = RN_OK;
     for (size_t i = 0; i < p.rounds && rc == RN_OK; i++)
         rc = round(c, &p, slab, &k, err);
     rn_pieces_release(&p);
     RN_TRY(rc);
-    return k.first == cudaSuccess ? wait(c, what, err) : cuda_failed(c, "copy", k.first, err);
+    return k.first == cudaSuccess ? RN_OK : cuda_failed(c, "copy", k.first, err);
 }
 
 static int nccl_reduce(void *ctx, float *slab, const struct rn_comm_part *parts, size_t n,
-                       struct rn_err *err)
+                       void *after, struct rn_err *err)
 {
-    return in_rounds(ctx, "add up", reduce_round, slab, parts, n, err);
+    return in_rounds(ctx, reduce_round, slab, parts, n, after, err);
 }
 
 static int nccl_gather(void *ctx, float *slab, const struct rn_comm_part *parts, size_t n,
-                       struct rn_err *err)
+                       void *after, struct rn_err *err)
 {
-    return in_rounds(ctx, "gather", gather_round, slab, parts, n, err);
+    return in_rounds(ctx, gather_round, slab, parts, n, after, err);
+}
+
+static int nccl_finish(void *ctx, struct rn_err *err)
+{
+    RN_TRY(check_whole(ctx, err));
+    return wait(ctx, "move what ranks share", err);
 }
 
 /* --- words --- */
@@ -223,9 +232,12 @@ static void nccl_close(void *ctx)
 static int take_memory(struct nccl *c, int card, struct rn_err *err)
 {
     size_t world = (size_t)c->world, piece_bytes = piece_max(c) * sizeof(float);
+    int least, first;
     cudaError_t e = cudaSetDevice(card);
     if (e == cudaSuccess)
-        e = cudaStreamCreateWithFlags(&c->stream, cudaStreamNonBlocking);
+        e = cudaDeviceGetStreamPriorityRange(&least, &first);
+    if (e == cudaSuccess) /* behind a kernel of many blocks it would wait for all of them */
+        e = cudaStreamCreateWithPriority(&c->stream, cudaStreamNonBlocking, first);
     if (e == cudaSuccess)
         e = cudaMalloc((void **)&c->all, world * piece_bytes);
     if (e == cudaSuccess)
@@ -324,6 +336,7 @@ static const struct rn_comm_backend backend = {
     .close = nccl_close,
     .reduce = nccl_reduce,
     .gather = nccl_gather,
+    .finish = nccl_finish,
     .sum = nccl_sum,
     .tell = nccl_tell,
 };

@@ -83,6 +83,22 @@ RN_EMU_CARDS=4 gpus 0 4 --runs four base.batch.device_rows=1 base.horizon.steps=
 near four alone
 [ -z "$(ls -A two | grep '^.ranks')" ] || fail "where the ranks met is left behind"
 
+# Gradients travel while others are still being computed: whole ones alone, so the bits are those of
+# gradients that travel at the end, whether the card hurries with them or not.
+cut() { # RANKS RUNS RUNS: those of RANKS ranks with everything at once
+    RUNNEL_BUCKET=4KiB RN_EMU_NOTES=$PWD/notes.$2 gpus 0 "$1" --runs "$2" base.horizon.steps=6
+    same "$(model "$2")" "$(model "$3")"
+    # within a step: sums begin, backward goes on, more sums
+    awk '$1 == "gather" {sums = 0} $1 == "reduce" {travels += on && sums; sums = 1; on = 0}
+         $1 == "graph" {on = 1} END {exit travels < 20}' "notes.$2.0" ||
+        fail "nothing of $2 travels before the backward pass is over"
+}
+RN_EMU_HURRY=1 cut 2 two.cut two
+cut 2 two.cut.late two
+RN_EMU_CARDS=4 RN_EMU_HURRY=1 cut 4 four.cut four
+RUNNEL_BUCKET=many gpus 2 2 --runs none
+says "RUNNEL_BUCKET is 'many', expected a size as 32 MiB"
+
 # From the processor to two GPUs, to one, and back: the same data, the same losses.
 expect 0 "${train[@]}" --runs moved base.horizon.steps=2
 gpus 0 2 --runs moved base.horizon.steps=3
