@@ -70,8 +70,8 @@ struct rn_backend {
     int (*clear)(void *dev, void *mem, size_t size_bytes, struct rn_err *);
     int (*sync)(void *dev, struct rn_err *);
     /* What the device was asked for so far, as something that a comm on the same card can let its
-     * own work wait for (a cudaEvent_t), once: the next call gives the same one a new meaning. NULL:
-     * what the device was asked for is done when a call returns. */
+     * own work wait for (a cudaEvent_t), once: the next call gives it a new meaning. NULL: what the
+     * device was asked for is done when a call returns. */
     int (*mark)(void *dev, void **mark, struct rn_err *);
 
     /* Scratch memory that one call needs (pointers in args are not set yet). */

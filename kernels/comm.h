@@ -55,8 +55,8 @@ const char *rn_comm_name(const struct rn_comm *); /* "mpi"; NULL: "" */
  * Otherwise, and for NULL, slabs are in the host's memory, and a call that returns is done. */
 bool rn_comm_on_device(const struct rn_comm *);
 
-/* How much should be asked for at once, the same on all ranks: what RUNNEL_BUCKET says on rank 0, or
- * 32 MiB for each. Where a call that returns is done: SIZE_MAX, all at once. RN_EUSAGE. */
+/* How much should be asked for at once, the same on all ranks: what RUNNEL_BUCKET says on rank 0,
+ * or 32 MiB for each. Where a call that returns is done: SIZE_MAX, all at once. RN_EUSAGE. */
 int rn_comm_bucket_bytes(struct rn_comm *, size_t *bytes, struct rn_err *);
 
 /* floats [at, at + n) of a slab are one rank's. Parts do not overlap; what is in

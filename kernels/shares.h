@@ -27,8 +27,8 @@ int rn_params_reduce_grads(struct rn_params *, struct rn_comm *, const struct rn
                            size_t n, struct rn_err *);
 int rn_params_gather(struct rn_params *, struct rn_comm *, const struct rn_comm_part *, size_t n,
                      struct rn_err *);
-/* The whole way for n_floats in host memory that lie in parts with the ranks (a moment that is saved):
- * what is mine is in place before, everything after. Takes device memory for the time. */
+/* The whole way for n_floats in host memory that lie in parts with the ranks (a moment that is
+ * saved): mine are in place before, all after. Takes device memory for the time. */
 int rn_params_collect(const struct rn_params *, struct rn_comm *, float *host, size_t n_floats,
                       const struct rn_comm_part *, size_t n, struct rn_err *);
 
