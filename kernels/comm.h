@@ -21,7 +21,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { RN_RANKS_MAX = 1024 };
+enum { RN_RANKS_MAX = 1024, RN_COMM_WORDS = 1024 };
 
 struct rn_comm;
 /* Which of how many; and of those on this host, which pick their device by it. */
@@ -75,8 +75,10 @@ int rn_comm_gather(struct rn_comm *, float *slab, const struct rn_comm_part *, s
                    void *after, struct rn_err *);
 /* Waits until all that was asked for is done. */
 int rn_comm_finish(struct rn_comm *, struct rn_err *);
-/* values[0..n), n at most RN_RANKS_MAX, in host memory become their sums over all ranks. */
+/* values[0..n), n at most RN_COMM_WORDS, in host memory become their sums over all ranks; or the
+ * largest of each over all of them. */
 int rn_comm_sum(struct rn_comm *, double *values, size_t n, struct rn_err *);
+int rn_comm_most(struct rn_comm *, double *values, size_t n, struct rn_err *);
 /* Every rank gets rank 0's bytes in host memory. May wait for hours without taking a processor. */
 int rn_comm_tell(struct rn_comm *, void *bytes, size_t size_bytes, struct rn_err *);
 

@@ -17,8 +17,8 @@
 #include <string.h>
 
 /* A round's bytes for all owners: large enough that NCCL is not busy beginning. Words are what
- * rn_comm_sum and rn_comm_tell take. */
-enum { BUCKET_BYTES = 32 << 20, WORDS_BYTES = RN_RANKS_MAX * sizeof(double) };
+ * is said between hosts. */
+enum { BUCKET_BYTES = 32 << 20, WORDS_BYTES = RN_COMM_WORDS * sizeof(double) };
 
 struct nccl {
     const struct rn_host *host;
@@ -28,7 +28,6 @@ struct nccl {
     int rank, world;
     float *all, *one; /* on the card: a piece of each rank's; a piece */
     char *words;      /* on the card: WORDS_BYTES of each rank's, and of mine */
-    double *heard;    /* WORDS_BYTES of each rank's */
 };
 
 /* --- calls and their ends --- */
@@ -170,26 +169,17 @@ static int nccl_finish(void *ctx, struct rn_err *err)
 
 /* --- words --- */
 
-/* Gathered and added here, in the order of the ranks. */
-static int nccl_sum(void *ctx, double *values, size_t n, struct rn_err *err)
+static int nccl_hear(void *ctx, const double *mine, size_t n, double *all, struct rn_err *err)
 {
     struct nccl *c = ctx;
-    size_t size_bytes = n * sizeof *values;
-    char *mine = c->words + (size_t)c->world * WORDS_BYTES;
-    RN_ASSERT(size_bytes <= WORDS_BYTES);
+    size_t size_bytes = n * sizeof *mine;
+    char *out = c->words + (size_t)c->world * WORDS_BYTES;
     RN_TRY(check_whole(c, err));
-    RN_TRY(copy_words(c, mine, values, size_bytes, cudaMemcpyHostToDevice, err));
-    ncclResult_t r = c->api->ncclAllGather(mine, c->words, n, ncclFloat64, c->comm, c->stream);
-    RN_TRY(settle(c, "add up", r, err));
-    RN_TRY(wait(c, "add up", err)); /* a copy to the host would wait without looking */
-    RN_TRY(copy_words(c, c->heard, c->words, (size_t)c->world * size_bytes, cudaMemcpyDeviceToHost,
-                      err));
-    for (size_t i = 0; i < n; i++) {
-        values[i] = c->heard[i];
-        for (int from = 1; from < c->world; from++)
-            values[i] += c->heard[(size_t)from * n + i];
-    }
-    return RN_OK;
+    RN_TRY(copy_words(c, out, mine, size_bytes, cudaMemcpyHostToDevice, err));
+    ncclResult_t r = c->api->ncclAllGather(out, c->words, n, ncclFloat64, c->comm, c->stream);
+    RN_TRY(settle(c, "hear all ranks", r, err));
+    RN_TRY(wait(c, "hear all ranks", err)); /* a copy to the host would wait without looking */
+    return copy_words(c, all, c->words, (size_t)c->world * size_bytes, cudaMemcpyDeviceToHost, err);
 }
 
 static int nccl_tell(void *ctx, void *bytes, size_t size_bytes, struct rn_err *err)
@@ -217,7 +207,6 @@ static void release(struct nccl *c)
     cudaFree(c->all);
     cudaFree(c->one);
     cudaFree(c->words);
-    free(c->heard);
     free(c);
 }
 
@@ -244,9 +233,7 @@ static int take_memory(struct nccl *c, int card, struct rn_err *err)
         e = cudaMalloc((void **)&c->one, piece_bytes);
     if (e == cudaSuccess)
         e = cudaMalloc((void **)&c->words, (world + 1) * WORDS_BYTES);
-    if (e != cudaSuccess)
-        return cuda_failed(c, "make room", e, err);
-    return rn_try_alloc((void **)&c->heard, world, WORDS_BYTES, "room for messages", err);
+    return e == cudaSuccess ? RN_OK : cuda_failed(c, "make room", e, err);
 }
 
 static void to_hex(const ncclUniqueId *id, char word[RN_COMM_WORD])
@@ -337,7 +324,7 @@ static const struct rn_comm_backend backend = {
     .reduce = nccl_reduce,
     .gather = nccl_gather,
     .finish = nccl_finish,
-    .sum = nccl_sum,
+    .hear = nccl_hear,
     .tell = nccl_tell,
 };
 

@@ -109,6 +109,24 @@ expect 0 "${train[@]}" --runs moved base.horizon.steps=6
 near moved alone
 same <(orders moved) <(orders alone)
 
+# In eight bits, too: what scales follow is of all ranks, so that one rank, two and one again learn as
+# one alone, and a training of two that is killed goes on to the bits of the unbroken one.
+eight=("${train[@]}" base.precision=fp8 'base.fp8={min_dim: 16, amax_history: 64}' base.batch.tokens=256
+       --device cuda-emu)
+for at in 1:2 2:4 1:6; do
+    expect 0 "${eight[@]}" --runs eight.moved --gpus "${at%:*}" base.horizon.steps="${at#*:}"
+done
+says "ranks was 2 and is 1"
+expect 0 "${eight[@]}" --runs eight --gpus 2 base.horizon.steps=6
+same <(orders eight.moved) <(orders eight)
+paste <(losses eight) <(losses eight.moved) |
+    awk '{d = $1 / $2 - 1; if (!(d <= 1e-4 && d >= -1e-4)) far = 1} END {exit far || NR != 6}' ||
+    fail "in eight bits one rank and two differ: $(paste <(losses eight) <(losses eight.moved))"
+RN_EMU_FAIL=ncclReduceScatter:5 expect 12 "${eight[@]}" --runs eight.broken --gpus 2 base.horizon.steps=6
+expect 0 "${eight[@]}" --runs eight.broken --gpus 2 base.horizon.steps=6
+says "resumed at step 4"
+same "$(model eight)" "$(model eight.broken)"
+
 # Two ranks that a launcher shows one card each take that; if it is the same one, NCCL says so.
 slurm=(env SLURM_JOB_ID=$$ SLURM_STEP_NUM_TASKS=2 SLURM_GPUS_PER_TASK=1 RN_EMU_CARDS=1
        SLURM_STEP_TASKS_PER_NODE=2)

@@ -85,6 +85,8 @@ static void try_words(struct rn_comm *c)
     int world = rn_comm_world(c), word = 1000 + rn_comm_rank(c);
     expect(rn_comm_sum(c, v, 2, NULL) == RN_OK, "sum");
     expect(v[0] == world * (world + 1) / 2.0 && v[1] == 0.25 * world, "sums of all ranks");
+    double least = -1 - rn_comm_rank(c);
+    expect(rn_comm_most(c, &least, 1, NULL) == RN_OK && least == -1, "the largest of all ranks");
     expect(rn_comm_tell(c, &word, sizeof word, NULL) == RN_OK, "tell");
     expect(word == 1000, "rank 0's word");
 }
