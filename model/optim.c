@@ -2,7 +2,6 @@
 
 #include "arch.h"
 #include "mem.h"
-#include "muon_batch.h"
 #include "str.h"
 
 #include <inttypes.h>
@@ -150,12 +149,13 @@ static rn_val moment(struct rn_optim *o, const char *prefix, const struct rn_wei
     return m.here;
 }
 
-static void emit_adamw(struct rn_optim *o, const struct rn_weight *w, size_t i)
+/* How many ops that makes. */
+static int emit_adamw(struct rn_optim *o, const struct rn_weight *w, size_t i)
 {
     const struct rn_slot *s = &o->slots[i];
     rn_val m = moment(o, "m", w, i, w->shape, s->n), v = moment(o, "v", w, i, w->shape, s->n);
     if (s->n == 0)
-        return;
+        return 0;
     rn_val x[] = {rn_prog_weight_part(o->prog, w->name, s->first, s->n),
                   rn_prog_weight_grad_part(o->prog, w->name, s->first, s->n),
                   m,
@@ -163,6 +163,7 @@ static void emit_adamw(struct rn_optim *o, const struct rn_weight *w, size_t i)
                   o->hyper,
                   o->coef};
     rn_prog_op(o->prog, RN_OP_ADAMW, w->name, x, (int)RN_COUNT(x), RN_ATTRS(.i = {s->at}));
+    return 1;
 }
 
 /* NorMuon's second moment has one entry per row of a tall matrix, per column of a wide one. */
@@ -184,8 +185,7 @@ static void make_muon_moments(struct rn_optim *o, const struct rn_weight *w, siz
     s->buf2 = is_2026(o, i) ? moment(o, "buf2", w, i, RN_SHAPE(n2), s->n ? n2 : 0) : RN_NONE;
 }
 
-/* `behind`: the op's i2. */
-static void emit_muon(struct rn_optim *o, const struct rn_weight *w, size_t i, int64_t behind)
+static void emit_muon(struct rn_optim *o, const struct rn_weight *w, size_t i)
 {
     const struct rn_slot *s = &o->slots[i];
     rn_val x[] = {rn_prog_weight(o->prog, w->name),
@@ -195,45 +195,44 @@ static void emit_muon(struct rn_optim *o, const struct rn_weight *w, size_t i, i
                   o->hyper,
                   o->coef};
     rn_prog_op(o->prog, RN_OP_MUON, w->name, x, (int)RN_COUNT(x),
-               RN_ATTRS(.i = {s->at, is_2026(o, i), behind}));
+               RN_ATTRS(.i = {s->at, is_2026(o, i)}));
 }
 
-/* Weight i and those behind it that are updated with it, which are marked; how many. */
-static int64_t take_batch(const struct rn_optim *o, const struct rn_weight *w, size_t i,
-                          bool *taken, size_t batch[RN_MUON_BATCH])
+static bool are_alike(const struct rn_optim *o, const struct rn_weight *w, size_t i, size_t k)
 {
-    const int64_t *side = w[i].shape.d, elements = side[0] * side[1];
-    int64_t n = 0;
-    for (size_t k = i; k < o->n && n < RN_MUON_BATCH; k++) {
-        bool alike = !taken[k] && w[k].shape.n == 2 && w[k].shape.d[0] == side[0] &&
-                     w[k].shape.d[1] == side[1] && is_2026(o, k) == is_2026(o, i);
-        if (!alike || (n > 0 && (n + 1) * elements > RN_MUON_BATCH_ELEMENTS))
-            continue;
-        taken[k] = true;
-        batch[n++] = k;
-    }
-    return n;
+    const struct rn_shape *a = &w[i].shape, *b = &w[k].shape;
+    return b->n == 2 && a->d[0] == b->d[0] && a->d[1] == b->d[1] && is_2026(o, i) == is_2026(o, k);
 }
 
-/* Matrices of one shape one behind the other, whatever layers they are of. */
+/* Weight i and the matrices like it that are left, whatever layers they are of. */
+static void emit_alike(struct rn_optim *o, const struct rn_weight *w, size_t i, bool *done)
+{
+    int n = 0;
+    for (size_t k = i; k < o->n; k++)
+        if (!done[k] && are_alike(o, w, i, k)) {
+            emit_muon(o, &w[k], k);
+            done[k] = true;
+            n++;
+        }
+    rn_prog_together(o->prog, n);
+}
+
 static void emit_muons(struct rn_optim *o, const struct rn_weight *w)
 {
-    bool *taken = rn_xalloc((o->n + 1) * sizeof *taken);
-    size_t batch[RN_MUON_BATCH];
+    bool *done = rn_xalloc((o->n + 1) * sizeof *done);
     for (size_t i = 0; i < o->n; i++)
-        taken[i] = o->slots[i].group->kind == RN_GROUP_ADAMW || o->slots[i].n == 0;
-    for (size_t i = 0; i < o->n; i++) {
-        int64_t n = taken[i] ? 0 : take_batch(o, w, i, taken, batch);
-        for (int64_t k = 0; k < n; k++)
-            emit_muon(o, &w[batch[k]], batch[k], k == 0 ? n - 1 : -1);
-    }
-    free(taken);
+        done[i] = o->slots[i].group->kind == RN_GROUP_ADAMW || o->slots[i].n == 0;
+    for (size_t i = 0; i < o->n; i++)
+        if (!done[i])
+            emit_alike(o, w, i, done);
+    free(done);
 }
 
 /* Over my share of all gradients in table order. */
 static int build_sum(struct rn_optim *o, const struct rn_weight *w, struct rn_err *err)
 {
     struct rn_prog *p = o->sum_prog = rn_prog_new(rn_model_params(o->model));
+    int n = 0;
     o->share = RN_NONE;
     for (size_t i = 0; i < o->n; i++) {
         const struct rn_slot *s = &o->slots[i];
@@ -241,7 +240,9 @@ static int build_sum(struct rn_optim *o, const struct rn_weight *w, struct rn_er
             continue;
         rn_val x[] = {rn_prog_weight_grad_part(p, w[i].name, s->first, s->n), o->share};
         o->share = rn_prog_op(p, RN_OP_SUMSQ, w[i].name, x, 2, RN_NO_ATTRS);
+        n++;
     }
+    rn_prog_together(p, n);
     if (o->share != RN_NONE)
         rn_prog_pin(p, o->share);
     return rn_prog_plan(p, err);
@@ -288,11 +289,13 @@ static int build_step(struct rn_optim *o, const struct rn_weight *w, int64_t n_h
     rn_prog_compute_in(o->prog, rn_model_computes_in(o->model));
     o->hyper = rn_prog_input(o->prog, "hyper", RN_F32, RN_SHAPE(n_hyper));
     o->coef = rn_prog_input(o->prog, "coef", RN_F32, RN_SHAPE(1));
+    int n = 0;
     for (size_t i = 0; i < o->n; i++)
         if (o->slots[i].group->kind == RN_GROUP_ADAMW)
-            emit_adamw(o, &w[i], i);
+            n += emit_adamw(o, &w[i], i);
         else
             make_muon_moments(o, &w[i], i);
+    rn_prog_together(o->prog, n);
     emit_muons(o, w);
     rn_prog_op(o->prog, RN_OP_ZERO_GRADS, "zero_grads", NULL, 0, RN_NO_ATTRS);
     return rn_prog_plan(o->prog, err);
