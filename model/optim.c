@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Slots of the hyper vector (kernels/ops.def): a run for each weight. */
-enum { SLOTS_ADAMW = 7, SLOTS_MUON = 4 };
+/* Slots of the hyper vector (kernels/ops.def): the largest norm, then a run for each weight. */
+enum { CLIP_AT, SLOTS_AT, SLOTS_ADAMW = 7, SLOTS_MUON = 4 };
 
 /* --- groups --- */
 
@@ -248,26 +248,10 @@ static int build_sum(struct rn_optim *o, const struct rn_weight *w, struct rn_er
     return rn_prog_plan(p, err);
 }
 
-/* The norm, whatever is clipped: it is reported every step. */
-static int build_norm(struct rn_optim *o, struct rn_err *err)
-{
-    struct rn_prog *p = o->norm_prog = rn_prog_new(rn_model_params(o->model));
-    o->sum = rn_prog_input(p, "sum", RN_F32, RN_SHAPE(1));
-    o->bound = rn_prog_input(p, "bound", RN_F32, RN_SHAPE(1));
-    rn_val x[] = {o->sum, o->bound};
-    o->clip_out = rn_prog_op(p, RN_OP_CLIP_COEF, "clip", x, 2, RN_ATTRS(.i = {0}));
-    o->norm = rn_prog_out(p, o->clip_out, 1);
-    rn_prog_pin(p, o->clip_out);
-    rn_prog_pin(p, o->norm);
-    RN_TRY(rn_prog_plan(p, err));
-    const float clip = (float)o->clip;
-    return rn_prog_put(p, o->bound, &clip, err);
-}
-
 /* Gives each weight its slots; returns the length of the hyper vector. */
 static int64_t init_slots(struct rn_optim *o, const struct rn_weight *w, double decay_scale)
 {
-    int64_t at = 0;
+    int64_t at = SLOTS_AT;
     for (size_t i = 0; i < o->n; i++) {
         const struct rn_group *g = find_group(o, w[i].group);
         RN_ASSERT(g);
@@ -288,7 +272,9 @@ static int build_step(struct rn_optim *o, const struct rn_weight *w, int64_t n_h
     o->prog = rn_prog_new(rn_model_params(o->model));
     rn_prog_compute_in(o->prog, rn_model_computes_in(o->model));
     o->hyper = rn_prog_input(o->prog, "hyper", RN_F32, RN_SHAPE(n_hyper));
-    o->coef = rn_prog_input(o->prog, "coef", RN_F32, RN_SHAPE(1));
+    o->sum = rn_prog_input(o->prog, "sum", RN_F32, RN_SHAPE(1));
+    rn_val x[] = {o->sum, o->hyper};
+    o->coef = rn_prog_op(o->prog, RN_OP_CLIP_COEF, "clip", x, 2, RN_ATTRS(.i = {CLIP_AT}));
     int n = 0;
     for (size_t i = 0; i < o->n; i++)
         if (o->slots[i].group->kind == RN_GROUP_ADAMW)
@@ -308,7 +294,6 @@ static int build(struct rn_optim *o, const struct rn_weight *w, double decay_sca
     int64_t n_hyper = init_slots(o, w, decay_scale);
     share_out(o, w);
     RN_TRY(build_sum(o, w, err));
-    RN_TRY(build_norm(o, err));
     return build_step(o, w, n_hyper, err);
 }
 
@@ -340,7 +325,6 @@ void rn_optim_free(struct rn_optim *o)
     if (!o)
         return;
     rn_prog_free(o->sum_prog);
-    rn_prog_free(o->norm_prog);
     rn_prog_free(o->prog);
     free(o->grad_parts);
     free(o->weight_parts);
@@ -353,7 +337,7 @@ void rn_optim_free(struct rn_optim *o)
 
 size_t rn_optim_bytes(const struct rn_optim *o)
 {
-    return rn_prog_bytes(o->prog) + rn_prog_bytes(o->norm_prog) + rn_prog_bytes(o->sum_prog);
+    return rn_prog_bytes(o->prog) + rn_prog_bytes(o->sum_prog);
 }
 
 /* --- a step --- */
@@ -394,26 +378,19 @@ static int sum_squares(struct rn_optim *o, float *sum, struct rn_err *err)
     return RN_OK;
 }
 
-static int measure(struct rn_optim *o, struct rn_err *err)
-{
-    float sum;
-    if (o->measured)
-        return RN_OK;
-    RN_TRY(sum_squares(o, &sum, err));
-    RN_TRY(rn_prog_put(o->norm_prog, o->sum, &sum, err));
-    RN_TRY(rn_prog_run(o->norm_prog, err));
-    o->measured = true;
-    return RN_OK;
-}
-
+/* Whatever is clipped: it is reported every step, and a step may be refused for it. */
 int rn_optim_norm(struct rn_optim *o, float *norm, struct rn_err *err)
 {
-    RN_TRY(measure(o, err));
-    return rn_prog_get(o->norm_prog, o->norm, norm, err);
+    if (!o->measured)
+        RN_TRY(sum_squares(o, &o->sum_host, err));
+    o->measured = true;
+    *norm = sqrtf(o->sum_host);
+    return RN_OK;
 }
 
 static void put_hyper(struct rn_optim *o, const struct rn_optim_step *now)
 {
+    o->hyper_host[CLIP_AT] = (float)o->clip;
     for (size_t i = 0; i < o->n; i++) {
         const struct rn_slot *s = &o->slots[i];
         if (s->group->kind == RN_GROUP_ADAMW)
@@ -426,13 +403,12 @@ static void put_hyper(struct rn_optim *o, const struct rn_optim_step *now)
 int rn_optim_step(struct rn_optim *o, const struct rn_optim_step *now, float *grad_norm,
                   struct rn_err *err)
 {
-    float coef;
+    float norm;
     RN_ASSERT(now->t >= 1);
-    RN_TRY(measure(o, err));
+    RN_TRY(rn_optim_norm(o, &norm, err));
     if (grad_norm)
-        RN_TRY(rn_optim_norm(o, grad_norm, err));
-    RN_TRY(rn_prog_get(o->norm_prog, o->clip_out, &coef, err));
-    RN_TRY(rn_prog_put(o->prog, o->coef, &coef, err));
+        *grad_norm = norm;
+    RN_TRY(rn_prog_put(o->prog, o->sum, &o->sum_host, err));
     put_hyper(o, now);
     RN_TRY(rn_prog_put(o->prog, o->hyper, o->hyper_host, err));
     o->measured = false;
@@ -450,7 +426,6 @@ int rn_optim_drop(struct rn_optim *o, struct rn_err *err)
 void rn_optim_time_ops(struct rn_optim *o, struct rn_op_times *times)
 {
     rn_prog_time_ops(o->sum_prog, times);
-    rn_prog_time_ops(o->norm_prog, times);
     rn_prog_time_ops(o->prog, times);
 }
 
