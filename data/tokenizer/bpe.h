@@ -12,7 +12,8 @@
 #define RN_BPE_H
 
 #include "bpe_seams.h"
-#include "tokenizer.h"
+#include "err.h"
+#include "ids.h"
 
 enum {
     RN_TOKEN_MAX_BYTES = 1 << 16,        /* one token */
@@ -63,17 +64,5 @@ void rn_bpe_encode(const struct rn_vocab *, const unsigned char *piece, size_t n
 /* The merges alone, of ranks below `limit`. */
 void rn_bpe_join(const struct rn_vocab *, const unsigned char *piece, size_t n, int32_t limit,
                  struct rn_ids *out);
-
-/* A tokenizer of a sealed vocabulary and a split, which it takes over, success or not. specials
- * NULL-ended or NULL; a duplicate, an empty or an overlong one: RN_ECORRUPT at `at`. */
-struct rn_split;
-int rn_tokenizer_make(struct rn_tokenizer **, struct rn_vocab *, struct rn_split *,
-                      const char *const *specials, struct rn_place at, struct rn_err *);
-
-const struct rn_vocab *rn_tokenizer_vocab(const struct rn_tokenizer *);
-const struct rn_split *rn_tokenizer_split(const struct rn_tokenizer *);
-
-/* The content of a .tiktoken file. */
-void rn_vocab_print(const struct rn_vocab *, struct rn_str *out);
 
 #endif

@@ -1,11 +1,11 @@
 /* Documents are counted in batches by all threads, each with its own table; at the end each thread
  * adds up a share of the words. Neither counts nor merges depend on the order of words, so any
  * number of threads gives the same vocabulary. */
-#include "bpe.h"
 #include "bpe_merge.h"
 #include "mem.h"
 #include "parallel.h"
 #include "split_regex.h"
+#include "tokenizer_parts.h"
 #include "words.h"
 
 #include <stdlib.h>

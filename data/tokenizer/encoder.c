@@ -11,9 +11,9 @@
 #define _GNU_SOURCE /* madvise, MAP_ANONYMOUS */
 #include "encoder.h"
 
-#include "bpe.h"
 #include "mem.h"
 #include "split.h"
+#include "tokenizer_parts.h"
 #include "unicode.h"
 
 #include <stdlib.h>

@@ -11,8 +11,8 @@
 #ifndef RN_TOKEN_LIST_H
 #define RN_TOKEN_LIST_H
 
-#include "bpe.h"
 #include "split.h"
+#include "tokenizer_parts.h"
 
 struct rn_listed {
     int64_t id;

@@ -1,10 +1,11 @@
 #include "tokenizer.h"
 
-#include "bpe.h"
 #include "hash.h"
 #include "mem.h"
 #include "split.h"
+#include "tokenizer_parts.h"
 #include "unicode.h"
+#include "vocab_tiktoken.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,17 +25,6 @@ const char *const rn_special_nanochat[] = {"<|bos|>",           "<|user_start|>"
                                            "<|assistant_end|>", "<|python_start|>",
                                            "<|python_end|>",    "<|output_start|>",
                                            "<|output_end|>",    NULL};
-
-void rn_ids_push(struct rn_ids *ids, int32_t id)
-{
-    RN_PUSH(ids->p, ids->n, ids->cap, id);
-}
-
-void rn_ids_release(struct rn_ids *ids)
-{
-    free(ids->p);
-    *ids = (struct rn_ids){0};
-}
 
 static int add_special(struct rn_tokenizer *t, const char *name, struct rn_place at,
                        struct rn_err *err)

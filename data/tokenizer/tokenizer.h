@@ -19,6 +19,7 @@
 #define RN_TOKENIZER_H
 
 #include "err.h"
+#include "ids.h"
 #include "str.h"
 
 #include <stdbool.h>
@@ -26,13 +27,6 @@
 #include <stdint.h>
 
 struct rn_tokenizer;
-
-struct rn_ids { /* growable; zero-initialise, rn_ids_release */
-    int32_t *p;
-    size_t n, cap;
-};
-void rn_ids_push(struct rn_ids *, int32_t id);
-void rn_ids_release(struct rn_ids *);
 
 /* nanochat's nine, in id order, NULL-ended: <|bos|>, <|user_start|>, ... <|output_end|>. */
 extern const char *const rn_special_nanochat[];

@@ -4,6 +4,7 @@
 #include "file.h"
 #include "json.h"
 #include "split.h"
+#include "tokenizer_parts.h"
 #include "vocab_lines.h"
 
 #include <stdlib.h>

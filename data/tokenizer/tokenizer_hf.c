@@ -8,6 +8,7 @@
 #include "mem.h"
 #include "split_spelling.h"
 #include "token_list.h"
+#include "tokenizer_parts.h"
 
 #include <stdlib.h>
 #include <string.h>

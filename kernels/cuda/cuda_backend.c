@@ -6,7 +6,6 @@
 #include "mem.h"
 #include "sdpa.h"
 
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,28 +29,6 @@ struct plan {
 };
 
 /* --- failures --- */
-
-cudaStream_t rn_cuda_stream(struct rn_cuda *c)
-{
-    return c->stream;
-}
-
-void rn_cuda_failed(struct rn_cuda *c, const char *fmt, ...)
-{
-    if (c->failed[0])
-        return;
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(c->failed, sizeof c->failed, fmt, args);
-    va_end(args);
-}
-
-bool rn_cuda_ok(struct rn_cuda *c, cudaError_t e, const char *what)
-{
-    if (e != cudaSuccess)
-        rn_cuda_failed(c, "%s: %s", what, cudaGetErrorString(e));
-    return !c->failed[0];
-}
 
 /* RN_EDEVICE if anything has failed since open: what the device computes is worth nothing then. */
 static int told(struct rn_cuda *c, struct rn_err *err)

@@ -72,7 +72,7 @@ void rn_matmuls_free(struct rn_matmuls *m)
         return;
     for (size_t i = 0; i < m->n; i++)
         plan_release(&m->plans[i]);
-    rn_choices_close(m->choices);
+    rn_choices_free(m->choices);
     if (m->workspace)
         cudaFree(m->workspace);
     if (m->lt)
@@ -272,11 +272,10 @@ static bool choose(struct rn_cuda *c, const struct rn_cuda_product *p, struct pl
         rn_cuda_failed(c, "cuBLASLt computes no product of %s", plan->name);
         return false;
     }
-    int choice = rn_choices_find(choices, plan->name);
-    if (choice < 0 || choice >= n) {
-        choice = n > 1 ? fastest(c, p, plan, found, n) : 0;
-        rn_choices_learn(choices, plan->name, choice);
-    }
+    int choice = rn_choices_find(choices, plan->name, n);
+    if (choice < 0)
+        choice =
+            rn_choices_settle(choices, plan->name, n, n > 1 ? fastest(c, p, plan, found, n) : 0);
     plan->algo = found[choice].algo;
     return true;
 }

@@ -9,9 +9,9 @@
  * D(M,N) = alpha A(M,K) B(K,N) + beta C(M,N) + bias(N). Sums are fp32. Of codes, a is not turned,
  * b is, not both are e5m2, and all sizes are multiples of 16: what the library's kernels take. How
  * a product of these sizes and types is best computed is found out when it is first met: the
- * library's candidates are timed, and the fastest is kept, in a file too, for later runs on the
- * same card, driver and library. None of the candidates adds in an order that changes from run to
- * run. */
+ * library's candidates are timed, and the fastest is kept, in a file first (matmul_choices.h), for
+ * all runs on the same card, driver and library. None of the candidates adds in an order that
+ * changes from run to run. */
 #ifndef RN_MATMUL_H
 #define RN_MATMUL_H
 
@@ -46,6 +46,6 @@ void rn_cuda_matmul(struct rn_cuda *, const struct rn_cuda_product *);
 struct rn_matmuls; /* the library's handle, its workspace, and a plan for each product met so far */
 /* Fails by rn_cuda_ok or rn_cuda_failed; NULL then. */
 struct rn_matmuls *rn_matmuls_new(struct rn_cuda *);
-void rn_matmuls_free(struct rn_matmuls *); /* keeps what was found out; takes NULL */
+void rn_matmuls_free(struct rn_matmuls *); /* takes NULL */
 
 #endif

@@ -4,15 +4,17 @@
 #include "json.h"
 #include "mem.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 static const size_t FILE_MOST_BYTES = 1u << 20;
 
 struct rn_choices {
     char *machine, *path;
-    json_t *known;  /* product -> choice */
-    json_t *learnt; /* likewise, by this process */
+    json_t *known; /* product -> choice */
 };
 
 static char *path_for(const char *machine)
@@ -44,43 +46,57 @@ struct rn_choices *rn_choices_open(const char *machine)
     ch->machine = rn_xdup(machine);
     ch->path = path_for(machine);
     ch->known = read_choices(ch);
-    ch->learnt = json_object();
     return ch;
 }
 
-int rn_choices_find(const struct rn_choices *ch, const char *product)
+int rn_choices_find(const struct rn_choices *ch, const char *product, int n)
 {
     int64_t choice = rn_json_int(ch->known, product, -1);
-    return choice >= 0 && choice < RN_CHOICES_MOST ? (int)choice : -1;
+    return choice >= 0 && choice < n ? (int)choice : -1;
 }
 
-void rn_choices_learn(struct rn_choices *ch, const char *product, int choice)
+/* Held by one process at a time. Where locks do nothing, two may once choose differently. */
+static int lock(const struct rn_choices *ch)
 {
-    json_object_set_new(ch->known, product, json_integer(choice));
-    json_object_set_new(ch->learnt, product, json_integer(choice));
-}
-
-/* What other processes have saved in the meantime stays. */
-static void save(const struct rn_choices *ch)
-{
-    json_t *all = read_choices(ch), *doc;
-    json_object_update(all, ch->learnt);
-    doc = json_pack("{s:s, s:o}", "machine", ch->machine, "choices", all);
-    char *dir = rn_dirname(ch->path);
-    if (doc && rn_mkdirs(dir, NULL) == RN_OK)
-        rn_json_write(ch->path, doc, NULL);
+    char *dir = rn_dirname(ch->path), *path = rn_xprintf("%s.lock", ch->path);
+    int fd = rn_mkdirs(dir, NULL) == RN_OK ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666) : -1;
+    if (fd >= 0)
+        flock(fd, LOCK_EX);
+    free(path);
     free(dir);
-    json_decref(doc);
+    return fd;
 }
 
-void rn_choices_close(struct rn_choices *ch)
+static bool save(const struct rn_choices *ch)
+{
+    json_t *doc = json_pack("{s:s, s:O}", "machine", ch->machine, "choices", ch->known);
+    bool saved = doc && rn_json_write(ch->path, doc, NULL) == RN_OK;
+    json_decref(doc);
+    return saved;
+}
+
+int rn_choices_settle(struct rn_choices *ch, const char *product, int n, int choice)
+{
+    int held = lock(ch);
+    json_decref(ch->known);
+    ch->known = read_choices(ch);
+    int settled = rn_choices_find(ch, product, n);
+    if (settled < 0) {
+        settled = choice;
+        json_object_set_new(ch->known, product, json_integer(choice));
+        if (!save(ch))
+            settled = 0;
+    }
+    if (held >= 0)
+        close(held);
+    return settled;
+}
+
+void rn_choices_free(struct rn_choices *ch)
 {
     if (!ch)
         return;
-    if (json_object_size(ch->learnt) > 0)
-        save(ch);
     json_decref(ch->known);
-    json_decref(ch->learnt);
     free(ch->machine);
     free(ch->path);
     free(ch);

@@ -97,6 +97,39 @@ static inline void rn_sort(struct rn_cuda *c, rn_pair *all, const int32_t *ids, 
     }
 }
 
+/* Behind the last pair of the id of pair `first`: in strides that double until one goes too far,
+ * then back in halves. */
+static __device__ __forceinline__ int64_t rn_run_end(const rn_pair *pairs, int64_t first, int64_t n)
+{
+    int64_t in = first, step = 1;
+    while (in + step < n && pairs[in + step] >> 32 == pairs[first] >> 32) {
+        in += step;
+        step *= 2;
+    }
+    for (; step > 0; step /= 2)
+        if (in + step < n && pairs[in + step] >> 32 == pairs[first] >> 32)
+            in += step;
+    return in + 1;
+}
+
+/* sum += what the term gives of the rows of `count` pairs, in their order; all of it is on its way
+ * before the first is added. */
+enum { RN_ROWS_AT_ONCE = 4 };
+template <class Term>
+static __device__ __forceinline__ void rn_add_rows(float sum[RN_VEC], const rn_pair *pairs,
+                                                   int64_t count, int64_t c, Term &term)
+{
+    float x[RN_ROWS_AT_ONCE][RN_VEC];
+#pragma unroll
+    for (int i = 0; i < RN_ROWS_AT_ONCE; i++)
+        if (i < count)
+            term(x[i], (int64_t)(pairs[i] & 0xffffffffu), c);
+#pragma unroll
+    for (int i = 0; i < RN_ROWS_AT_ONCE; i++)
+        for (int e = 0; e < RN_VEC && i < count; e++)
+            sum[e] += x[i][e];
+}
+
 /* A warp for each pair and RN_WARP_SPAN channels; that of an id's first pair does all of it. */
 template <class Term>
 static __global__ void rn_scatter_kernel(float *table, const rn_pair *pairs, int64_t n, int64_t C,
@@ -109,13 +142,11 @@ static __global__ void rn_scatter_kernel(float *table, const rn_pair *pairs, int
     if (first > 0 && (int64_t)(pairs[first - 1] >> 32) == id)
         return;
     struct rn_tensor to = {table, RN_F32};
-    float sum[RN_VEC], x[RN_VEC];
+    float sum[RN_VEC];
+    int64_t end = rn_run_end(pairs, first, n);
     rn_load(sum, to, id * C + c, (id + 1) * C);
-    for (int64_t i = first; i < n && (int64_t)(pairs[i] >> 32) == id; i++) {
-        term(x, (int64_t)(pairs[i] & 0xffffffffu), c);
-        for (int e = 0; e < RN_VEC; e++)
-            sum[e] += x[e];
-    }
+    for (int64_t i = first; i < end; i += RN_ROWS_AT_ONCE)
+        rn_add_rows(sum, pairs + i, end - i, c, term);
     rn_store(to, id * C + c, (id + 1) * C, sum);
 }
 

@@ -1,5 +1,6 @@
 /* A stand-in for cuBLASLt: the products that the backend asks for, computed by OpenBLAS. It refuses
- * what the library refuses: sizes that do not fit each other, types that do not go together. */
+ * what the library refuses: sizes that do not fit each other, types that do not go together. As the
+ * library's, its two candidates for a product add in different orders. */
 #include "emu_stream.h"
 
 #include <cblas.h>
@@ -116,11 +117,24 @@ struct call {
     float alpha, beta;
     const void *pa, *pb, *pc;
     void *pd;
+    uint64_t candidate;
 };
 
 float scale_of(const struct call &x)
 {
     return is_code(x.a.type) ? x.alpha * *x.how.a_step * *x.how.b_step : x.alpha;
+}
+
+/* sum += what the terms from..to of each sum come to. */
+void add_terms(std::vector<float> &sum, const struct call &x, const std::vector<float> &a,
+               const std::vector<float> &b, uint64_t from, uint64_t to)
+{
+    bool a_plain = x.how.a == CUBLAS_OP_N, b_plain = x.how.b == CUBLAS_OP_N;
+    cblas_sgemm(CblasColMajor, a_plain ? CblasNoTrans : CblasTrans,
+                b_plain ? CblasNoTrans : CblasTrans, (int)x.d.rows, (int)x.d.cols, (int)(to - from),
+                scale_of(x), a.data() + (a_plain ? from * x.a.rows : from), (int)x.a.rows,
+                b.data() + (b_plain ? from : from * x.b.rows), (int)x.b.rows, 1.0f, sum.data(),
+                (int)x.d.rows);
 }
 
 /* One of the batch. Sums in fp32, one rounding. */
@@ -129,11 +143,9 @@ void multiply(const struct call &x, int32_t i)
     const struct matrix &d = x.d;
     std::vector<float> a = floats(moved(x.pa, x.a, i * x.a.stride), x.a),
                        b = floats(moved(x.pb, x.b, i * x.b.stride), x.b), sum(d.rows * d.cols);
-    uint64_t K = x.how.a == CUBLAS_OP_N ? x.a.cols : x.a.rows;
-    cblas_sgemm(CblasColMajor, x.how.a == CUBLAS_OP_N ? CblasNoTrans : CblasTrans,
-                x.how.b == CUBLAS_OP_N ? CblasNoTrans : CblasTrans, (int)d.rows, (int)d.cols,
-                (int)K, scale_of(x), a.data(), (int)x.a.rows, b.data(), (int)x.b.rows, 0.0f,
-                sum.data(), (int)d.rows);
+    uint64_t K = x.how.a == CUBLAS_OP_N ? x.a.cols : x.a.rows, first = x.candidate ? K / 2 : 0;
+    add_terms(sum, x, a, b, first, K);
+    add_terms(sum, x, a, b, 0, first);
     const void *pc = moved(x.pc, x.c, i * x.c.stride);
     void *pd = (void *)moved(x.pd, d, i * d.stride);
     for (uint64_t c = 0; c < d.cols; c++)
@@ -315,7 +327,7 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDe
                                               cublasLtMatmulPreference_t, int most,
                                               cublasLtMatmulHeuristicResult_t found[], int *n)
 {
-    struct call x = {*of(p), *of(a), *of(b), *of(c), *of(d), 1, 0, NULL, NULL, NULL, NULL};
+    struct call x = {*of(p), *of(a), *of(b), *of(c), *of(d), 1, 0, NULL, NULL, NULL, NULL, 0};
     *n = 0;
     if (!fits(x))
         return CUBLAS_STATUS_INVALID_VALUE;
@@ -335,8 +347,8 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t p, const vo
                               const cublasLtMatmulAlgo_t *algo, void *, size_t, cudaStream_t stream)
 {
     struct call x = {
-        *of(p), *of(a), *of(b), *of(c), *of(d), *(const float *)alpha, *(const float *)beta,
-        A,      B,      C,      D};
+        *of(p), *of(a), *of(b), *of(c), *of(d),       *(const float *)alpha, *(const float *)beta,
+        A,      B,      C,      D,      algo->data[0]};
     if (!fits(x))
         return CUBLAS_STATUS_INVALID_VALUE;
     if (!types_go(x))

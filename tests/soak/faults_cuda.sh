@@ -34,6 +34,9 @@ faults=(
     scatter.cuh 'int64_t apart = half; apart' 'int64_t apart = half / 2; apart'
     'the first step of a merge' embed
     scatter.cuh '(int64_t)(pairs[first - 1] >> 32) == id' 'false' 'each row of an id added more than once' embed
+    scatter.cuh 'for (; step > 0; step /= 2)' 'for (step = 0; step > 0; step /= 2)'
+    'rows that the doubling stride passed over' embed
+    scatter.cuh 'pairs + i, end - i, c' 'pairs + i, RN_ROWS_AT_ONCE, c' 'rows of another id' embed
     embed_cuda.cu '!(a->acc & 2)' 'true' 'gradients that are there already' embed
     group.cuh 'step = lanes / 2' 'step = lanes / 4' 'half of a sum' rope_norm
     rope_norm_cuda.cu 'back ? -a.hi[i] : a.hi[i]' 'a.hi[i]' 'the turn back' rope_norm

@@ -1,12 +1,13 @@
 /* Training: rustbpe's rule stated the slow way, and one vocabulary for any number of threads. */
-#include "bpe.h"
 #include "docs.h"
 #include "file.h"
 #include "mem.h"
 #include "rng.h"
 #include "shared.h"
 #include "split.h"
+#include "tokenizer_parts.h"
 #include "tokenizer_train.h"
+#include "vocab_tiktoken.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

@@ -7,6 +7,7 @@
 #include "rng.h"
 #include "shared.h"
 #include "tokenizer.h"
+#include "tokenizer_parts.h"
 #include "unicode.h"
 
 #include <criterion/criterion.h>
