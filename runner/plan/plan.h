@@ -88,6 +88,9 @@ struct rn_plan {
     bool no_costs; /* keys and inputs alone: for a process that has threads and must not fork */
 };
 
+/* How many processes train. */
+int rn_plan_ranks(const struct rn_run_how *);
+
 /* The memo of the runs directory, as `verify` wants it. Free with rn_memo_free. */
 struct rn_memo *rn_plan_memo(const struct rn_run_how *);
 /* RN_EUSAGE: an option names no stage. */
