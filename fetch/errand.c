@@ -227,7 +227,7 @@ static void ask(struct rn_errand *e)
     if (e->rc != RN_OK) {
         e->asking.now->host->running--;
         e->state = RN_BROKEN_OFF;
-    } else if (rn_source_kind(e->asking.now->source.url)->remote) {
+    } else if (rn_source_is_remote(e->asking.now->source.url)) {
         ask_wire(e);
     } else {
         rn_response_release(&e->r);

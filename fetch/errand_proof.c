@@ -49,7 +49,7 @@ static void publish(struct rn_errand *e, const char *payload, const char *host, 
 static bool wants_second(struct rn_errand *e)
 {
     return !*e->asking.pin && !e->file->passing && e->proof.trust == RN_TRUST_FIRST_USE &&
-           rn_source_kind(e->asking.now->source.url)->remote &&
+           rn_source_is_remote(e->asking.now->source.url) &&
            rn_asking_second(&e->asking, e->proof.sha256);
 }
 
@@ -105,7 +105,7 @@ void rn_errand_proven(struct rn_errand *e)
                    : *e->asking.pin ? e->asking.trust
                                     : e->proof.trust;
     publish(e, e->proof.payload, e->r.host, e->r.claims.etag,
-            rn_source_kind(e->proof.source->url)->remote);
+            rn_source_is_remote(e->proof.source->url));
 }
 
 static int seal_file(const char *path, bool sync, struct rn_err *err)
@@ -127,7 +127,7 @@ static int seal_payload(struct rn_errand *e)
 {
     enum { LARGE = 1 << 20 };
     const char *path = e->proof.payload;
-    bool remote = rn_source_kind(e->proof.source->url)->remote; /* a copy is a new file */
+    bool remote = rn_source_is_remote(e->proof.source->url); /* a copy is a new file */
     bool is_body = remote && strcmp(path, e->partial.path) == 0;
     int rc = RN_OK;
     e->synced = e->proof.got_bytes >= LARGE;
@@ -139,7 +139,7 @@ static int seal_payload(struct rn_errand *e)
 void rn_errand_prove(struct rn_task *t)
 {
     struct rn_errand *e = (struct rn_errand *)t;
-    bool remote = rn_source_kind(e->proof.source->url)->remote;
+    bool remote = rn_source_is_remote(e->proof.source->url);
     e->rc = remote ? rn_partial_flush(&e->partial, e->r.sha256, &e->err) : RN_OK;
     e->proof.bytes = remote ? rn_partial_bytes(&e->partial) : NULL;
     if (e->rc == RN_OK)
