@@ -43,11 +43,7 @@ static int choose_batch(struct rn_training *t, const struct rn_model_cfg *mc, st
 {
     t->T = mc->sequence_len;
     t->batch_tokens = rn_training_batch(t->job, t->cfg, t->kind, mc);
-    if (t->batch_tokens % t->T != 0)
-        return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
-                       "'batch.tokens' is %" PRId64
-                       ", expected a multiple of sequence_len %" PRId64,
-                       t->batch_tokens, t->T);
+    RN_TRY(rn_training_check_batch(t->batch_tokens, t->T, err));
     struct rn_footprint need;
     int64_t rows;
     RN_TRY(
