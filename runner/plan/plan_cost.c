@@ -77,9 +77,15 @@ void rn_plan_note_work(const struct rn_plan *plan, size_t stage, json_t *record)
     json_object_set_new(record, "work_unit", json_string(a.unit));
 }
 
+static int ranks_of(const struct rn_run_how *how)
+{
+    return how->gpus > 0 ? how->gpus : 1;
+}
+
 /* The record that is closest in work so far, and how far it is: |log| of the ratio. */
 struct closest {
     const char *kind, *device;
+    int ranks;
     struct amount wanted;
     double distance, time_s;
 };
@@ -105,8 +111,10 @@ static void look_through(struct closest *c, const json_t *journal)
     for (size_t i = json_array_size(journal), end = i; i-- > 0;) {
         if (strcmp(rn_json_str(json_array_get(journal, i), "event", ""), "run") != 0)
             continue;
-        const char *device = rn_json_str(json_array_get(journal, i), "device", "");
-        for (size_t k = end; strcmp(device, c->device) == 0 && k-- > i;)
+        const json_t *run = json_array_get(journal, i);
+        bool alike = strcmp(rn_json_str(run, "device", ""), c->device) == 0 &&
+                     rn_json_int(run, "ranks", 1) == c->ranks;
+        for (size_t k = end; alike && k-- > i;)
             if (strcmp(rn_json_str(json_array_get(journal, k), "event", ""), "done") == 0)
                 look_at(c, json_array_get(journal, k));
         end = i;
@@ -129,7 +137,7 @@ static double time_of_last(struct rn_plan *plan, size_t stage)
 static double guessed_flops_per_s(const struct rn_run_how *how)
 {
     static const double CPU_THREAD = 4e10, GPU = 1e14;
-    return strcmp(how->device, "cpu") == 0 ? CPU_THREAD * how->threads : GPU;
+    return strcmp(how->device, "cpu") == 0 ? CPU_THREAD * how->threads : GPU * ranks_of(how);
 }
 
 void rn_plan_expect_time(struct rn_plan *plan, size_t stage)
@@ -137,6 +145,7 @@ void rn_plan_expect_time(struct rn_plan *plan, size_t stage)
     struct rn_planned *n = &plan->nodes[stage];
     struct closest c = {.kind = plan->p->stages[stage].stage->kind,
                         .device = plan->how->device,
+                        .ranks = ranks_of(plan->how),
                         .wanted = amount_of(plan, stage),
                         .distance = INFINITY};
     n->time_guessed = !(c.wanted.left > 0);
