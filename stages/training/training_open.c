@@ -181,8 +181,8 @@ static void tell_training(const struct rn_training *t)
     if (world > 1)
         rn_log(log, RN_INFO,
                "%s: %d ranks by %s, each %" PRId64
-               " rows of a micro-step and its share of the optimizer; rank 0 saves and evaluates",
-               t->job->kind->kind, world, rn_comm_name(t->job->comm), t->B);
+               " row%s of a micro-step and its share of the optimizer; rank 0 saves and evaluates",
+               t->job->kind->kind, world, rn_comm_name(t->job->comm), t->B, t->B == 1 ? "" : "s");
 }
 
 int rn_training_open(struct rn_training *t, struct rn_err *err)
