@@ -36,7 +36,10 @@ struct rn_args {
     uint8_t x_type[RN_MAX_IN], y_type[RN_MAX_OUT]; /* enum rn_dtype; RN_F32 where absent */
     uint8_t dx_type[RN_MAX_IN], dy_type[RN_MAX_OUT];
     struct rn_attrs attrs;
-    int kind;              /* enum rn_op_kind */
+    int kind; /* enum rn_op_kind */
+    /* How many calls right behind this one are of its kind and may be computed with it; -1: this
+     * one may be with one before. Bits are the same, so a device may as well compute each alone. */
+    int behind;
     enum rn_dtype compute; /* what matrix products round their operands to */
     bool bwd;
     unsigned acc;

@@ -119,6 +119,10 @@ rn_val rn_prog_op(struct rn_prog *, int kind, const char *name, const rn_val *x,
 rn_val rn_prog_out(const struct rn_prog *, rn_val first, int i);
 void rn_prog_pin(struct rn_prog *, rn_val); /* ACT -> OUTPUT */
 
+/* The last n ops, of one kind, may be computed at once: none reads what another writes, but for
+ * sums that go on (sumsq); of muon they are of one shape and flavour. Results keep their bits. */
+void rn_prog_together(struct rn_prog *, int n);
+
 /* Of the values that ops gave since the last such call only `kept` is kept for backward; the others
  * are made again there, of the same bits: less memory, more time. */
 void rn_prog_forget(struct rn_prog *, rn_val kept);

@@ -54,6 +54,7 @@ struct rn_op { /* x, y: forward operands, in backward ops too */
     int kind, ny;
     bool bwd;
     bool again;                /* forward: the outputs are not kept for backward */
+    int behind;                /* as in struct rn_args */
     unsigned acc;              /* bit i: dx[i] is added to */
     unsigned reads_x, reads_y; /* backward: the kept ones, and what it gives */
     rn_val x[RN_MAX_IN], y[RN_MAX_OUT], dx[RN_MAX_IN], dy[RN_MAX_OUT];

@@ -1,4 +1,4 @@
-/* optim.h - one optimizer step as two programs: norm and clip; AdamW or Muon a weight, clear.
+/* optim.h - one optimizer step as two programs: sum of squares; clip, AdamW or Muon, clear.
  *
  *     struct rn_optim_cfg oc = RN_OPTIM_DEFAULTS;      overrides by group from YAML, scaling
  *     RN_TRY(rn_optim_new(&o, model, &oc, err));       builds and plans; moments are zero

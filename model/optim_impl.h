@@ -33,11 +33,11 @@ struct rn_moment {
 };
 
 struct rn_optim {
-    struct rn_model *model;           /* borrowed */
-    struct rn_comm *comm;             /* borrowed; NULL: alone */
-    struct rn_prog *sum_prog;         /* what my share of the gradients says */
-    struct rn_prog *norm_prog, *prog; /* what all of them say; what follows from it */
-    struct rn_group *groups;          /* with overrides */
+    struct rn_model *model;   /* borrowed */
+    struct rn_comm *comm;     /* borrowed; NULL: alone */
+    struct rn_prog *sum_prog; /* what my share of the gradients says */
+    struct rn_prog *prog;     /* what follows from what all of them say */
+    struct rn_group *groups;  /* with overrides */
     size_t n_groups;
     struct rn_slot *slots; /* in the order of the params store */
     size_t n;
@@ -54,11 +54,11 @@ struct rn_optim {
     bool found_carried;
     double clip, lr_scale, lr_frac;
     float *hyper_host;
-    rn_val share;                      /* of sum_prog; RN_NONE: nothing is mine */
-    rn_val sum, bound, norm, clip_out; /* of norm_prog */
-    rn_val hyper, coef;                /* of prog */
-    bool under_way;                    /* these gradients are being added up */
-    bool measured;                     /* they are, norm_prog has run */
+    rn_val share;            /* of sum_prog; RN_NONE: nothing is mine */
+    rn_val sum, hyper, coef; /* of prog */
+    float sum_host;          /* of the squares of all gradients, once they are measured */
+    bool under_way;          /* these gradients are being added up */
+    bool measured;           /* they are, and so is their sum of squares */
 };
 
 /* optim_ranks.c: each weight's parts, and which of them is here. */

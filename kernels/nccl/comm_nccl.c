@@ -316,11 +316,13 @@ static int tell_memory(struct nccl *c, size_t free_bytes, int card, struct rn_er
     RN_TRY(nccl_hear(c, &word, 1, all, err));
     size_t left_bytes = free_memory();
     c->api->ncclGetVersion(&version);
-    rn_log(c->host->log, c->rank == 0 ? RN_INFO : RN_DEBUG,
-           "NCCL %d.%d.%d: rank %d of %d on card %d; %s of its memory for what travels, about %s "
-           "for NCCL",
-           version, c->rank, c->world, card, rn_show_bytes(ours, (double)nccl_room_bytes(c->world)),
-           rn_show_bytes(its, free_bytes > left_bytes ? (double)(free_bytes - left_bytes) : 0));
+    rn_log(
+        c->host->log, c->rank == 0 ? RN_INFO : RN_DEBUG,
+        "NCCL %d.%d.%d: rank %d of %d on card %d; %s of its memory for what travels, about %s for "
+        "NCCL",
+        version / 10000, version / 100 % 100, version % 100, c->rank, c->world, card,
+        rn_show_bytes(ours, (double)nccl_room_bytes(c->world)),
+        rn_show_bytes(its, free_bytes > left_bytes ? (double)(free_bytes - left_bytes) : 0));
     return RN_OK;
 }
 

@@ -70,8 +70,8 @@ static json_t *start_record(const struct rn_running *r)
         json_array_append_new(stages, json_string(p->stages[i].name));
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:o}", "event", "run", "tag",
                      p->tag, "pipeline", p->name, "path", p->path, "profile",
-                     p->profile ? p->profile : "", "device", r->plan.how->device, "threads",
-                     r->plan.how->threads, "ranks", rn_team_world(r->plan.how->team), "version",
+                     p->profile ? p->profile : "", "device", r->plan.how->device, "ranks",
+                     rn_plan_ranks(r->plan.how), "threads", r->plan.how->threads, "version",
                      RUNNEL_VERSION, "stages", stages);
 }
 

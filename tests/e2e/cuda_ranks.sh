@@ -113,6 +113,18 @@ expect 0 "${train[@]}" --runs moved base.horizon.steps=6
 near moved alone
 same <(orders moved) <(orders alone)
 
+# A plan knows how many ranks made what it measures by: four take half of two's time, it guesses.
+time_for() { # RANKS
+    expect 0 "$RUNNEL" plan --json "${train[@]:2}" --runs two --device cuda-emu --gpus "$1" \
+        base.horizon.steps=600
+    sed -n '/"stage":"base"/s/.*"time_guessed":\([a-z]*\),"time_s":\([0-9.]*\).*/\2 \1/p' out
+}
+read -r of_two how_two < <(time_for 2)
+read -r of_four how_four < <(time_for 4)
+awk "BEGIN { exit !($of_two > 0 && $of_two / $of_four > 1.99 && $of_two / $of_four < 2.01) }" &&
+    [ "$how_two $how_four" = "false true" ] ||
+    fail "two ranks: $of_two s (guessed: $how_two), four: $of_four s (guessed: $how_four)"
+
 # In eight bits, too: what scales follow is of all ranks, so that one rank, two and one again learn as
 # one alone, and a training of two that is killed goes on to the bits of the unbroken one.
 eight=("${train[@]}" base.precision=fp8 'base.fp8={min_dim: 16, amax_history: 64}' base.batch.tokens=256
