@@ -321,7 +321,7 @@ static int refuse(const struct hostile *h)
     const char *wrong = judge(h, doc, took_ms);
     if (wrong)
         fprintf(stderr, "%s: %.0f ms, %ld MiB, line %d: %s\n", h->what, took_ms, mib_used(),
-                doc->problems.n ? doc->problems.items[0]->at.line : 0, wrong);
+                doc->problems.n ? doc->problems.items[0]->line : 0, wrong);
     return wrong != NULL;
 }
 
