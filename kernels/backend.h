@@ -36,7 +36,10 @@ struct rn_args {
     uint8_t x_type[RN_MAX_IN], y_type[RN_MAX_OUT]; /* enum rn_dtype; RN_F32 where absent */
     uint8_t dx_type[RN_MAX_IN], dy_type[RN_MAX_OUT];
     struct rn_attrs attrs;
-    int kind;              /* enum rn_op_kind */
+    int kind; /* enum rn_op_kind */
+    /* How many calls right behind this one are of its kind and may be computed with it; -1: this
+     * one may be with one before. Bits are the same, so a device may as well compute each alone. */
+    int behind;
     enum rn_dtype compute; /* what matrix products round their operands to */
     bool bwd;
     unsigned acc;
@@ -69,13 +72,18 @@ struct rn_backend {
     int (*get_later)(void *dev, void *host, const void *mem, size_t size_bytes, struct rn_err *);
     int (*clear)(void *dev, void *mem, size_t size_bytes, struct rn_err *);
     int (*sync)(void *dev, struct rn_err *);
+    /* What the device was asked for so far, as something that a comm on the same card can let its
+     * own work wait for (a cudaEvent_t), once: the next call gives it a new meaning. NULL: what the
+     * device was asked for is done when a call returns. */
+    int (*mark)(void *dev, void **mark, struct rn_err *);
 
     /* Scratch memory that one call needs (pointers in args are not set yet). */
     size_t (*scratch_bytes)(void *dev, const struct rn_args *);
     /* Prepares calls[0..n); they are borrowed and stay valid and unchanged until unplan. */
     int (*plan)(void *dev, void **plan, const struct rn_args *calls, size_t n, struct rn_err *);
     void (*unplan)(void *dev, void *plan); /* takes NULL */
-    /* Runs calls[first .. first+n); allocates nothing on the host. */
+    /* Runs calls[first .. first+n). What is run again and again in the same ranges allocates
+     * nothing on the host. */
     int (*run)(void *dev, void *plan, size_t first, size_t n, struct rn_err *);
 
     void (*stats)(void *dev, struct rn_device_stats *);

@@ -16,13 +16,20 @@ struct rn_comm_backend {
     const char *name; /* "mpi" */
     bool on_device;   /* slabs are in a card's memory */
 
+    /* What open takes, and keeps until close: of the card's memory if on_device, else of the
+     * host's; what the library takes for itself does not count. */
+    size_t (*room_bytes)(int world);
     /* card: of the setup's device, 0 where it says none. */
     int (*open)(void **ctx, const struct rn_host *, const struct rn_comm_setup *, int card,
                 struct rn_err *);
     void (*close)(void *ctx);
-    int (*reduce)(void *ctx, float *slab, const struct rn_comm_part *, size_t n, struct rn_err *);
-    int (*gather)(void *ctx, float *slab, const struct rn_comm_part *, size_t n, struct rn_err *);
-    int (*sum)(void *ctx, double *values, size_t n, struct rn_err *);
+    int (*reduce)(void *ctx, float *slab, const struct rn_comm_part *, size_t n, void *after,
+                  struct rn_err *);
+    int (*gather)(void *ctx, float *slab, const struct rn_comm_part *, size_t n, void *after,
+                  struct rn_err *);
+    int (*finish)(void *ctx, struct rn_err *);
+    /* Every rank's n words, at most RN_COMM_WORDS, in the order of the ranks: all[rank * n + i]. */
+    int (*hear)(void *ctx, const double *mine, size_t n, double *all, struct rn_err *);
     int (*tell)(void *ctx, void *bytes, size_t size_bytes, struct rn_err *);
 };
 

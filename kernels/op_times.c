@@ -37,10 +37,10 @@ static double op_bytes(const struct rn_prog *p, const struct rn_op *op)
 
 /* --- running --- */
 
-int rn_prog_run_timed(struct rn_prog *p, struct rn_err *err)
+int rn_prog_run_timed(struct rn_prog *p, int first, int end, struct rn_err *err)
 {
     const struct rn_backend *be = p->dev->be;
-    for (int i = 0; i < p->n_ops; i++) {
+    for (int i = first; i < end; i++) {
         const struct rn_op *op = &p->ops[i];
         double start_s = rn_clock_s();
         RN_TRY(be->run(p->dev->ctx, p->plan, (size_t)i, 1, err));

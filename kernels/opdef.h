@@ -30,6 +30,8 @@ struct rn_opdef {
     bool over_x;            /* forward may write y[0] over x[0] */
     bool over_dy;           /* backward may write dx[0] over dy[0] */
     bool takes_grads;       /* its one operand is the whole gradient slab, added by the program */
+    uint8_t batch;          /* of rn_prog_together: at most so many at once (op_batch.h); 0: one */
+    int64_t batch_elements; /* and if more than one, of so many elements of x[0]; 0: no bound */
     uint8_t keep_x, keep_y; /* what backward reads; the rest is NULL there */
     /* Replaces keep_x where it depends on which operands are present and which gradients are
      * wanted. NULL: keep_x as it stands. */

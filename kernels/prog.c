@@ -368,6 +368,35 @@ rn_val rn_prog_out(const struct rn_prog *p, rn_val first, int i)
     return first + i;
 }
 
+/* How many ops of the kind and size of this one are computed at once. */
+static int batch_of(const struct rn_prog *p, const struct rn_op *op)
+{
+    const struct rn_opdef *def = rn_opdefs[op->kind];
+    int most = def->batch > 0 ? def->batch : 1;
+    int64_t elements = rn_elems(rn_value_at(p, op->x[0])->shape);
+    if (def->batch_elements == 0 || elements * most <= def->batch_elements)
+        return most;
+    return elements < def->batch_elements ? (int)(def->batch_elements / elements) : 1;
+}
+
+void rn_prog_together(struct rn_prog *p, int n)
+{
+    if (p->err.code)
+        return;
+    RN_ASSERT(n <= p->n_ops && !p->planned);
+    int left = 0; /* of the batch that is being filled */
+    for (int i = p->n_ops - n; i < p->n_ops; i++) {
+        struct rn_op *op = &p->ops[i];
+        RN_ASSERT(op->kind == p->ops[p->n_ops - 1].kind && !op->bwd);
+        if (left-- > 0) {
+            op->behind = -1;
+            continue;
+        }
+        int most = batch_of(p, op), rest = p->n_ops - i;
+        op->behind = left = (most < rest ? most : rest) - 1;
+    }
+}
+
 void rn_prog_pin(struct rn_prog *p, rn_val v)
 {
     if (p->err.code || v == RN_NONE)
@@ -380,6 +409,23 @@ void rn_prog_pin(struct rn_prog *p, rn_val v)
 }
 
 /* --- looking --- */
+
+int rn_prog_length(const struct rn_prog *p)
+{
+    return p->n_ops;
+}
+
+int rn_prog_done_with(const struct rn_prog *p, enum rn_role role, size_t i)
+{
+    int last = -1;
+    RN_ASSERT(p->planned && (role == RN_PARAM || role == RN_DPARAM));
+    for (rn_val v = 0; v < p->n_values; v++) {
+        const struct rn_value *value = &p->values[v];
+        bool of = value->role == role && (value->param == (int)i || value->param == ALL_PARAMS);
+        last = of && value->dies > last ? value->dies : last;
+    }
+    return last + 1;
+}
 
 rn_val rn_prog_find(const struct rn_prog *p, const char *name)
 {

@@ -119,6 +119,10 @@ rn_val rn_prog_op(struct rn_prog *, int kind, const char *name, const rn_val *x,
 rn_val rn_prog_out(const struct rn_prog *, rn_val first, int i);
 void rn_prog_pin(struct rn_prog *, rn_val); /* ACT -> OUTPUT */
 
+/* The last n ops, of one kind, may be computed at once: none reads what another writes, but for
+ * sums that go on (sumsq); of muon they are of one shape and flavour. Results keep their bits. */
+void rn_prog_together(struct rn_prog *, int n);
+
 /* Of the values that ops gave since the last such call only `kept` is kept for backward; the others
  * are made again there, of the same bits: less memory, more time. */
 void rn_prog_forget(struct rn_prog *, rn_val kept);
@@ -133,6 +137,12 @@ int rn_prog_plan_no_reuse(struct rn_prog *, struct rn_err *);
 /* --- running --- */
 
 int rn_prog_run(struct rn_prog *, struct rn_err *);
+/* A run in steps: ops [first, end) of it, one step behind the other from 0 to rn_prog_length. */
+int rn_prog_run_ops(struct rn_prog *, int first, int end, struct rn_err *);
+int rn_prog_length(const struct rn_prog *);
+/* How many ops of a run it takes until none touches weight i any more (RN_PARAM), or its gradient
+ * (RN_DPARAM); 0: none does. */
+int rn_prog_done_with(const struct rn_prog *, enum rn_role, size_t i);
 rn_val rn_prog_find(const struct rn_prog *, const char *name); /* by name; RN_NONE */
 struct rn_shape rn_prog_shape(const struct rn_prog *, rn_val);
 /* Whole values to and from the host, as fp32, int32 or codes, a byte each. What is got must be

@@ -241,6 +241,7 @@ static void fill_shapes(const struct rn_prog *p, const struct rn_op *op, struct 
     a->attrs = op->attrs;
     a->kind = op->kind;
     a->compute = p->compute;
+    a->behind = op->behind;
     a->bwd = op->bwd;
     a->acc = op->acc;
 }
@@ -263,10 +264,12 @@ static void fill_pointers(const struct rn_prog *p, const struct rn_op *op, struc
     a->scratch = p->act + p->act_bytes;
 }
 
+/* An op that others are computed with is asked for all of them. */
 static void size_scratch(struct rn_prog *p)
 {
-    for (int i = 0; i < p->n_ops; i++) {
+    for (int i = 0; i < p->n_ops; i++)
         fill_shapes(p, &p->ops[i], &p->calls[i]);
+    for (int i = 0; i < p->n_ops; i++) {
         size_t need = p->dev->be->scratch_bytes(p->dev->ctx, &p->calls[i]);
         if (need > p->scratch_bytes)
             p->scratch_bytes = rn_align_up(need);

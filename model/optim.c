@@ -2,15 +2,14 @@
 
 #include "arch.h"
 #include "mem.h"
-#include "muon_batch.h"
 #include "str.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Slots of the hyper vector (kernels/ops.def): a run for each weight. */
-enum { SLOTS_ADAMW = 7, SLOTS_MUON = 4 };
+/* Slots of the hyper vector (kernels/ops.def): the largest norm, then a run for each weight. */
+enum { CLIP_AT, SLOTS_AT, SLOTS_ADAMW = 7, SLOTS_MUON = 4 };
 
 /* --- groups --- */
 
@@ -91,50 +90,6 @@ static double group_lr(const struct rn_optim *o, const struct rn_group *g)
     return lr;
 }
 
-/* --- who updates what --- */
-
-/* Where rank r's run of n elements begins. */
-static int64_t cut(int64_t n, int r, int world)
-{
-    int64_t at = n / world * r + n % world * r / world;
-    at = (at + RN_PART_ALIGN - 1) / RN_PART_ALIGN * RN_PART_ALIGN;
-    return at < n && r < world ? at : n;
-}
-
-static void add_part(struct rn_optim *o, size_t i, int64_t first, int64_t n, int owner)
-{
-    struct rn_slot *s = &o->slots[i];
-    if (n == 0)
-        return;
-    const struct rn_params *ps = rn_model_params(o->model);
-    RN_PUSH(o->grad_parts, o->n_parts, o->cap_grad_parts,
-            rn_params_grad_part(ps, i, first, n, owner));
-    RN_PUSH(o->weight_parts, o->n_weight_parts, o->cap_weight_parts,
-            rn_params_part(ps, i, first, n, owner));
-    s->n_parts++;
-    if (owner == rn_comm_rank(o->comm)) {
-        s->first = first;
-        s->n = n;
-    }
-}
-
-/* AdamW treats elements one by one: each rank has a run of each weight. Muon needs whole matrices:
- * they go round. */
-static void share_out(struct rn_optim *o, const struct rn_weight *w)
-{
-    int world = rn_comm_world(o->comm), next = 0;
-    for (size_t i = 0; i < o->n; i++) {
-        int64_t n = rn_elems(w[i].shape);
-        o->slots[i].part = o->n_parts;
-        if (o->slots[i].group->kind != RN_GROUP_ADAMW) {
-            add_part(o, i, 0, n, next++ % world);
-            continue;
-        }
-        for (int r = 0; r < world; r++)
-            add_part(o, i, cut(n, r, world), cut(n, r + 1, world) - cut(n, r, world), r);
-    }
-}
-
 /* --- the programs --- */
 
 /* `whole` is the moment's shape, n what of it lies here. */
@@ -150,12 +105,13 @@ static rn_val moment(struct rn_optim *o, const char *prefix, const struct rn_wei
     return m.here;
 }
 
-static void emit_adamw(struct rn_optim *o, const struct rn_weight *w, size_t i)
+/* How many ops that makes. */
+static int emit_adamw(struct rn_optim *o, const struct rn_weight *w, size_t i)
 {
     const struct rn_slot *s = &o->slots[i];
     rn_val m = moment(o, "m", w, i, w->shape, s->n), v = moment(o, "v", w, i, w->shape, s->n);
     if (s->n == 0)
-        return;
+        return 0;
     rn_val x[] = {rn_prog_weight_part(o->prog, w->name, s->first, s->n),
                   rn_prog_weight_grad_part(o->prog, w->name, s->first, s->n),
                   m,
@@ -163,6 +119,7 @@ static void emit_adamw(struct rn_optim *o, const struct rn_weight *w, size_t i)
                   o->hyper,
                   o->coef};
     rn_prog_op(o->prog, RN_OP_ADAMW, w->name, x, (int)RN_COUNT(x), RN_ATTRS(.i = {s->at}));
+    return 1;
 }
 
 /* NorMuon's second moment has one entry per row of a tall matrix, per column of a wide one. */
@@ -184,8 +141,7 @@ static void make_muon_moments(struct rn_optim *o, const struct rn_weight *w, siz
     s->buf2 = is_2026(o, i) ? moment(o, "buf2", w, i, RN_SHAPE(n2), s->n ? n2 : 0) : RN_NONE;
 }
 
-/* `behind`: the op's i2. */
-static void emit_muon(struct rn_optim *o, const struct rn_weight *w, size_t i, int64_t behind)
+static void emit_muon(struct rn_optim *o, const struct rn_weight *w, size_t i)
 {
     const struct rn_slot *s = &o->slots[i];
     rn_val x[] = {rn_prog_weight(o->prog, w->name),
@@ -195,45 +151,44 @@ static void emit_muon(struct rn_optim *o, const struct rn_weight *w, size_t i, i
                   o->hyper,
                   o->coef};
     rn_prog_op(o->prog, RN_OP_MUON, w->name, x, (int)RN_COUNT(x),
-               RN_ATTRS(.i = {s->at, is_2026(o, i), behind}));
+               RN_ATTRS(.i = {s->at, is_2026(o, i)}));
 }
 
-/* Weight i and those behind it that are updated with it, which are marked; how many. */
-static int64_t take_batch(const struct rn_optim *o, const struct rn_weight *w, size_t i,
-                          bool *taken, size_t batch[RN_MUON_BATCH])
+static bool are_alike(const struct rn_optim *o, const struct rn_weight *w, size_t i, size_t k)
 {
-    const int64_t *side = w[i].shape.d, elements = side[0] * side[1];
-    int64_t n = 0;
-    for (size_t k = i; k < o->n && n < RN_MUON_BATCH; k++) {
-        bool alike = !taken[k] && w[k].shape.n == 2 && w[k].shape.d[0] == side[0] &&
-                     w[k].shape.d[1] == side[1] && is_2026(o, k) == is_2026(o, i);
-        if (!alike || (n > 0 && (n + 1) * elements > RN_MUON_BATCH_ELEMENTS))
-            continue;
-        taken[k] = true;
-        batch[n++] = k;
-    }
-    return n;
+    const struct rn_shape *a = &w[i].shape, *b = &w[k].shape;
+    return b->n == 2 && a->d[0] == b->d[0] && a->d[1] == b->d[1] && is_2026(o, i) == is_2026(o, k);
 }
 
-/* Matrices of one shape one behind the other, whatever layers they are of. */
+/* Weight i and the matrices like it that are left, whatever layers they are of. */
+static void emit_alike(struct rn_optim *o, const struct rn_weight *w, size_t i, bool *done)
+{
+    int n = 0;
+    for (size_t k = i; k < o->n; k++)
+        if (!done[k] && are_alike(o, w, i, k)) {
+            emit_muon(o, &w[k], k);
+            done[k] = true;
+            n++;
+        }
+    rn_prog_together(o->prog, n);
+}
+
 static void emit_muons(struct rn_optim *o, const struct rn_weight *w)
 {
-    bool *taken = rn_xalloc((o->n + 1) * sizeof *taken);
-    size_t batch[RN_MUON_BATCH];
+    bool *done = rn_xalloc((o->n + 1) * sizeof *done);
     for (size_t i = 0; i < o->n; i++)
-        taken[i] = o->slots[i].group->kind == RN_GROUP_ADAMW || o->slots[i].n == 0;
-    for (size_t i = 0; i < o->n; i++) {
-        int64_t n = taken[i] ? 0 : take_batch(o, w, i, taken, batch);
-        for (int64_t k = 0; k < n; k++)
-            emit_muon(o, &w[batch[k]], batch[k], k == 0 ? n - 1 : -1);
-    }
-    free(taken);
+        done[i] = o->slots[i].group->kind == RN_GROUP_ADAMW || o->slots[i].n == 0;
+    for (size_t i = 0; i < o->n; i++)
+        if (!done[i])
+            emit_alike(o, w, i, done);
+    free(done);
 }
 
 /* Over my share of all gradients in table order. */
 static int build_sum(struct rn_optim *o, const struct rn_weight *w, struct rn_err *err)
 {
     struct rn_prog *p = o->sum_prog = rn_prog_new(rn_model_params(o->model));
+    int n = 0;
     o->share = RN_NONE;
     for (size_t i = 0; i < o->n; i++) {
         const struct rn_slot *s = &o->slots[i];
@@ -241,32 +196,18 @@ static int build_sum(struct rn_optim *o, const struct rn_weight *w, struct rn_er
             continue;
         rn_val x[] = {rn_prog_weight_grad_part(p, w[i].name, s->first, s->n), o->share};
         o->share = rn_prog_op(p, RN_OP_SUMSQ, w[i].name, x, 2, RN_NO_ATTRS);
+        n++;
     }
+    rn_prog_together(p, n);
     if (o->share != RN_NONE)
         rn_prog_pin(p, o->share);
     return rn_prog_plan(p, err);
 }
 
-/* The norm, whatever is clipped: it is reported every step. */
-static int build_norm(struct rn_optim *o, struct rn_err *err)
-{
-    struct rn_prog *p = o->norm_prog = rn_prog_new(rn_model_params(o->model));
-    o->sum = rn_prog_input(p, "sum", RN_F32, RN_SHAPE(1));
-    o->bound = rn_prog_input(p, "bound", RN_F32, RN_SHAPE(1));
-    rn_val x[] = {o->sum, o->bound};
-    o->clip_out = rn_prog_op(p, RN_OP_CLIP_COEF, "clip", x, 2, RN_ATTRS(.i = {0}));
-    o->norm = rn_prog_out(p, o->clip_out, 1);
-    rn_prog_pin(p, o->clip_out);
-    rn_prog_pin(p, o->norm);
-    RN_TRY(rn_prog_plan(p, err));
-    const float clip = (float)o->clip;
-    return rn_prog_put(p, o->bound, &clip, err);
-}
-
 /* Gives each weight its slots; returns the length of the hyper vector. */
 static int64_t init_slots(struct rn_optim *o, const struct rn_weight *w, double decay_scale)
 {
-    int64_t at = 0;
+    int64_t at = SLOTS_AT;
     for (size_t i = 0; i < o->n; i++) {
         const struct rn_group *g = find_group(o, w[i].group);
         RN_ASSERT(g);
@@ -287,12 +228,16 @@ static int build_step(struct rn_optim *o, const struct rn_weight *w, int64_t n_h
     o->prog = rn_prog_new(rn_model_params(o->model));
     rn_prog_compute_in(o->prog, rn_model_computes_in(o->model));
     o->hyper = rn_prog_input(o->prog, "hyper", RN_F32, RN_SHAPE(n_hyper));
-    o->coef = rn_prog_input(o->prog, "coef", RN_F32, RN_SHAPE(1));
+    o->sum = rn_prog_input(o->prog, "sum", RN_F32, RN_SHAPE(1));
+    rn_val x[] = {o->sum, o->hyper};
+    o->coef = rn_prog_op(o->prog, RN_OP_CLIP_COEF, "clip", x, 2, RN_ATTRS(.i = {CLIP_AT}));
+    int n = 0;
     for (size_t i = 0; i < o->n; i++)
         if (o->slots[i].group->kind == RN_GROUP_ADAMW)
-            emit_adamw(o, &w[i], i);
+            n += emit_adamw(o, &w[i], i);
         else
             make_muon_moments(o, &w[i], i);
+    rn_prog_together(o->prog, n);
     emit_muons(o, w);
     rn_prog_op(o->prog, RN_OP_ZERO_GRADS, "zero_grads", NULL, 0, RN_NO_ATTRS);
     return rn_prog_plan(o->prog, err);
@@ -303,9 +248,8 @@ static int build(struct rn_optim *o, const struct rn_weight *w, double decay_sca
 {
     o->slots = rn_xalloc(o->n * sizeof *o->slots);
     int64_t n_hyper = init_slots(o, w, decay_scale);
-    share_out(o, w);
+    rn_optim_share_out(o, w);
     RN_TRY(build_sum(o, w, err));
-    RN_TRY(build_norm(o, err));
     return build_step(o, w, n_hyper, err);
 }
 
@@ -337,10 +281,11 @@ void rn_optim_free(struct rn_optim *o)
     if (!o)
         return;
     rn_prog_free(o->sum_prog);
-    rn_prog_free(o->norm_prog);
     rn_prog_free(o->prog);
     free(o->grad_parts);
     free(o->weight_parts);
+    free(o->buckets);
+    free(o->bucket_parts);
     free(o->moments);
     free(o->groups);
     free(o->slots);
@@ -350,7 +295,7 @@ void rn_optim_free(struct rn_optim *o)
 
 size_t rn_optim_bytes(const struct rn_optim *o)
 {
-    return rn_prog_bytes(o->prog) + rn_prog_bytes(o->norm_prog) + rn_prog_bytes(o->sum_prog);
+    return rn_prog_bytes(o->prog) + rn_prog_bytes(o->sum_prog);
 }
 
 /* --- a step --- */
@@ -378,8 +323,9 @@ static void put_muon(float *h, const struct rn_slot *s, const struct rn_optim_st
 /* The sum of squares of all gradients, each rank having added up its share of them. */
 static int sum_squares(struct rn_optim *o, float *sum, struct rn_err *err)
 {
-    struct rn_params *ps = rn_model_params(o->model);
-    RN_TRY(rn_params_reduce_grads(ps, o->comm, o->grad_parts, o->n_parts, err));
+    RN_ASSERT(!o->comm || o->under_way);
+    RN_TRY(rn_comm_finish(o->comm, err));
+    o->under_way = false;
     *sum = 0;
     if (o->share != RN_NONE) {
         RN_TRY(rn_prog_run(o->sum_prog, err));
@@ -391,26 +337,19 @@ static int sum_squares(struct rn_optim *o, float *sum, struct rn_err *err)
     return RN_OK;
 }
 
-static int measure(struct rn_optim *o, struct rn_err *err)
-{
-    float sum;
-    if (o->measured)
-        return RN_OK;
-    RN_TRY(sum_squares(o, &sum, err));
-    RN_TRY(rn_prog_put(o->norm_prog, o->sum, &sum, err));
-    RN_TRY(rn_prog_run(o->norm_prog, err));
-    o->measured = true;
-    return RN_OK;
-}
-
+/* Whatever is clipped: it is reported every step, and a step may be refused for it. */
 int rn_optim_norm(struct rn_optim *o, float *norm, struct rn_err *err)
 {
-    RN_TRY(measure(o, err));
-    return rn_prog_get(o->norm_prog, o->norm, norm, err);
+    if (!o->measured)
+        RN_TRY(sum_squares(o, &o->sum_host, err));
+    o->measured = true;
+    *norm = sqrtf(o->sum_host);
+    return RN_OK;
 }
 
 static void put_hyper(struct rn_optim *o, const struct rn_optim_step *now)
 {
+    o->hyper_host[CLIP_AT] = (float)o->clip;
     for (size_t i = 0; i < o->n; i++) {
         const struct rn_slot *s = &o->slots[i];
         if (s->group->kind == RN_GROUP_ADAMW)
@@ -423,31 +362,31 @@ static void put_hyper(struct rn_optim *o, const struct rn_optim_step *now)
 int rn_optim_step(struct rn_optim *o, const struct rn_optim_step *now, float *grad_norm,
                   struct rn_err *err)
 {
-    float coef;
+    float norm;
     RN_ASSERT(now->t >= 1);
-    RN_TRY(measure(o, err));
+    RN_TRY(rn_optim_norm(o, &norm, err));
     if (grad_norm)
-        RN_TRY(rn_optim_norm(o, grad_norm, err));
-    RN_TRY(rn_prog_get(o->norm_prog, o->clip_out, &coef, err));
-    RN_TRY(rn_prog_put(o->prog, o->coef, &coef, err));
+        *grad_norm = norm;
+    RN_TRY(rn_prog_put(o->prog, o->sum, &o->sum_host, err));
     put_hyper(o, now);
     RN_TRY(rn_prog_put(o->prog, o->hyper, o->hyper_host, err));
     o->measured = false;
     RN_TRY(rn_prog_run(o->prog, err));
-    return rn_params_gather(rn_model_params(o->model), o->comm, o->weight_parts, o->n_weight_parts,
-                            err);
+    RN_TRY(rn_params_gather(rn_model_params(o->model), o->comm, o->weight_parts, o->n_weight_parts,
+                            err));
+    return rn_comm_finish(o->comm, err);
 }
 
 int rn_optim_drop(struct rn_optim *o, struct rn_err *err)
 {
-    o->measured = false;
+    RN_TRY(rn_comm_finish(o->comm, err));
+    o->measured = o->under_way = false;
     return rn_params_zero_grads(rn_model_params(o->model), err);
 }
 
 void rn_optim_time_ops(struct rn_optim *o, struct rn_op_times *times)
 {
     rn_prog_time_ops(o->sum_prog, times);
-    rn_prog_time_ops(o->norm_prog, times);
     rn_prog_time_ops(o->prog, times);
 }
 

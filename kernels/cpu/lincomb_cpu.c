@@ -36,18 +36,28 @@ static void add_scaled(float *dx, const float *dy, float k, int64_t n, bool add)
         dx[i] = add ? dx[i] + k * dy[i] : k * dy[i];
 }
 
-/* The gradient of a (i 0) or b (i 1). */
-static void term_bwd(const struct rn_args *a, int i)
+/* Elements [at, at + m) of the gradient of a (i 0) or b (i 1). */
+static void term_bwd(const struct rn_args *a, int i, const float *dy, int64_t at, int64_t m)
+{
+    float out[RN_BLOCK], *dx = rn_row_out(a->dx[i], a->dx_type[i], at, out);
+    add_scaled(dx, dy, coef_of(a, i), m, a->acc >> i & 1);
+    rn_row_done(a->dx[i], a->dx_type[i], at, m, dx);
+}
+
+/* That of a may take the place of dy, and is dy where its coefficient is 1. */
+static void terms_bwd(const struct rn_args *a)
 {
     int64_t n = rn_elems(a->ys[0]);
-    const float *dy = a->dy[0];
-    float k = coef_of(a, i);
+    bool there = a->dx[0] == a->dy[0] && coef_of(a, 0) == 1.0f;
 #pragma omp parallel for schedule(static) if (n > RN_CHUNK)
     for (int64_t at = 0; at < n; at += RN_BLOCK) {
-        float out[RN_BLOCK], *dx = rn_row_out(a->dx[i], a->dx_type[i], at, out);
+        float dy[RN_BLOCK];
         int64_t m = rn_min(RN_BLOCK, n - at);
-        add_scaled(dx, dy + at, k, m, a->acc >> i & 1);
-        rn_row_done(a->dx[i], a->dx_type[i], at, m, dx);
+        memcpy(dy, (const float *)a->dy[0] + at, (size_t)m * sizeof *dy);
+        if (a->dx[0] && !there)
+            term_bwd(a, 0, dy, at, m);
+        if (a->dx[1])
+            term_bwd(a, 1, dy, at, m);
     }
 }
 
@@ -86,11 +96,9 @@ static void coef_bwd(const struct rn_args *a, int i)
 static void bwd(const struct rn_args *a)
 {
     for (int i = 0; i < 2; i++)
-        if (a->dx[i])
-            term_bwd(a, i);
-    for (int i = 0; i < 2; i++)
         if (a->dx[2 + i])
             coef_bwd(a, i);
+    terms_bwd(a);
 }
 
 static size_t scratch_bytes(const struct rn_args *a, int threads)

@@ -45,13 +45,16 @@ static __global__ void lincomb_fwd(struct mix t)
     rn_store(t.y, at, t.n, a);
 }
 
-/* dx of a vector of elements. a and b may be one value: then the second is added to the first. */
+/* dx of a vector of elements. a and b may be one value: then the second is added to the first. That
+ * of a may take the place of dy, and is dy where its coefficient is 1. */
 static __device__ void terms_bwd(const struct mix &t, int64_t at, const float dy[RN_VEC])
 {
     for (int i = 0; i < 2; i++) {
         if (!t.dx[i].p)
             continue;
         float d[RN_VEC], k = coef_of(t, i);
+        if (i == 0 && t.dx[0].p == t.dy.p && k == 1.0f)
+            continue;
         for (int e = 0; e < RN_VEC; e++)
             d[e] = k * dy[e];
         rn_give(t.dx[i], at, t.n, d, t.acc >> i & 1);

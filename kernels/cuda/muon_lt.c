@@ -71,7 +71,7 @@ static struct rn_muon_matrix matrix_of(const struct rn_args *a)
 /* Without what lies in memory. */
 static struct work sizes_of(const struct rn_args *a)
 {
-    return (struct work){.m = {.n = (int)a->attrs.i[2] + 1,
+    return (struct work){.m = {.n = a->behind + 1,
                                .coef = a->x[5],
                                .N = a->xs[0].d[0],
                                .K = a->xs[0].d[1],
@@ -91,15 +91,10 @@ static struct work work_of(const struct rn_args *a)
     return w;
 }
 
-static bool stands_for_none(const struct rn_args *a)
-{
-    return a->attrs.i[2] < 0;
-}
-
 static size_t scratch_bytes(struct rn_cuda *c, const struct rn_args *a)
 {
     (void)c;
-    if (stands_for_none(a))
+    if (a->behind < 0)
         return 0;
     struct work w = sizes_of(a);
     return place(&w, 0);
@@ -181,7 +176,7 @@ static void step(struct rn_cuda *c, struct work *w, const float coef[3], bool la
 
 static void fwd(struct rn_cuda *c, const struct rn_args *a)
 {
-    if (stands_for_none(a))
+    if (a->behind < 0) /* done with one before */
         return;
     struct work w = work_of(a);
     rn_cuda_muon_before(c, &w.m);

@@ -4,7 +4,7 @@
 #define RN_MUON_ROWS_H
 
 #include "cuda.h"
-#include "muon_batch.h"
+#include "op_batch.h"
 
 #ifdef __cplusplus
 extern "C" {

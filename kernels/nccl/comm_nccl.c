@@ -3,22 +3,23 @@
  *     reduce    a round packs the next piece of each owner's parts, and reduces and scatters them.
  *     gather    a round gives everybody the next piece of every owner's parts.
  *
- * All goes through a stream of its own: the caller has waited for the card before, and finds what
- * it asked for when a call returns. Waiting looks at the stream and at the communicator in turns,
- * so that what NCCL learns of a lost rank is heard, and a rank that waits takes no processor. */
+ * All goes through a stream of its own, behind the mark that comes with a call, while the card goes
+ * on computing. Waiting looks at the stream and at the communicator in turns, so that what NCCL
+ * learns of a lost rank is heard, and a rank that waits takes no processor. */
 #include "borders.h"
 #include "comm_backend.h"
 #include "comm_pieces.h"
 #include "mem.h"
 #include "nccl_api.h"
+#include "str.h"
 
 #include <cuda_runtime_api.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* A round's bytes for all owners: large enough that NCCL is not busy beginning. Words are what
- * rn_comm_sum and rn_comm_tell take. */
-enum { BUCKET_BYTES = 32 << 20, WORDS_BYTES = RN_RANKS_MAX * sizeof(double) };
+ * is said between hosts. */
+enum { BUCKET_BYTES = 32 << 20, WORDS_BYTES = RN_COMM_WORDS * sizeof(double) };
 
 struct nccl {
     const struct rn_host *host;
@@ -28,7 +29,6 @@ struct nccl {
     int rank, world;
     float *all, *one; /* on the card: a piece of each rank's; a piece */
     char *words;      /* on the card: WORDS_BYTES of each rank's, and of mine */
-    double *heard;    /* WORDS_BYTES of each rank's */
 };
 
 /* --- calls and their ends --- */
@@ -127,60 +127,61 @@ static int gather_round(struct nccl *c, struct rn_pieces *p, float *slab, struct
 typedef int round_fn(struct nccl *, struct rn_pieces *, float *slab, struct copying *,
                      struct rn_err *);
 
-static size_t piece_max(const struct nccl *c)
+/* Floats of each owner in a round. */
+static size_t piece_max(int world)
 {
-    return BUCKET_BYTES / sizeof(float) / (size_t)c->world;
+    return BUCKET_BYTES / sizeof(float) / (size_t)world;
 }
 
-static int in_rounds(struct nccl *c, const char *what, round_fn *round, float *slab,
-                     const struct rn_comm_part *parts, size_t n, struct rn_err *err)
+static int in_rounds(struct nccl *c, round_fn *round, float *slab, const struct rn_comm_part *parts,
+                     size_t n, cudaEvent_t after, struct rn_err *err)
 {
     struct rn_pieces p;
     struct copying k = {.stream = c->stream};
     RN_TRY(check_whole(c, err));
-    rn_pieces_init(&p, parts, n, c->world, piece_max(c));
+    cudaError_t e = after ? cudaStreamWaitEvent(c->stream, after, 0) : cudaSuccess;
+    if (e != cudaSuccess)
+        return cuda_failed(c, "wait", e, err);
+    rn_pieces_init(&p, parts, n, c->world, piece_max(c->world));
     int rc = RN_OK;
     for (size_t i = 0; i < p.rounds && rc == RN_OK; i++)
         rc = round(c, &p, slab, &k, err);
     rn_pieces_release(&p);
     RN_TRY(rc);
-    return k.first == cudaSuccess ? wait(c, what, err) : cuda_failed(c, "copy", k.first, err);
+    return k.first == cudaSuccess ? RN_OK : cuda_failed(c, "copy", k.first, err);
 }
 
 static int nccl_reduce(void *ctx, float *slab, const struct rn_comm_part *parts, size_t n,
-                       struct rn_err *err)
+                       void *after, struct rn_err *err)
 {
-    return in_rounds(ctx, "add up", reduce_round, slab, parts, n, err);
+    return in_rounds(ctx, reduce_round, slab, parts, n, after, err);
 }
 
 static int nccl_gather(void *ctx, float *slab, const struct rn_comm_part *parts, size_t n,
-                       struct rn_err *err)
+                       void *after, struct rn_err *err)
 {
-    return in_rounds(ctx, "gather", gather_round, slab, parts, n, err);
+    return in_rounds(ctx, gather_round, slab, parts, n, after, err);
+}
+
+static int nccl_finish(void *ctx, struct rn_err *err)
+{
+    RN_TRY(check_whole(ctx, err));
+    return wait(ctx, "move what ranks share", err);
 }
 
 /* --- words --- */
 
-/* Gathered and added here, in the order of the ranks. */
-static int nccl_sum(void *ctx, double *values, size_t n, struct rn_err *err)
+static int nccl_hear(void *ctx, const double *mine, size_t n, double *all, struct rn_err *err)
 {
     struct nccl *c = ctx;
-    size_t size_bytes = n * sizeof *values;
-    char *mine = c->words + (size_t)c->world * WORDS_BYTES;
-    RN_ASSERT(size_bytes <= WORDS_BYTES);
+    size_t size_bytes = n * sizeof *mine;
+    char *out = c->words + (size_t)c->world * WORDS_BYTES;
     RN_TRY(check_whole(c, err));
-    RN_TRY(copy_words(c, mine, values, size_bytes, cudaMemcpyHostToDevice, err));
-    ncclResult_t r = c->api->ncclAllGather(mine, c->words, n, ncclFloat64, c->comm, c->stream);
-    RN_TRY(settle(c, "add up", r, err));
-    RN_TRY(wait(c, "add up", err)); /* a copy to the host would wait without looking */
-    RN_TRY(copy_words(c, c->heard, c->words, (size_t)c->world * size_bytes, cudaMemcpyDeviceToHost,
-                      err));
-    for (size_t i = 0; i < n; i++) {
-        values[i] = c->heard[i];
-        for (int from = 1; from < c->world; from++)
-            values[i] += c->heard[(size_t)from * n + i];
-    }
-    return RN_OK;
+    RN_TRY(copy_words(c, out, mine, size_bytes, cudaMemcpyHostToDevice, err));
+    ncclResult_t r = c->api->ncclAllGather(out, c->words, n, ncclFloat64, c->comm, c->stream);
+    RN_TRY(settle(c, "hear all ranks", r, err));
+    RN_TRY(wait(c, "hear all ranks", err)); /* a copy to the host would wait without looking */
+    return copy_words(c, all, c->words, (size_t)c->world * size_bytes, cudaMemcpyDeviceToHost, err);
 }
 
 static int nccl_tell(void *ctx, void *bytes, size_t size_bytes, struct rn_err *err)
@@ -208,7 +209,6 @@ static void release(struct nccl *c)
     cudaFree(c->all);
     cudaFree(c->one);
     cudaFree(c->words);
-    free(c->heard);
     free(c);
 }
 
@@ -220,21 +220,28 @@ static void nccl_close(void *ctx)
     release(c);
 }
 
+static size_t nccl_room_bytes(int world)
+{
+    size_t pieces = piece_max(world) * sizeof(float), n = (size_t)world + 1;
+    return n * pieces + n * WORDS_BYTES;
+}
+
 static int take_memory(struct nccl *c, int card, struct rn_err *err)
 {
-    size_t world = (size_t)c->world, piece_bytes = piece_max(c) * sizeof(float);
+    size_t world = (size_t)c->world, piece_bytes = piece_max(c->world) * sizeof(float);
+    int least, first;
     cudaError_t e = cudaSetDevice(card);
     if (e == cudaSuccess)
-        e = cudaStreamCreateWithFlags(&c->stream, cudaStreamNonBlocking);
+        e = cudaDeviceGetStreamPriorityRange(&least, &first);
+    if (e == cudaSuccess) /* behind a kernel of many blocks it would wait for all of them */
+        e = cudaStreamCreateWithPriority(&c->stream, cudaStreamNonBlocking, first);
     if (e == cudaSuccess)
         e = cudaMalloc((void **)&c->all, world * piece_bytes);
     if (e == cudaSuccess)
         e = cudaMalloc((void **)&c->one, piece_bytes);
     if (e == cudaSuccess)
         e = cudaMalloc((void **)&c->words, (world + 1) * WORDS_BYTES);
-    if (e != cudaSuccess)
-        return cuda_failed(c, "make room", e, err);
-    return rn_try_alloc((void **)&c->heard, world, WORDS_BYTES, "room for messages", err);
+    return e == cudaSuccess ? RN_OK : cuda_failed(c, "make room", e, err);
 }
 
 static void to_hex(const ncclUniqueId *id, char word[RN_COMM_WORD])
@@ -292,24 +299,50 @@ static int join(struct nccl *c, const struct rn_comm_setup *setup, struct rn_err
     return settle(c, "bring the ranks together", r, err);
 }
 
+static size_t free_memory(void)
+{
+    size_t free_bytes = 0, all_bytes;
+    cudaMemGetInfo(&free_bytes, &all_bytes);
+    return free_bytes;
+}
+
+/* NCCL makes its channels when they are first used, and says nowhere what they take: what is gone
+ * after all ranks have said a word, which may be another program's. */
+static int tell_memory(struct nccl *c, size_t free_bytes, int card, struct rn_err *err)
+{
+    double word = 0, all[RN_RANKS_MAX];
+    char ours[32], its[32];
+    int version = 0;
+    RN_TRY(nccl_hear(c, &word, 1, all, err));
+    size_t left_bytes = free_memory();
+    c->api->ncclGetVersion(&version);
+    rn_log(
+        c->host->log, c->rank == 0 ? RN_INFO : RN_DEBUG,
+        "NCCL %d.%d.%d: rank %d of %d on card %d; %s of its memory for what travels, about %s for "
+        "NCCL",
+        version / 10000, version / 100 % 100, version % 100, c->rank, c->world, card,
+        rn_show_bytes(ours, (double)nccl_room_bytes(c->world)),
+        rn_show_bytes(its, free_bytes > left_bytes ? (double)(free_bytes - left_bytes) : 0));
+    return RN_OK;
+}
+
 static int nccl_open(void **ctx, const struct rn_host *host, const struct rn_comm_setup *setup,
                      int card, struct rn_err *err)
 {
     const char *missing;
-    int version = 0;
     struct nccl *c = rn_new(struct nccl);
     *c = (struct nccl){.host = host, .rank = setup->seat.rank, .world = setup->seat.world};
     c->api = rn_nccl_load(&missing); /* which rn_comm_plugin_open has tried */
     int rc = take_memory(c, card, err);
+    size_t free_bytes = rc == RN_OK ? free_memory() : 0;
     if (rc == RN_OK)
         rc = join(c, setup, err);
+    if (rc == RN_OK)
+        rc = tell_memory(c, free_bytes, card, err);
     if (rc != RN_OK) {
         release(c);
         return rc;
     }
-    c->api->ncclGetVersion(&version);
-    rn_log(host->log, RN_DEBUG, "NCCL %d: rank %d of %d on card %d", version, c->rank, c->world,
-           card);
     *ctx = c;
     return RN_OK;
 }
@@ -320,11 +353,13 @@ static const struct rn_comm_backend backend = {
     .ops_digest = RN_BORDERS_DIGEST,
     .name = "nccl",
     .on_device = true,
+    .room_bytes = nccl_room_bytes,
     .open = nccl_open,
     .close = nccl_close,
     .reduce = nccl_reduce,
     .gather = nccl_gather,
-    .sum = nccl_sum,
+    .finish = nccl_finish,
+    .hear = nccl_hear,
     .tell = nccl_tell,
 };
 

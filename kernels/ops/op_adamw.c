@@ -1,3 +1,4 @@
+#include "op_batch.h"
 #include "opdef.h"
 
 static const char *shape(const struct rn_shape *const *xs, const struct rn_attrs *attrs,
@@ -20,4 +21,5 @@ const struct rn_opdef rn_op_adamw = {.nx = 6,
                                      .writes = 1 | 4 | 8,
                                      .stored_x = 1 | 4 | 8,
                                      .forward_only = true,
+                                     .batch = RN_ADAMW_BATCH,
                                      .shape = shape};

@@ -20,5 +20,11 @@ static unsigned keep(unsigned present, unsigned want)
 }
 
 /* a and y are sums that many ops add to: fp32. */
-const struct rn_opdef rn_op_lincomb = {
-    .nx = 4, .ny = 1, .optional = 12, .narrow_x = 2, .keep = keep, .over_x = true, .shape = shape};
+const struct rn_opdef rn_op_lincomb = {.nx = 4,
+                                       .ny = 1,
+                                       .optional = 12,
+                                       .narrow_x = 2,
+                                       .keep = keep,
+                                       .over_x = true,
+                                       .over_dy = true,
+                                       .shape = shape};

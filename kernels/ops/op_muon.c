@@ -1,4 +1,4 @@
-#include "muon_batch.h"
+#include "op_batch.h"
 #include "opdef.h"
 
 static const char *shape(const struct rn_shape *const *xs, const struct rn_attrs *attrs,
@@ -11,8 +11,6 @@ static const char *shape(const struct rn_shape *const *xs, const struct rn_attrs
     if (attrs->i[1] != 0 && attrs->i[1] != 1)
         return "i1 must be 0 (2025) or 1 (2026)";
     int64_t longer = w->d[0] >= w->d[1] ? w->d[0] : w->d[1];
-    if (attrs->i[2] < -1 || attrs->i[2] >= RN_MUON_BATCH)
-        return "i2 must be less than RN_MUON_BATCH";
     if (attrs->i[1] == 1 && (!xs[3] || rn_elems(*xs[3]) != longer))
         return "buf2 must have max(N,K) elements";
     if (attrs->i[0] < 0 || attrs->i[0] + 4 > rn_elems(*xs[4]))
@@ -36,5 +34,7 @@ const struct rn_opdef rn_op_muon = {.nx = 6,
                                     .optional = 8 | 32,
                                     .writes = 1 | 4 | 8,
                                     .forward_only = true,
+                                    .batch = RN_MUON_BATCH,
+                                    .batch_elements = RN_MUON_BATCH_ELEMENTS,
                                     .shape = shape,
                                     .flops = flops};

@@ -1,3 +1,4 @@
+#include "op_batch.h"
 #include "opdef.h"
 
 static const char *shape(const struct rn_shape *const *xs, const struct rn_attrs *attrs,
@@ -11,4 +12,4 @@ static const char *shape(const struct rn_shape *const *xs, const struct rn_attrs
 }
 
 const struct rn_opdef rn_op_sumsq = {
-    .nx = 2, .ny = 1, .optional = 2, .forward_only = true, .shape = shape};
+    .nx = 2, .ny = 1, .optional = 2, .forward_only = true, .batch = RN_SUMSQ_BATCH, .shape = shape};

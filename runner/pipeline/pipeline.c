@@ -212,22 +212,33 @@ static void load(struct rn_loading *l, const struct rn_document *doc,
         build(l, how);
 }
 
+static void unload(struct rn_loading *l)
+{
+    rn_problems_release(&l->problems);
+    rn_pipeline_free(l->p);
+}
+
 /* Loads the file without its profile and compares; its own problems are told only if the profile
- * has none, because then they are what is in the way. */
+ * has none, because then they are what is in the way. The command line speaks to the profile: where
+ * it clashes with what that takes away, the file stands alone. */
 static void compare_with_file(struct rn_loading *with, const struct rn_document *doc,
                               const struct rn_pipeline_how *how)
 {
     struct rn_pipeline_how plain = *how;
-    struct rn_loading alone = {.lenient_env = true};
+    struct rn_loading both = {.lenient_env = true}, alone = {.lenient_env = true};
     plain.profile = NULL;
-    load(&alone, doc, &plain);
-    for (size_t i = 0; i < alone.problems.n; i++)
-        rn_hint(alone.problems.items[i], "the file must also hold without its profile");
-    rn_problems_join(&with->problems, &alone.problems);
-    if (!alone.problems.n)
-        rn_same_graph(with, alone.p);
-    rn_problems_release(&alone.problems);
-    rn_pipeline_free(alone.p);
+    load(&both, doc, &plain);
+    if (!rn_problems_count(&both.problems)) {
+        rn_same_graph(with, both.p);
+    } else {
+        plain.overrides = NULL;
+        load(&alone, doc, &plain);
+        for (size_t i = 0; i < alone.problems.n; i++)
+            rn_hint(alone.problems.items[i], "the file must also hold without its profile");
+        rn_problems_join(&with->problems, &alone.problems);
+    }
+    unload(&both);
+    unload(&alone);
 }
 
 struct rn_pipeline *rn_pipeline_compose(const struct rn_document *doc,

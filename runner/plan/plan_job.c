@@ -105,7 +105,7 @@ static void job_progress(struct rn_runner *r, double done, double total, const c
 
 static void job_arrived(struct rn_runner *r, const struct rn_arrival *a)
 {
-    if (r->wire)
+    if (r->wire && r->plan->p->stages[r->stage].background)
         rn_wire_arrival(r->wire, a);
 }
 
@@ -136,6 +136,7 @@ struct rn_job rn_plan_job(struct rn_plan *plan, struct rn_runner *r)
                          .run_dir = plan->run_dir,
                          .lock_path = plan->lock_path,
                          .device = plan->how->device,
+                         .ranks = plan->how->gpus,
                          .threads = plan->how->threads,
                          .offline = plan->how->offline,
                          .locked = plan->how->locked,

@@ -160,7 +160,7 @@ const struct rn_metric rn_training_metrics[] = {
     {"lrm", "", 0, "learning-rate multiplier of the schedule"},
     {"dt_ms", "ms", -1, "wall time of the step"},
     {"tok_per_sec", "tokens/s", +1, "training throughput"},
-    {"mfu", "%", +1, "model FLOPs per second over the measured peak of a matrix product"},
+    {"mfu", "%", +1, "model FLOPs per second over the peak of matrix products, of all ranks"},
     {"total_time_min", "min", -1, "training time so far, evaluations excluded"},
     {"total_flops", "FLOP", -1, "of the model so far, as mfu counts them"},
     {"epoch", "", 0, "passes over the data"},

@@ -29,12 +29,15 @@ static int load_init(struct rn_training *t, struct rn_err *err)
 
 static void tell_memory(const struct rn_training *t, const struct rn_footprint *need)
 {
-    char b[5][32];
+    char b[5][32], shared[48] = "", text[32];
+    if (need->sharing > 0)
+        snprintf(shared, sizeof shared, "what ranks share %s, ",
+                 rn_show_bytes(text, need->sharing));
     rn_log(t->job->log, RN_INFO,
-           "%s: %s of memory (weights and gradients %s, optimizer %s, activations %s, of %s)",
+           "%s: %s of memory (weights and gradients %s, optimizer %s, activations %s, %sof %s)",
            t->job->kind->kind, rn_show_bytes(b[0], need->total),
            rn_show_bytes(b[1], need->weights + need->gradients),
-           rn_show_bytes(b[2], need->optimizer), rn_show_bytes(b[3], need->activations),
+           rn_show_bytes(b[2], need->optimizer), rn_show_bytes(b[3], need->activations), shared,
            rn_show_bytes(b[4], need->limit));
 }
 
@@ -156,6 +159,7 @@ static int open_program(struct rn_training *t, struct rn_err *err)
     RN_TRY(
         rn_try_alloc((void **)&t->losses, (size_t)t->micro_steps, sizeof *t->losses, "batch", err));
     RN_TRY(rn_model_train_prog(t->model, t->B, t->T, &t->program, err));
+    RN_TRY(rn_optim_watch(t->optim, t->program.prog, err));
     return rn_prog_put_positions(t->program.prog, t->program.pos, err);
 }
 
@@ -173,8 +177,8 @@ static void tell_training(const struct rn_training *t)
     if (world > 1)
         rn_log(log, RN_INFO,
                "%s: %d ranks by %s, each %" PRId64
-               " rows of a micro-step and its share of the optimizer; rank 0 saves and evaluates",
-               t->job->kind->kind, world, rn_comm_name(t->job->comm), t->B);
+               " row%s of a micro-step and its share of the optimizer; rank 0 saves and evaluates",
+               t->job->kind->kind, world, rn_comm_name(t->job->comm), t->B, t->B == 1 ? "" : "s");
 }
 
 int rn_training_open(struct rn_training *t, struct rn_err *err)

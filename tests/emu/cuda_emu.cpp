@@ -79,6 +79,7 @@ const void *scheduler_stack;
 size_t scheduler_stack_bytes;
 const std::function<void()> *body;
 uint64_t random_state = 1;
+long launched; /* kernels */
 struct memory dynamic;
 std::map<const void *, struct memory> statics;
 
@@ -325,6 +326,7 @@ void check_launch(dim3 grid, dim3 block, size_t shared_bytes)
 void run(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()> &of)
 {
     check_launch(grid, block, shared_bytes);
+    launched++;
     body = &of;
     grid_size = grid;
     block_size = block;
@@ -435,6 +437,11 @@ void *shared(const void *key, size_t size_bytes, struct site at)
 }
 
 } /* namespace emu */
+
+long emu_launches(void)
+{
+    return emu::launched;
+}
 
 void emu_seed(uint64_t seed)
 {

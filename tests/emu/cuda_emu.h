@@ -41,6 +41,7 @@
 #define __restrict__
 
 extern "C" void emu_seed(uint64_t seed);
+extern "C" long emu_launches(void); /* kernels that have run, in this process */
 
 namespace emu
 {

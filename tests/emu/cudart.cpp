@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <map>
 #include <set>
 #include <string>
@@ -14,12 +15,14 @@
 using work = std::function<void()>;
 
 struct CUstream_st {
-    std::vector<work> queue;
+    std::deque<work> queue;
     std::vector<work> recorded;
     bool recording;
+    long asked, done;
 };
 struct CUevent_st {
     cudaStream_t stream; /* NULL: never recorded */
+    long asked;          /* of it until then */
 };
 struct CUgraph_st {
     std::vector<work> nodes;
@@ -69,14 +72,22 @@ bool is_pinned(const void *p)
            (const char *)p < (const char *)(--after)->first + after->second;
 }
 
-void drain(cudaStream_t s)
+/* Until so many have been done since the stream was made. */
+void drain_until(cudaStream_t s, long done)
 {
     if (s->recording)
         complain("waits for a stream that records a graph");
-    std::vector<work> now;
-    now.swap(s->queue);
-    for (auto &w : now)
+    while (s->done < done) {
+        work w = std::move(s->queue.front());
+        s->queue.pop_front();
         w();
+        s->done++;
+    }
+}
+
+void drain(cudaStream_t s)
+{
+    drain_until(s, s->asked);
 }
 
 } /* namespace */
@@ -86,7 +97,29 @@ void emu::submit(cudaStream_t s, work w)
 {
     if (!s)
         complain("work for the default stream");
-    (s->recording ? s->recorded : s->queue).push_back(std::move(w));
+    if (s->recording) {
+        s->recorded.push_back(std::move(w));
+        return;
+    }
+    s->queue.push_back(std::move(w));
+    s->asked++;
+}
+
+void emu::hurry(cudaStream_t s)
+{
+    if (getenv("RN_EMU_HURRY"))
+        drain(s);
+}
+
+void emu::note(const char *call)
+{
+    const char *path = getenv("RN_EMU_NOTES");
+    if (!path)
+        return;
+    std::string mine = std::string(path) + "." + std::to_string(current_card);
+    FILE *f = fopen(mine.c_str(), "a");
+    fprintf(f, "%s\n", call);
+    fclose(f);
 }
 
 bool emu::fails(const char *call)
@@ -255,6 +288,19 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, unsigned)
     return cudaSuccess;
 }
 
+/* Who comes first is not played: streams run when somebody looks. */
+cudaError_t cudaStreamCreateWithPriority(cudaStream_t *s, unsigned flags, int)
+{
+    return cudaStreamCreateWithFlags(s, flags);
+}
+
+cudaError_t cudaDeviceGetStreamPriorityRange(int *least, int *first)
+{
+    *least = 0;
+    *first = -5;
+    return cudaSuccess;
+}
+
 cudaError_t cudaStreamDestroy(cudaStream_t s)
 {
     drain(s);
@@ -299,14 +345,28 @@ cudaError_t cudaEventDestroy(cudaEvent_t e)
 
 cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s)
 {
+    if (s->recording)
+        complain("an event in a graph");
     e->stream = s;
+    e->asked = s->asked;
     return cudaSuccess;
 }
 
 cudaError_t cudaEventSynchronize(cudaEvent_t e)
 {
     if (e->stream)
-        drain(e->stream);
+        drain_until(e->stream, e->asked);
+    return cudaSuccess;
+}
+
+/* For what the event stands for now: it may be recorded anew before the stream gets there. */
+cudaError_t cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e, unsigned)
+{
+    if (emu::fails("cudaStreamWaitEvent"))
+        return say(cudaErrorInvalidResourceHandle);
+    CUevent_st now = *e;
+    if (now.stream)
+        emu::submit(s, [=] { drain_until(now.stream, now.asked); });
     return cudaSuccess;
 }
 
@@ -344,6 +404,7 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t g, unsigned 
 
 cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t s)
 {
+    emu::note("graph");
     for (auto &node : exec->nodes)
         emu::submit(s, node);
     return cudaSuccess;

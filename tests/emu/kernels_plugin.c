@@ -105,6 +105,7 @@ static void collect(struct call *c, const struct rn_args *real, size_t scratch_b
     const struct rn_opdef *def = rn_opdefs[real->kind];
     struct rn_args *a = &c->args;
     *c = (struct call){.args = *real};
+    a->behind = 0; /* there is one call here, and it may be computed by itself */
     for (int i = 0; i < RN_MAX_IN; i++)
         add(c, &a->x[i], bytes_of(a->xs[i], a->x_type[i]), true, !a->bwd && def->writes >> i & 1);
     for (int i = 0; i < RN_MAX_OUT; i++)

@@ -201,6 +201,23 @@ Test(pipeline, overrides_win_over_profiles_over_the_file)
     rn_str_release(&text);
 }
 
+Test(pipeline, an_override_need_not_hold_without_the_profile_that_it_speaks_to)
+{
+    struct rn_str text = {0};
+    static const char *const overrides[] = {"base.seed=${vars.lucky}", NULL};
+    rn_str_printf(&text, "%sprofiles: {odd: {vars: {lucky: 7}}}\n", base_text);
+    struct rn_pipeline *p = load_with(text.p, "odd", overrides);
+    cr_assert(p, "%s", err.msg);
+    cr_assert_eq(rn_json_int(rn_pipeline_resolved(p, rn_pipeline_stage(p, "base")), "seed", 0), 7);
+    rn_pipeline_free(p);
+    rn_str_clear(&text);
+    rn_str_printf(&text,
+                  "%sprofiles: {odd: {vars: {lucky: 7}, stages: {base: {watch_in: null}}}}\n",
+                  base_text);
+    cr_assert_null(load_with(text.p, "odd", NULL), "another graph");
+    rn_str_release(&text);
+}
+
 Test(pipeline, the_resolved_document_is_the_same_pipeline)
 {
     char *text = changed(
