@@ -72,6 +72,11 @@ int rn_fail_as(struct rn_err *err, const struct rn_err *other)
     return err->code;
 }
 
+struct rn_place rn_err_place(const struct rn_err *err)
+{
+    return (struct rn_place){err->path[0] ? err->path : NULL, err->line, err->col};
+}
+
 void rn_hint(struct rn_err *err, const char *fmt, ...)
 {
     if (!err || err->hint[0])

@@ -72,8 +72,8 @@ struct rn_err {
 int rn_fail(struct rn_err *err, enum rn_code code, struct rn_place at, const char *fmt, ...)
     RN_PRINTF(4, 5);
 
-/* Like rn_fail with strerror(errno) appended. ENOSPC, EDQUOT and EFBIG become RN_ENOSPACE, ENOMEM becomes
- * RN_ENOMEM, all others RN_EIO. */
+/* Like rn_fail with strerror(errno) appended. ENOSPC, EDQUOT and EFBIG become RN_ENOSPACE, ENOMEM
+ * becomes RN_ENOMEM, all others RN_EIO. */
 int rn_fail_errno(struct rn_err *err, struct rn_place at, const char *fmt, ...) RN_PRINTF(3, 4);
 
 /* Records the failure that another rn_err holds, if any, unless one is recorded already. Returns
@@ -81,10 +81,7 @@ int rn_fail_errno(struct rn_err *err, struct rn_place at, const char *fmt, ...) 
 int rn_fail_as(struct rn_err *err, const struct rn_err *other);
 
 /* Where it is; borrows the path. */
-static inline struct rn_place rn_err_place(const struct rn_err *e)
-{
-    return (struct rn_place){e->path[0] ? e->path : NULL, e->line, e->col};
-}
+struct rn_place rn_err_place(const struct rn_err *);
 
 /* Sets the hint line if none is set. */
 void rn_hint(struct rn_err *err, const char *fmt, ...) RN_PRINTF(2, 3);

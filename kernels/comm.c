@@ -78,7 +78,7 @@ static int load_backend(struct rn_comm *c, const char *name, struct rn_err *err)
     c->be = entry(&c->host, err);
     if (!c->be)
         return rn_fail(err, RN_EDEVICE, RN_NOWHERE, "librunnel-%s.so cannot be used", name);
-    return rn_plugin_check(name, c->be->abi, c->be->size_bytes, sizeof *c->be, c->be->ops_digest,
+    return rn_plugin_check(name, c->be->abi, c->be->size_bytes, sizeof *c->be, &c->be->ops_digest,
                            err);
 }
 

@@ -41,7 +41,7 @@ static int open_backend(struct rn_device *d, const char *path, int threads, stru
     const struct rn_backend *be = entry(&d->host, err);
     if (!be)
         return rn_fail(err, RN_EDEVICE, RN_NOWHERE, "device '%s' cannot be used", d->name);
-    RN_TRY(rn_plugin_check(d->name, be->abi, be->size_bytes, sizeof *be, be->ops_digest, err));
+    RN_TRY(rn_plugin_check(d->name, be->abi, be->size_bytes, sizeof *be, &be->ops_digest, err));
     RN_TRY(be->open(&d->ctx, &d->host, d->card, threads, err));
     d->be = be;
     return RN_OK;

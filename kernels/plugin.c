@@ -91,10 +91,10 @@ bool rn_host_fits(const struct rn_host *h, struct rn_err *err)
 }
 
 int rn_plugin_check(const char *name, unsigned abi, unsigned size_bytes, unsigned want_bytes,
-                    const char *digest, struct rn_err *err)
+                    const char *const *digest, struct rn_err *err)
 {
     char who[64];
-    if (abi == RN_ABI && size_bytes == want_bytes && strcmp(digest, RN_BORDERS_DIGEST) == 0)
+    if (abi == RN_ABI && size_bytes == want_bytes && strcmp(*digest, RN_BORDERS_DIGEST) == 0)
         return RN_OK;
     snprintf(who, sizeof who, "librunnel-%s.so", name);
     return border_differs(err, who);

@@ -25,8 +25,9 @@ char *rn_plugin_path(const char *name);
 /* The address of `symbol` in the library at `path`; RN_EDEVICE says what is missing. */
 int rn_plugin_load(const char *name, const char *path, const char *symbol, void **entry,
                    struct rn_err *);
-/* RN_EDEVICE unless a plugin's first three words say that it is of this build. */
+/* RN_EDEVICE unless a plugin's first three words say that it is of this build. The third is where
+ * an older table may have ended: it is read if the first two are right. */
 int rn_plugin_check(const char *name, unsigned abi, unsigned size_bytes, unsigned want_bytes,
-                    const char *digest, struct rn_err *);
+                    const char *const *digest, struct rn_err *);
 
 #endif

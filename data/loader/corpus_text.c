@@ -180,11 +180,13 @@ static int open_all(struct rn_corpus *c, const char *const *paths, size_t n_path
                        "<|endoftext|>");
     rn_sha256_init(&sha);
     rn_sha256_add(&sha, rn_tokenizer_digest(t->tokenizer), RN_HEX - 1);
-    for (size_t i = 0; i < n_paths; i++)
-        RN_TRY(add_file(c, t, paths[i], &sha, err));
+    int rc = RN_OK;
+    for (size_t i = 0; i < n_paths && rc == RN_OK; i++)
+        rc = add_file(c, t, paths[i], &sha, err);
     rn_sha256_done(&sha, c->digest);
-    rn_corpus_seal(c);
-    return RN_OK;
+    if (rc == RN_OK)
+        rn_corpus_seal(c);
+    return rc;
 }
 
 int rn_corpus_of_text(struct rn_corpus **out, const char *const *paths, size_t n_paths,

@@ -68,7 +68,7 @@ static void write_tokenizer(const char *const *specials)
     rn_bpe_trainer_add(trainer, text, strlen(text));
     cr_assert_eq(rn_bpe_trainer_finish(trainer, 10, specials, NULL, NULL, &t, &err), RN_OK, "%s",
                  err.msg);
-    runner.tokenizer.dir = in_dir("tokenizer");
+    runner.tokenizer.dir = rn_arena_printf(&arena, "%s/tokenizer", dir);
     cr_assert_eq(rn_mkdirs(runner.tokenizer.dir, &err), RN_OK);
     cr_assert_eq(rn_tokenizer_save(t, runner.tokenizer.dir, &err), RN_OK, "%s", err.msg);
     rn_bpe_trainer_free(trainer);

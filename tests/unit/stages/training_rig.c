@@ -38,7 +38,8 @@ static void metrics(struct rn_runner *r, int64_t step, const struct rn_metric_va
         if (!of_machine(v[i].name))
             rn_str_printf(&s, " %s %.17g", v[i].name, v[i].value);
     cr_assert_lt(r->n_lines, LINES_MAX);
-    r->lines[r->n_lines++] = s.p;
+    r->lines[r->n_lines++] = rn_arena_dup(&rig_arena, s.p);
+    rn_str_release(&s);
     r->stopping |= r->stop_at >= 0 && step >= r->stop_at;
 }
 static double last_metric(struct rn_runner *r, const char *name)
