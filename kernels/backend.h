@@ -80,6 +80,9 @@ struct rn_backend {
     void (*unplan)(void *dev, void *plan); /* takes NULL */
     /* Runs calls[first .. first+n); allocates nothing on the host. */
     int (*run)(void *dev, void *plan, size_t first, size_t n, struct rn_err *);
+    /* Runs all and waits; took_s[i]: call i by the device's own clock, which no one waits for in
+     * between. NULL: a call takes what passes on the host until a sync behind it. */
+    int (*run_timed)(void *dev, void *plan, double *took_s, struct rn_err *);
 
     void (*stats)(void *dev, struct rn_device_stats *);
 };

@@ -26,6 +26,7 @@ struct plan {
     size_t n;
     bool ran;              /* once, call by call: all kernels are loaded */
     cudaGraphExec_t graph; /* NULL: not captured */
+    cudaEvent_t *marks;    /* n + 1, between the calls of a timed run; NULL: none was asked for */
 };
 
 /* --- failures --- */
@@ -264,8 +265,14 @@ static void cuda_unplan(void *dev, void *plan)
 {
     struct plan *p = plan;
     (void)dev;
-    if (p && p->graph)
+    if (!p)
+        return;
+    if (p->graph)
         cudaGraphExecDestroy(p->graph);
+    for (size_t i = 0; p->marks && i <= p->n; i++)
+        if (p->marks[i])
+            cudaEventDestroy(p->marks[i]);
+    free(p->marks);
     free(p);
 }
 
@@ -308,6 +315,33 @@ static int cuda_run(void *dev, void *plan, size_t first, size_t n, struct rn_err
     else
         for (size_t i = first; i < first + n; i++)
             call(c, &p->calls[i]);
+    return told(c, err);
+}
+
+static bool mark(struct rn_cuda *c, struct plan *p, size_t i)
+{
+    return (p->marks[i] || rn_cuda_ok(c, cudaEventCreate(&p->marks[i]), "a clock")) &&
+           rn_cuda_ok(c, cudaEventRecord(p->marks[i], c->stream), "a clock");
+}
+
+static int cuda_run_timed(void *dev, void *plan, double *took_s, struct rn_err *err)
+{
+    struct rn_cuda *c = dev;
+    struct plan *p = plan;
+    if (!p->marks)
+        p->marks = rn_xalloc((p->n + 1) * sizeof *p->marks);
+    mark(c, p, 0);
+    for (size_t i = 0; i < p->n; i++) {
+        call(c, &p->calls[i]);
+        mark(c, p, i + 1);
+    }
+    p->ran = true;
+    RN_TRY(cuda_sync(c, err));
+    for (size_t i = 0; i < p->n; i++) {
+        float ms = 0;
+        rn_cuda_ok(c, cudaEventElapsedTime(&ms, p->marks[i], p->marks[i + 1]), "a clock");
+        took_s[i] = (double)ms * 1e-3;
+    }
     return told(c, err);
 }
 
@@ -358,6 +392,7 @@ static const struct rn_backend backend = {
     .plan = cuda_plan,
     .unplan = cuda_unplan,
     .run = cuda_run,
+    .run_timed = cuda_run_timed,
     .stats = cuda_stats,
 };
 

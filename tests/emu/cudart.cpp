@@ -20,6 +20,8 @@ struct CUstream_st {
 };
 struct CUevent_st {
     cudaStream_t stream; /* NULL: never recorded */
+    bool reached;
+    long at; /* how much work was done then */
 };
 struct CUgraph_st {
     std::vector<work> nodes;
@@ -36,6 +38,8 @@ std::map<void *, size_t> blocks;
 std::map<void *, size_t> pinned;
 std::set<cudaStream_t> streams;
 size_t bytes_now;
+long done; /* pieces of work; marks are none */
+long waits;
 int current_card;
 cudaError_t last_error;
 
@@ -75,8 +79,10 @@ void drain(cudaStream_t s)
         complain("waits for a stream that records a graph");
     std::vector<work> now;
     now.swap(s->queue);
-    for (auto &w : now)
+    for (auto &w : now) {
         w();
+        done++;
+    }
 }
 
 } /* namespace */
@@ -276,6 +282,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t s)
 {
     if (emu::fails("cudaStreamSynchronize"))
         return say(cudaErrorIllegalAddress);
+    waits++;
     drain(s);
     return cudaSuccess;
 }
@@ -293,13 +300,22 @@ cudaError_t cudaEventCreate(cudaEvent_t *e)
 
 cudaError_t cudaEventDestroy(cudaEvent_t e)
 {
+    if (e->stream)
+        drain(e->stream);
     delete e;
     return cudaSuccess;
 }
 
 cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s)
 {
+    if (emu::fails("cudaEventRecord"))
+        return say(cudaErrorIllegalAddress);
     e->stream = s;
+    e->reached = false;
+    emu::submit(s, [=] {
+        e->at = done--;
+        e->reached = true;
+    });
     return cudaSuccess;
 }
 
@@ -310,11 +326,21 @@ cudaError_t cudaEventSynchronize(cudaEvent_t e)
     return cudaSuccess;
 }
 
-/* There is no time here: what it took is as much chance as on a GPU, for what is decided by it. */
-cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t, cudaEvent_t)
+/* There is no time here: a piece of work takes a millisecond, and less than another is chance, as on
+ * a GPU, for what is decided by it. */
+cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t from, cudaEvent_t to)
 {
-    *ms = 1 + (float)(std::chrono::steady_clock::now().time_since_epoch().count() / 16 % 64);
+    if (!from->reached || !to->reached)
+        return say(cudaErrorNotReady);
+    auto chance = std::chrono::steady_clock::now().time_since_epoch().count() / 16 % 64;
+    *ms = (float)(to->at - from->at) + (float)(1 + chance) / 128;
     return cudaSuccess;
+}
+
+/* How often somebody has waited for a stream. */
+extern "C" long emu_waits(void)
+{
+    return waits;
 }
 
 /* --- graphs --- */
