@@ -326,8 +326,8 @@ cudaError_t cudaEventSynchronize(cudaEvent_t e)
     return cudaSuccess;
 }
 
-/* There is no time here: a piece of work takes a millisecond, and less than another is chance, as on
- * a GPU, for what is decided by it. */
+/* There is no time here: a piece of work takes a millisecond, and less than another is chance, as
+ * on a GPU, for what is decided by it. */
 cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t from, cudaEvent_t to)
 {
     if (!from->reached || !to->reached)
