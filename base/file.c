@@ -146,7 +146,6 @@ int rn_writer_open(struct rn_writer *w, const char *path, struct rn_err *err)
         rn_writer_abort(w);
         return rc;
     }
-    w->buf = rn_xalloc(BUFFER);
     rn_sha256_init(&w->sha);
     return RN_OK;
 }
@@ -180,6 +179,8 @@ void rn_writer_add(struct rn_writer *w, const void *bytes, size_t n)
     if (w->sha.ctx)
         rn_sha256_add(&w->sha, p, n);
     w->size_bytes += n;
+    if (!w->buf)
+        w->buf = rn_xrealloc(NULL, BUFFER, 1);
     while (n > 0) {
         size_t room = BUFFER - w->buffered, take = n < room ? n : room;
         memcpy(w->buf + w->buffered, p, take);

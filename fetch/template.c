@@ -17,14 +17,27 @@ static int counter_digits(const char *p, size_t *length)
     return padded ? p[4] - '0' : -1;
 }
 
+/* A printf would take most of the time that a file's names take. */
+static void add_number(struct rn_str *out, int digits, int64_t i)
+{
+    char text[24], *p = text + sizeof text;
+    uint64_t rest = (uint64_t)i;
+    for (; rest > 0 || p == text + sizeof text; rest /= 10)
+        *--p = (char)('0' + rest % 10);
+    while (text + sizeof text - p < digits)
+        *--p = '0';
+    rn_str_add(out, p, (size_t)(text + sizeof text - p));
+}
+
 int rn_template_fill(struct rn_str *out, const char *text, int64_t i, const char *file,
                      struct rn_err *err)
 {
+    RN_ASSERT(i >= 0);
     for (const char *p = text; *p;) {
         size_t length;
         int digits = *p == '{' ? counter_digits(p, &length) : -1;
         if (digits >= 0) {
-            rn_str_printf(out, "%0*lld", digits, (long long)i);
+            add_number(out, digits, i);
             p += length;
         } else if (file && rn_starts_with(p, "{file}")) {
             rn_str_puts(out, file);

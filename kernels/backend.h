@@ -72,17 +72,23 @@ struct rn_backend {
     int (*get_later)(void *dev, void *host, const void *mem, size_t size_bytes, struct rn_err *);
     int (*clear)(void *dev, void *mem, size_t size_bytes, struct rn_err *);
     int (*sync)(void *dev, struct rn_err *);
+    /* What the device was asked for so far, as something that a comm on the same card can let its
+     * own work wait for (a cudaEvent_t), once: the next call gives it a new meaning. NULL: what the
+     * device was asked for is done when a call returns. */
+    int (*mark)(void *dev, void **mark, struct rn_err *);
 
     /* Scratch memory that one call needs (pointers in args are not set yet). */
     size_t (*scratch_bytes)(void *dev, const struct rn_args *);
     /* Prepares calls[0..n); they are borrowed and stay valid and unchanged until unplan. */
     int (*plan)(void *dev, void **plan, const struct rn_args *calls, size_t n, struct rn_err *);
     void (*unplan)(void *dev, void *plan); /* takes NULL */
-    /* Runs calls[first .. first+n); allocates nothing on the host. */
+    /* Runs calls[first .. first+n). What is run again and again in the same ranges allocates
+     * nothing on the host. */
     int (*run)(void *dev, void *plan, size_t first, size_t n, struct rn_err *);
-    /* Runs all and waits; took_s[i]: call i by the device's own clock, which no one waits for in
+    /* As run, and waits; took_s[i]: call first + i by the device's own clock, without waiting in
      * between. NULL: a call takes what passes on the host until a sync behind it. */
-    int (*run_timed)(void *dev, void *plan, double *took_s, struct rn_err *);
+    int (*run_timed)(void *dev, void *plan, size_t first, size_t n, double *took_s,
+                     struct rn_err *);
 
     void (*stats)(void *dev, struct rn_device_stats *);
 };

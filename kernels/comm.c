@@ -2,6 +2,7 @@
 #include "comm_backend.h"
 #include "mem.h"
 #include "plugin.h"
+#include "units.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,8 @@ struct rn_comm {
     const struct rn_comm_backend *be;
     struct rn_host host;
     struct rn_comm_seat seat;
-    void *ctx; /* NULL: not open yet */
+    void *ctx;     /* NULL: not open yet */
+    double *heard; /* RN_COMM_WORDS of each rank */
 };
 
 /* What a device's ranks can talk through, the best first. */
@@ -98,6 +100,7 @@ int rn_comm_open(struct rn_comm **out, const struct rn_comm_setup *setup, const 
     RN_ASSERT(seat->rank >= 0 && seat->rank < seat->world && seat->world <= RN_RANKS_MAX);
     struct rn_comm *c = rn_new(struct rn_comm);
     c->seat = *seat;
+    c->heard = rn_xalloc((size_t)seat->world * RN_COMM_WORDS * sizeof *c->heard);
     c->host = (struct rn_host){RN_ABI, sizeof c->host, RN_BORDERS_DIGEST, log, rn_fail};
     int rc = open_backend(c, setup, err);
     *out = rc == RN_OK ? c : NULL;
@@ -112,6 +115,7 @@ void rn_comm_close(struct rn_comm *c)
         return;
     if (c->ctx)
         c->be->close(c->ctx);
+    free(c->heard);
     free(c);
 }
 
@@ -140,21 +144,79 @@ bool rn_comm_on_device(const struct rn_comm *c)
     return c && c->be->on_device;
 }
 
-int rn_comm_reduce(struct rn_comm *c, float *slab, const struct rn_comm_part *parts, size_t n,
-                   struct rn_err *err)
+static int bucket_asked(int64_t *bytes, struct rn_err *err)
 {
-    return c ? c->be->reduce(c->ctx, slab, parts, n, err) : RN_OK;
+    char why[RN_WHY];
+    const char *text = getenv("RUNNEL_BUCKET");
+    if (!text || (rn_units_int(text, RN_U_BYTES, bytes, why) && *bytes > 0))
+        return RN_OK;
+    return rn_fail(err, RN_EUSAGE, RN_NOWHERE,
+                   "RUNNEL_BUCKET is '%.40s', expected a size as 32 MiB", text);
+}
+
+int rn_comm_bucket_bytes(struct rn_comm *c, size_t *bytes, struct rn_err *err)
+{
+    int64_t n = (int64_t)rn_comm_world(c) << 25;
+    *bytes = SIZE_MAX;
+    RN_TRY(bucket_asked(&n, err));
+    if (!rn_comm_on_device(c))
+        return RN_OK;
+    RN_TRY(rn_comm_tell(c, &n, sizeof n, err));
+    *bytes = (size_t)n;
+    return RN_OK;
+}
+
+int rn_comm_reduce(struct rn_comm *c, float *slab, const struct rn_comm_part *parts, size_t n,
+                   void *after, struct rn_err *err)
+{
+    return c ? c->be->reduce(c->ctx, slab, parts, n, after, err) : RN_OK;
 }
 
 int rn_comm_gather(struct rn_comm *c, float *slab, const struct rn_comm_part *parts, size_t n,
-                   struct rn_err *err)
+                   void *after, struct rn_err *err)
 {
-    return c ? c->be->gather(c->ctx, slab, parts, n, err) : RN_OK;
+    return c ? c->be->gather(c->ctx, slab, parts, n, after, err) : RN_OK;
+}
+
+int rn_comm_finish(struct rn_comm *c, struct rn_err *err)
+{
+    return c ? c->be->finish(c->ctx, err) : RN_OK;
+}
+
+/* Every rank has what every rank says, and takes it together in the order of the ranks. */
+static int together(struct rn_comm *c, double *values, size_t n, double of(double, double),
+                    struct rn_err *err)
+{
+    RN_ASSERT(n <= RN_COMM_WORDS);
+    if (!c)
+        return RN_OK;
+    RN_TRY(c->be->hear(c->ctx, values, n, c->heard, err));
+    for (size_t i = 0; i < n; i++) {
+        values[i] = c->heard[i];
+        for (int r = 1; r < c->seat.world; r++)
+            values[i] = of(values[i], c->heard[(size_t)r * n + i]);
+    }
+    return RN_OK;
+}
+
+static double sum(double a, double b)
+{
+    return a + b;
+}
+
+static double most(double a, double b)
+{
+    return a > b ? a : b;
 }
 
 int rn_comm_sum(struct rn_comm *c, double *values, size_t n, struct rn_err *err)
 {
-    return c ? c->be->sum(c->ctx, values, n, err) : RN_OK;
+    return together(c, values, n, sum, err);
+}
+
+int rn_comm_most(struct rn_comm *c, double *values, size_t n, struct rn_err *err)
+{
+    return together(c, values, n, most, err);
 }
 
 int rn_comm_tell(struct rn_comm *c, void *bytes, size_t size_bytes, struct rn_err *err)

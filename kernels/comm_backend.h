@@ -20,9 +20,13 @@ struct rn_comm_backend {
     int (*open)(void **ctx, const struct rn_host *, const struct rn_comm_setup *, int card,
                 struct rn_err *);
     void (*close)(void *ctx);
-    int (*reduce)(void *ctx, float *slab, const struct rn_comm_part *, size_t n, struct rn_err *);
-    int (*gather)(void *ctx, float *slab, const struct rn_comm_part *, size_t n, struct rn_err *);
-    int (*sum)(void *ctx, double *values, size_t n, struct rn_err *);
+    int (*reduce)(void *ctx, float *slab, const struct rn_comm_part *, size_t n, void *after,
+                  struct rn_err *);
+    int (*gather)(void *ctx, float *slab, const struct rn_comm_part *, size_t n, void *after,
+                  struct rn_err *);
+    int (*finish)(void *ctx, struct rn_err *);
+    /* Every rank's n words, at most RN_COMM_WORDS, in the order of the ranks: all[rank * n + i]. */
+    int (*hear)(void *ctx, const double *mine, size_t n, double *all, struct rn_err *);
     int (*tell)(void *ctx, void *bytes, size_t size_bytes, struct rn_err *);
 };
 

@@ -410,6 +410,23 @@ void rn_prog_pin(struct rn_prog *p, rn_val v)
 
 /* --- looking --- */
 
+int rn_prog_length(const struct rn_prog *p)
+{
+    return p->n_ops;
+}
+
+int rn_prog_done_with(const struct rn_prog *p, enum rn_role role, size_t i)
+{
+    int last = -1;
+    RN_ASSERT(p->planned && (role == RN_PARAM || role == RN_DPARAM));
+    for (rn_val v = 0; v < p->n_values; v++) {
+        const struct rn_value *value = &p->values[v];
+        bool of = value->role == role && (value->param == (int)i || value->param == ALL_PARAMS);
+        last = of && value->dies > last ? value->dies : last;
+    }
+    return last + 1;
+}
+
 rn_val rn_prog_find(const struct rn_prog *p, const char *name)
 {
     for (rn_val v = 0; v < p->n_values; v++)

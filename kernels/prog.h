@@ -137,6 +137,12 @@ int rn_prog_plan_no_reuse(struct rn_prog *, struct rn_err *);
 /* --- running --- */
 
 int rn_prog_run(struct rn_prog *, struct rn_err *);
+/* A run in steps: ops [first, end) of it, one step behind the other from 0 to rn_prog_length. */
+int rn_prog_run_ops(struct rn_prog *, int first, int end, struct rn_err *);
+int rn_prog_length(const struct rn_prog *);
+/* How many ops of a run it takes until none touches weight i any more (RN_PARAM), or its gradient
+ * (RN_DPARAM); 0: none does. */
+int rn_prog_done_with(const struct rn_prog *, enum rn_role, size_t i);
 rn_val rn_prog_find(const struct rn_prog *, const char *name); /* by name; RN_NONE */
 struct rn_shape rn_prog_shape(const struct rn_prog *, rn_val);
 /* Whole values to and from the host, as fp32, int32 or codes, a byte each. What is got must be

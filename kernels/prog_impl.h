@@ -114,7 +114,8 @@ void rn_prog_push(struct rn_prog *, const struct rn_op *);
 /* Gives values between ops the dtype `compute` where all that touch them can do with it. */
 void rn_prog_narrow(struct rn_prog *);
 double rn_op_flops(const struct rn_prog *, const struct rn_op *);
-int rn_prog_run_timed(struct rn_prog *, struct rn_err *); /* p->times is not NULL */
+/* p->times is not NULL. */
+int rn_prog_run_timed(struct rn_prog *, int first, int end, struct rn_err *);
 /* "(16,256,768)" into buf, which is returned. */
 const char *rn_shape_show(char buf[64], const struct rn_shape *);
 /* Which forward operands and outputs of `op` are present. */

@@ -1,12 +1,17 @@
 #include "floats.h"
 #include "prog_impl.h"
 
+int rn_prog_run_ops(struct rn_prog *p, int first, int end, struct rn_err *err)
+{
+    RN_ASSERT(p->plan && first >= 0 && first <= end && end <= p->n_ops);
+    if (p->times)
+        return rn_prog_run_timed(p, first, end, err);
+    return p->dev->be->run(p->dev->ctx, p->plan, (size_t)first, (size_t)(end - first), err);
+}
+
 int rn_prog_run(struct rn_prog *p, struct rn_err *err)
 {
-    RN_ASSERT(p->plan);
-    if (p->times)
-        return rn_prog_run_timed(p, err);
-    return p->dev->be->run(p->dev->ctx, p->plan, 0, (size_t)p->n_ops, err);
+    return rn_prog_run_ops(p, 0, p->n_ops, err);
 }
 
 int rn_prog_put(struct rn_prog *p, rn_val v, const void *host, struct rn_err *err)

@@ -31,7 +31,7 @@ struct rn_comm_part rn_params_grad_part(const struct rn_params *ps, size_t i, in
 /* --- where a slab lies --- */
 
 typedef int collective(struct rn_comm *, float *slab, const struct rn_comm_part *, size_t n,
-                       struct rn_err *);
+                       void *after, struct rn_err *);
 
 static size_t end_of(const struct rn_comm_part *parts, size_t n)
 {
@@ -50,7 +50,7 @@ static int through_host(const struct rn_device *dev, struct rn_comm *comm, colle
     int rc;
     RN_TRY(rn_try_alloc(&host, size_bytes, 1, "room for what ranks share", err));
     RN_CHECK(rc = dev->be->get(dev->ctx, host, slab, size_bytes, err));
-    RN_CHECK(rc = call(comm, host, parts, n, err));
+    RN_CHECK(rc = call(comm, host, parts, n, NULL, err));
     rc = dev->be->put(dev->ctx, slab, host, size_bytes, err);
 done:
     free(host);
@@ -61,13 +61,15 @@ static int together(struct rn_device *dev, struct rn_comm *comm, collective *cal
                     const struct rn_comm_part *parts, size_t n, struct rn_err *err)
 {
     struct rn_device_stats stats;
+    void *mark = NULL;
     if (!comm)
         return RN_OK;
     rn_device_stats(dev, &stats);
     if (stats.cards > 0 && !rn_comm_on_device(comm))
         return through_host(dev, comm, call, slab, parts, n, err);
-    RN_TRY(rn_device_sync(dev, err));
-    return call(comm, slab, parts, n, err);
+    if (dev->be->mark)
+        RN_TRY(dev->be->mark(dev->ctx, &mark, err));
+    return call(comm, slab, parts, n, mark, err);
 }
 
 /* --- weights --- */
@@ -97,6 +99,7 @@ int rn_params_collect(const struct rn_params *ps, struct rn_comm *comm, float *h
     RN_CHECK(rc = be->alloc(dev, &room, size_bytes, err));
     RN_CHECK(rc = be->put(dev, room, host, size_bytes, err));
     RN_CHECK(rc = together(ps->dev, comm, rn_comm_gather, room, parts, n, err));
+    RN_CHECK(rc = rn_comm_finish(comm, err));
     RN_CHECK(rc = be->get(dev, host, room, size_bytes, err));
 done:
     be->free(dev, room);

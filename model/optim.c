@@ -90,50 +90,6 @@ static double group_lr(const struct rn_optim *o, const struct rn_group *g)
     return lr;
 }
 
-/* --- who updates what --- */
-
-/* Where rank r's run of n elements begins. */
-static int64_t cut(int64_t n, int r, int world)
-{
-    int64_t at = n / world * r + n % world * r / world;
-    at = (at + RN_PART_ALIGN - 1) / RN_PART_ALIGN * RN_PART_ALIGN;
-    return at < n && r < world ? at : n;
-}
-
-static void add_part(struct rn_optim *o, size_t i, int64_t first, int64_t n, int owner)
-{
-    struct rn_slot *s = &o->slots[i];
-    if (n == 0)
-        return;
-    const struct rn_params *ps = rn_model_params(o->model);
-    RN_PUSH(o->grad_parts, o->n_parts, o->cap_grad_parts,
-            rn_params_grad_part(ps, i, first, n, owner));
-    RN_PUSH(o->weight_parts, o->n_weight_parts, o->cap_weight_parts,
-            rn_params_part(ps, i, first, n, owner));
-    s->n_parts++;
-    if (owner == rn_comm_rank(o->comm)) {
-        s->first = first;
-        s->n = n;
-    }
-}
-
-/* AdamW treats elements one by one: each rank has a run of each weight. Muon needs whole matrices:
- * they go round. */
-static void share_out(struct rn_optim *o, const struct rn_weight *w)
-{
-    int world = rn_comm_world(o->comm), next = 0;
-    for (size_t i = 0; i < o->n; i++) {
-        int64_t n = rn_elems(w[i].shape);
-        o->slots[i].part = o->n_parts;
-        if (o->slots[i].group->kind != RN_GROUP_ADAMW) {
-            add_part(o, i, 0, n, next++ % world);
-            continue;
-        }
-        for (int r = 0; r < world; r++)
-            add_part(o, i, cut(n, r, world), cut(n, r + 1, world) - cut(n, r, world), r);
-    }
-}
-
 /* --- the programs --- */
 
 /* `whole` is the moment's shape, n what of it lies here. */
@@ -292,7 +248,7 @@ static int build(struct rn_optim *o, const struct rn_weight *w, double decay_sca
 {
     o->slots = rn_xalloc(o->n * sizeof *o->slots);
     int64_t n_hyper = init_slots(o, w, decay_scale);
-    share_out(o, w);
+    rn_optim_share_out(o, w);
     RN_TRY(build_sum(o, w, err));
     return build_step(o, w, n_hyper, err);
 }
@@ -328,6 +284,8 @@ void rn_optim_free(struct rn_optim *o)
     rn_prog_free(o->prog);
     free(o->grad_parts);
     free(o->weight_parts);
+    free(o->buckets);
+    free(o->bucket_parts);
     free(o->moments);
     free(o->groups);
     free(o->slots);
@@ -365,8 +323,9 @@ static void put_muon(float *h, const struct rn_slot *s, const struct rn_optim_st
 /* The sum of squares of all gradients, each rank having added up its share of them. */
 static int sum_squares(struct rn_optim *o, float *sum, struct rn_err *err)
 {
-    struct rn_params *ps = rn_model_params(o->model);
-    RN_TRY(rn_params_reduce_grads(ps, o->comm, o->grad_parts, o->n_parts, err));
+    RN_ASSERT(!o->comm || o->under_way);
+    RN_TRY(rn_comm_finish(o->comm, err));
+    o->under_way = false;
     *sum = 0;
     if (o->share != RN_NONE) {
         RN_TRY(rn_prog_run(o->sum_prog, err));
@@ -413,13 +372,15 @@ int rn_optim_step(struct rn_optim *o, const struct rn_optim_step *now, float *gr
     RN_TRY(rn_prog_put(o->prog, o->hyper, o->hyper_host, err));
     o->measured = false;
     RN_TRY(rn_prog_run(o->prog, err));
-    return rn_params_gather(rn_model_params(o->model), o->comm, o->weight_parts, o->n_weight_parts,
-                            err);
+    RN_TRY(rn_params_gather(rn_model_params(o->model), o->comm, o->weight_parts, o->n_weight_parts,
+                            err));
+    return rn_comm_finish(o->comm, err);
 }
 
 int rn_optim_drop(struct rn_optim *o, struct rn_err *err)
 {
-    o->measured = false;
+    RN_TRY(rn_comm_finish(o->comm, err));
+    o->measured = o->under_way = false;
     return rn_params_zero_grads(rn_model_params(o->model), err);
 }
 

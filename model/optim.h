@@ -3,7 +3,8 @@
  *     struct rn_optim_cfg oc = RN_OPTIM_DEFAULTS;      overrides by group from YAML, scaling
  *     RN_TRY(rn_optim_new(&o, model, &oc, err));       builds and plans; moments are zero
  *     for (int64_t step = 0; step < steps; step++) {
- *         RN_TRY(rn_prog_run(train, err));             adds gradients, once a micro-batch
+ *         RN_TRY(rn_prog_run(train, err));             adds gradients, once a micro-batch;
+ *                                                      the last by rn_optim_run_last, with ranks
  *         struct rn_optim_step s = {.t = step + 1, .lr_mult = 1, .decay_mult = 1, ..};
  *         RN_TRY(rn_optim_step(o, &s, &norm, err));    gradients are zero afterwards, as they
  *     }                                                are after rn_optim_drop
@@ -55,6 +56,13 @@ int rn_optim_new(struct rn_optim **, struct rn_model *, const struct rn_optim_cf
 void rn_optim_free(struct rn_optim *); /* takes NULL */
 /* Moments, and what a step needs besides. */
 size_t rn_optim_bytes(const struct rn_optim *);
+
+/* With ranks gradients are added up while others are still being computed. `train` (planned;
+ * borrowed) is the program that gives them; said once, before the first step. RN_EUSAGE: the
+ * environment asks for what is no bucket (comm.h). */
+int rn_optim_watch(struct rn_optim *, struct rn_prog *train, struct rn_err *);
+/* The last run of a step of that program. Alone it is rn_prog_run. */
+int rn_optim_run_last(struct rn_optim *, struct rn_err *);
 
 struct rn_optim_step {
     int64_t t;                                 /* 1 at the first step: Adam's bias correction */

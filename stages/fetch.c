@@ -43,11 +43,11 @@ static bool is_remote(const char *url)
 
 struct survey {
     const struct rn_job *job;
-    struct rn_pins pins;
-    struct rn_cache cache;
+    const struct rn_pins *pins;
     json_t *into;                 /* fingerprint */
-    struct rn_estimate *estimate; /* estimate */
-    double unpacked_bytes;        /* at least */
+    const struct rn_cache *cache; /* estimate */
+    struct rn_estimate *estimate;
+    double unpacked_bytes; /* at least */
 };
 
 static int add_local_digests(struct survey *s, const char *label, const struct rn_fetch_file *f,
@@ -75,7 +75,7 @@ static int add_fingerprint(void *ctx, const char *entry, const struct rn_fetch_f
 {
     struct survey *s = ctx;
     char *key = rn_xprintf("pin %s/%s", entry, f->name);
-    const struct rn_pin *pin = rn_pins_find(&s->pins, f->id);
+    const struct rn_pin *pin = rn_pins_find(s->pins, f->id);
     if (pin && !f->sha256)
         json_object_set_new(s->into, key, json_string(pin->sha256));
     int rc = add_local_digests(s, key + strlen("pin "), f, err);
@@ -90,8 +90,8 @@ static int add_estimate(void *ctx, const char *entry, const struct rn_fetch_file
     (void)entry;
     (void)err;
     enum rn_trust trust;
-    const struct rn_pin *pin = rn_pins_find(&s->pins, f->id);
-    const char *digest = rn_fetch_pin(&s->pins, f, &trust);
+    const struct rn_pin *pin = rn_pins_find(s->pins, f->id);
+    const char *digest = rn_fetch_pin(s->pins, f, &trust);
     int64_t known = f->size_bytes >= 0 ? f->size_bytes : pin ? pin->size_bytes : f->expect.min_size;
     double size_bytes = known > 0 ? (double)known : 0;
     bool remote = false;
@@ -99,35 +99,33 @@ static int add_estimate(void *ctx, const char *entry, const struct rn_fetch_file
         remote = remote || is_remote(f->sources[i].url);
     s->estimate->disk_bytes += size_bytes;
     s->unpacked_bytes += f->unpack ? size_bytes : 0;
-    if (remote && !(digest && rn_cache_has(&s->cache, digest)))
+    if (remote && !(digest && rn_cache_has(s->cache, digest)))
         s->estimate->download_bytes += size_bytes;
     return RN_OK;
 }
 
-static int take_survey(struct survey *s, const struct rn_fetch_cfg *c,
-                       int (*each)(void *, const char *, const struct rn_fetch_file *,
-                                   struct rn_err *),
-                       struct rn_err *err)
-{
-    RN_TRY(rn_pins_open(&s->pins, s->job->lock_path, s->job->run_dir, err));
-    rn_cache_init(&s->cache, NULL);
-    int rc = rn_fetch_each(c, s->job->stage, each, s, err);
-    rn_cache_release(&s->cache);
-    rn_pins_release(&s->pins);
-    return rc;
-}
-
 static int fingerprint(const struct rn_job *job, const void *cfg, json_t *into, struct rn_err *err)
 {
-    struct survey s = {.job = job, .into = into};
-    return take_survey(&s, cfg, add_fingerprint, err);
+    struct rn_pins pins;
+    struct survey s = {.job = job, .pins = &pins, .into = into};
+    RN_TRY(rn_pins_open(&pins, job->lock_path, job->run_dir, err));
+    int rc = rn_fetch_each(cfg, job->stage, add_fingerprint, &s, err);
+    rn_pins_release(&pins);
+    return rc;
 }
 
 static int estimate(const struct rn_job *job, const void *cfg, struct rn_estimate *out,
                     struct rn_err *err)
 {
-    struct survey s = {.job = job, .estimate = out};
-    return take_survey(&s, cfg, add_estimate, err);
+    struct rn_pins pins;
+    struct rn_cache cache;
+    struct survey s = {.job = job, .pins = &pins, .cache = &cache, .estimate = out};
+    RN_TRY(rn_pins_open(&pins, job->lock_path, job->run_dir, err));
+    rn_cache_init(&cache, NULL);
+    int rc = rn_fetch_each(cfg, job->stage, add_estimate, &s, err);
+    rn_cache_release(&cache);
+    rn_pins_release(&pins);
+    return rc;
 }
 
 /* --- running --- */
@@ -269,9 +267,10 @@ static int check_space(const struct fetching *f, const struct rn_fetch_cfg *c,
                        struct rn_estimate *known, struct rn_err *err)
 {
     const char *home = rn_cache_home(f->fetcher.cache);
-    struct survey s = {.job = f->job, .estimate = known};
+    struct survey s = {
+        .job = f->job, .pins = f->fetcher.lock, .cache = f->fetcher.cache, .estimate = known};
     struct rn_space need = {0};
-    RN_TRY(take_survey(&s, c, add_estimate, err));
+    RN_TRY(rn_fetch_each(c, f->job->stage, add_estimate, &s, err));
     rn_space_add(&need, home, (int64_t)known->download_bytes);
     bool shared = rn_space_shared(home, f->job->out_dir);
     rn_space_add(&need, f->job->out_dir, (int64_t)(shared ? s.unpacked_bytes : known->disk_bytes));

@@ -105,7 +105,7 @@ struct rn_job {
     const struct rn_job_ops *ops;
 };
 
-/* True once INT, TERM, USR1 or USR2 came: finish the step, save, return RN_ESTOPPED. Cheap. */
+/* True once INT, TERM, USR1, USR2 or HUP came: finish the step, save, return RN_ESTOPPED. Cheap. */
 static inline bool rn_job_stopping(const struct rn_job *j)
 {
     return j->ops->stopping(j->runner);

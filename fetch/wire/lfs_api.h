@@ -5,27 +5,14 @@
  *     rn_lfs_ask(&how, api_url, wants, 2);                        waits for the answer
  *     if (wants[0].href) ...      a GET of it gives the object; else wants[0].finding says why not
  *     rn_lfs_want_release(&wants[0]);
- *
- * The answer is somebody else's text: bounded, only about objects that were asked for, with their
- * sizes. It may send us to another host, which then sees the headers that came with its address and
- * none of ours; never from afar to plain http, nor with headers that frame a request. */
+ */
 #ifndef RN_LFS_API_H
 #define RN_LFS_API_H
 
-#include "lfs.h"
-#include "verdict.h"
+#include "lfs_answer.h"
 #include "who.h"
 
 enum { RN_LFS_AT_ONCE = 100 };
-
-struct rn_lfs_want {
-    struct rn_lfs lfs;
-    /* The answer: */
-    char *href;     /* owned; NULL: none */
-    char **headers; /* "Name: value", for the origin of href alone; owned */
-    size_t n_headers;
-    struct rn_finding finding; /* of what came instead of a href */
-};
 
 struct rn_lfs_how {
     const struct rn_who *who; /* whose secrets the API may see */
@@ -38,6 +25,5 @@ struct rn_lfs_how {
 char *rn_lfs_api_url(const char *url);
 /* At most RN_LFS_AT_ONCE of them. Any thread. */
 void rn_lfs_ask(const struct rn_lfs_how *, const char *api_url, struct rn_lfs_want *, size_t n);
-void rn_lfs_want_release(struct rn_lfs_want *);
 
 #endif

@@ -1,5 +1,5 @@
-/* The GPU as a device. A plan is the list of calls; one that is run whole more than once becomes a
- * graph, so that a step costs the host one launch. */
+/* The GPU as a device. A plan is the list of calls; a stretch of them that is run more than once
+ * becomes a graph, so that it costs the host one launch. */
 #include "borders.h"
 #include "cuda_device.h"
 #include "matmul.h"
@@ -21,12 +21,17 @@ struct rn_cuda_block {
     size_t size_bytes;
 };
 
+struct stretch { /* calls that are run together; it was once, call by call: kernels are loaded */
+    size_t first, n;
+    cudaGraphExec_t graph; /* NULL: not captured */
+};
+
 struct plan {
     const struct rn_args *calls;
     size_t n;
-    bool ran;              /* once, call by call: all kernels are loaded */
-    cudaGraphExec_t graph; /* NULL: not captured */
-    cudaEvent_t *marks;    /* n + 1, between the calls of a timed run; NULL: none was asked for */
+    struct stretch *stretches;
+    size_t n_stretches, cap_stretches;
+    cudaEvent_t *ticks; /* n + 1, between the calls of timed runs; NULL: there were none */
 };
 
 /* --- failures --- */
@@ -91,6 +96,8 @@ static void cuda_close(void *dev)
     rn_sdpa_close(c->sdpa);
     rn_matmuls_free(c->matmuls);
     rn_staging_release(&c->staging);
+    if (c->mark)
+        cudaEventDestroy(c->mark);
     if (c->stream)
         cudaStreamDestroy(c->stream);
     free(c->blocks);
@@ -102,6 +109,8 @@ static int open_stream(struct rn_cuda *c, struct rn_err *err)
     cudaError_t e = cudaSetDevice(c->card);
     if (e == cudaSuccess)
         e = cudaStreamCreateWithFlags(&c->stream, cudaStreamNonBlocking);
+    if (e == cudaSuccess)
+        e = cudaEventCreateWithFlags(&c->mark, cudaEventDisableTiming);
     if (e == cudaSuccess)
         e = rn_staging_init(&c->staging);
     if (rn_cuda_ok(c, e, "opening it"))
@@ -201,6 +210,14 @@ static int cuda_sync(void *dev, struct rn_err *err)
     return told(c, err);
 }
 
+static int cuda_mark(void *dev, void **mark, struct rn_err *err)
+{
+    struct rn_cuda *c = dev;
+    rn_cuda_ok(c, cudaEventRecord(c->mark, c->stream), "marking what it was asked for");
+    *mark = c->mark;
+    return told(c, err);
+}
+
 static int cuda_get(void *dev, void *host, const void *mem, size_t size_bytes, struct rn_err *err)
 {
     struct rn_cuda *c = dev;
@@ -267,42 +284,62 @@ static void cuda_unplan(void *dev, void *plan)
     (void)dev;
     if (!p)
         return;
-    if (p->graph)
-        cudaGraphExecDestroy(p->graph);
-    for (size_t i = 0; p->marks && i <= p->n; i++)
-        if (p->marks[i])
-            cudaEventDestroy(p->marks[i]);
-    free(p->marks);
+    for (size_t i = 0; i < p->n_stretches; i++)
+        if (p->stretches[i].graph)
+            cudaGraphExecDestroy(p->stretches[i].graph);
+    for (size_t i = 0; p->ticks && i <= p->n; i++)
+        if (p->ticks[i])
+            cudaEventDestroy(p->ticks[i]);
+    free(p->stretches);
+    free(p->ticks);
     free(p);
+}
+
+static void run_calls(struct rn_cuda *c, const struct plan *p, size_t first, size_t n)
+{
+    for (size_t i = first; i < first + n; i++)
+        call(c, &p->calls[i]);
 }
 
 /* Records what the calls would enqueue. A failure in between makes the graph invalid, and ends the
  * recording all the same. */
-static void capture(struct rn_cuda *c, struct plan *p)
+static void capture(struct rn_cuda *c, const struct plan *p, struct stretch *s)
 {
     cudaGraph_t graph = NULL;
     if (!rn_cuda_ok(c, cudaStreamBeginCapture(c->stream, cudaStreamCaptureModeThreadLocal),
                     "recording a graph"))
         return;
-    for (size_t i = 0; i < p->n; i++)
-        call(c, &p->calls[i]);
+    run_calls(c, p, s->first, s->n);
     if (rn_cuda_ok(c, cudaStreamEndCapture(c->stream, &graph), "recording a graph"))
-        rn_cuda_ok(c, cudaGraphInstantiate(&p->graph, graph, 0), "making a graph");
+        rn_cuda_ok(c, cudaGraphInstantiate(&s->graph, graph, 0), "making a graph");
     if (graph)
         cudaGraphDestroy(graph);
 }
 
+/* NULL: it was not run before. */
+static struct stretch *find_stretch(const struct plan *p, size_t first, size_t n)
+{
+    for (size_t i = 0; i < p->n_stretches; i++)
+        if (p->stretches[i].first == first && p->stretches[i].n == n)
+            return &p->stretches[i];
+    return NULL;
+}
+
 /* The first time goes call by call: a kernel that was never used is loaded then, which a recording
  * forbids. */
-static void run_whole(struct rn_cuda *c, struct plan *p)
+static void run_stretch(struct rn_cuda *c, struct plan *p, size_t first, size_t n)
 {
-    if (p->ran && !p->graph)
-        capture(c, p);
-    for (size_t i = 0; i < p->n && !p->graph; i++)
-        call(c, &p->calls[i]);
-    if (p->graph)
-        rn_cuda_ok(c, cudaGraphLaunch(p->graph, c->stream), "a graph");
-    p->ran = true;
+    struct stretch *s = find_stretch(p, first, n);
+    if (!s) {
+        struct stretch fresh = {.first = first, .n = n};
+        RN_PUSH(p->stretches, p->n_stretches, p->cap_stretches, fresh);
+        run_calls(c, p, first, n);
+        return;
+    }
+    if (!s->graph)
+        capture(c, p, s);
+    if (s->graph)
+        rn_cuda_ok(c, cudaGraphLaunch(s->graph, c->stream), "a graph");
 }
 
 static int cuda_run(void *dev, void *plan, size_t first, size_t n, struct rn_err *err)
@@ -310,36 +347,37 @@ static int cuda_run(void *dev, void *plan, size_t first, size_t n, struct rn_err
     struct rn_cuda *c = dev;
     struct plan *p = plan;
     RN_ASSERT(first + n <= p->n);
-    if (c->graphs && n == p->n)
-        run_whole(c, p);
+    if (c->graphs && n > 1) /* a graph of one call saves nothing */
+        run_stretch(c, p, first, n);
     else
-        for (size_t i = first; i < first + n; i++)
-            call(c, &p->calls[i]);
+        run_calls(c, p, first, n);
     return told(c, err);
 }
 
-static bool mark(struct rn_cuda *c, struct plan *p, size_t i)
+static void tick(struct rn_cuda *c, struct plan *p, size_t i)
 {
-    return (p->marks[i] || rn_cuda_ok(c, cudaEventCreate(&p->marks[i]), "a clock")) &&
-           rn_cuda_ok(c, cudaEventRecord(p->marks[i], c->stream), "a clock");
+    if (p->ticks[i] || rn_cuda_ok(c, cudaEventCreate(&p->ticks[i]), "a clock"))
+        rn_cuda_ok(c, cudaEventRecord(p->ticks[i], c->stream), "a clock");
 }
 
-static int cuda_run_timed(void *dev, void *plan, double *took_s, struct rn_err *err)
+static int cuda_run_timed(void *dev, void *plan, size_t first, size_t n, double *took_s,
+                          struct rn_err *err)
 {
     struct rn_cuda *c = dev;
     struct plan *p = plan;
-    if (!p->marks)
-        p->marks = rn_xalloc((p->n + 1) * sizeof *p->marks);
-    mark(c, p, 0);
-    for (size_t i = 0; i < p->n; i++) {
+    RN_ASSERT(first + n <= p->n);
+    if (!p->ticks)
+        p->ticks = rn_xalloc((p->n + 1) * sizeof *p->ticks);
+    tick(c, p, first);
+    for (size_t i = first; i < first + n; i++) {
         call(c, &p->calls[i]);
-        mark(c, p, i + 1);
+        tick(c, p, i + 1);
     }
-    p->ran = true;
     RN_TRY(cuda_sync(c, err));
-    for (size_t i = 0; i < p->n; i++) {
+    for (size_t i = 0; i < n; i++) {
         float ms = 0;
-        rn_cuda_ok(c, cudaEventElapsedTime(&ms, p->marks[i], p->marks[i + 1]), "a clock");
+        cudaEvent_t *of = &p->ticks[first + i];
+        rn_cuda_ok(c, cudaEventElapsedTime(&ms, of[0], of[1]), "a clock");
         took_s[i] = (double)ms * 1e-3;
     }
     return told(c, err);
@@ -388,6 +426,7 @@ static const struct rn_backend backend = {
     .get_later = cuda_get_later,
     .clear = cuda_clear,
     .sync = cuda_sync,
+    .mark = cuda_mark,
     .scratch_bytes = cuda_scratch_bytes,
     .plan = cuda_plan,
     .unplan = cuda_unplan,

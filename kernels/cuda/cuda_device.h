@@ -15,6 +15,7 @@ struct rn_sdpa;
 struct rn_cuda {
     const struct rn_host *host;
     cudaStream_t stream;
+    cudaEvent_t mark; /* of its newest rn_backend.mark */
     struct rn_staging staging;
     struct rn_matmuls *matmuls;
     struct rn_sdpa *sdpa;         /* NULL: no cuDNN */

@@ -20,7 +20,6 @@ struct mpi {
     MPI_Comm comm;
     int rank, world;
     float *out, *in; /* world pieces each */
-    double *sums;    /* RN_RANKS_MAX of each rank */
 };
 
 /* --- calls and their ends --- */
@@ -78,11 +77,12 @@ static int reduce_round(struct mpi *m, struct rn_pieces *p, float *slab, struct 
 }
 
 static int mpi_reduce(void *ctx, float *slab, const struct rn_comm_part *parts, size_t n,
-                      struct rn_err *err)
+                      void *after, struct rn_err *err)
 {
     struct mpi *m = ctx;
     struct rn_pieces p;
     int rc = RN_OK;
+    RN_ASSERT(!after); /* slabs of the host are ready */
     rn_pieces_init(&p, parts, n, m->world, PIECE_MAX);
     for (size_t k = 0; k < p.rounds && rc == RN_OK; k++)
         rc = reduce_round(m, &p, slab, err);
@@ -103,11 +103,12 @@ static int gather_round(struct mpi *m, struct rn_pieces *p, float *slab, struct 
 }
 
 static int mpi_gather(void *ctx, float *slab, const struct rn_comm_part *parts, size_t n,
-                      struct rn_err *err)
+                      void *after, struct rn_err *err)
 {
     struct mpi *m = ctx;
     struct rn_pieces p;
     int rc = RN_OK;
+    RN_ASSERT(!after);
     rn_pieces_init(&p, parts, n, m->world, PIECE_MAX);
     for (size_t k = 0; k < p.rounds && rc == RN_OK; k++)
         rc = gather_round(m, &p, slab, err);
@@ -115,19 +116,20 @@ static int mpi_gather(void *ctx, float *slab, const struct rn_comm_part *parts, 
     return rc;
 }
 
-static int mpi_sum(void *ctx, double *values, size_t n, struct rn_err *err)
+/* Libraries move on only while they are called: what was asked for was waited for at once. */
+static int mpi_finish(void *ctx, struct rn_err *err)
+{
+    (void)ctx;
+    (void)err;
+    return RN_OK;
+}
+
+static int mpi_hear(void *ctx, const double *mine, size_t n, double *all, struct rn_err *err)
 {
     struct mpi *m = ctx;
     MPI_Request request;
-    RN_ASSERT(n <= RN_RANKS_MAX);
-    int rc =
-        MPI_Iallgather(values, (int)n, MPI_DOUBLE, m->sums, (int)n, MPI_DOUBLE, m->comm, &request);
-    RN_TRY(end_of(m, "add up", rc, &request, err));
-    memcpy(values, m->sums, n * sizeof *values);
-    for (int r = 1; r < m->world; r++)
-        for (size_t i = 0; i < n; i++)
-            values[i] += m->sums[(size_t)r * n + i];
-    return RN_OK;
+    int rc = MPI_Iallgather(mine, (int)n, MPI_DOUBLE, all, (int)n, MPI_DOUBLE, m->comm, &request);
+    return end_of(m, "hear all ranks", rc, &request, err);
 }
 
 static int mpi_tell(void *ctx, void *bytes, size_t size_bytes, struct rn_err *err)
@@ -148,7 +150,6 @@ static void mpi_close(void *ctx)
     MPI_Finalize();
     free(m->out);
     free(m->in);
-    free(m->sums);
     free(m);
 }
 
@@ -178,7 +179,6 @@ static int mpi_open(void **ctx, const struct rn_host *host, const struct rn_comm
     MPI_Comm_rank(m->comm, &m->rank);
     MPI_Comm_size(m->comm, &m->world);
     size_t pieces = (size_t)m->world * PIECE_MAX;
-    m->sums = rn_xalloc((size_t)m->world * RN_RANKS_MAX * sizeof *m->sums);
     int rc = rn_try_alloc((void **)&m->out, pieces, sizeof *m->out, "room for messages", err);
     if (rc == RN_OK)
         rc = rn_try_alloc((void **)&m->in, pieces, sizeof *m->in, "room for messages", err);
@@ -200,7 +200,8 @@ static const struct rn_comm_backend backend = {
     .close = mpi_close,
     .reduce = mpi_reduce,
     .gather = mpi_gather,
-    .sum = mpi_sum,
+    .finish = mpi_finish,
+    .hear = mpi_hear,
     .tell = mpi_tell,
 };
 

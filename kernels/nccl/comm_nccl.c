@@ -3,9 +3,9 @@
  *     reduce    a round packs the next piece of each owner's parts, and reduces and scatters them.
  *     gather    a round gives everybody the next piece of every owner's parts.
  *
- * All goes through a stream of its own: the caller has waited for the card before, and finds what
- * it asked for when a call returns. Waiting looks at the stream and at the communicator in turns,
- * so that what NCCL learns of a lost rank is heard, and a rank that waits takes no processor. */
+ * All goes through a stream of its own, behind the mark that comes with a call, while the card goes
+ * on computing. Waiting looks at the stream and at the communicator in turns, so that what NCCL
+ * learns of a lost rank is heard, and a rank that waits takes no processor. */
 #include "borders.h"
 #include "comm_backend.h"
 #include "comm_pieces.h"
@@ -17,8 +17,8 @@
 #include <string.h>
 
 /* A round's bytes for all owners: large enough that NCCL is not busy beginning. Words are what
- * rn_comm_sum and rn_comm_tell take. */
-enum { BUCKET_BYTES = 32 << 20, WORDS_BYTES = RN_RANKS_MAX * sizeof(double) };
+ * is said between hosts. */
+enum { BUCKET_BYTES = 32 << 20, WORDS_BYTES = RN_COMM_WORDS * sizeof(double) };
 
 struct nccl {
     const struct rn_host *host;
@@ -28,7 +28,6 @@ struct nccl {
     int rank, world;
     float *all, *one; /* on the card: a piece of each rank's; a piece */
     char *words;      /* on the card: WORDS_BYTES of each rank's, and of mine */
-    double *heard;    /* WORDS_BYTES of each rank's */
 };
 
 /* --- calls and their ends --- */
@@ -132,55 +131,55 @@ static size_t piece_max(const struct nccl *c)
     return BUCKET_BYTES / sizeof(float) / (size_t)c->world;
 }
 
-static int in_rounds(struct nccl *c, const char *what, round_fn *round, float *slab,
-                     const struct rn_comm_part *parts, size_t n, struct rn_err *err)
+static int in_rounds(struct nccl *c, round_fn *round, float *slab, const struct rn_comm_part *parts,
+                     size_t n, cudaEvent_t after, struct rn_err *err)
 {
     struct rn_pieces p;
     struct copying k = {.stream = c->stream};
     RN_TRY(check_whole(c, err));
+    cudaError_t e = after ? cudaStreamWaitEvent(c->stream, after, 0) : cudaSuccess;
+    if (e != cudaSuccess)
+        return cuda_failed(c, "wait", e, err);
     rn_pieces_init(&p, parts, n, c->world, piece_max(c));
     int rc = RN_OK;
     for (size_t i = 0; i < p.rounds && rc == RN_OK; i++)
         rc = round(c, &p, slab, &k, err);
     rn_pieces_release(&p);
     RN_TRY(rc);
-    return k.first == cudaSuccess ? wait(c, what, err) : cuda_failed(c, "copy", k.first, err);
+    return k.first == cudaSuccess ? RN_OK : cuda_failed(c, "copy", k.first, err);
 }
 
 static int nccl_reduce(void *ctx, float *slab, const struct rn_comm_part *parts, size_t n,
-                       struct rn_err *err)
+                       void *after, struct rn_err *err)
 {
-    return in_rounds(ctx, "add up", reduce_round, slab, parts, n, err);
+    return in_rounds(ctx, reduce_round, slab, parts, n, after, err);
 }
 
 static int nccl_gather(void *ctx, float *slab, const struct rn_comm_part *parts, size_t n,
-                       struct rn_err *err)
+                       void *after, struct rn_err *err)
 {
-    return in_rounds(ctx, "gather", gather_round, slab, parts, n, err);
+    return in_rounds(ctx, gather_round, slab, parts, n, after, err);
+}
+
+static int nccl_finish(void *ctx, struct rn_err *err)
+{
+    RN_TRY(check_whole(ctx, err));
+    return wait(ctx, "move what ranks share", err);
 }
 
 /* --- words --- */
 
-/* Gathered and added here, in the order of the ranks. */
-static int nccl_sum(void *ctx, double *values, size_t n, struct rn_err *err)
+static int nccl_hear(void *ctx, const double *mine, size_t n, double *all, struct rn_err *err)
 {
     struct nccl *c = ctx;
-    size_t size_bytes = n * sizeof *values;
-    char *mine = c->words + (size_t)c->world * WORDS_BYTES;
-    RN_ASSERT(size_bytes <= WORDS_BYTES);
+    size_t size_bytes = n * sizeof *mine;
+    char *out = c->words + (size_t)c->world * WORDS_BYTES;
     RN_TRY(check_whole(c, err));
-    RN_TRY(copy_words(c, mine, values, size_bytes, cudaMemcpyHostToDevice, err));
-    ncclResult_t r = c->api->ncclAllGather(mine, c->words, n, ncclFloat64, c->comm, c->stream);
-    RN_TRY(settle(c, "add up", r, err));
-    RN_TRY(wait(c, "add up", err)); /* a copy to the host would wait without looking */
-    RN_TRY(copy_words(c, c->heard, c->words, (size_t)c->world * size_bytes, cudaMemcpyDeviceToHost,
-                      err));
-    for (size_t i = 0; i < n; i++) {
-        values[i] = c->heard[i];
-        for (int from = 1; from < c->world; from++)
-            values[i] += c->heard[(size_t)from * n + i];
-    }
-    return RN_OK;
+    RN_TRY(copy_words(c, out, mine, size_bytes, cudaMemcpyHostToDevice, err));
+    ncclResult_t r = c->api->ncclAllGather(out, c->words, n, ncclFloat64, c->comm, c->stream);
+    RN_TRY(settle(c, "hear all ranks", r, err));
+    RN_TRY(wait(c, "hear all ranks", err)); /* a copy to the host would wait without looking */
+    return copy_words(c, all, c->words, (size_t)c->world * size_bytes, cudaMemcpyDeviceToHost, err);
 }
 
 static int nccl_tell(void *ctx, void *bytes, size_t size_bytes, struct rn_err *err)
@@ -208,7 +207,6 @@ static void release(struct nccl *c)
     cudaFree(c->all);
     cudaFree(c->one);
     cudaFree(c->words);
-    free(c->heard);
     free(c);
 }
 
@@ -223,18 +221,19 @@ static void nccl_close(void *ctx)
 static int take_memory(struct nccl *c, int card, struct rn_err *err)
 {
     size_t world = (size_t)c->world, piece_bytes = piece_max(c) * sizeof(float);
+    int least, first;
     cudaError_t e = cudaSetDevice(card);
     if (e == cudaSuccess)
-        e = cudaStreamCreateWithFlags(&c->stream, cudaStreamNonBlocking);
+        e = cudaDeviceGetStreamPriorityRange(&least, &first);
+    if (e == cudaSuccess) /* behind a kernel of many blocks it would wait for all of them */
+        e = cudaStreamCreateWithPriority(&c->stream, cudaStreamNonBlocking, first);
     if (e == cudaSuccess)
         e = cudaMalloc((void **)&c->all, world * piece_bytes);
     if (e == cudaSuccess)
         e = cudaMalloc((void **)&c->one, piece_bytes);
     if (e == cudaSuccess)
         e = cudaMalloc((void **)&c->words, (world + 1) * WORDS_BYTES);
-    if (e != cudaSuccess)
-        return cuda_failed(c, "make room", e, err);
-    return rn_try_alloc((void **)&c->heard, world, WORDS_BYTES, "room for messages", err);
+    return e == cudaSuccess ? RN_OK : cuda_failed(c, "make room", e, err);
 }
 
 static void to_hex(const ncclUniqueId *id, char word[RN_COMM_WORD])
@@ -324,7 +323,8 @@ static const struct rn_comm_backend backend = {
     .close = nccl_close,
     .reduce = nccl_reduce,
     .gather = nccl_gather,
-    .sum = nccl_sum,
+    .finish = nccl_finish,
+    .hear = nccl_hear,
     .tell = nccl_tell,
 };
 

@@ -4,7 +4,7 @@ enum { KEY_FORMAT = 1 };
 
 static void set_or_empty(json_t *doc, const char *key, json_t *value)
 {
-    json_object_set_new(doc, key, value ? json_deep_copy(value) : json_object());
+    json_object_set_new(doc, key, value ? json_incref(value) : json_object());
 }
 
 /* The out key is the progress key and the extend values; without any they still differ. */

@@ -88,6 +88,9 @@ struct rn_plan {
     bool no_costs; /* keys and inputs alone: for a process that has threads and must not fork */
 };
 
+/* How many processes train. */
+int rn_plan_ranks(const struct rn_run_how *);
+
 /* The memo of the runs directory, as `verify` wants it. Free with rn_memo_free. */
 struct rn_memo *rn_plan_memo(const struct rn_run_how *);
 /* RN_EUSAGE: an option names no stage. */
@@ -103,6 +106,9 @@ bool rn_plan_compare(struct rn_plan *, size_t stage);
 /* After a stage ran: if it only added to its fingerprint (pins of first downloads), its outputs
  * belong to the keys that the next plan will ask for, and `keys` becomes those. */
 int rn_plan_rekey(struct rn_plan *, size_t stage, struct rn_err *);
+/* In another process than the one that did so: takes the outputs that it published as out_key, and
+ * their keys, from the store. RN_ESTAGE: they are not there, or made from something else. */
+int rn_plan_take_outputs(struct rn_plan *, size_t stage, const char *out_key, struct rn_err *);
 
 /* The earlier work that a stage goes on from, if that is what the plan says: 1, otherwise 0. Its
  * strings are the plan's. */

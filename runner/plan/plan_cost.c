@@ -3,6 +3,7 @@
 #include "journal.h"
 #include "runs.h"
 #include "str.h"
+#include "team.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -81,21 +82,32 @@ void rn_plan_note_work(const struct rn_plan *plan, size_t stage, json_t *record)
 struct closest {
     const char *kind, *device;
     struct amount wanted;
+    int ranks;
     double distance, time_s;
+    bool other_ranks; /* it was made by more of them, or fewer */
 };
 
-static void look_at(struct closest *c, const json_t *record)
+static bool is_training(const struct closest *c)
+{
+    return strcmp(c->wanted.unit, "flops") == 0;
+}
+
+/* ranks: of the run that the record is of. */
+static void look_at(struct closest *c, const json_t *record, int ranks)
 {
     enum { FARTHEST = 100 };
     double work = rn_json_real(record, "work", 0), wall_s = rn_json_real(record, "wall_s", 0);
     bool same_kind = strcmp(rn_json_str(record, "kind", ""), c->kind) == 0;
     bool same_unit = strcmp(rn_json_str(record, "work_unit", ""), c->wanted.unit) == 0;
-    if (!same_unit || !(work > 0) || !(same_kind || strcmp(c->wanted.unit, "flops") == 0))
+    if (!same_unit || !(work > 0) || !(same_kind || is_training(c)))
         return;
-    double ratio = c->wanted.left / work, distance = fabs(log(ratio)) + (same_kind ? 0 : 1);
+    bool other_ranks = is_training(c) && ranks != c->ranks;
+    double ratio = c->wanted.left / work;
+    double distance = fabs(log(ratio)) + (same_kind ? 0 : 1) + (other_ranks ? 1 : 0);
     if (ratio > 0 && ratio <= FARTHEST && distance < c->distance) {
         c->distance = distance;
-        c->time_s = wall_s * ratio;
+        c->time_s = wall_s * ratio * (other_ranks ? (double)ranks / c->ranks : 1);
+        c->other_ranks = other_ranks;
     }
 }
 
@@ -105,10 +117,11 @@ static void look_through(struct closest *c, const json_t *journal)
     for (size_t i = json_array_size(journal), end = i; i-- > 0;) {
         if (strcmp(rn_json_str(json_array_get(journal, i), "event", ""), "run") != 0)
             continue;
-        const char *device = rn_json_str(json_array_get(journal, i), "device", "");
+        const json_t *run = json_array_get(journal, i);
+        const char *device = rn_json_str(run, "device", "");
         for (size_t k = end; strcmp(device, c->device) == 0 && k-- > i;)
             if (strcmp(rn_json_str(json_array_get(journal, k), "event", ""), "done") == 0)
-                look_at(c, json_array_get(journal, k));
+                look_at(c, json_array_get(journal, k), (int)rn_json_int(run, "ranks", 1));
         end = i;
     }
 }
@@ -129,7 +142,13 @@ static double time_of_last(struct rn_plan *plan, size_t stage)
 static double guessed_flops_per_s(const struct rn_run_how *how)
 {
     static const double CPU_THREAD = 4e10, GPU = 1e14;
-    return strcmp(how->device, "cpu") == 0 ? CPU_THREAD * how->threads : GPU;
+    double of_rank = strcmp(how->device, "cpu") == 0 ? CPU_THREAD * how->threads : GPU;
+    return of_rank * rn_plan_ranks(how);
+}
+
+int rn_plan_ranks(const struct rn_run_how *how)
+{
+    return how->gpus > 0 ? how->gpus : rn_team_world(how->team);
 }
 
 void rn_plan_expect_time(struct rn_plan *plan, size_t stage)
@@ -138,6 +157,7 @@ void rn_plan_expect_time(struct rn_plan *plan, size_t stage)
     struct closest c = {.kind = plan->p->stages[stage].stage->kind,
                         .device = plan->how->device,
                         .wanted = amount_of(plan, stage),
+                        .ranks = rn_plan_ranks(plan->how),
                         .distance = INFINITY};
     n->time_guessed = !(c.wanted.left > 0);
     n->time_s = n->time_guessed ? time_of_last(plan, stage) : 0;
@@ -146,7 +166,8 @@ void rn_plan_expect_time(struct rn_plan *plan, size_t stage)
     for (size_t i = 0; i < rn_history_n(plan->history); i++)
         look_through(&c, rn_history_journal(plan->history, i));
     n->time_s = c.time_s;
-    if (isinf(c.distance) && strcmp(c.wanted.unit, "flops") == 0) {
+    n->time_guessed = c.other_ranks;
+    if (isinf(c.distance) && is_training(&c)) {
         n->time_s = c.wanted.left / guessed_flops_per_s(plan->how);
         n->time_guessed = true;
     }

@@ -124,3 +124,33 @@ int rn_plan_rekey(struct rn_plan *plan, size_t stage, struct rn_err *err)
     n->keyed = true;
     return rc;
 }
+
+static int take_keys(struct rn_planned *n, const struct rn_stored *entry, struct rn_err *err)
+{
+    struct rn_keys keys;
+    RN_TRY(rn_stored_keys(entry, &keys, err));
+    if (!only_added(n->keys.doc, keys.doc)) {
+        rn_keys_release(&keys);
+        return rn_fail(err, RN_ESTAGE, RN_PATH(entry->dir), "was made from something else");
+    }
+    rn_keys_release(&n->keys);
+    n->keys = keys;
+    return RN_OK;
+}
+
+int rn_plan_take_outputs(struct rn_plan *plan, size_t stage, const char *out_key,
+                         struct rn_err *err)
+{
+    struct rn_planned *n = &plan->nodes[stage];
+    const char *kind = plan->p->stages[stage].stage->kind;
+    RN_TRY(rn_store_load(&n->entry, plan->store, kind, out_key, RN_VERIFY_SIZE, err));
+    if (!n->entry)
+        return rn_fail(err, RN_ESTAGE, RN_NOWHERE, "the stage ended without publishing %s-%.16s",
+                       kind, out_key);
+    int rc = take_keys(n, n->entry, err);
+    if (rc != RN_OK) {
+        rn_stored_free(n->entry);
+        n->entry = NULL;
+    }
+    return rc;
+}

@@ -105,7 +105,7 @@ static void job_progress(struct rn_runner *r, double done, double total, const c
 
 static void job_arrived(struct rn_runner *r, const struct rn_arrival *a)
 {
-    if (r->wire)
+    if (r->wire && r->plan->p->stages[r->stage].background)
         rn_wire_arrival(r->wire, a);
 }
 

@@ -202,8 +202,7 @@ void rn_work_hear(struct rn_work *w, const struct rn_news *news)
         rn_monitoring_mark(&w->run->monitoring, w->index, w->step);
         break;
     case RN_NEWS_ARRIVAL:
-        if (w->stage->background)
-            rn_arrivals_add(&w->node->arrivals, &news->arrival);
+        rn_arrivals_add(&w->node->arrivals, &news->arrival);
         break;
     case RN_NEWS_TICK:
         rn_team_hear_own(w, (int64_t)news->done);
@@ -250,12 +249,7 @@ static int settle(struct rn_work *w, struct rn_err *err)
 {
     struct rn_plan *plan = &w->run->plan;
     rn_memo_refresh(plan->memo);
-    RN_TRY(rn_plan_rekey(plan, w->index, err));
-    RN_TRY(rn_store_load(&w->node->entry, plan->store, w->stage->stage->kind, w->node->keys.out,
-                         RN_VERIFY_SIZE, err));
-    if (!w->node->entry)
-        return rn_fail(err, RN_ESTAGE, RN_NOWHERE,
-                       "what the stage was made from changed meanwhile");
+    RN_TRY(rn_plan_take_outputs(plan, w->index, w->end.out, err));
     RN_TRY(rn_link_set(plan->run_dir, w->stage->name, w->node->entry->name, err));
     RN_TRY(rn_receipt_add(plan, w->index, w->threads, err));
     return record_done(w, rn_clock_s() - w->start_s, err);

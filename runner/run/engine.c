@@ -68,9 +68,10 @@ static json_t *start_record(const struct rn_running *r)
     json_t *stages = json_array();
     for (size_t i = 0; i < p->n_stages; i++)
         json_array_append_new(stages, json_string(p->stages[i].name));
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:o}", "event", "run", "tag", p->tag,
-                     "pipeline", p->name, "path", p->path, "profile", p->profile ? p->profile : "",
-                     "device", r->plan.how->device, "threads", r->plan.how->threads, "version",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:o}", "event", "run", "tag",
+                     p->tag, "pipeline", p->name, "path", p->path, "profile",
+                     p->profile ? p->profile : "", "device", r->plan.how->device, "ranks",
+                     rn_plan_ranks(r->plan.how), "threads", r->plan.how->threads, "version",
                      RUNNEL_VERSION, "stages", stages);
 }
 

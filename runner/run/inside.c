@@ -12,6 +12,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 struct at_work {
@@ -113,7 +114,7 @@ static void tell_lost(struct at_work *a)
 }
 
 /* Here and not in the runner: hashing and syncing gigabytes would make it deaf. */
-static int publish(struct at_work *a, struct rn_err *err)
+static int publish(struct at_work *a, char out[RN_HEX], struct rn_err *err)
 {
     struct rn_work *w = a->work;
     RN_TRY(rn_plan_rekey(&w->run->plan, w->index, err));
@@ -122,6 +123,8 @@ static int publish(struct at_work *a, struct rn_err *err)
     struct rn_plan *plan = &w->run->plan;
     struct rn_publication what = {.metrics = final, .memo = plan->memo};
     int rc = rn_store_publish(plan->store, w->attempt, w->stage, &w->node->keys, &what, err);
+    if (rc == RN_OK)
+        memcpy(out, w->node->keys.out, RN_HEX);
     json_decref(final);
     rn_memo_save(plan->memo);
     return rc;
@@ -158,7 +161,7 @@ int rn_work_do(struct rn_work *w, struct rn_wire *wire)
         sync_s = rn_sync_time_s();
     }
     if (end.rc == RN_OK && leads(w))
-        end.rc = publish(&a, &end.err);
+        end.rc = publish(&a, end.out, &end.err);
     end.sync_s = rn_sync_time_s() - sync_s;
     end.step = a.metrics.path ? a.metrics.step : -1;
     tell_lost(&a);

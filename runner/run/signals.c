@@ -41,6 +41,14 @@ static void on_asked(int number)
     wake_up();
 }
 
+/* Kernel and shell may both say that the terminal is gone: twice is once. */
+static void on_hangup(int number)
+{
+    (void)number;
+    stopping = 1;
+    wake_up();
+}
+
 static void on_asked_in_child(int number)
 {
     (void)number;
@@ -60,12 +68,21 @@ static void handle(int number, void (*handler)(int))
     sigaction(number, &action, NULL);
 }
 
+/* nohup has the signal ignored, for our children too. */
+static void handle_hangup(void (*handler)(int))
+{
+    struct sigaction now;
+    if (sigaction(SIGHUP, NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+        handle(SIGHUP, handler);
+}
+
 void rn_signals_install(void)
 {
     if (wake[0] < 0 && pipe2(wake, O_CLOEXEC | O_NONBLOCK) != 0)
         wake[0] = wake[1] = -1; /* out of descriptors: opening anything else will say so */
     for (size_t i = 0; i < RN_COUNT(asking); i++)
         handle(asking[i], on_asked);
+    handle_hangup(on_hangup);
     handle(SIGCHLD, on_child);
     handle(SIGPIPE, SIG_IGN);
 }
@@ -79,6 +96,7 @@ void rn_signals_in_child(void)
     n_groups = 0;
     for (size_t i = 0; i < RN_COUNT(asking); i++)
         handle(asking[i], on_asked_in_child);
+    handle_hangup(on_asked_in_child);
     handle(SIGCHLD, SIG_DFL);
 }
 

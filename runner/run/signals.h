@@ -1,4 +1,5 @@
-/* signals.h - INT, TERM, USR1 and USR2: the first asks to stop, the second stops.
+/* signals.h - INT, TERM, USR1 and USR2: the first asks to stop, the second stops. HUP, unless it is
+ * ignored (nohup), asks.
  *
  *     rn_signals_install();
  *     poll() on rn_signals_fd() too            readable once a signal came or a child ended
@@ -26,7 +27,7 @@ void rn_signals_drain(void);
 void rn_signals_guard(pid_t group);
 void rn_signals_unguard(pid_t group);
 
-/* In a forked child: any of the four only sets the flag, however often; its parent ends it. */
+/* In a forked child: any of them only sets the flag, however often; its parent ends it. */
 void rn_signals_in_child(void);
 
 #endif

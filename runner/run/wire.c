@@ -2,6 +2,7 @@
 
 #include "file.h"
 #include "mem.h"
+#include "str.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -189,6 +190,7 @@ void rn_wire_end(struct rn_wire *w, const struct rn_stage_end *end)
     put_text(&f, end->err.at.path);
     put_text(&f, end->err.msg);
     put_text(&f, end->err.hint);
+    put_text(&f, end->out);
     put_int(&f, end->step);
     put_real(&f, end->stage_s);
     put_real(&f, end->sync_s);
@@ -314,14 +316,16 @@ static void take_end(struct body *b, struct rn_stage_end *end)
     struct rn_place at = {.line = (int)take_between(b, 0, INT32_MAX)};
     at.col = (int)take_between(b, 0, INT32_MAX);
     const char *path = take_text(b), *msg = take_text(b), *hint = take_text(b);
+    const char *out = take_text(b);
     at.path = placed ? path : NULL;
-    b->bad |= !is_code(rc) || !is_code(code);
+    b->bad |= !is_code(rc) || !is_code(code) || (*out && !rn_sha256_is_hex(out));
     *end = (struct rn_stage_end){.step = take_int(b)};
     end->stage_s = take_real(b);
     end->sync_s = take_real(b);
     if (b->bad)
         return;
     end->rc = (int)rc;
+    rn_copy_text(end->out, sizeof end->out, out);
     if (code != RN_OK)
         rn_fail(&end->err, (enum rn_code)code, at, "%s", msg);
     if (*hint)

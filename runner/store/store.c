@@ -228,6 +228,18 @@ const json_t *rn_stored_metrics(const struct rn_stored *e)
     return json_object_get(e->manifest, "metrics");
 }
 
+int rn_stored_keys(const struct rn_stored *e, struct rn_keys *keys, struct rn_err *err)
+{
+    const char *progress = rn_json_str(e->manifest, "progress", NULL);
+    json_t *doc = json_object_get(e->manifest, "made_from");
+    if (!rn_sha256_is_hex(progress) || !json_is_object(doc))
+        return bad_manifest(e->dir, "no progress key, or not what it was made from", err);
+    *keys = (struct rn_keys){.doc = json_incref(doc)};
+    rn_copy_text(keys->progress, RN_HEX, progress);
+    rn_copy_text(keys->out, RN_HEX, rn_json_str(e->manifest, "key", ""));
+    return RN_OK;
+}
+
 /* --- publishing --- */
 
 int rn_natural_order(const char *a, const char *b)

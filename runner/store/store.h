@@ -52,6 +52,8 @@ void rn_stored_free(struct rn_stored *); /* takes NULL */
 /* NULL if there is no such output. */
 const struct rn_artifact *rn_stored_output(const struct rn_stored *, const char *name);
 const json_t *rn_stored_metrics(const struct rn_stored *); /* borrowed */
+/* The keys it was published under; the caller releases. RN_ECORRUPT: it does not say. */
+int rn_stored_keys(const struct rn_stored *, struct rn_keys *, struct rn_err *);
 
 /* Makes <kind>-<outkey16>.attempt of `attempt` final: syncs, digests, writes the manifest, renames,
  * syncs the directory. Every declared output must hold a file; an undeclared directory is refused,

@@ -52,7 +52,8 @@ static int forward_backward(struct rn_training *t, int64_t targets, double *loss
     for (int64_t m = 0; m < t->micro_steps; m++) {
         RN_TRY(rn_prog_put(p->prog, p->x, t->x + m * stride + rank * n, err));
         RN_TRY(rn_prog_put(p->prog, p->y, t->y + m * stride + rank * n, err));
-        RN_TRY(rn_prog_run(p->prog, err));
+        RN_TRY(m + 1 < t->micro_steps ? rn_prog_run(p->prog, err)
+                                      : rn_optim_run_last(t->optim, err));
         RN_TRY(rn_prog_get_later(p->prog, p->loss, &t->losses[m], err));
     }
     RN_TRY(rn_device_sync(t->device, err));

@@ -65,13 +65,30 @@ int rn_training_fp8_resume(struct rn_training *t, struct rn_err *err)
     return RN_OK;
 }
 
-/* Ranks see other rows: all go on with what rank 0 has seen, as its checkpoints do. */
+/* values[0..n) become the largest of all ranks. */
+static int most_of_ranks(struct rn_comm *comm, float *values, size_t n, struct rn_err *err)
+{
+    double words[RN_COMM_WORDS];
+    for (size_t i = 0; i < n; i++)
+        words[i] = (double)values[i];
+    RN_TRY(rn_comm_most(comm, words, n, err));
+    for (size_t i = 0; i < n; i++)
+        values[i] = (float)words[i];
+    return RN_OK;
+}
+
+/* Ranks see other rows: all go on with the largest values that any has seen, and with them as many
+ * cuts as the rank with the most. Whatever else a row of amax holds is the same everywhere. */
 static int share(struct rn_training *t, struct rn_err *err)
 {
-    size_t size_bytes = (size_t)rn_elems(shape_of(t)) * sizeof *t->amax;
-    RN_TRY(rn_comm_tell(t->job->comm, t->amax, size_bytes, err));
-    return rn_training_leads(t) ? RN_OK
-                                : rn_prog_put(t->program.prog, t->program.amax, t->amax, err);
+    size_t n = (size_t)rn_elems(shape_of(t));
+    if (rn_comm_world(t->job->comm) == 1)
+        return RN_OK;
+    for (size_t at = 0, size; at < n; at += size) {
+        size = n - at < RN_COMM_WORDS ? n - at : RN_COMM_WORDS;
+        RN_TRY(most_of_ranks(t->job->comm, t->amax + at, size, err));
+    }
+    return rn_prog_put(t->program.prog, t->program.amax, t->amax, err);
 }
 
 int rn_training_fp8_look(struct rn_training *t, struct rn_err *err)
@@ -79,9 +96,8 @@ int rn_training_fp8_look(struct rn_training *t, struct rn_err *err)
     if (!is_fp8(t))
         return RN_OK;
     RN_TRY(rn_prog_get(t->program.prog, t->program.amax, t->amax, err));
+    t->saturated = count_cut(t) - t->cut;
     RN_TRY(share(t, err));
-    double before = t->cut;
     t->cut = count_cut(t);
-    t->saturated = t->cut - before;
-    return RN_OK;
+    return rn_comm_sum(t->job->comm, &t->saturated, 1, err);
 }

@@ -160,6 +160,7 @@ static int open_program(struct rn_training *t, struct rn_err *err)
     RN_TRY(
         rn_try_alloc((void **)&t->losses, (size_t)t->micro_steps, sizeof *t->losses, "batch", err));
     RN_TRY(rn_model_train_prog(t->model, t->B, t->T, &t->program, err));
+    RN_TRY(rn_optim_watch(t->optim, t->program.prog, err));
     return rn_prog_put_positions(t->program.prog, t->program.pos, err);
 }
 

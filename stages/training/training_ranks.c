@@ -110,11 +110,8 @@ int rn_training_share(const void *cfg, const struct rn_stage *kind, int ranks, s
 
 int rn_training_least(const struct rn_training *t, int64_t *value, struct rn_err *err)
 {
-    double all[RN_RANKS_MAX] = {0};
-    int world = rn_comm_world(t->job->comm);
-    all[rn_comm_rank(t->job->comm)] = (double)*value;
-    RN_TRY(rn_comm_sum(t->job->comm, all, (size_t)world, err));
-    for (int r = 0; r < world; r++)
-        *value = (double)*value < all[r] ? *value : (int64_t)all[r];
+    double most = -(double)*value;
+    RN_TRY(rn_comm_most(t->job->comm, &most, 1, err));
+    *value = -(int64_t)most;
     return RN_OK;
 }

@@ -83,6 +83,22 @@ RN_EMU_CARDS=4 gpus 0 4 --runs four base.batch.device_rows=1 base.horizon.steps=
 near four alone
 [ -z "$(ls -A two | grep '^.ranks')" ] || fail "where the ranks met is left behind"
 
+# Gradients travel while others are still being computed: whole ones alone, so the bits are those of
+# gradients that travel at the end, whether the card hurries with them or not.
+cut() { # RANKS RUNS RUNS: those of RANKS ranks with everything at once
+    RUNNEL_BUCKET=4KiB RN_EMU_NOTES=$PWD/notes.$2 gpus 0 "$1" --runs "$2" base.horizon.steps=6
+    same "$(model "$2")" "$(model "$3")"
+    # within a step: sums begin, backward goes on, more sums
+    awk '$1 == "gather" {sums = 0} $1 == "reduce" {travels += on && sums; sums = 1; on = 0}
+         $1 == "graph" {on = 1} END {exit travels < 20}' "notes.$2.0" ||
+        fail "nothing of $2 travels before the backward pass is over"
+}
+RN_EMU_HURRY=1 cut 2 two.cut two
+cut 2 two.cut.late two
+RN_EMU_CARDS=4 RN_EMU_HURRY=1 cut 4 four.cut four
+RUNNEL_BUCKET=many gpus 2 2 --runs none
+says "RUNNEL_BUCKET is 'many', expected a size as 32 MiB"
+
 # From the processor to two GPUs, to one, and back: the same data, the same losses.
 expect 0 "${train[@]}" --runs moved base.horizon.steps=2
 gpus 0 2 --runs moved base.horizon.steps=3
@@ -92,6 +108,36 @@ says "ranks was 2 and is 1"
 expect 0 "${train[@]}" --runs moved base.horizon.steps=6
 near moved alone
 same <(orders moved) <(orders alone)
+
+# A plan knows how many ranks made what it measures by: four take half of two's time, it guesses.
+time_for() { # RANKS
+    expect 0 "$RUNNEL" plan --json "${train[@]:2}" --runs two --device cuda-emu --gpus "$1" \
+        base.horizon.steps=600
+    sed -n '/"stage":"base"/s/.*"time_guessed":\([a-z]*\),"time_s":\([0-9.]*\).*/\2 \1/p' out
+}
+read -r of_two how_two < <(time_for 2)
+read -r of_four how_four < <(time_for 4)
+awk "BEGIN { exit !($of_two > 0 && $of_two / $of_four > 1.99 && $of_two / $of_four < 2.01) }" &&
+    [ "$how_two $how_four" = "false true" ] ||
+    fail "two ranks: $of_two s (guessed: $how_two), four: $of_four s (guessed: $how_four)"
+
+# In eight bits, too: what scales follow is of all ranks, so that one rank, two and one again learn as
+# one alone, and a training of two that is killed goes on to the bits of the unbroken one.
+eight=("${train[@]}" base.precision=fp8 'base.fp8={min_dim: 16, amax_history: 64}' base.batch.tokens=256
+       --device cuda-emu)
+for at in 1:2 2:4 1:6; do
+    expect 0 "${eight[@]}" --runs eight.moved --gpus "${at%:*}" base.horizon.steps="${at#*:}"
+done
+says "ranks was 2 and is 1"
+expect 0 "${eight[@]}" --runs eight --gpus 2 base.horizon.steps=6
+same <(orders eight.moved) <(orders eight)
+paste <(losses eight) <(losses eight.moved) |
+    awk '{d = $1 / $2 - 1; if (!(d <= 1e-4 && d >= -1e-4)) far = 1} END {exit far || NR != 6}' ||
+    fail "in eight bits one rank and two differ: $(paste <(losses eight) <(losses eight.moved))"
+RN_EMU_FAIL=ncclReduceScatter:5 expect 12 "${eight[@]}" --runs eight.broken --gpus 2 base.horizon.steps=6
+expect 0 "${eight[@]}" --runs eight.broken --gpus 2 base.horizon.steps=6
+says "resumed at step 4"
+same "$(model eight)" "$(model eight.broken)"
 
 # Two ranks that a launcher shows one card each take that; if it is the same one, NCCL says so.
 slurm=(env SLURM_JOB_ID=$$ SLURM_STEP_NUM_TASKS=2 SLURM_GPUS_PER_TASK=1 RN_EMU_CARDS=1

@@ -85,4 +85,21 @@ says "> base       resume"
 says "interrupted at step"
 expect 0 "$RUNNEL" checkpoints "$tag"
 says "verified"
+
+# A terminal that goes away, which its shell says again, is no kill; nohup is no signal at all.
+hang_up() { # STEPS IN_FRONT...
+    "${@:2}" "$RUNNEL" run mini.yaml --until base base.horizon.steps="$1" >background 2>&1 &
+    pid=$!
+    pids+=("$pid")
+    eventually at_base
+    stage=$(stages_of "$pid")
+    kill -STOP $stage
+    kill -HUP "$pid"
+    kill -HUP "$pid"
+    kill -CONT $stage
+    wait "$pid"
+}
+hang_up 5000 env
+[ $? -eq 75 ] || fail "a run whose terminal is gone does not save and end with 75"
+hang_up 60 nohup || fail "nohup does not keep a run from SIGHUP"
 echo "ok"

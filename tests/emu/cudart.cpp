@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <map>
 #include <set>
 #include <string>
@@ -14,14 +15,14 @@
 using work = std::function<void()>;
 
 struct CUstream_st {
-    std::vector<work> queue;
+    std::deque<work> queue;
     std::vector<work> recorded;
     bool recording;
+    long asked, done;
 };
 struct CUevent_st {
     cudaStream_t stream; /* NULL: never recorded */
-    bool reached;
-    long at; /* how much work was done then */
+    long asked;          /* of it until then */
 };
 struct CUgraph_st {
     std::vector<work> nodes;
@@ -38,7 +39,6 @@ std::map<void *, size_t> blocks;
 std::map<void *, size_t> pinned;
 std::set<cudaStream_t> streams;
 size_t bytes_now;
-long done; /* pieces of work; marks are none */
 long waits;
 int current_card;
 cudaError_t last_error;
@@ -73,16 +73,22 @@ bool is_pinned(const void *p)
            (const char *)p < (const char *)(--after)->first + after->second;
 }
 
-void drain(cudaStream_t s)
+/* Until so many have been done since the stream was made. */
+void drain_until(cudaStream_t s, long done)
 {
     if (s->recording)
         complain("waits for a stream that records a graph");
-    std::vector<work> now;
-    now.swap(s->queue);
-    for (auto &w : now) {
+    while (s->done < done) {
+        work w = std::move(s->queue.front());
+        s->queue.pop_front();
         w();
-        done++;
+        s->done++;
     }
+}
+
+void drain(cudaStream_t s)
+{
+    drain_until(s, s->asked);
 }
 
 } /* namespace */
@@ -92,7 +98,29 @@ void emu::submit(cudaStream_t s, work w)
 {
     if (!s)
         complain("work for the default stream");
-    (s->recording ? s->recorded : s->queue).push_back(std::move(w));
+    if (s->recording) {
+        s->recorded.push_back(std::move(w));
+        return;
+    }
+    s->queue.push_back(std::move(w));
+    s->asked++;
+}
+
+void emu::hurry(cudaStream_t s)
+{
+    if (getenv("RN_EMU_HURRY"))
+        drain(s);
+}
+
+void emu::note(const char *call)
+{
+    const char *path = getenv("RN_EMU_NOTES");
+    if (!path)
+        return;
+    std::string mine = std::string(path) + "." + std::to_string(current_card);
+    FILE *f = fopen(mine.c_str(), "a");
+    fprintf(f, "%s\n", call);
+    fclose(f);
 }
 
 bool emu::fails(const char *call)
@@ -261,6 +289,19 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, unsigned)
     return cudaSuccess;
 }
 
+/* Who comes first is not played: streams run when somebody looks. */
+cudaError_t cudaStreamCreateWithPriority(cudaStream_t *s, unsigned flags, int)
+{
+    return cudaStreamCreateWithFlags(s, flags);
+}
+
+cudaError_t cudaDeviceGetStreamPriorityRange(int *least, int *first)
+{
+    *least = 0;
+    *first = -5;
+    return cudaSuccess;
+}
+
 cudaError_t cudaStreamDestroy(cudaStream_t s)
 {
     drain(s);
@@ -300,29 +341,34 @@ cudaError_t cudaEventCreate(cudaEvent_t *e)
 
 cudaError_t cudaEventDestroy(cudaEvent_t e)
 {
-    if (e->stream)
-        drain(e->stream);
     delete e;
     return cudaSuccess;
 }
 
 cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s)
 {
-    if (emu::fails("cudaEventRecord"))
-        return say(cudaErrorIllegalAddress);
+    if (s->recording)
+        complain("an event in a graph");
     e->stream = s;
-    e->reached = false;
-    emu::submit(s, [=] {
-        e->at = done--;
-        e->reached = true;
-    });
+    e->asked = s->asked;
     return cudaSuccess;
 }
 
 cudaError_t cudaEventSynchronize(cudaEvent_t e)
 {
     if (e->stream)
-        drain(e->stream);
+        drain_until(e->stream, e->asked);
+    return cudaSuccess;
+}
+
+/* For what the event stands for now: it may be recorded anew before the stream gets there. */
+cudaError_t cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e, unsigned)
+{
+    if (emu::fails("cudaStreamWaitEvent"))
+        return say(cudaErrorInvalidResourceHandle);
+    CUevent_st now = *e;
+    if (now.stream)
+        emu::submit(s, [=] { drain_until(now.stream, now.asked); });
     return cudaSuccess;
 }
 
@@ -330,10 +376,10 @@ cudaError_t cudaEventSynchronize(cudaEvent_t e)
  * on a GPU, for what is decided by it. */
 cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t from, cudaEvent_t to)
 {
-    if (!from->reached || !to->reached)
+    if (!from->stream || from->stream != to->stream || to->stream->done < to->asked)
         return say(cudaErrorNotReady);
     auto chance = std::chrono::steady_clock::now().time_since_epoch().count() / 16 % 64;
-    *ms = (float)(to->at - from->at) + (float)(1 + chance) / 128;
+    *ms = (float)(to->asked - from->asked) + (float)(1 + chance) / 128;
     return cudaSuccess;
 }
 
@@ -370,6 +416,7 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t g, unsigned 
 
 cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t s)
 {
+    emu::note("graph");
     for (auto &node : exec->nodes)
         emu::submit(s, node);
     return cudaSuccess;

@@ -14,6 +14,10 @@ namespace emu
 /* What the next calls of the runtime and the libraries should answer, from the environment:
  * RN_EMU_FAIL=cudaMalloc:3 makes the third call of that name fail. */
 bool fails(const char *call);
+/* RN_EMU_HURRY=1: work that other streams may wait behind is done as early as it may, instead. */
+void hurry(cudaStream_t s);
+/* RN_EMU_NOTES=FILE: a line in FILE.CARD for each graph that is launched and each collective. */
+void note(const char *call);
 
 } /* namespace emu */
 

@@ -124,6 +124,14 @@ ncclResult_t begin(const char *call)
     return emu::fails(call) ? ncclSystemError : ncclInProgress;
 }
 
+ncclResult_t ended(ncclResult_t r, const char *what, cudaStream_t s)
+{
+    emu::note(what);
+    if (r == ncclInProgress)
+        emu::hurry(s);
+    return r;
+}
+
 } /* namespace */
 
 ncclResult_t ncclGetVersion(int *version)
@@ -192,7 +200,7 @@ ncclResult_t ncclReduceScatter(const void *from, void *to, size_t n, ncclDataTyp
     ncclResult_t r = begin("ncclReduceScatter");
     if (r == ncclInProgress)
         emu::submit(s, [=] { scatter_sums(c, (const float *)from, (float *)to, n); });
-    return r;
+    return ended(r, "reduce", s);
 }
 
 ncclResult_t ncclAllGather(const void *from, void *to, size_t n, ncclDataType_t type, ncclComm_t c,
@@ -201,7 +209,7 @@ ncclResult_t ncclAllGather(const void *from, void *to, size_t n, ncclDataType_t 
     ncclResult_t r = begin("ncclAllGather");
     if (r == ncclInProgress)
         emu::submit(s, [=] { gather(c, (const char *)from, (char *)to, n * size_of(type)); });
-    return r;
+    return ended(r, "gather", s);
 }
 
 ncclResult_t ncclBroadcast(const void *from, void *to, size_t n, ncclDataType_t type, int root,

@@ -1,8 +1,13 @@
-/* Whatever bytes a lock file has: it is refused with a place, or its pins are sorted, each with a
- * digest, and what is written back after one more pin reads the same with that one in it. */
+/* The small texts that fetching leaves behind. Whatever bytes a lock file has: it is refused with a
+ * place, or its pins are sorted, each with a digest, and what is written back after one more pin
+ * reads the same with that one in it. Whatever a file of hosts has: what is believed of it is
+ * within bounds, and saving it adds nothing. */
 #include "file.h"
+#include "health.h"
 #include "pins.h"
 #include "scratch.h"
+
+#include <math.h>
 
 static int no_sync(int fd)
 {
@@ -60,6 +65,34 @@ static void add(struct rn_pins *pins, const struct rn_pin *fresh)
     RN_ASSERT(rn_pins_add(pins, &pin, 1, &err) == RN_OK);
 }
 
+static void check_host(const struct rn_host *h)
+{
+    char text[RN_HEALTH_TEXT];
+    for (const char *p = h->name; *p; p++)
+        RN_ASSERT(*p > ' ' && *p <= '~');
+    RN_ASSERT(*h->name && h->failures >= 0 && isfinite(h->bytes_s) && h->bytes_s >= 0);
+    RN_ASSERT(isfinite(h->learnt_s) && strlen(rn_health_tell(h, text)) < RN_HEALTH_TEXT);
+}
+
+static void check_hosts(const uint8_t *bytes, size_t n)
+{
+    struct rn_hosts hosts = {0}, again = {0};
+    char *path = rn_join(scratch_folder(), "hosts");
+    RN_ASSERT(rn_file_write(path, bytes, n, NULL) == RN_OK);
+    rn_health_recall(&hosts, scratch_folder());
+    for (size_t i = 0; i < hosts.n; i++)
+        check_host(hosts.items[i]);
+    if (hosts.n > 0)
+        hosts.items[0]->told = true;
+    rn_health_save(&hosts, scratch_folder());
+    rn_health_recall(&again, scratch_folder());
+    RN_ASSERT(again.n <= hosts.n);
+    rn_hosts_release(&again);
+    rn_hosts_release(&hosts);
+    unlink(path);
+    free(path);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
     static const struct rn_pin fresh = {
@@ -70,8 +103,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
         .host = "h"};
     struct rn_pins pins;
     struct rn_err err = {0};
-    const char *path = scratch_put(bytes, n);
     rn_io.fsync = no_sync;
+    check_hosts(bytes, n);
+    const char *path = scratch_put(bytes, n);
     int rc = load(&pins, path, &err);
     RN_ASSERT(rc == RN_OK || err.msg[0]);
     if (rc != RN_OK)

@@ -61,7 +61,8 @@ static void try_slab(struct rn_comm *c, float *slab)
     bool mine = true, others = true, all = true;
     for (size_t i = 0; i < SLAB; i++)
         slab[i] = value(rank, i);
-    expect(rn_comm_reduce(c, slab, parts, n, NULL) == RN_OK, "reduce");
+    expect(rn_comm_reduce(c, slab, parts, n, NULL, NULL) == RN_OK, "reduce");
+    expect(rn_comm_finish(c, NULL) == RN_OK, "finish");
     for (size_t i = 0; i < SLAB; i++) {
         bool own = owner_of(parts, n, i) == rank;
         mine = mine && (!own || slab[i] == sum_of(world, i));
@@ -69,7 +70,8 @@ static void try_slab(struct rn_comm *c, float *slab)
     }
     expect(mine, "an owner has the sum, in the order of the ranks");
     expect(others, "what is not one's own stays as it was");
-    expect(rn_comm_gather(c, slab, parts, n, NULL) == RN_OK, "gather");
+    expect(rn_comm_gather(c, slab, parts, n, NULL, NULL) == RN_OK, "gather");
+    expect(rn_comm_finish(c, NULL) == RN_OK, "finish");
     for (size_t i = 0; i < SLAB; i++) {
         float want = owner_of(parts, n, i) >= 0 ? sum_of(world, i) : value(rank, i);
         all = all && slab[i] == want;
@@ -83,6 +85,8 @@ static void try_words(struct rn_comm *c)
     int world = rn_comm_world(c), word = 1000 + rn_comm_rank(c);
     expect(rn_comm_sum(c, v, 2, NULL) == RN_OK, "sum");
     expect(v[0] == world * (world + 1) / 2.0 && v[1] == 0.25 * world, "sums of all ranks");
+    double least = -1 - rn_comm_rank(c);
+    expect(rn_comm_most(c, &least, 1, NULL) == RN_OK && least == -1, "the largest of all ranks");
     expect(rn_comm_tell(c, &word, sizeof word, NULL) == RN_OK, "tell");
     expect(word == 1000, "rank 0's word");
 }

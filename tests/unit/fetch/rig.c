@@ -85,8 +85,7 @@ void rig_down(struct rig *r)
     server_stop(r->server);
     cr_assert_eq(rn_remove_tree(r->dir, NULL), RN_OK);
     rn_str_release(&r->said);
-    for (size_t i = 0; i < RN_COUNT(r->urls); i++)
-        free(r->urls[i]);
+    rn_arena_release(&r->texts);
     free(r->www);
     free(r->quarantine);
 }
@@ -100,10 +99,10 @@ void rig_put(struct rig *r, const char *name, const void *bytes, size_t n)
 
 struct rn_source *rig_source(struct rig *r, const char *path)
 {
-    size_t i = r->file.n_sources++;
-    r->urls[i] = path[0] == '/' ? rn_xprintf("%s%s", server_url(r->server), path) : rn_xdup(path);
-    r->sources[i] = (struct rn_source){.url = r->urls[i]};
-    return &r->sources[i];
+    const char *server = path[0] == '/' ? server_url(r->server) : "";
+    struct rn_source *source = &r->sources[r->file.n_sources++];
+    *source = (struct rn_source){.url = rn_arena_printf(&r->texts, "%s%s", server, path)};
+    return source;
 }
 
 int rig_fetch(struct rig *r)
@@ -117,10 +116,11 @@ void rig_many_add(struct rig *r, struct rig_many *m, const char *path)
 {
     const char *name = rn_basename(path);
     cr_assert_lt(m->n, RN_COUNT(m->files));
-    m->sources[m->n] = (struct rn_source){.url = rn_xprintf("%s/%s", server_url(r->server), path)};
+    m->sources[m->n] =
+        (struct rn_source){.url = rn_arena_printf(&r->texts, "%s/%s", server_url(r->server), path)};
     m->files[m->n] = r->file;
-    m->files[m->n].id = rn_xprintf("data.f/%s", name);
-    m->files[m->n].name = rn_xdup(name);
+    m->files[m->n].id = rn_arena_printf(&r->texts, "data.f/%s", name);
+    m->files[m->n].name = rn_arena_dup(&r->texts, name);
     m->files[m->n].sources = &m->sources[m->n];
     m->files[m->n++].n_sources = 1;
 }

@@ -24,7 +24,7 @@ struct rig {
     struct rn_log log;
     struct rn_err err;
     struct rn_source sources[4];
-    char *urls[4];
+    struct rn_arena texts; /* urls, names */
     struct rn_fetch_file file;
     struct rn_fetched got;
 };

@@ -359,9 +359,7 @@ Test(fetch, a_local_file_of_any_name_may_be_rejected)
         strcat(name, "\xC3\xA4"); /* a cut between the two bytes would be no UTF-8 */
     path = rn_join(rig.dir, name);
     cr_assert_eq(rn_file_write(path, "no lines", 8, NULL), RN_OK);
-    rig_source(&rig, path);
-    rig.urls[0] = rn_xprintf("file://%s", path);
-    rig.sources[0].url = rig.urls[0];
+    rig_source(&rig, path)->url = rn_arena_printf(&rig.texts, "file://%s", path);
     cr_assert_eq(rig_fetch(&rig), RN_EFETCH);
     cr_assert(rig_quarantined(&rig, "a.jsonl-malformed"));
     free(path);

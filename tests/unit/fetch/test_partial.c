@@ -68,8 +68,8 @@ static void leave_half(void)
 
 static char *only_file(const char *suffix)
 {
-    char *found = NULL, *cmd = rn_xprintf("%s/*%s", folder, suffix);
-    FILE *p = popen(rn_xprintf("ls %s 2>/dev/null", cmd), "r");
+    char *found = NULL, *cmd = rn_xprintf("ls %s/*%s 2>/dev/null", folder, suffix);
+    FILE *p = popen(cmd, "r");
     char line[512];
     while (fgets(line, sizeof line, p)) {
         cr_assert_null(found, "two files where one should be");

@@ -17,6 +17,8 @@ Test(template, numbers_and_names)
     cr_assert_str_eq(filled("shard_{i:05d}.parquet", 7, NULL), "shard_00007.parquet");
     cr_assert_str_eq(filled("{i}-{i:01d}-{i:09d}", 42, NULL), "42-42-000000042");
     cr_assert_str_eq(filled("https://host/{file}", 0, "a.jsonl"), "https://host/a.jsonl");
+    cr_assert_str_eq(filled("{i}{i:02d}{i:01d}", 0, NULL), "0000");
+    cr_assert_str_eq(filled("{i:03d}", 12345, NULL), "12345", "never cut");
     cr_assert_str_eq(filled("", 0, NULL), "");
 }
 

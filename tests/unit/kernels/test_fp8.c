@@ -201,10 +201,10 @@ static float largest_of(const float *x, int64_t n)
 static void shapes_are_whole(struct rn_device *dev, int type)
 {
     static const int64_t shapes[][2] = {{16, 16}, {64, 64}, {80, 48}, {32, 144}, {208, 64}};
+    uint8_t codes[208 * 64];
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
         int64_t R = shapes[s][0], K = shapes[s][1], n = R * K;
         float *x = normal("shape", n), row[COLUMNS], most = largest_of(x, n);
-        uint8_t *codes = malloc((size_t)n);
         struct rig g;
         rig_init(&g, dev, R, K, type, true, 1);
         run(&g, x, codes, row);
@@ -214,7 +214,6 @@ static void shapes_are_whole(struct rn_device *dev, int type)
             cr_expect_eq(codes[i], nearest((double)(x[i] * (float)scale), type), "%s: element %d",
                          rn_device_name(dev), (int)i);
         rig_release(&g);
-        free(codes);
         free(x);
     }
 }

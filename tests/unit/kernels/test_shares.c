@@ -104,6 +104,7 @@ Test(shares, a_rank_alone_has_it_all)
     must(rn_params_gather(b.ps, NULL, &part, 1, &err), &err);
     must(rn_params_collect(b.ps, NULL, host, N, &part, 1, &err), &err);
     must(rn_comm_sum(NULL, &sum, 1, &err), &err);
+    must(rn_comm_most(NULL, &sum, 1, &err), &err);
     must(rn_comm_tell(NULL, &sum, sizeof sum, &err), &err);
     cr_expect(host[0] == 5 && sum == 3);
     cr_expect(rn_comm_rank(NULL) == 0 && rn_comm_world(NULL) == 1 &&

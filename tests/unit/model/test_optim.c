@@ -296,3 +296,63 @@ Test(optim, moments_of_another_model_are_refused)
     unlink(path);
     free(path);
 }
+
+/* --- ranks: what may travel when --- */
+
+static char *gradients(struct bench *b, size_t i, size_t *n)
+{
+    struct rn_params *p = rn_model_params(b->f.model);
+    *n = (size_t)rn_elems(rn_params_spec(p, i)->shape) * sizeof(float);
+    float *g = rn_xalloc(*n);
+    MUST(rn_params_get_grad(p, i, g, e));
+    return (char *)g;
+}
+
+/* For each weight: the run up to where the program is done with its gradient gives it whole, and a
+ * run that ends one op earlier does not. */
+static void check_whole_gradients(const char *arch)
+{
+    struct rn_optim_cfg oc = RN_OPTIM_DEFAULTS;
+    struct bench b = bench_new(arch, &oc);
+    struct rn_params *p = rn_model_params(b.f.model);
+    for (size_t i = 0; i < rn_params_count(p); i++) {
+        int done = rn_prog_done_with(b.t.prog, RN_DPARAM, i);
+        size_t n;
+        cr_assert(done > 0 && done <= rn_prog_length(b.t.prog));
+        MUST(rn_prog_run_ops(b.t.prog, 0, done - 1, e));
+        char *early = gradients(&b, i, &n);
+        MUST(rn_prog_run_ops(b.t.prog, done - 1, done, e));
+        char *then = gradients(&b, i, &n);
+        MUST(rn_prog_run_ops(b.t.prog, done, rn_prog_length(b.t.prog), e));
+        char *end = gradients(&b, i, &n);
+        cr_expect(memcmp(then, end, n) == 0, "%s is not whole", rn_params_spec(p, i)->name);
+        cr_expect(memcmp(early, end, n) != 0, "%s is whole before", rn_params_spec(p, i)->name);
+        free(early);
+        free(then);
+        free(end);
+        MUST(rn_params_zero_grads(p, e));
+    }
+    bench_free(&b);
+}
+
+Test(optim, gradients_are_whole_when_the_program_is_done_with_them)
+{
+    check_whole_gradients("gpt2");
+    check_whole_gradients("nanochat-2025");
+    check_whole_gradients("nanochat-2026");
+}
+
+Test(optim, the_last_run_of_a_step_is_a_run)
+{
+    struct rn_optim_cfg oc = RN_OPTIM_DEFAULTS;
+    struct bench a = bench_new("nanochat-2026", &oc), b = bench_new("nanochat-2026", &oc);
+    float one, other;
+    MUST(rn_optim_watch(b.o, b.t.prog, e));
+    MUST(rn_prog_run(a.t.prog, e));
+    MUST(rn_optim_run_last(b.o, e));
+    MUST(rn_optim_norm(a.o, &one, e));
+    MUST(rn_optim_norm(b.o, &other, e));
+    cr_expect(one > 0 && one == other);
+    bench_free(&a);
+    bench_free(&b);
+}

@@ -83,6 +83,27 @@ Test(wire, end_carries_the_whole_error)
     cr_expect(n.end.err.at.line == 3 && n.end.err.at.col == 7);
 }
 
+Test(wire, end_names_what_was_published)
+{
+    struct rn_stage_end end = {.rc = RN_OK};
+    memset(end.out, 'a', RN_HEX - 1);
+    rn_wire_end(&wire, &end);
+    cr_expect_str_eq(next().end.out, end.out);
+    end.out[0] = '\0';
+    rn_wire_end(&wire, &end);
+    cr_expect_str_empty(next().end.out);
+}
+
+Test(wire, key_that_is_none_breaks_the_inbox)
+{
+    struct rn_stage_end end = {.rc = RN_OK, .out = "../../elsewhere"};
+    struct rn_news news;
+    rn_wire_end(&wire, &end);
+    cr_assert(rn_inbox_read(&inbox, ends[0]));
+    cr_expect_not(rn_inbox_next(&inbox, &news));
+    cr_expect(inbox.broken);
+}
+
 Test(wire, message_in_pieces_arrives_once_it_is_whole)
 {
     int through[2];
