@@ -47,17 +47,27 @@ static int told(struct rn_cuda *c, struct rn_err *err)
 
 /* --- open and close --- */
 
-/* What is missing, where there is no GPU to be had. */
-static const char *missing(cudaError_t e)
+/* Of no driver at all the runtime says that it is too old; the version of none is 0. */
+static void say_old_driver(char *why, size_t cap)
 {
-    switch (e) {
-    case cudaErrorInsufficientDriver:
-        return "no NVIDIA driver, or one that is older than CUDA " RUNNEL_CUDA_VERSION;
-    case cudaErrorNoDevice:
-        return "the NVIDIA driver sees no GPU";
-    default:
-        return cudaGetErrorString(e);
-    }
+    int version = 0;
+    if (cudaDriverGetVersion(&version) != cudaSuccess || version == 0)
+        snprintf(why, cap, "there is no NVIDIA driver");
+    else
+        snprintf(why, cap,
+                 "the NVIDIA driver is too old: it knows CUDA %d.%d, and this program "
+                 "needs " RUNNEL_CUDA_VERSION,
+                 version / 1000, version % 1000 / 10);
+}
+
+/* What is missing, where there is no GPU to be had. */
+static void say_missing(char *why, size_t cap, cudaError_t e)
+{
+    if (e == cudaErrorInsufficientDriver)
+        say_old_driver(why, cap);
+    else
+        snprintf(why, cap, "%s",
+                 e == cudaErrorNoDevice ? "the NVIDIA driver sees no GPU" : cudaGetErrorString(e));
 }
 
 static int no_such_card(const struct rn_cuda *c, struct rn_err *err)
@@ -77,8 +87,11 @@ static int find_gpu(struct rn_cuda *c, struct rn_err *err)
     struct cudaDeviceProp prop;
     if (e == cudaSuccess)
         e = cudaGetDeviceProperties(&prop, c->card);
-    if (e != cudaSuccess)
-        return c->host->fail(err, RN_EDEVICE, RN_NOWHERE, "no GPU to compute on: %s", missing(e));
+    if (e != cudaSuccess) {
+        char why[128];
+        say_missing(why, sizeof why, e);
+        return c->host->fail(err, RN_EDEVICE, RN_NOWHERE, "no GPU to compute on: %s", why);
+    }
     snprintf(c->model, sizeof c->model, "%s", prop.name);
     c->bytes_all = prop.totalGlobalMem;
     c->fp8 = prop.major * 10 + prop.minor >= 89; /* Ada and later */
