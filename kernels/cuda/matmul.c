@@ -105,8 +105,8 @@ static uint8_t bias_type_of(const struct rn_cuda_product *p)
     return is_of_codes(p) ? RN_BF16 : p->d.type;
 }
 
-/* Of what lies at p, and each matrix of its batch: 256, or the power of two below it that they begin
- * at a multiple of. The library takes 256 for granted, and chunks of rows begin anywhere. */
+/* Of what lies at p, and each matrix of its batch: 256, or the power of two below it that they
+ * begin at a multiple of. The library takes 256 for granted, and chunks of rows begin anywhere. */
 static uint32_t alignment_of(const void *p, const struct rn_cuda_matrix *m)
 {
     uintptr_t step = (uintptr_t)m->stride * rn_dtype_bytes((enum rn_dtype)m->type);
