@@ -28,11 +28,9 @@ const char *rn_code_word(enum rn_code code)
 static void record(struct rn_err *err, enum rn_code code, struct rn_place at)
 {
     err->code = code;
-    err->at = at;
-    if (at.path) {
-        snprintf(err->path, sizeof err->path, "%s", at.path);
-        err->at.path = err->path;
-    }
+    err->line = at.line;
+    err->col = at.col;
+    snprintf(err->path, sizeof err->path, "%s", at.path ? at.path : "");
 }
 
 int rn_fail(struct rn_err *err, enum rn_code code, struct rn_place at, const char *fmt, ...)
@@ -51,7 +49,9 @@ int rn_fail(struct rn_err *err, enum rn_code code, struct rn_place at, const cha
 int rn_fail_errno(struct rn_err *err, struct rn_place at, const char *fmt, ...)
 {
     int e = errno;
-    enum rn_code code = e == ENOSPC || e == EDQUOT ? RN_ENOSPACE : e == ENOMEM ? RN_ENOMEM : RN_EIO;
+    enum rn_code code = e == ENOSPC || e == EDQUOT || e == EFBIG ? RN_ENOSPACE
+                        : e == ENOMEM                            ? RN_ENOMEM
+                                                                 : RN_EIO;
     if (!err || err->code != RN_OK)
         return code;
     record(err, code, at);
@@ -68,10 +68,8 @@ int rn_fail_as(struct rn_err *err, const struct rn_err *other)
 {
     if (!err || err->code != RN_OK || other->code == RN_OK)
         return other->code;
-    record(err, other->code, other->at);
-    snprintf(err->msg, sizeof err->msg, "%s", other->msg);
-    snprintf(err->hint, sizeof err->hint, "%s", other->hint);
-    return other->code;
+    *err = *other;
+    return err->code;
 }
 
 void rn_hint(struct rn_err *err, const char *fmt, ...)
@@ -139,7 +137,7 @@ static const char *skip_characters(const char *p, int n)
 
 /* The source line under the message, of a long one the part around the column, and the hint behind
  * its caret. False if the line cannot be read. */
-static bool print_source_line(const struct rn_place *at, const char *hint, FILE *out)
+static bool print_source_line(const struct rn_err *at, FILE *out)
 {
     enum { LONG = 120, BEFORE = 60, SHOWN = 160 };
     char *line = read_line(at->path, at->line);
@@ -153,8 +151,8 @@ static bool print_source_line(const struct rn_place *at, const char *hint, FILE 
     fprintf(out, "%s\n", *to ? "..." : "");
     if (at->col > 0) {
         fprintf(out, "       | %*s^%s", at->col - 1 - skipped + (int)strlen(dots), "",
-                *hint ? " " : "");
-        put_clean(hint, strlen(hint), out);
+                *at->hint ? " " : "");
+        put_clean(at->hint, strlen(at->hint), out);
         fputc('\n', out);
     }
     free(line);
@@ -176,12 +174,12 @@ static void print_annotation(const struct rn_err *err, FILE *out)
 {
     fputs("::error title=", out);
     put_escaped(rn_code_word(err->code), out);
-    if (err->at.path) {
+    if (err->path[0]) {
         fputs(",file=", out);
-        put_escaped(err->at.path, out);
+        put_escaped(err->path, out);
     }
-    if (err->at.line > 0)
-        fprintf(out, ",line=%d,col=%d", err->at.line, err->at.col);
+    if (err->line > 0)
+        fprintf(out, ",line=%d,col=%d", err->line, err->col);
     fputs("::", out);
     put_escaped(err->msg, out);
     fputc('\n', out);
@@ -192,17 +190,20 @@ void rn_err_print(const struct rn_err *err, FILE *out)
     const char *actions = getenv("GITHUB_ACTIONS");
     if (actions && *actions)
         print_annotation(err, out);
-    if (err->at.path && err->at.line > 0 && err->at.col > 0)
-        fprintf(out, "%s:%d:%d: ", err->at.path, err->at.line, err->at.col);
-    else if (err->at.path && err->at.line > 0)
-        fprintf(out, "%s:%d: ", err->at.path, err->at.line);
-    else if (err->at.path)
-        fprintf(out, "%s: ", err->at.path);
+    bool in_file = err->path[0] != '\0', in_line = in_file && err->line > 0;
+    bool spot = in_line && err->col > 0;
+    if (in_file)
+        fputs(err->path, out);
+    if (in_line)
+        fprintf(out, ":%d", err->line);
+    if (spot)
+        fprintf(out, ":%d", err->col);
+    if (in_file)
+        fputs(": ", out);
     fprintf(out, "%s: ", rn_code_word(err->code));
     put_clean(err->msg, strlen(err->msg), out);
     fputc('\n', out);
-    bool spot = err->at.path && err->at.line > 0 && err->at.col > 0;
-    bool hinted = spot && print_source_line(&err->at, err->hint, out);
+    bool hinted = spot && print_source_line(err, out);
     if (!hinted && err->hint[0]) {
         fputs("  ", out);
         put_clean(err->hint, strlen(err->hint), out);

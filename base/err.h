@@ -50,8 +50,7 @@ enum rn_code {
 #undef X
 };
 
-/* A spot in a user's file. line 0: the whole file; path NULL: no file. `path` is borrowed and must
- * outlive the error (config strings live in the pipeline's arena). */
+/* A spot in a user's file. line 0: the whole file; path NULL: no file. `path` is borrowed. */
 struct rn_place {
     const char *path;
     int line, col; /* 1-based */
@@ -59,10 +58,10 @@ struct rn_place {
 
 struct rn_err {
     enum rn_code code; /* says what the caller may do, not which module failed */
-    struct rn_place at;
-    char path[256]; /* copy behind at.path, so that short-lived paths may be passed */
-    char msg[768];  /* no capital, no full stop, no newline */
-    char hint[256]; /* "" or what to try, e.g. "did you mean 'steps'?" */
+    int line, col;     /* the place; 0: the whole file */
+    char path[256];    /* "" where there is no file. All text is here: an error may be copied */
+    char msg[768];     /* no capital, no full stop, no newline */
+    char hint[256];    /* "" or what to try, e.g. "did you mean 'steps'?" */
 };
 
 #define RN_NOWHERE    ((struct rn_place){0})
@@ -73,13 +72,19 @@ struct rn_err {
 int rn_fail(struct rn_err *err, enum rn_code code, struct rn_place at, const char *fmt, ...)
     RN_PRINTF(4, 5);
 
-/* Like rn_fail with strerror(errno) appended. ENOSPC and EDQUOT become RN_ENOSPACE, ENOMEM becomes
+/* Like rn_fail with strerror(errno) appended. ENOSPC, EDQUOT and EFBIG become RN_ENOSPACE, ENOMEM becomes
  * RN_ENOMEM, all others RN_EIO. */
 int rn_fail_errno(struct rn_err *err, struct rn_place at, const char *fmt, ...) RN_PRINTF(3, 4);
 
 /* Records the failure that another rn_err holds, if any, unless one is recorded already. Returns
- * its code. Never copy the struct itself: at.path points into it. */
+ * its code. */
 int rn_fail_as(struct rn_err *err, const struct rn_err *other);
+
+/* Where it is; borrows the path. */
+static inline struct rn_place rn_err_place(const struct rn_err *e)
+{
+    return (struct rn_place){e->path[0] ? e->path : NULL, e->line, e->col};
+}
 
 /* Sets the hint line if none is set. */
 void rn_hint(struct rn_err *err, const char *fmt, ...) RN_PRINTF(2, 3);

@@ -283,7 +283,7 @@ int rn_file_write(const char *path, const void *bytes, size_t n, struct rn_err *
 int rn_file_read(const char *path, size_t cap_bytes, char **out, size_t *n, struct rn_err *err)
 {
     *out = NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe would wait for its writer */
     if (fd < 0)
         return rn_fail_errno(err, RN_PATH(path), "cannot open");
     struct stat st;

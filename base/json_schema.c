@@ -29,7 +29,12 @@ static json_t *number(const struct rn_key *key, enum rn_key_type type)
         json_object_set_new(plain, "minimum", json_real(key->low));
         json_object_set_new(plain, "maximum", json_real(key->high));
     }
-    return json_pack("[o, {s:s, s:s}]", plain, "type", "string", "pattern", number_patterns[type]);
+    json_t *list =
+        json_pack("[o, {s:s, s:s}]", plain, "type", "string", "pattern", number_patterns[type]);
+    double outside;
+    if (rn_key_outside(key, &outside))
+        json_array_append_new(list, json_pack("{s:f}", "const", outside));
+    return list;
 }
 
 static json_t *words(const struct rn_key *key)

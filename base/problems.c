@@ -37,8 +37,8 @@ static bool has(const struct rn_problems *p, const struct rn_err *e)
 {
     for (size_t i = 0; i < p->n; i++) {
         const struct rn_err *old = p->items[i];
-        if (old->at.line == e->at.line && old->at.col == e->at.col &&
-            strcmp(old->msg, e->msg) == 0 && strcmp(old->path, e->path) == 0)
+        if (old->line == e->line && old->col == e->col && strcmp(old->msg, e->msg) == 0 &&
+            strcmp(old->path, e->path) == 0)
             return true;
     }
     return false;
@@ -49,7 +49,7 @@ void rn_problems_join(struct rn_problems *p, const struct rn_problems *from)
     for (size_t i = 0; i < from->n; i++) {
         struct rn_err *e = from->items[i];
         if (!has(p, e))
-            rn_hint(rn_problem_add(p, e->at, "%s", e->msg), "%s", e->hint);
+            rn_hint(rn_problem_add(p, rn_err_place(e), "%s", e->msg), "%s", e->hint);
     }
     p->dropped += from->dropped;
 }
@@ -59,7 +59,7 @@ static int by_place(const struct rn_err *a, const struct rn_err *b)
     int path = strcmp(a->path, b->path);
     if (path)
         return path;
-    return a->at.line != b->at.line ? a->at.line - b->at.line : a->at.col - b->at.col;
+    return a->line != b->line ? a->line - b->line : a->col - b->col;
 }
 
 /* Insertion sort: stable, and there are at most 101. */

@@ -129,10 +129,21 @@ static void leave(struct pass *p, size_t mark)
 
 /* --- scalars --- */
 
+bool rn_key_outside(const struct rn_key *key, double *value)
+{
+    char *end;
+    if (!key->def || key->low >= key->high)
+        return false;
+    *value = strtod(key->def, &end);
+    return end != key->def && *end == '\0' && (*value < key->low || *value > key->high);
+}
+
 static bool in_bounds(struct pass *p, const struct rn_key *key, const struct rn_node *node,
                       double value)
 {
-    if (key->low >= key->high || (value >= key->low && value <= key->high))
+    double def;
+    if (key->low >= key->high || (value >= key->low && value <= key->high) ||
+        (rn_key_outside(key, &def) && value == def))
         return true;
     const char *unit = key->unit ? key->unit : "";
     char text[160];

@@ -39,6 +39,23 @@ void rn_str_putc(struct rn_str *s, char c)
     rn_str_add(s, &c, 1);
 }
 
+void rn_str_shell(struct rn_str *s, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "-_./=:,+%@";
+    if (*word && strspn(word, plain) == strlen(word)) {
+        rn_str_puts(s, word);
+        return;
+    }
+    rn_str_putc(s, '\'');
+    for (; *word; word++)
+        if (*word == '\'')
+            rn_str_puts(s, "'\\''");
+        else
+            rn_str_putc(s, *word);
+    rn_str_putc(s, '\'');
+}
+
 void rn_str_printf(struct rn_str *s, const char *fmt, ...)
 {
     va_list ap, again;

@@ -22,6 +22,8 @@ struct rn_str {
 void rn_str_add(struct rn_str *, const void *bytes, size_t n);
 void rn_str_puts(struct rn_str *, const char *s);
 void rn_str_putc(struct rn_str *, char c);
+/* A word as a shell reads it: in quotes where it must be. */
+void rn_str_shell(struct rn_str *, const char *word);
 void rn_str_printf(struct rn_str *, const char *fmt, ...) RN_PRINTF(2, 3);
 void rn_str_clear(struct rn_str *); /* length 0, keeps the buffer */
 void rn_str_release(struct rn_str *);

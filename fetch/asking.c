@@ -45,18 +45,12 @@ static void add_mirrors(struct rn_asking *a)
     }
 }
 
-static bool is_remote(const char *url)
-{
-    const struct rn_source_kind *kind = rn_source_kind(url);
-    return kind && kind->remote;
-}
-
 /* Strikes out what --offline and --locked forbid to ask. */
 static void strike_remote(struct rn_asking *a)
 {
     bool forbidden = a->f->offline || (a->f->locked && !*a->pin);
     for (size_t i = 0; i < a->n && forbidden; i++)
-        if (is_remote(a->standings[i].source.url)) {
+        if (rn_source_is_remote(a->standings[i].source.url)) {
             a->standings[i].out = true;
             a->struck++;
         }
@@ -306,7 +300,8 @@ void rn_asking_reject(struct rn_asking *a, const struct rn_response *r, bool fur
 /* The same url again is no second opinion, whatever is taken out of what it gives. */
 static bool can_be_second(const struct rn_standing *s, const struct rn_standing *first)
 {
-    return !s->out && is_remote(s->source.url) && strcmp(s->source.url, first->source.url) != 0;
+    return !s->out && rn_source_is_remote(s->source.url) &&
+           strcmp(s->source.url, first->source.url) != 0;
 }
 
 bool rn_asking_second(struct rn_asking *a, const char *sha256)

@@ -1,31 +1,18 @@
 #include "errand.h"
 
 #include "checked.h"
+#include "errand_proof.h"
 #include "file.h"
 #include "mem.h"
 #include "str.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-static void release_first(struct rn_first *first)
-{
-    if (first->payload) {
-        unlink(first->payload); /* not there any more if it was published */
-        rn_partial_drop(&first->partial);
-    }
-    free(first->payload);
-    free(first->host);
-    free(first->etag);
-    *first = (struct rn_first){0};
-}
 
 void rn_errand_free(struct rn_errand *e)
 {
-    release_first(&e->first);
+    rn_errand_drop_first(e);
     rn_partial_keep(&e->partial);
     rn_proof_release(&e->proof);
     rn_response_release(&e->r);
@@ -123,160 +110,6 @@ static void look_into_cache(struct rn_errand *e)
         give_to_pool(e, find_cached, after_finding);
 }
 
-/* --- proof --- */
-
-/* A body that was taken whole and is not the file. If its beginning came from an earlier attempt,
- * that may be to blame: the same source is asked again, for all of it. */
-static void reject_body(struct rn_errand *e)
-{
-    struct rn_origin none = {.total_bytes = -1};
-    bool patched = e->r.resumed_bytes > 0;
-    if (patched)
-        rn_log(e->bench->f->log, RN_WARN, "%s was continued from %s and is not right: %s; anew",
-               e->file->name, e->r.host, e->r.finding.detail);
-    else
-        rn_asking_reject(&e->asking, &e->r, false, e->now_s);
-    if (e->r.finding.verdict == RN_DIGEST && *e->proof.sha256 && !patched)
-        rn_asking_gave(&e->asking, e->proof.sha256);
-    if (e->partial.fd < 0 && e->r.body)
-        unlink(e->r.body); /* a local copy */
-    if (e->proof.payload)
-        unlink(e->proof.payload); /* what was taken out of it */
-    rn_partial_begin(&e->partial, &none);
-    e->state = RN_READY;
-}
-
-static void publish(struct rn_errand *e, const char *payload, const char *host, const char *etag,
-                    bool remote)
-{
-    e->state = RN_BATCHED;
-    struct rn_batch_item item = {.file = e->file,
-                                 .got = &e->got,
-                                 .payload = payload,
-                                 .synced = e->synced,
-                                 .host = *host ? host : "-",
-                                 .pinned = remote && !e->file->passing,
-                                 .etag = *etag ? etag : NULL,
-                                 .tag = e};
-    rn_batch_add(&e->bench->batch, &item);
-}
-
-/* Nobody vouches for what came, but another source can be asked whether it gives the same. */
-static bool wants_second(struct rn_errand *e)
-{
-    return !*e->asking.pin && !e->file->passing && e->proof.trust == RN_TRUST_FIRST_USE &&
-           rn_source_kind(e->asking.now->source.url)->remote &&
-           rn_asking_second(&e->asking, e->proof.sha256);
-}
-
-static void put_aside(struct rn_errand *e)
-{
-    e->first = (struct rn_first){.partial = e->partial,
-                                 .payload = rn_xdup(e->proof.payload),
-                                 .host = rn_xdup(e->r.host),
-                                 .etag = rn_xdup(e->r.claims.etag),
-                                 .size_bytes = e->proof.got_bytes,
-                                 .synced = e->synced};
-    memcpy(e->first.sha256, e->proof.sha256, RN_HEX);
-    e->partial = (struct rn_partial){.fd = -1};
-    rn_log(e->bench->f->log, RN_INFO, "%s: nobody vouches for what %s gave; asking another source",
-           e->file->name, e->r.host);
-    e->state = RN_READY;
-}
-
-/* No second source gave the file: the first one is taken at its word, unless one disagrees. */
-static void give_up(struct rn_errand *e)
-{
-    if (!e->first.payload || rn_asking_disputed(&e->asking)) {
-        e->err = (struct rn_err){0};
-        e->rc = rn_asking_fail(&e->asking, &e->err);
-        e->state = RN_NOT_HAD;
-        return;
-    }
-    memcpy(e->got.sha256, e->first.sha256, RN_HEX);
-    e->got.size_bytes = e->first.size_bytes;
-    e->got.trust = RN_TRUST_FIRST_USE;
-    e->synced = e->first.synced;
-    publish(e, e->first.payload, e->first.host, e->first.etag, true);
-}
-
-static void after_proof(struct rn_errand *e)
-{
-    if (e->rc != RN_OK) {
-        e->state = RN_BROKEN_OFF;
-        return;
-    }
-    if (e->r.finding.verdict != RN_ACCEPTED) {
-        reject_body(e);
-        rn_proof_release(&e->proof);
-        return;
-    }
-    if (wants_second(e)) {
-        put_aside(e);
-        return;
-    }
-    memcpy(e->got.sha256, e->proof.sha256, RN_HEX);
-    e->got.size_bytes = e->proof.got_bytes;
-    e->got.trust = e->first.payload ? RN_TRUST_AGREED
-                   : *e->asking.pin ? e->asking.trust
-                                    : e->proof.trust;
-    publish(e, e->proof.payload, e->r.host, e->r.claims.etag,
-            rn_source_kind(e->proof.source->url)->remote);
-}
-
-static int seal_file(const char *path, bool sync, struct rn_err *err)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    int rc = RN_OK;
-    if (fd < 0 || fchmod(fd, 0444) != 0)
-        rc = rn_fail_errno(err, RN_PATH(path), "cannot make read-only");
-    else if (sync && rn_io.fsync(fd) != 0)
-        rc = rn_fail_errno(err, RN_PATH(path), "cannot sync");
-    if (fd >= 0)
-        close(fd);
-    return rc;
-}
-
-/* Read-only; a large one goes to the disk now, on a thread of the pool: small ones go together.
- * Of the body nothing stays in memory, and no descriptor: thousands may wait for one sync. */
-static int seal_payload(struct rn_errand *e)
-{
-    enum { LARGE = 1 << 20 };
-    const char *path = e->proof.payload;
-    bool remote = rn_source_kind(e->proof.source->url)->remote; /* a copy is a new file */
-    bool is_body = remote && strcmp(path, e->partial.path) == 0;
-    int rc = RN_OK;
-    e->synced = e->proof.got_bytes >= LARGE;
-    if (remote)
-        rc = rn_partial_seal(&e->partial, is_body && e->synced, &e->err);
-    return is_body || rc != RN_OK ? rc : seal_file(path, e->synced, &e->err);
-}
-
-static void prove(struct rn_task *t)
-{
-    struct rn_errand *e = (struct rn_errand *)t;
-    bool remote = rn_source_kind(e->proof.source->url)->remote;
-    e->rc = remote ? rn_partial_flush(&e->partial, e->r.sha256, &e->err) : RN_OK;
-    e->proof.bytes = remote ? rn_partial_bytes(&e->partial) : NULL;
-    if (e->rc == RN_OK)
-        e->rc = rn_prove(&e->proof, &e->err);
-    if (e->rc == RN_OK && e->r.finding.verdict == RN_ACCEPTED)
-        e->rc = seal_payload(e);
-}
-
-static void set_up_proof(struct rn_errand *e)
-{
-    rn_proof_release(&e->proof);
-    e->proof = (struct rn_proof){.formats = e->bench->f->formats,
-                                 .file = e->file,
-                                 .source = &e->asking.now->source,
-                                 .pin = *e->asking.pin ? e->asking.pin : NULL,
-                                 .sums = e->sums,
-                                 .lfs = e->asking.now->led ? &e->asking.now->lfs : NULL,
-                                 .body = e->r.body,
-                                 .r = &e->r};
-}
-
 /* --- one attempt --- */
 
 /* How the attempt went, for whoever asks this host next. */
@@ -304,8 +137,8 @@ void rn_errand_received(struct rn_errand *e, struct rn_ended *ended, double now_
     }
     enum rn_verdict v = e->r.finding.verdict;
     if (v == RN_ACCEPTED) {
-        set_up_proof(e);
-        give_to_pool(e, prove, after_proof);
+        rn_errand_set_up_proof(e);
+        give_to_pool(e, rn_errand_prove, rn_errand_proven);
         return;
     }
     bool content = e->r.body && strcmp(e->r.body, e->partial.path) == 0;
@@ -336,15 +169,15 @@ static void copy_local(struct rn_task *t)
     if (e->r.has_body)
         e->r.body = rn_xdup(e->partial.path);
     if (e->r.finding.verdict == RN_ACCEPTED) {
-        set_up_proof(e);
-        prove(t);
+        rn_errand_set_up_proof(e);
+        rn_errand_prove(t);
     }
 }
 
 static void after_local(struct rn_errand *e)
 {
     learn(e);
-    after_proof(e);
+    rn_errand_proven(e);
 }
 
 static void ask_wire(struct rn_errand *e)
@@ -394,7 +227,7 @@ static void ask(struct rn_errand *e)
     if (e->rc != RN_OK) {
         e->asking.now->host->running--;
         e->state = RN_BROKEN_OFF;
-    } else if (rn_source_kind(e->asking.now->source.url)->remote) {
+    } else if (rn_source_is_remote(e->asking.now->source.url)) {
         ask_wire(e);
     } else {
         rn_response_release(&e->r);
@@ -471,7 +304,7 @@ enum rn_turn rn_errand_turn(struct rn_errand *e, double now_s)
     if (turn == RN_WAIT && e->first.payload)
         turn = RN_GIVE_UP; /* one round is enough for a second opinion */
     if (turn == RN_GIVE_UP)
-        give_up(e);
+        rn_errand_give_up(e);
     return turn;
 }
 

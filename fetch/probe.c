@@ -227,7 +227,7 @@ static void note_health(const struct rn_fetcher *f, struct rn_probe *probes, siz
     for (size_t i = 0; i < n; i++)
         rn_health_tell(rn_host_of(&hosts, probes[i].source->url), probes[i].health);
     for (size_t i = 0; i < n; i++)
-        if (rn_source_kind(probes[i].source->url)->remote)
+        if (rn_source_is_remote(probes[i].source->url))
             rn_host_learn(rn_host_of(&hosts, probes[i].source->url), 0, 0,
                           rn_verdict_again(probes[i].r.finding.verdict));
     rn_health_save(&hosts, rn_cache_home(f->cache));

@@ -139,3 +139,9 @@ const struct rn_source_kind *rn_source_kind(const char *url)
             return *kinds[i].prefix || !strstr(url, "://") ? &kinds[i] : NULL;
     return NULL;
 }
+
+bool rn_source_is_remote(const char *url)
+{
+    const struct rn_source_kind *kind = rn_source_kind(url);
+    return kind && kind->remote;
+}

@@ -47,7 +47,8 @@ struct rn_source_kind {
                struct rn_err *);
 };
 
-const struct rn_source_kind *rn_source_kind(const char *url);
+const struct rn_source_kind *rn_source_kind(const char *url); /* NULL: unknown */
+bool rn_source_is_remote(const char *url);
 
 /* Path of a local source, caller frees; NULL if the url is not local. */
 char *rn_source_path(const char *dir, const char *url);

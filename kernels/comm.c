@@ -84,24 +84,43 @@ static int load_backend(struct rn_comm *c, const char *name, struct rn_err *err)
 
 static int open_backend(struct rn_comm *c, const struct rn_comm_setup *setup, struct rn_err *err)
 {
-    const char *name;
     char plain[RN_PLUGIN_NAME];
     int card;
-    RN_TRY(rn_comm_find(&name, setup->device, err));
-    RN_TRY(load_backend(c, name, err));
     RN_TRY(rn_plugin_split(setup->device, plain, &card, err));
     return c->be->open(&c->ctx, &c->host, setup, card < 0 ? 0 : card, err);
+}
+
+/* With its plugin loaded; not open. */
+static int comm_new(struct rn_comm **out, const struct rn_comm_seat *seat, const char *device,
+                    const struct rn_log *log, struct rn_err *err)
+{
+    const char *name;
+    *out = NULL;
+    RN_ASSERT(seat->rank >= 0 && seat->rank < seat->world && seat->world <= RN_RANKS_MAX);
+    RN_TRY(rn_comm_find(&name, device, err));
+    struct rn_comm *c = rn_new(struct rn_comm);
+    c->seat = *seat;
+    c->host = (struct rn_host){RN_ABI, sizeof c->host, RN_BORDERS_DIGEST, log, rn_fail};
+    int rc = load_backend(c, name, err);
+    if (rc == RN_OK)
+        *out = c;
+    else
+        rn_comm_close(c);
+    return rc;
+}
+
+int rn_comm_sketch(struct rn_comm **out, const char *device, int world, struct rn_err *err)
+{
+    struct rn_comm_seat seat = {.world = world, .local_world = world};
+    return comm_new(out, &seat, device, NULL, err);
 }
 
 int rn_comm_open(struct rn_comm **out, const struct rn_comm_setup *setup, const struct rn_log *log,
                  struct rn_err *err)
 {
-    const struct rn_comm_seat *seat = &setup->seat;
-    RN_ASSERT(seat->rank >= 0 && seat->rank < seat->world && seat->world <= RN_RANKS_MAX);
-    struct rn_comm *c = rn_new(struct rn_comm);
-    c->seat = *seat;
-    c->heard = rn_xalloc((size_t)seat->world * RN_COMM_WORDS * sizeof *c->heard);
-    c->host = (struct rn_host){RN_ABI, sizeof c->host, RN_BORDERS_DIGEST, log, rn_fail};
+    RN_TRY(comm_new(out, &setup->seat, setup->device, log, err));
+    struct rn_comm *c = *out;
+    c->heard = rn_xalloc((size_t)c->seat.world * RN_COMM_WORDS * sizeof *c->heard);
     int rc = open_backend(c, setup, err);
     *out = rc == RN_OK ? c : NULL;
     if (rc != RN_OK)
@@ -117,6 +136,11 @@ void rn_comm_close(struct rn_comm *c)
         c->be->close(c->ctx);
     free(c->heard);
     free(c);
+}
+
+size_t rn_comm_bytes(const struct rn_comm *c)
+{
+    return c ? c->be->room_bytes(c->seat.world) : 0;
 }
 
 int rn_comm_rank(const struct rn_comm *c)

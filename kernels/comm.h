@@ -46,7 +46,12 @@ int rn_comm_find(const char **name, const char *device, struct rn_err *);
  * for the call. */
 int rn_comm_open(struct rn_comm **, const struct rn_comm_setup *, const struct rn_log *,
                  struct rn_err *);
-void rn_comm_close(struct rn_comm *);             /* takes NULL; every rank's, together */
+void rn_comm_close(struct rn_comm *); /* takes NULL; every rank's, together */
+/* Rank 0 of so many as a plan has them: nobody is there, so nothing can be asked for or said. */
+int rn_comm_sketch(struct rn_comm **, const char *device, int world, struct rn_err *);
+/* What it takes besides the library behind it: of the device's memory if rn_comm_on_device, else of
+ * the host's. NULL: 0. */
+size_t rn_comm_bytes(const struct rn_comm *);
 int rn_comm_rank(const struct rn_comm *);         /* NULL: 0 */
 int rn_comm_world(const struct rn_comm *);        /* NULL: 1 */
 int rn_comm_local_world(const struct rn_comm *);  /* those on this host; NULL: 1 */

@@ -16,6 +16,9 @@ struct rn_comm_backend {
     const char *name; /* "mpi" */
     bool on_device;   /* slabs are in a card's memory */
 
+    /* What open takes, and keeps until close: of the card's memory if on_device, else of the
+     * host's; what the library takes for itself does not count. */
+    size_t (*room_bytes)(int world);
     /* card: of the setup's device, 0 where it says none. */
     int (*open)(void **ctx, const struct rn_host *, const struct rn_comm_setup *, int card,
                 struct rn_err *);

@@ -451,7 +451,7 @@ static bool usable(const struct rn_ckpt *c, int64_t step, size_t *n_damaged)
         return true;
     ++*n_damaged;
     rn_log(c->log, RN_WARN, "checkpoint step_%06" PRId64 " is passed over: %s: %s", step,
-           why.at.path ? rn_basename(why.at.path) : "", why.msg);
+           rn_basename(why.path), why.msg);
     return false;
 }
 

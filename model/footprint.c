@@ -96,8 +96,10 @@ static void judge(struct rn_footprint *f, const struct rn_device *dev, const str
     struct rn_device_stats s;
     rn_device_stats(dev, &s);
     f->limit = limit_of_host() / rn_comm_local_world(comm);
+    f->sharing = (double)rn_comm_bytes(comm);
     if (s.bytes_all > 0) {
         f->limit = share * (double)s.bytes_all;
+        f->sharing = rn_comm_on_device(comm) ? f->sharing : 0;
         f->other = 0;
     }
 }
@@ -117,7 +119,8 @@ static int measure(struct rn_footprint *f, struct rn_model *m, const struct rn_d
     if (what->eval_rows > 0)
         RN_TRY(measure_evaluation(f, m, what->eval_rows, err));
     judge(f, dev, what->comm);
-    f->total = f->weights + f->gradients + f->optimizer + f->activations + f->evaluation + f->other;
+    f->total = f->weights + f->gradients + f->optimizer + f->activations + f->evaluation +
+               f->sharing + f->other;
     return RN_OK;
 }
 
@@ -154,7 +157,13 @@ static void measure_here(void *answer, void *ctx)
     a->rc = rn_device_open(&dev, q->device, q->threads, NULL, &a->err);
     if (a->rc != RN_OK)
         return;
-    a->rc = rn_footprint_on(&a->f, dev, q->what, &a->err);
+    struct rn_footprint_of what = *q->what;
+    if (what.ranks > 0)
+        a->rc = rn_comm_sketch(&what.comm, q->device, what.ranks, &a->err);
+    if (a->rc == RN_OK)
+        a->rc = rn_footprint_on(&a->f, dev, &what, &a->err);
+    if (what.ranks > 0)
+        rn_comm_close(what.comm);
     rn_device_close(dev);
 }
 

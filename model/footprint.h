@@ -20,6 +20,7 @@ struct rn_footprint_of {
     struct rn_fp8 fp8;
     bool recompute, deterministic;
     struct rn_comm *comm; /* the ranks that share the optimizer; NULL: alone */
+    int ranks;            /* for rn_footprint_apart, instead: as many as are planned; 0: alone */
 };
 
 struct rn_footprint { /* bytes */
@@ -27,6 +28,7 @@ struct rn_footprint { /* bytes */
     double optimizer;   /* moments, and what a step works in */
     double activations; /* of a micro-step, with room to work in */
     double evaluation;  /* the same of an evaluation */
+    double sharing;     /* what ranks need to share; NCCL and MPI themselves take more */
     double other;       /* of the host: the program, and the weight that is being written to disk */
     double total;       /* the peak: all of it exists at once */
     /* What a training may take where it is measured. A GPU: nineteen twentieths of its own memory.

@@ -331,6 +331,7 @@ _Noreturn static void become(const struct running *r, const char *work, int told
     signal(SIGTERM, SIG_DFL);
     signal(SIGINT, SIG_DFL);
     signal(SIGPIPE, SIG_DFL);
+    signal(SIGXFSZ, SIG_DFL);
     if (chdir(work) == 0)
         execvpe(r->argv[0], r->argv, r->envp);
     int e = errno;

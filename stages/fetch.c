@@ -33,12 +33,6 @@ static int check(const void *cfg, struct rn_err *err)
     return rn_fetch_check(cfg, err);
 }
 
-static bool is_remote(const char *url)
-{
-    const struct rn_source_kind *kind = rn_source_kind(url);
-    return kind && kind->remote;
-}
-
 /* --- what the outputs depend on beside the keys --- */
 
 struct survey {
@@ -96,7 +90,7 @@ static int add_estimate(void *ctx, const char *entry, const struct rn_fetch_file
     double size_bytes = known > 0 ? (double)known : 0;
     bool remote = false;
     for (size_t i = 0; i < f->n_sources; i++)
-        remote = remote || is_remote(f->sources[i].url);
+        remote = remote || rn_source_is_remote(f->sources[i].url);
     s->estimate->disk_bytes += size_bytes;
     s->unpacked_bytes += f->unpack ? size_bytes : 0;
     if (remote && !(digest && rn_cache_has(s->cache, digest)))

@@ -99,7 +99,7 @@ const struct rn_key rn_fetch_keys[] = {
                "more rounds over the sources after transient trouble"),
     RN_KEY_INT(struct rn_fetch_cfg, per_host, "per_host", RN_NEUTRAL, "4", 1, 64, "downloads",
                "from one host at a time, at most; small files that share a connection (HTTP/2): "
-               "eight for each"),
+               "sixteen for each"),
     RN_KEY_LIST_OF(struct rn_fetch_cfg, mirrors, "mirrors", RN_NEUTRAL, "~", RN_T_STR,
                    "bases of .../sha256/DIGEST, asked first for pinned files; $RUNNEL_MIRROR too"),
     RN_KEY_TIME(struct rn_fetch_cfg, stall_s, "stall", RN_NEUTRAL, "30 s", 1, 3600,
@@ -133,16 +133,10 @@ static bool unpacks(const struct entry *e)
     return e->strip >= 0 || e->max_bytes >= 0 || e->require.n > 0;
 }
 
-static bool is_remote(const char *url)
-{
-    const struct rn_source_kind *kind = rn_source_kind(url);
-    return kind && kind->remote;
-}
-
 static bool has_remote(const struct entry *e)
 {
     for (size_t i = 0; i < e->urls.n; i++)
-        if (is_remote(urls_of(e)[i].url))
+        if (rn_source_is_remote(urls_of(e)[i].url))
             return true;
     return false;
 }
@@ -291,7 +285,7 @@ static int check_urls(const char *name, const struct entry *e, struct rn_err *er
         return WRONG("urls", "no source is given", name);
     for (size_t i = 0; i < e->urls.n; i++)
         RN_TRY(check_url(name, e, &urls_of(e)[i], err));
-    if (given(e->sums) && !is_remote(e->sums) && !rn_source_kind(e->sums))
+    if (given(e->sums) && !rn_source_is_remote(e->sums) && !rn_source_kind(e->sums))
         return WRONG("sums", "unknown kind of source '%.80s'", name, e->sums);
     return RN_OK;
 }
@@ -301,7 +295,7 @@ static int check_auth(const char *name, const struct entry *e, struct rn_err *er
 {
     struct rn_who nobody = {.hf_endpoint = getenv("HF_ENDPOINT")};
     for (size_t i = 0; i < e->urls.n; i++)
-        if (is_remote(urls_of(e)[i].url) &&
+        if (rn_source_is_remote(urls_of(e)[i].url) &&
             rn_request_fits(urls_of(e)[i].url, &nobody, (enum rn_auth)e->auth))
             return RN_OK;
     if (e->auth == RN_AUTH_AUTO || e->auth == RN_AUTH_NONE)

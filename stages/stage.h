@@ -96,6 +96,7 @@ struct rn_job {
     const char *resume_from; /* checkpoint name from --resume-from, or NULL */
     const char *device;      /* "cpu" */
     struct rn_comm *comm;    /* the ranks that train together; NULL: this one is alone */
+    int ranks;               /* how many an estimate is for; 0: alone */
     int threads;
     bool offline, locked;
     bool op_times;        /* tell at the end where the time of a training went */
@@ -195,7 +196,7 @@ struct rn_metric {
 /* What a run of the stage would cost, for `plan`. Zero: unknown or nothing. */
 struct rn_estimate {
     double flops, tokens, memory_bytes, disk_bytes, download_bytes;
-    double weights_bytes, optimizer_bytes, activation_bytes; /* parts of memory_bytes */
+    double weights_bytes, optimizer_bytes, activation_bytes, ranks_bytes; /* of memory_bytes */
     int64_t steps, params;
     int64_t vocab_size;      /* of the tokenizer that it makes */
     int64_t resume_step;     /* newest checkpoint that would be continued, -1: none */

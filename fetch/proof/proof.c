@@ -154,8 +154,8 @@ static int as_finding(int rc, struct rn_err *why, struct rn_finding *found, stru
         rn_fail_as(err, why);
         return rc;
     }
-    if (why->at.line > 0)
-        rn_find(found, RN_MALFORMED, "line %d: %s", why->at.line, why->msg);
+    if (why->line > 0)
+        rn_find(found, RN_MALFORMED, "line %d: %s", why->line, why->msg);
     else
         rn_find(found, RN_MALFORMED, "%s", why->msg);
     return RN_OK;

@@ -2,6 +2,10 @@
 
 #include <stdlib.h>
 
+/* libcurl takes and frees a receive buffer for every transfer. From 64 KiB on, freeing one makes
+ * the allocator tidy up; one that is smaller is there again for the next. */
+enum { SMALL_BODIES = 1 << 14, LARGE_BODIES = 1 << 16 };
+
 static const char *ca_file(void)
 {
     const char *ca = getenv("CURL_CA_BUNDLE");
@@ -29,6 +33,7 @@ void rn_hop_share(CURL *c, bool small)
     long version = small ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1;
     curl_easy_setopt(c, CURLOPT_HTTP_VERSION, version);
     curl_easy_setopt(c, CURLOPT_PIPEWAIT, small ? 1L : 0L);
+    curl_easy_setopt(c, CURLOPT_BUFFERSIZE, (long)(small ? SMALL_BODIES : LARGE_BODIES));
 }
 
 struct curl_slist *rn_hop_headers(const struct rn_request *q, const struct rn_url *here)

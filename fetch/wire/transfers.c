@@ -70,11 +70,9 @@ static void ask_for_rest(struct rn_transfer *t)
 /* What is the same for all transfers of a handle: the rest is set anew for each. */
 static CURL *make_handle(const struct rn_transfers *w)
 {
-    enum { RECEIVE = 1 << 16 };
     CURL *c = curl_easy_init();
     RN_ASSERT(c);
     rn_hop_prepare(c, w->rules.connect_s);
-    curl_easy_setopt(c, CURLOPT_BUFFERSIZE, (long)RECEIVE);
     rn_transfer_listen(c);
     return c;
 }

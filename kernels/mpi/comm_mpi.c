@@ -163,6 +163,11 @@ static int check_seat(const struct mpi *m, const struct rn_comm_seat *seat, stru
                          m->world, seat->rank, seat->world);
 }
 
+static size_t mpi_room_bytes(int world)
+{
+    return 2 * (size_t)world * PIECE_MAX * sizeof(float);
+}
+
 static int mpi_open(void **ctx, const struct rn_host *host, const struct rn_comm_setup *setup,
                     int card, struct rn_err *err)
 {
@@ -196,6 +201,7 @@ static const struct rn_comm_backend backend = {
     .size_bytes = sizeof(struct rn_comm_backend),
     .ops_digest = RN_BORDERS_DIGEST,
     .name = "mpi",
+    .room_bytes = mpi_room_bytes,
     .open = mpi_open,
     .close = mpi_close,
     .reduce = mpi_reduce,

@@ -11,6 +11,7 @@
 #include "comm_pieces.h"
 #include "mem.h"
 #include "nccl_api.h"
+#include "str.h"
 
 #include <cuda_runtime_api.h>
 #include <stdlib.h>
@@ -126,9 +127,10 @@ static int gather_round(struct nccl *c, struct rn_pieces *p, float *slab, struct
 typedef int round_fn(struct nccl *, struct rn_pieces *, float *slab, struct copying *,
                      struct rn_err *);
 
-static size_t piece_max(const struct nccl *c)
+/* Floats of each owner in a round. */
+static size_t piece_max(int world)
 {
-    return BUCKET_BYTES / sizeof(float) / (size_t)c->world;
+    return BUCKET_BYTES / sizeof(float) / (size_t)world;
 }
 
 static int in_rounds(struct nccl *c, round_fn *round, float *slab, const struct rn_comm_part *parts,
@@ -140,7 +142,7 @@ static int in_rounds(struct nccl *c, round_fn *round, float *slab, const struct 
     cudaError_t e = after ? cudaStreamWaitEvent(c->stream, after, 0) : cudaSuccess;
     if (e != cudaSuccess)
         return cuda_failed(c, "wait", e, err);
-    rn_pieces_init(&p, parts, n, c->world, piece_max(c));
+    rn_pieces_init(&p, parts, n, c->world, piece_max(c->world));
     int rc = RN_OK;
     for (size_t i = 0; i < p.rounds && rc == RN_OK; i++)
         rc = round(c, &p, slab, &k, err);
@@ -218,9 +220,15 @@ static void nccl_close(void *ctx)
     release(c);
 }
 
+static size_t nccl_room_bytes(int world)
+{
+    size_t pieces = piece_max(world) * sizeof(float), n = (size_t)world + 1;
+    return n * pieces + n * WORDS_BYTES;
+}
+
 static int take_memory(struct nccl *c, int card, struct rn_err *err)
 {
-    size_t world = (size_t)c->world, piece_bytes = piece_max(c) * sizeof(float);
+    size_t world = (size_t)c->world, piece_bytes = piece_max(c->world) * sizeof(float);
     int least, first;
     cudaError_t e = cudaSetDevice(card);
     if (e == cudaSuccess)
@@ -291,24 +299,50 @@ static int join(struct nccl *c, const struct rn_comm_setup *setup, struct rn_err
     return settle(c, "bring the ranks together", r, err);
 }
 
+static size_t free_memory(void)
+{
+    size_t free_bytes = 0, all_bytes;
+    cudaMemGetInfo(&free_bytes, &all_bytes);
+    return free_bytes;
+}
+
+/* NCCL makes its channels when they are first used, and says nowhere what they take: what is gone
+ * after all ranks have said a word, which may be another program's. */
+static int tell_memory(struct nccl *c, size_t free_bytes, int card, struct rn_err *err)
+{
+    double word = 0, all[RN_RANKS_MAX];
+    char ours[32], its[32];
+    int version = 0;
+    RN_TRY(nccl_hear(c, &word, 1, all, err));
+    size_t left_bytes = free_memory();
+    c->api->ncclGetVersion(&version);
+    rn_log(
+        c->host->log, c->rank == 0 ? RN_INFO : RN_DEBUG,
+        "NCCL %d.%d.%d: rank %d of %d on card %d; %s of its memory for what travels, about %s for "
+        "NCCL",
+        version / 10000, version / 100 % 100, version % 100, c->rank, c->world, card,
+        rn_show_bytes(ours, (double)nccl_room_bytes(c->world)),
+        rn_show_bytes(its, free_bytes > left_bytes ? (double)(free_bytes - left_bytes) : 0));
+    return RN_OK;
+}
+
 static int nccl_open(void **ctx, const struct rn_host *host, const struct rn_comm_setup *setup,
                      int card, struct rn_err *err)
 {
     const char *missing;
-    int version = 0;
     struct nccl *c = rn_new(struct nccl);
     *c = (struct nccl){.host = host, .rank = setup->seat.rank, .world = setup->seat.world};
     c->api = rn_nccl_load(&missing); /* which rn_comm_plugin_open has tried */
     int rc = take_memory(c, card, err);
+    size_t free_bytes = rc == RN_OK ? free_memory() : 0;
     if (rc == RN_OK)
         rc = join(c, setup, err);
+    if (rc == RN_OK)
+        rc = tell_memory(c, free_bytes, card, err);
     if (rc != RN_OK) {
         release(c);
         return rc;
     }
-    c->api->ncclGetVersion(&version);
-    rn_log(host->log, RN_DEBUG, "NCCL %d: rank %d of %d on card %d", version, c->rank, c->world,
-           card);
     *ctx = c;
     return RN_OK;
 }
@@ -319,6 +353,7 @@ static const struct rn_comm_backend backend = {
     .ops_digest = RN_BORDERS_DIGEST,
     .name = "nccl",
     .on_device = true,
+    .room_bytes = nccl_room_bytes,
     .open = nccl_open,
     .close = nccl_close,
     .reduce = nccl_reduce,

@@ -104,7 +104,8 @@ static int read_yaml(struct rn_core *c, const char *dir, struct rn_err *err)
     const struct rn_node *root = rn_yaml_parse(&tree, text, n, path);
     int rc = RN_OK;
     if (rn_problems_count(&problems))
-        rc = rn_fail(err, RN_ECORRUPT, problems.items[0]->at, "%s", problems.items[0]->msg);
+        rc = rn_fail(err, RN_ECORRUPT, rn_err_place(problems.items[0]), "%s",
+                     problems.items[0]->msg);
     else
         rc = read_tree(c, dir, root, path, err);
     rn_problems_release(&problems);

@@ -1,5 +1,6 @@
 /* runnel plan - what `run` would do, why, and what it costs. Reads only. */
 #include "planview.h"
+#include "str.h"
 #include "target.h"
 
 #include <stdlib.h>
@@ -79,14 +80,30 @@ static void print_totals(const struct table *t, const struct rn_plan *plan)
     print_row(t, ' ', "", "all", shown, counts);
 }
 
-/* Who trains together, and where. */
-static void print_ranks(const struct rn_run_how *how)
+static double most_shared(const struct rn_plan *plan)
 {
+    double most = 0;
+    for (size_t i = 0; i < plan->p->n_stages; i++) {
+        double here = plan->nodes[i].cost.ranks_bytes;
+        most = here > most ? here : most;
+    }
+    return most;
+}
+
+/* Who trains together, and where. */
+static void print_ranks(const struct rn_plan *plan)
+{
+    char text[32];
+    double shared = most_shared(plan);
+    const struct rn_run_how *how = plan->how;
     if (how->gpus == 0)
         return;
     printf("  %d rank%s on this machine:", how->gpus, how->gpus == 1 ? "" : "s");
     for (int r = 0; r < how->gpus; r++)
         printf("%s rank %d on %s:%d", r ? "," : "", r, how->device, r);
+    if (shared > 0)
+        printf("\n  memory is each one's: %s of it for what they share, NCCL's own not counted",
+               rn_show_bytes(text, shared));
     printf("\n");
 }
 
@@ -97,7 +114,7 @@ static void print_head(const struct rn_plan *plan)
         printf("%s  (%s, cell %s)\n", p->tag, p->path, p->cell);
     else
         printf("%s  (%s)\n", p->tag, p->path);
-    print_ranks(plan->how);
+    print_ranks(plan);
 }
 
 static void print_table(const struct rn_plan *plan)

@@ -32,19 +32,8 @@ static const struct rn_opt opts[] = {
 
 static void add_word(struct rn_str *s, const char *word)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                "-_./=:,+%@";
-    if (*word && strspn(word, plain) == strlen(word)) {
-        rn_str_printf(s, " %s", word);
-        return;
-    }
-    rn_str_puts(s, " '");
-    for (; *word; word++)
-        if (*word == '\'')
-            rn_str_puts(s, "'\\''");
-        else
-            rn_str_putc(s, *word);
-    rn_str_putc(s, '\'');
+    rn_str_putc(s, ' ');
+    rn_str_shell(s, word);
 }
 
 static void add_option(struct rn_str *s, const struct rn_cli *cli, const char *name, bool flag)

@@ -1,7 +1,6 @@
 /* runnel verify-run - does the first steps of a run's trainings again and compares. */
 #include "file.h"
 #include "receipt.h"
-#include "runs.h"
 #include "signals.h"
 #include "str.h"
 #include "target.h"
@@ -12,8 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct rn_opt opts[] = {
-    {"steps", 0, "N", "how many steps to do again (default: 20)"}, RN_OPT_THREADS, {0}};
+static const struct rn_opt opts[] = {{"steps", 0, "N", "how many steps to do again (default: 20)"},
+                                     RN_OPT_THREADS,
+                                     RN_OPTS_PIPELINE,
+                                     {0}};
 
 static void show_progress(void *ctx, int64_t step, int64_t steps)
 {
@@ -83,10 +84,11 @@ static int verify_stages(const struct rn_cli *cli, struct rn_verify_run *v, stru
 static int run(const struct rn_cli *cli, struct rn_err *err)
 {
     char *dir;
-    struct rn_verify_run v = {.runs = rn_cli_runs(cli), .stage = rn_cli_arg(cli, 1)};
+    struct rn_verify_run v = {.stage = rn_target_word(cli, 0)};
     RN_TRY(rn_cli_int(cli, "steps", 20, 1, 1000000, &v.steps, err));
     RN_TRY(rn_target_threads(&v.threads, cli, err));
-    RN_TRY(rn_runs_find(v.runs, rn_cli_arg(cli, 0), &dir, err));
+    RN_TRY(rn_target_words(cli, 1, err));
+    RN_TRY(rn_target_run(&dir, cli, err));
     char *runs = rn_dirname(dir);
     v.run_dir = dir;
     v.runs = runs;

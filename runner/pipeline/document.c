@@ -176,6 +176,10 @@ static struct rn_node *read_file(struct reading *r, const char *path, struct rn_
     size_t n;
     if (!may_read(r, name, told_at))
         return NULL;
+    if (!rn_utf8_valid(path, strlen(path))) { /* journal and resolved.yaml could not name it */
+        tell_unreadable(r, path, told_at, "the file's name is not UTF-8");
+        return NULL;
+    }
     if (r->source->read(r->source->ctx, path, &text, &n, &why) != RN_OK) {
         tell_unreadable(r, path, told_at, why.msg);
         return NULL;

@@ -136,6 +136,7 @@ struct rn_job rn_plan_job(struct rn_plan *plan, struct rn_runner *r)
                          .run_dir = plan->run_dir,
                          .lock_path = plan->lock_path,
                          .device = plan->how->device,
+                         .ranks = plan->how->gpus,
                          .threads = plan->how->threads,
                          .offline = plan->how->offline,
                          .locked = plan->how->locked,

@@ -91,13 +91,13 @@ static json_t *cost_json(const struct rn_planned *n)
     const struct rn_estimate *c = &n->cost;
     if (!rn_planview_is_work(n))
         return json_null();
-    return json_pack("{s:I, s:f, s:I, s:f, s:f, s:b, s:f, s:f, s:f, s:s, s:f, s:f, s:f}", "steps",
-                     (json_int_t)c->steps, "tokens", c->tokens, "params", (json_int_t)c->params,
-                     "flops", c->flops, "time_s", n->time_s, "time_guessed", n->time_guessed,
-                     "memory_bytes", c->memory_bytes, "disk_bytes", c->disk_bytes, "download_bytes",
-                     c->download_bytes, "note", c->note, "weights_bytes", c->weights_bytes,
-                     "optimizer_bytes", c->optimizer_bytes, "activation_bytes",
-                     c->activation_bytes);
+    return json_pack("{s:I, s:f, s:I, s:f, s:f, s:b, s:f, s:f, s:f, s:s, s:f, s:f, s:f, s:f}",
+                     "steps", (json_int_t)c->steps, "tokens", c->tokens, "params",
+                     (json_int_t)c->params, "flops", c->flops, "time_s", n->time_s, "time_guessed",
+                     n->time_guessed, "memory_bytes", c->memory_bytes, "disk_bytes", c->disk_bytes,
+                     "download_bytes", c->download_bytes, "note", c->note, "weights_bytes",
+                     c->weights_bytes, "optimizer_bytes", c->optimizer_bytes, "activation_bytes",
+                     c->activation_bytes, "ranks_bytes", c->ranks_bytes);
 }
 
 static json_t *changes_json(const struct rn_plan *plan, size_t stage)

@@ -206,10 +206,10 @@ void rn_ui_error(struct rn_ui *ui, const struct rn_err *err)
     rn_ui_clean(message);
     rn_ui_clean(hint);
     rn_ui_clean(path);
-    rn_ui_event(ui, json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:i, s:i}", "event", "error", "code",
-                              rn_code_exit(err->code), "word", rn_code_word(err->code), "message",
-                              message, "hint", hint, "path", path, "line", err->at.line, "col",
-                              err->at.col));
+    rn_ui_event(ui,
+                json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:i, s:i}", "event", "error", "code",
+                          rn_code_exit(err->code), "word", rn_code_word(err->code), "message",
+                          message, "hint", hint, "path", path, "line", err->line, "col", err->col));
 }
 
 void rn_ui_log(struct rn_ui *ui, const char *stage, enum rn_level level, const char *text)

@@ -85,6 +85,7 @@ void rn_signals_install(void)
     handle_hangup(on_hangup);
     handle(SIGCHLD, on_child);
     handle(SIGPIPE, SIG_IGN);
+    handle(SIGXFSZ, SIG_IGN);
 }
 
 void rn_signals_in_child(void)

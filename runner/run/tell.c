@@ -208,14 +208,30 @@ static const char *last_model(const struct rn_running *r)
     return NULL;
 }
 
+/* By the run's folder, which is found under any --runs. */
+static void say_what_next(struct rn_running *r)
+{
+    const char *model = last_model(r);
+    struct rn_str word = {0};
+    rn_str_shell(&word, r->plan.run_dir);
+    rn_ui_say(r->ui, "  numbers    runnel metrics %s --to csv", word.p);
+    if (model) {
+        char *asked = rn_xprintf("%s:%s", r->plan.run_dir, model);
+        rn_str_clear(&word);
+        rn_str_shell(&word, asked);
+        rn_ui_say(r->ui, "  ask it     runnel sample %s", word.p);
+        free(asked);
+    }
+    rn_str_release(&word);
+}
+
 void rn_tell_summary(struct rn_running *r)
 {
     char time[32];
-    const char *tag = r->plan.p->tag, *model = last_model(r);
     json_t *end = rn_run_costs(r);
-    json_object_update_new(end, json_pack("{s:s, s:s, s:s, s:i, s:i}", "event", "end", "tag", tag,
-                                          "dir", r->plan.run_dir, "made", (int)r->n_made, "kept",
-                                          (int)r->n_kept));
+    json_object_update_new(end, json_pack("{s:s, s:s, s:o, s:i, s:i}", "event", "end", "tag",
+                                          r->plan.p->tag, "dir", rn_json_text(r->plan.run_dir, 0),
+                                          "made", (int)r->n_made, "kept", (int)r->n_kept));
     rn_ui_event(r->ui, end);
     rn_ui_say(r->ui, "%s", "");
     if (r->n_made)
@@ -224,7 +240,5 @@ void rn_tell_summary(struct rn_running *r)
     else
         rn_ui_say(r->ui, "nothing to do: %zu stages are up to date", r->n_kept);
     rn_ui_say(r->ui, "  outputs    %s/stages/", r->plan.run_dir);
-    rn_ui_say(r->ui, "  numbers    runnel metrics %s --to csv", tag);
-    if (model)
-        rn_ui_say(r->ui, "  ask it     runnel sample %s:%s", tag, model);
+    say_what_next(r);
 }

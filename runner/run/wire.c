@@ -184,10 +184,9 @@ void rn_wire_end(struct rn_wire *w, const struct rn_stage_end *end)
     begin(&f, RN_NEWS_END);
     put_int(&f, end->rc);
     put_int(&f, end->err.code);
-    put_int(&f, end->err.at.path != NULL);
-    put_int(&f, end->err.at.line);
-    put_int(&f, end->err.at.col);
-    put_text(&f, end->err.at.path);
+    put_int(&f, end->err.line);
+    put_int(&f, end->err.col);
+    put_text(&f, end->err.path);
     put_text(&f, end->err.msg);
     put_text(&f, end->err.hint);
     put_text(&f, end->out);
@@ -312,12 +311,10 @@ static bool is_code(int64_t code)
 static void take_end(struct body *b, struct rn_stage_end *end)
 {
     int64_t rc = take_int(b), code = take_int(b);
-    bool placed = take_int(b) != 0;
     struct rn_place at = {.line = (int)take_between(b, 0, INT32_MAX)};
     at.col = (int)take_between(b, 0, INT32_MAX);
-    const char *path = take_text(b), *msg = take_text(b), *hint = take_text(b);
-    const char *out = take_text(b);
-    at.path = placed ? path : NULL;
+    at.path = take_text(b);
+    const char *msg = take_text(b), *hint = take_text(b), *out = take_text(b);
     b->bad |= !is_code(rc) || !is_code(code) || (*out && !rn_sha256_is_hex(out));
     *end = (struct rn_stage_end){.step = take_int(b)};
     end->stage_s = take_real(b);

@@ -3,6 +3,7 @@
 #include "file.h"
 #include "str.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -339,22 +340,19 @@ static int add_output(json_t *outputs, const char *attempt, const struct rn_outp
     return rc;
 }
 
-struct undeclared {
-    const json_t *outputs;
-    const char *attempt;
-};
-
-static int refuse_undeclared(void *ctx, const char *relative, struct rn_err *err)
+static int refuse_undeclared(const char *attempt, const json_t *outputs, struct rn_err *err)
 {
-    struct undeclared *u = ctx;
-    size_t n = strcspn(relative, "/");
-    char *top = rn_xprintf("%.*s", (int)n, relative);
-    bool known = relative[n] == '/' && json_object_get(u->outputs, top);
-    free(top);
-    if (known)
-        return RN_OK;
-    return rn_fail(err, RN_ESTAGE, RN_PATH(u->attempt), "'%s' belongs to no output of the stage",
-                   relative);
+    int rc = RN_OK;
+    DIR *d = opendir(attempt);
+    for (struct dirent *e; rc == RN_OK && d && (e = readdir(d));)
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
+            !json_object_get(outputs, e->d_name))
+            rc = rn_fail(err, RN_ESTAGE, RN_PATH(attempt), "'%s' belongs to no output of the stage",
+                         e->d_name);
+    if (!d)
+        return rn_fail_errno(err, RN_PATH(attempt), "cannot list");
+    closedir(d);
+    return rc;
 }
 
 static int collect_outputs(json_t *outputs, const char *attempt, const struct rn_pstage *s,
@@ -368,8 +366,7 @@ static int collect_outputs(json_t *outputs, const char *attempt, const struct rn
     free(dir);
     if (has_best)
         RN_TRY(add_output(outputs, attempt, &best, memo, err));
-    struct undeclared u = {outputs, attempt};
-    return rn_walk(attempt, refuse_undeclared, &u, err);
+    return refuse_undeclared(attempt, outputs, err);
 }
 
 /* Same outputs under the final name already? Then they stay, and whoever reads them is not

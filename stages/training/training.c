@@ -75,13 +75,14 @@ static void report_step(struct rn_training *t, const struct step *s)
 {
     double tok_per_sec = (double)t->batch_tokens / s->dt_s;
     double per_token = rn_model_flops_per_token(rn_model_config(t->model), t->T);
+    double peak_flops = t->peak_flops * rn_comm_world(t->job->comm);
     double tokens = (double)(t->step + 1) * (double)t->batch_tokens;
     const struct rn_metric_value all[] = {{"loss", s->loss},
                                           {"grad_norm", s->norm},
                                           {"lrm", s->lrm},
                                           {"dt_ms", s->dt_s * 1e3},
                                           {"tok_per_sec", tok_per_sec},
-                                          {"mfu", 100 * tok_per_sec * per_token / t->peak_flops},
+                                          {"mfu", 100 * tok_per_sec * per_token / peak_flops},
                                           {"total_time_min", t->total_time_s / 60},
                                           {"total_flops", tokens * per_token},
                                           {"epoch", (double)rn_loader_epoch(t->loader)},

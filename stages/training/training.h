@@ -82,7 +82,7 @@ extern const struct rn_output rn_training_outputs[];
         RN_KEY_TABLE("horizon", rn_training_horizon_keys, "how long to train; give one"),          \
         RN_KEY_TABLE("optimizer", rn_training_optimizer_keys, "what differs from the rules"),      \
         RN_KEY_TABLE("schedule", rn_training_schedule_keys, "learning rate over the run"),         \
-        RN_KEY_REAL(struct rn_training_cfg, lr_frac, "lr_frac", RN_IDENTITY, "-1", -1, 100, "",    \
+        RN_KEY_REAL(struct rn_training_cfg, lr_frac, "lr_frac", RN_IDENTITY, "-1", 0, 100, "",     \
                     "times every learning rate; -1: by rule"),                                     \
         RN_KEY_WORD(struct rn_training_cfg, precision, "precision", RN_IDENTITY, "auto",           \
                     rn_precision_words, "of matrix products; auto: as this processor is best at"), \
@@ -128,6 +128,8 @@ struct rn_training_kind {
  * device has none. */
 void rn_training_settle(void *cfg, const char *device);
 int rn_training_check(const void *cfg, struct rn_err *);
+/* A step is whole rows. RN_ECONFIG. */
+int rn_training_check_batch(int64_t tokens, int64_t sequence_len, struct rn_err *);
 int rn_training_share(const void *cfg, const struct rn_stage *, int ranks, struct rn_err *);
 int rn_training_fingerprint(const struct rn_job *, const void *cfg, json_t *into, struct rn_err *);
 int rn_training_estimate(const struct rn_job *, const void *cfg, struct rn_estimate *,

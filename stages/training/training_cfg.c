@@ -2,6 +2,7 @@
 #include "model_in.h"
 #include "training.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -47,33 +48,33 @@ const struct rn_key rn_training_horizon_keys[] = {
     RN_KEYS_END};
 
 static const struct rn_key group_keys[] = {
-    RN_KEY_REAL(struct rn_training_group, lr, "lr", RN_IDENTITY, "-1", -1, 100, "",
+    RN_KEY_REAL(struct rn_training_group, lr, "lr", RN_IDENTITY, "-1", 0, 100, "",
                 "learning rate; -1: by rule"),
     RN_KEY_LIST_OF(struct rn_training_group, betas, "betas", RN_IDENTITY, "[]", RN_T_REAL,
                    "AdamW's two; Muon: its one momentum is scheduled"),
-    RN_KEY_REAL(struct rn_training_group, eps, "eps", RN_IDENTITY, "-1", -1, 1, "",
+    RN_KEY_REAL(struct rn_training_group, eps, "eps", RN_IDENTITY, "-1", 0, 1, "",
                 "AdamW's eps; -1: by rule"),
-    RN_KEY_REAL(struct rn_training_group, decay, "decay", RN_IDENTITY, "-1", -1, 100, "",
+    RN_KEY_REAL(struct rn_training_group, decay, "decay", RN_IDENTITY, "-1", 0, 100, "",
                 "weight decay; -1: by rule"),
     RN_KEYS_END};
 
 const struct rn_key rn_training_optimizer_keys[] = {
     RN_KEY_MAP(CFG, groups, "groups", RN_IDENTITY, "{}", group_keys, struct rn_training_group,
                "overrides by group name; a wrong name is told with the right ones"),
-    RN_KEY_REAL(CFG, clip, "clip", RN_IDENTITY, "-1", -1, 1e6, "",
+    RN_KEY_REAL(CFG, clip, "clip", RN_IDENTITY, "-1", 0, 1e6, "",
                 "largest gradient norm; 0: no clipping, -1: by rule"),
     RN_KEYS_END};
 
 const struct rn_key rn_training_schedule_keys[] = {
     RN_KEY_WORD(CFG, schedule, "kind", RN_IDENTITY, "auto", rn_schedule_names, "its shape"),
-    RN_KEY_STEPS(CFG, warmup, "warmup", RN_IDENTITY, "-1", -1, 1e9,
+    RN_KEY_STEPS(CFG, warmup, "warmup", RN_IDENTITY, "-1", 0, 1e9,
                  "steps of linear warm-up; -1: by rule"),
-    RN_KEY_REAL(CFG, warmdown, "warmdown", RN_IDENTITY, "-1", -1, 1, "",
+    RN_KEY_REAL(CFG, warmdown, "warmdown", RN_IDENTITY, "-1", 0, 1, "",
                 "last share of the run that goes down; -1: by rule"),
-    RN_KEY_REAL(CFG, final_frac, "final_frac", RN_IDENTITY, "-1", -1, 1, "",
+    RN_KEY_REAL(CFG, final_frac, "final_frac", RN_IDENTITY, "-1", 0, 1, "",
                 "multiplier at the end; -1: by rule"),
-    RN_KEY_REAL(CFG, max_lr, "max_lr", RN_IDENTITY, "-1", -1, 100, "", "gpt2: peak; -1: by rule"),
-    RN_KEY_REAL(CFG, min_lr, "min_lr", RN_IDENTITY, "-1", -1, 100, "", "gpt2: floor; -1: by rule"),
+    RN_KEY_REAL(CFG, max_lr, "max_lr", RN_IDENTITY, "-1", 0, 100, "", "gpt2: peak; -1: by rule"),
+    RN_KEY_REAL(CFG, min_lr, "min_lr", RN_IDENTITY, "-1", 0, 100, "", "gpt2: floor; -1: by rule"),
     RN_KEYS_END};
 
 const struct rn_key rn_training_loader_keys[] = {
@@ -159,7 +160,7 @@ const struct rn_metric rn_training_metrics[] = {
     {"lrm", "", 0, "learning-rate multiplier of the schedule"},
     {"dt_ms", "ms", -1, "wall time of the step"},
     {"tok_per_sec", "tokens/s", +1, "training throughput"},
-    {"mfu", "%", +1, "model FLOPs per second over the measured peak of a matrix product"},
+    {"mfu", "%", +1, "model FLOPs per second over the peak of matrix products, of all ranks"},
     {"total_time_min", "min", -1, "training time so far, evaluations excluded"},
     {"total_flops", "FLOP", -1, "of the model so far, as mfu counts them"},
     {"epoch", "", 0, "passes over the data"},
@@ -238,9 +239,31 @@ static int check_groups(const struct rn_training_cfg *c, struct rn_err *err)
     return RN_OK;
 }
 
+int rn_training_check_batch(int64_t tokens, int64_t sequence_len, struct rn_err *err)
+{
+    if (tokens % sequence_len == 0)
+        return RN_OK;
+    return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
+                   "'batch.tokens' is %" PRId64 ", expected a multiple of sequence_len %" PRId64,
+                   tokens, sequence_len);
+}
+
+/* Of a model that is new: one that is continued brings its own shape. Any vocabulary will do. */
+static int check_shape(const struct rn_training_cfg *c, struct rn_err *err)
+{
+    struct rn_model_cfg mc;
+    struct rn_model_shape_request shape = c->shape;
+    shape.vocab_size = 1;
+    if (shape.depth == 0)
+        return RN_OK;
+    RN_TRY(rn_model_cfg_fill(&mc, rn_arch_names[c->arch], &shape, err));
+    return rn_training_check_batch(c->batch_tokens, mc.sequence_len, err);
+}
+
 int rn_training_check(const void *cfg, struct rn_err *err)
 {
     const struct rn_training_cfg *c = cfg;
+    RN_TRY(check_shape(c, err));
     RN_TRY(check_mixture(&c->mixture, err));
     RN_TRY(check_mixture(&c->val_mixture, err));
     if (count_given(c) > 1)

@@ -118,6 +118,7 @@ static void measure_memory(const struct rn_job *job, const struct rn_training_cf
     int64_t rows = rn_training_rows_asked(c, step_rows);
     for (bool first = true; rows > 0; first = false) {
         struct rn_footprint_of how = rn_training_footprint_of(c, mc, rows);
+        how.ranks = job->ranks;
         if (rn_footprint_apart(&f, job->device, job->threads, &how, NULL) != RN_OK)
             return;
         if (first || c->device_rows == 0)
@@ -162,7 +163,8 @@ static void estimate_model(const struct rn_job *job, const struct rn_training_cf
 {
     enum { MORE = 2 }; /* than rolling ones: the best, and the one being written */
     struct rn_sizing s;
-    int64_t batch = rn_training_batch(job, c, job->kind->own, mc), rows = batch / mc->sequence_len;
+    int64_t batch = rn_training_batch(job, c, job->kind->own, mc);
+    int64_t rows = batch / mc->sequence_len / (job->ranks > 0 ? job->ranks : 1);
     struct rn_sizing_ask ask = {.batch_tokens = batch};
     if (h)
         ask.horizon = *h;
@@ -175,6 +177,7 @@ static void estimate_model(const struct rn_job *job, const struct rn_training_cf
     e->weights_bytes = s.memory.weights + s.memory.gradients;
     e->optimizer_bytes = s.memory.optimizer;
     e->activation_bytes = s.memory.activations;
+    e->ranks_bytes = s.memory.sharing;
     e->disk_bytes = s.checkpoint_bytes * (double)(c->checkpoint_keep + MORE);
     note_what_does_not_fit(e, &s.memory, fitting);
     if (rows > 0)

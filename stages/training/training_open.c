@@ -29,12 +29,15 @@ static int load_init(struct rn_training *t, struct rn_err *err)
 
 static void tell_memory(const struct rn_training *t, const struct rn_footprint *need)
 {
-    char b[5][32];
+    char b[5][32], shared[48] = "", text[32];
+    if (need->sharing > 0)
+        snprintf(shared, sizeof shared, "what ranks share %s, ",
+                 rn_show_bytes(text, need->sharing));
     rn_log(t->job->log, RN_INFO,
-           "%s: %s of memory (weights and gradients %s, optimizer %s, activations %s, of %s)",
+           "%s: %s of memory (weights and gradients %s, optimizer %s, activations %s, %sof %s)",
            t->job->kind->kind, rn_show_bytes(b[0], need->total),
            rn_show_bytes(b[1], need->weights + need->gradients),
-           rn_show_bytes(b[2], need->optimizer), rn_show_bytes(b[3], need->activations),
+           rn_show_bytes(b[2], need->optimizer), rn_show_bytes(b[3], need->activations), shared,
            rn_show_bytes(b[4], need->limit));
 }
 
@@ -43,11 +46,7 @@ static int choose_batch(struct rn_training *t, const struct rn_model_cfg *mc, st
 {
     t->T = mc->sequence_len;
     t->batch_tokens = rn_training_batch(t->job, t->cfg, t->kind, mc);
-    if (t->batch_tokens % t->T != 0)
-        return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
-                       "'batch.tokens' is %" PRId64
-                       ", expected a multiple of sequence_len %" PRId64,
-                       t->batch_tokens, t->T);
+    RN_TRY(rn_training_check_batch(t->batch_tokens, t->T, err));
     struct rn_footprint need;
     int64_t rows;
     RN_TRY(
@@ -178,8 +177,8 @@ static void tell_training(const struct rn_training *t)
     if (world > 1)
         rn_log(log, RN_INFO,
                "%s: %d ranks by %s, each %" PRId64
-               " rows of a micro-step and its share of the optimizer; rank 0 saves and evaluates",
-               t->job->kind->kind, world, rn_comm_name(t->job->comm), t->B);
+               " row%s of a micro-step and its share of the optimizer; rank 0 saves and evaluates",
+               t->job->kind->kind, world, rn_comm_name(t->job->comm), t->B, t->B == 1 ? "" : "s");
 }
 
 int rn_training_open(struct rn_training *t, struct rn_err *err)

@@ -33,7 +33,7 @@ struct rn_training {
     float *amax;      /* what the program's state of that name is; NULL: nothing is fp8 */
     double cut;       /* over all steps so far: see training_fp8.c */
     double saturated; /* in the newest; NAN: nothing is fp8 */
-    double peak_flops;
+    double peak_flops; /* of this rank's device */
     /* The part of the state that a checkpoint carries besides weights, moments and loader. */
     double best_bpb, total_time_s;
     char order[RN_HEX]; /* digest of all batches so far, in order; "": not known */

@@ -14,6 +14,13 @@ says "mini.yaml:"
 expect 3 "$RUNNEL" run nowhere.yaml
 says "nowhere.yaml"
 
+
+# A name that journal and resolved.yaml could not hold.
+name=$(printf 'caf\351.yaml')
+cp mini.yaml "$name"
+expect 3 "$RUNNEL" run "$name"
+says "the file's name is not UTF-8"
+
 # Data: exit 4 if no source is good, 5 if a file is not what it claims.
 mini 's|builtin:tiny-world/{file}"\], check: {format: jsonl|builtin:access-denied", "missing.jsonl"], check: {format: jsonl|'
 expect 4 "$RUNNEL" run mini.yaml
@@ -58,10 +65,18 @@ says "resume"
 expect 0 "$RUNNEL" run mini.yaml --until base
 says "kept"
 
+# A file larger than it may be: as no room, with its name, and no signal; then there is room.
+sh -c 'ulimit -f 300; exec "$@"' - "$RUNNEL" run mini.yaml --runs small --until tokens >out 2>&1
+[ $? -eq 8 ] || fail "a limit on the size of files does not exit 8"
+says "/cache/partial/"
+says "File too large"
+expect 0 "$RUNNEL" run mini.yaml --runs small --until tokens
+
 # A full disk: exit 8, and the same command goes on when there is room.
 if [ "$(id -u)" -eq 0 ] && mkdir full && mount -t tmpfs -o size=600k none full 2>/dev/null; then
     expect 8 "$RUNNEL" run mini.yaml --runs full/runs --until base
     umount full
+    says "full/runs/.store/"
     says "space"
 else
     echo "SKIP: full disk (needs root and mount)"

@@ -70,9 +70,13 @@ says "this is one of 2 that torchrun started"
 [ ! -e none ] || fail "something was made before"
 expect 0 "$RUNNEL" plan mini.yaml --gpus 2 --runs none
 says "2 ranks on this machine: rank 0 on cuda:0, rank 1 on cuda:1"
+expect 0 "$RUNNEL" plan "$SRC/pipelines/nanochat-2025.yaml" --gpus 2 --device cuda-emu --runs none
+says "memory is each one's: 48.0 MiB of it for what they share"
 gpus 0 2 --runs two base.horizon.steps=6
 says "2 ranks by --gpus"
 says "2 ranks by nccl, each 2 rows"
+says "what ranks share 48.0 MiB"
+says "rank 0 of 2 on card 0; 48.0 MiB of its memory for what travels, about 0 B for NCCL"
 near two alone
 gpus 0 1 --runs one base.horizon.steps=6
 says "1 rank by --gpus"

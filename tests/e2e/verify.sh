@@ -18,6 +18,8 @@ done
 says "data order equal, losses equal bit for bit"
 expect 0 "$RUNNEL" verify-run "$run" base --steps 3 --threads 1
 says "= base  3 steps again: data order equal, losses equal bit for bit"
+expect 0 "$RUNNEL" verify-run tiny.yaml base --steps 1
+says "= base  1 step again"
 expect 0 env RUNNEL_CPU_ISA=portable "$RUNNEL" verify-run "$run" base --json
 says '"same_machine":false'
 says '"tolerance":0.02'

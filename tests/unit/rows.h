@@ -121,7 +121,7 @@ static void rows_break(const struct rn_key *all, size_t cfg_bytes, json_t *doc,
         json_object_set_new(table, keys->name, bad);
         json_decref(rows_fill(all, cfg_bytes, doc, &n, &first));
         cr_assert_eq(n, 1, "%s accepts a value of another type", keys->name);
-        cr_assert(strstr(first.msg, keys->name) && first.at.line == 1 && first.at.col > 0, "%s: %s",
+        cr_assert(strstr(first.msg, keys->name) && first.line == 1 && first.col > 0, "%s: %s",
                   keys->name, first.msg);
         json_object_set_new(table, keys->name, good);
     }

@@ -76,10 +76,15 @@ Test(err, copy_stands_on_its_own)
         cr_assert_eq(rn_fail_as(&err, &inner), RN_EIO);
         memset(&inner, 'x', sizeof inner);
     }
-    cr_assert_str_eq(err.at.path, "a.yaml");
-    cr_assert_eq(err.at.line, 3);
+    cr_assert_str_eq(err.path, "a.yaml");
+    cr_assert_eq(err.line, 3);
     cr_assert_str_eq(err.msg, "no");
     cr_assert_str_eq(err.hint, "try");
+    struct rn_err copy = err;
+    memset(&err, 'x', sizeof err);
+    err = copy;
+    memset(&copy, 'x', sizeof copy);
+    cr_assert_str_eq(err.path, "a.yaml", "an assignment is a copy, too");
     rn_fail(&none, RN_ESTAGE, RN_NOWHERE, "later");
     cr_assert_eq(rn_fail_as(&err, &none), RN_ESTAGE);
     cr_assert_str_eq(err.msg, "no", "the first failure wins");
@@ -117,7 +122,7 @@ Test(err, prints_source_line_caret_and_hint)
     rn_hint(&err, "the first hint stays");
     char *hinted = printed(&err);
     cr_assert(strstr(hinted, "       |   ^ did you mean 'batch'?\n"), "%s", hinted);
-    err.at.line = 99;
+    err.line = 99;
     char *past = printed(&err);
     cr_assert_null(strstr(past, "|"), "no source line past the end");
     unlink(path);

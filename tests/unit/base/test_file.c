@@ -163,12 +163,15 @@ Test(file, lasting_directories_have_their_names_on_disk, .init = scratch_up, .fi
 Test(file, reading_has_a_cap_and_wants_a_file, .init = scratch_up, .fini = leave)
 {
     char *path = rn_join(dir, "f"), *text;
-    struct rn_err write_err = {0}, large = {0}, folder = {0}, none = {0};
+    struct rn_err write_err = {0}, large = {0}, folder = {0}, none = {0}, pipe = {0};
     cr_assert_eq(rn_file_write(path, "12345", 5, &write_err), RN_OK);
     cr_assert_eq(rn_file_read(path, 4, &text, NULL, &large), RN_ECORRUPT);
     cr_assert_null(text);
     cr_assert_eq(rn_file_read(dir, 100, &text, NULL, &folder), RN_EIO);
     cr_assert_eq(rn_file_read("/tmp/runnel/no/such", 100, &text, NULL, &none), RN_EIO);
+    cr_assert_eq(unlink(path), 0);
+    cr_assert_eq(mkfifo(path, 0600), 0);
+    cr_assert_eq(rn_file_read(path, 100, &text, NULL, &pipe), RN_EIO, "nobody writes there");
     free(path);
 }
 

@@ -22,7 +22,7 @@ static void refuses(const char *text)
     cr_assert_eq(rn_json_parse(text, strlen(text), RN_LINE("x.jsonl", 7), &doc, &err), RN_ECORRUPT,
                  "%s", text);
     cr_assert_null(doc);
-    cr_assert_eq(err.at.line, 7, "the line of the file is kept");
+    cr_assert_eq(err.line, 7, "the line of the file is kept");
 }
 
 Test(json, bad_documents)

@@ -52,5 +52,5 @@ Test(map, what_is_no_file_is_refused_and_leaves_nothing_open)
     cr_expect_null(m.p);
     err = (struct rn_err){0};
     cr_expect_eq(rn_map_open(&m, "/nonexistent/file", &err), RN_EIO);
-    cr_expect(strstr(err.at.path, "/nonexistent/file") && m.p == NULL);
+    cr_expect(strstr(err.path, "/nonexistent/file") && m.p == NULL);
 }

@@ -34,6 +34,6 @@ Test(problems, a_raised_problem_owns_its_path)
     path[0] = 'X';
     cr_assert_eq(rn_fail_as(&err, p.items[0]), RN_ECONFIG);
     rn_problems_release(&p);
-    cr_assert_str_eq(err.at.path, "t.yaml");
+    cr_assert_str_eq(err.path, "t.yaml");
     cr_assert_str_eq(err.msg, "wrong");
 }

@@ -13,7 +13,7 @@ static const struct rn_key item_keys[] = {
 struct cfg {
     bool flag;
     int64_t whole, count, bytes, steps, maybe;
-    double real, time_s;
+    double real, share, time_s;
     const char *text;
     int word;
     struct rn_ref ref;
@@ -32,6 +32,7 @@ static const struct rn_key keys[] = {
     RN_KEY_BYTES(struct cfg, bytes, "bytes", RN_IDENTITY, "10 MiB", 0, 1e15, "a size"),
     RN_KEY_INT(struct cfg, maybe, "maybe", RN_IDENTITY, "~", -1, 100, "", "may be absent"),
     RN_KEY_REAL(struct cfg, real, "real", RN_IDENTITY, "1e-3", 0, 1, "", "a real"),
+    RN_KEY_REAL(struct cfg, share, "share", RN_IDENTITY, "-1", 0, 1, "", "-1: by rule"),
     RN_KEY_STR(struct cfg, text, "text", RN_IDENTITY, "", "a text"),
     RN_KEY_WORD(struct cfg, word, "word", RN_IDENTITY, "green", words, "a word"),
     RN_KEY_REF(struct cfg, ref, "ref", kinds, "~", "a reference"),
@@ -79,7 +80,7 @@ static void refuses(const char *text, int line, int col, const char *msg, const 
     const struct rn_err *e = problems.items[0];
     cr_assert_str_eq(e->msg, msg);
     cr_assert_str_eq(e->hint, hint);
-    cr_assert(e->at.line == line && e->at.col == col, "%s at %d:%d", e->msg, e->at.line, e->at.col);
+    cr_assert(e->line == line && e->col == col, "%s at %d:%d", e->msg, e->line, e->col);
     done();
 }
 
@@ -139,6 +140,9 @@ Test(schema, one_problem_with_its_place_and_hint)
             "");
     refuses("whole: 101", 1, 8,
             "'whole' in stage base must lie between 1 and 100 pieces, found 101", "");
+    accepts("{whole: 1, share: -1}");
+    refuses("{whole: 1, share: -0.5}", 1, 19,
+            "'share' in stage base must lie between 0 and 1, found -0.5", "");
     refuses("{whole: 1, bytes: 10 MB}", 1, 19,
             "'bytes' in stage base takes a size such as 10 MiB, found '10 MB': "
             "the unit 'MB' is not KiB, MiB or GiB",
@@ -184,7 +188,7 @@ Test(schema, json_by_class)
     cr_assert_str_eq(texts[0], "{\"bytes\":10485760,\"count\":100000000,\"flag\":true,"
                                "\"items\":[{\"times\":1}],"
                                "\"numbers\":[0.90000000000000002,0.94999999999999996],"
-                               "\"real\":0.001,\"whole\":7,\"word\":\"green\"}");
+                               "\"real\":0.001,\"share\":-1.0,\"whole\":7,\"word\":\"green\"}");
     cr_assert_str_eq(texts[1], "{\"inner\":{\"steps\":250}}");
     cr_assert_str_eq(texts[2], "{\"items\":[{\"url\":\"x\"}]}");
     cr_assert_str_eq(

@@ -20,6 +20,20 @@ Test(str, grows_and_stays_terminated)
     cr_assert(!s.p && !s.n);
 }
 
+Test(str, a_word_for_the_shell_is_quoted_where_it_must_be)
+{
+    static const char *const words[][2] = {
+        {"a/b-1.yaml", "a/b-1.yaml"}, {"", "''"},     {"a b", "'a b'"},
+        {"it's", "'it'\\''s'"},       {"$x", "'$x'"}, {"-n;", "'-n;'"}};
+    struct rn_str s = {0};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        rn_str_clear(&s);
+        rn_str_shell(&s, words[i][0]);
+        cr_expect_str_eq(s.p, words[i][1]);
+    }
+    rn_str_release(&s);
+}
+
 Test(str, prefixes_and_suffixes)
 {
     cr_assert(rn_starts_with("abc", "ab") && rn_starts_with("abc", ""));

@@ -33,7 +33,7 @@ static void refuses_bytes(const char *text, size_t n, int line, int col, const c
     cr_assert_eq(problems.n, 1, "%zu problems", problems.n);
     const struct rn_err *e = problems.items[0];
     cr_assert(strstr(e->msg, msg), "%s", e->msg);
-    cr_assert(e->at.line == line && e->at.col == col, "%d:%d: %s", e->at.line, e->at.col, e->msg);
+    cr_assert(e->line == line && e->col == col, "%d:%d: %s", e->line, e->col, e->msg);
     cr_assert_eq(e->code, RN_ECONFIG);
     done();
 }
@@ -125,7 +125,7 @@ Test(yaml, the_quoting_error_says_so)
 {
     parse("# \xc3\xa9\nm: {depth: ${vars.depth}}\n");
     cr_assert_eq(problems.n, 1);
-    cr_assert_eq(problems.items[0]->at.line, 2);
+    cr_assert_eq(problems.items[0]->line, 2);
     cr_assert(strstr(problems.items[0]->hint, "must stand in quotes"), "%s",
               problems.items[0]->hint);
     done();

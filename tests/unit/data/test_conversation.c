@@ -160,7 +160,7 @@ Test(chat, what_is_no_conversation_is_refused_with_place_and_reason)
         struct rn_err err = {0};
         cr_assert_eq(parse(bad[i][0], &c, &err), RN_ECORRUPT, "%s", bad[i][0]);
         cr_assert(strstr(err.msg, bad[i][1]), "%s: %s", bad[i][0], err.msg);
-        cr_assert_eq(err.at.line, 7);
+        cr_assert_eq(err.line, 7);
         rn_conversation_release(&c);
     }
 }
@@ -188,7 +188,7 @@ Test(chat, a_broken_row_is_named_by_its_line_before_training_begins)
     rn_file_write(path, text, strlen(text), &err);
     const char *const paths[] = {path};
     cr_assert_eq(rn_task_open(&t, "conversations", "train", paths, 1, &err), RN_ECORRUPT);
-    cr_assert_eq(err.at.line, 3);
+    cr_assert_eq(err.line, 3);
     cr_assert_null(t);
     free(path);
 }

@@ -22,7 +22,7 @@ static struct rn_err check(const char *format, const char *path, const char *rec
 static void expect(struct rn_err err, enum rn_code code, int line, const char *says)
 {
     cr_expect_eq(err.code, code, "%s", err.msg);
-    cr_expect_eq(err.at.line, line, "%s", err.msg);
+    cr_expect_eq(err.line, line, "%s", err.msg);
     cr_expect(strstr(err.msg, says), "'%s' does not say '%s'", err.msg, says);
 }
 

@@ -46,7 +46,7 @@ Test(jsonl, a_broken_line_is_named_by_its_number)
         snprintf(text, sizeof text, "{}\n\n[1]\n%s\n{}\n", broken[i]);
         struct rn_err err = read_lines(scratch_text("a.jsonl", text), &rows);
         cr_expect_eq(err.code, RN_ECORRUPT, "%s", broken[i]);
-        cr_expect_eq(err.at.line, 4, "%s", broken[i]);
+        cr_expect_eq(err.line, 4, "%s", broken[i]);
         cr_expect_eq(rows, 2);
     }
 }
@@ -56,7 +56,7 @@ Test(jsonl, a_nul_byte_inside_a_line_is_refused)
     int rows;
     struct rn_err err = read_lines(scratch_write("a.jsonl", "{}\n{\"a\":\0}\n", 11), &rows);
     cr_expect_eq(err.code, RN_ECORRUPT);
-    cr_expect_eq(err.at.line, 2);
+    cr_expect_eq(err.line, 2);
 }
 
 Test(jsonl, lines_longer_than_the_read_buffer)
@@ -101,6 +101,6 @@ Test(jsonl, a_document_without_its_member_is_named_by_its_line)
     cr_assert_eq(rn_docs_open(&d, &path, 1, "text", &err), RN_OK);
     cr_expect_eq(rn_docs_next(d, &doc, &err), RN_OK);
     cr_expect_eq(rn_docs_next(d, &doc, &err), RN_ECORRUPT);
-    cr_expect_eq(err.at.line, 2);
+    cr_expect_eq(err.line, 2);
     rn_docs_free(d);
 }

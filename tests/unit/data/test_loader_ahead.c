@@ -130,7 +130,7 @@ Test(ahead, an_error_comes_with_its_batch_and_stays)
         struct rn_err err = {0};
         cr_assert_eq(rn_loader_next(l, x, y, &err), RN_ECORRUPT);
         cr_expect_str_eq(err.msg, "batch 5 is damaged");
-        cr_expect_str_eq(err.at.path, "shard");
+        cr_expect_str_eq(err.path, "shard");
         cr_expect_eq(position(l), 5);
     }
     rn_loader_free(l);

@@ -36,7 +36,7 @@ static void expect_refusal(const char *path, const char *why)
     cr_expect_eq(read_all(path, &err), RN_ECORRUPT, "%s", path);
     cr_expect(strstr(err.msg, why), "%s: '%s' does not say '%s'", path, err.msg, why);
     cr_expect(!strchr(err.msg, '\n'));
-    cr_expect_str_eq(err.at.path, path);
+    cr_expect_str_eq(err.path, path);
 }
 
 /* --- the two small files: 40 rows in groups of 25, made by this rule --- */

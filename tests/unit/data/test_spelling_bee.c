@@ -118,7 +118,7 @@ Test(spelling, what_is_no_word_list_is_refused_with_its_line)
         const char *path = scratch_text("words.txt", bad[i].text);
         cr_expect_eq(rn_task_open(&t, "spelling-bee", "train", &path, 1, &err), RN_ECORRUPT);
         cr_expect(strstr(err.msg, bad[i].says), "%s", err.msg);
-        cr_expect(i != 0 || err.at.line == 2);
+        cr_expect(i != 0 || err.line == 2);
     }
 }
 

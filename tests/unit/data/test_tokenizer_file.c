@@ -115,7 +115,7 @@ Test(tokenizer_file, digest_tells_pattern_and_specials_apart)
 static void expect_refused(int rc, const struct rn_err *err, int line, const char *says)
 {
     cr_expect_eq(rc, RN_ECORRUPT, "%s", says);
-    cr_expect_eq(err->at.line, line, "line %d instead of %d: %s", err->at.line, line, err->msg);
+    cr_expect_eq(err->line, line, "line %d instead of %d: %s", err->line, line, err->msg);
     cr_expect_not_null(strstr(err->msg, says), "'%s' does not say '%s'", err->msg, says);
 }
 

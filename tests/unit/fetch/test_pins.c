@@ -136,7 +136,7 @@ Test(pins, what_a_merge_left_behind_is_named)
         cr_assert_eq(rn_file_write(path, bad[i].text, strlen(bad[i].text), NULL), RN_OK);
         cr_assert_eq(rn_pins_open(&l, path, run, &err), RN_ECONFIG, "%s", bad[i].text);
         cr_assert(strstr(err.msg, bad[i].told), "%s", err.msg);
-        cr_assert_eq(err.at.line, bad[i].line);
+        cr_assert_eq(err.line, bad[i].line);
     }
 }
 
@@ -251,7 +251,7 @@ Test(pins, an_unreadable_line_is_an_error_at_that_line)
         char *text = rn_xprintf("# a comment\n\n%s", bad[i]);
         cr_assert_eq(rn_file_write(path, text, strlen(text), NULL), RN_OK);
         cr_assert_eq(rn_pins_open(&l, path, run, &err), RN_ECONFIG, "%s", bad[i]);
-        cr_assert_eq(err.at.line, 3);
+        cr_assert_eq(err.line, 3);
         free(text);
     }
 }

@@ -26,5 +26,5 @@ Test(space, what_does_not_fit_is_told_with_the_missing_amount)
     rn_space_add(&need, "/tmp/runnel-not-there", there);
     cr_assert_eq(rn_space_check(&need, &err), RN_ENOSPACE);
     cr_assert(strstr(err.msg, "missing"), "%s", err.msg);
-    cr_assert_str_eq(err.at.path, "/tmp");
+    cr_assert_str_eq(err.path, "/tmp");
 }

@@ -642,6 +642,8 @@ Test(scenarios, there_are_at_least_80)
 {
     size_t n = RN_COUNT(errors) + RN_COUNT(lengths) + RN_COUNT(framing) + RN_COUNT(ranges) +
                RN_COUNT(versions) + RN_COUNT(redirects) + RN_COUNT(endless) + RN_COUNT(archives) +
-               RN_COUNT(parquets);
+               RN_COUNT(streams) + RN_COUNT(parquets);
+    fprintf(stderr, "%zu scenarios and %zu handshakes, each fresh and on resume\n", n,
+            RN_COUNT(handshakes));
     cr_assert_geq(n, 80);
 }

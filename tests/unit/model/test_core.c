@@ -316,10 +316,10 @@ Test(core, rows_of_another_form_are_named_by_their_line)
     struct rn_core_rows *rows;
     struct rn_err err = {0};
     cr_assert_eq(rn_core_rows_load(&rows, &task, -1, &err), RN_ECORRUPT);
-    cr_assert_eq(err.at.line, 2);
+    cr_assert_eq(err.line, 2);
     task.type = RN_CORE_LM;
     err = (struct rn_err){0};
     cr_assert_eq(rn_core_rows_load(&rows, &task, -1, &err), RN_ECORRUPT);
-    cr_assert_eq(err.at.line, 1);
+    cr_assert_eq(err.line, 1);
     free(path);
 }

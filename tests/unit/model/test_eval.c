@@ -196,7 +196,7 @@ Test(choices, bad_rows_are_named_by_their_line)
         struct rn_choices *c;
         struct rn_err err = {0};
         cr_assert_eq(open_text(&c, bad[i], &err), RN_ECORRUPT, "%zu", i);
-        cr_assert_eq(err.at.line, 2);
+        cr_assert_eq(err.line, 2);
         cr_assert_null(c);
     }
     struct rn_choices *c;

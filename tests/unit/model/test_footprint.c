@@ -123,6 +123,28 @@ Test(footprint, of_a_gpu_is_judged_by_its_own_memory)
     cr_expect_gt(fixed.activations, gpu.activations);
 }
 
+/* Two ranks share the optimizer, and need room for what travels; the rest is each one's. */
+Test(footprint, of_ranks_is_that_of_each)
+{
+    const char *name;
+    if (rn_device_find("cuda-emu", NULL) != RN_OK ||
+        rn_comm_find(&name, "cuda-emu", NULL) != RN_OK)
+        cr_skip_test("SKIP: built without the CUDA toolkit or nccl.h");
+    struct rn_model_cfg c = middling();
+    struct rn_footprint_of what = {.model = &c, .rows = 2, .compute = RN_BF16};
+    struct rn_footprint one, two;
+    const double bucket = 32 << 20, words = 8 << 10;
+    MUST(rn_footprint_apart(&one, "cuda-emu", 1, &what, e));
+    what.ranks = 2;
+    MUST(rn_footprint_apart(&two, "cuda-emu", 1, &what, e));
+    cr_expect_eq(one.sharing, 0);
+    cr_expect_eq(two.sharing, 1.5 * bucket + 3 * words);
+    cr_expect_lt(two.optimizer, 0.75 * one.optimizer);
+    cr_expect_eq(two.activations, one.activations);
+    cr_expect_eq(two.total,
+                 two.weights + two.gradients + two.optimizer + two.activations + two.sharing);
+}
+
 Test(footprint, a_device_that_is_not_there_is_an_error)
 {
     struct rn_model_cfg c = middling();

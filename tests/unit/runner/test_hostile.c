@@ -294,7 +294,7 @@ static const char *judge(const struct hostile *h, const struct rn_document *doc,
             found = doc->problems.items[i];
     if (!found)
         return doc->problems.n ? doc->problems.items[0]->msg : "accepted";
-    if (!found->at.path || (h->line && found->at.line != h->line))
+    if (!found->path[0] || (h->line && found->line != h->line))
         return "at another place";
     if (took_ms > CPU_MAX_MS * SLOWER)
         return "took too long";
@@ -321,7 +321,7 @@ static int refuse(const struct hostile *h)
     const char *wrong = judge(h, doc, took_ms);
     if (wrong)
         fprintf(stderr, "%s: %.0f ms, %ld MiB, line %d: %s\n", h->what, took_ms, mib_used(),
-                doc->problems.n ? doc->problems.items[0]->at.line : 0, wrong);
+                doc->problems.n ? doc->problems.items[0]->line : 0, wrong);
     return wrong != NULL;
 }
 

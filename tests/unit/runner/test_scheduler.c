@@ -80,8 +80,8 @@ Test(scheduler, error_of_a_stage_keeps_its_code_words_and_place)
     f.cfg[BASE].trouble = FAKE_FAILS;
     cr_expect_eq(fake_run(&f), RN_ESTAGE);
     cr_expect_str_eq(f.err.msg, "loss is not finite");
-    cr_expect_str_eq(f.err.at.path, "data.txt");
-    cr_expect_eq(f.err.at.line, 7);
+    cr_expect_str_eq(f.err.path, "data.txt");
+    cr_expect_eq(f.err.line, 7);
 }
 
 /* Starts the run in a process of its own and waits until base is at work. */

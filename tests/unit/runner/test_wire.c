@@ -80,7 +80,7 @@ Test(wire, end_carries_the_whole_error)
     cr_expect_str_eq(n.end.err.msg, "too bad");
     cr_expect_str_eq(n.end.err.hint, "try again");
     cr_expect_str_eq(n.end.err.path, "a.yaml");
-    cr_expect(n.end.err.at.line == 3 && n.end.err.at.col == 7);
+    cr_expect(n.end.err.line == 3 && n.end.err.col == 7);
 }
 
 Test(wire, end_names_what_was_published)

@@ -233,6 +233,6 @@ Test(tokenize, a_broken_line_is_named_by_its_number)
     struct rn_err err;
     set_file(&runner.val, 2, "broken.jsonl", "\"fine\"\n{\"text\": \"cut", "c");
     cr_expect_eq(run(both, "out", 1, &err), RN_ECORRUPT);
-    cr_expect_eq(err.at.line, 2);
-    cr_expect(strstr(err.at.path, "broken.jsonl"));
+    cr_expect_eq(err.line, 2);
+    cr_expect(strstr(err.path, "broken.jsonl"));
 }
