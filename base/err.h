@@ -83,7 +83,8 @@ int rn_fail_as(struct rn_err *err, const struct rn_err *other);
 /* Where it is; borrows the path. */
 static inline struct rn_place rn_err_place(const struct rn_err *e)
 {
-    return (struct rn_place){e->path[0] ? e->path : NULL, e->line, e->col};
+    const struct rn_place at = {e->path[0] ? e->path : NULL, e->line, e->col};
+    return at; /* no literal: C++ reads this, too */
 }
 
 /* Sets the hint line if none is set. */
