@@ -22,9 +22,10 @@ demo: build ## the whole pipeline on a tiny world, offline, about a minute
 check: build ## every test
 	@ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure
 
-cuda-all:        ## the CUDA backend for every architecture: no spills, linked; cuDNN's graphs for five cards
+cuda-all:        ## the CUDA backend for every architecture: no spills, linked; cuDNN's graphs for five cards; emulated under ASan
 	@tests/emu/registers.sh --all
 	@tests/cuda/run.sh $(BUILD)
+	@tests/emu/asan.sh
 
 soak: build ## long campaigns: fuzzing, the smoke gate over seeds, kill and resume, real input
 	@tests/soak/run.sh $(BUILD)/runnel

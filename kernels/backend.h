@@ -85,6 +85,10 @@ struct rn_backend {
     /* Runs calls[first .. first+n). What is run again and again in the same ranges allocates
      * nothing on the host. */
     int (*run)(void *dev, void *plan, size_t first, size_t n, struct rn_err *);
+    /* As run, and waits; took_s[i]: call first + i by the device's own clock, without waiting in
+     * between. NULL: a call takes what passes on the host until a sync behind it. */
+    int (*run_timed)(void *dev, void *plan, size_t first, size_t n, double *took_s,
+                     struct rn_err *);
 
     void (*stats)(void *dev, struct rn_device_stats *);
 };

@@ -5,8 +5,9 @@
  *     ...
  *     rn_op_times_print(&times, &peaks, stderr);
  *
- * Ops run one at a time with a clock between them; results keep their bits. Costs of memory are
- * those of an op that reads each operand once and writes each result once. */
+ * Ops run one at a time with a clock between them, a GPU's its own; results keep their bits. Of ops
+ * that are computed together (rn_prog_together) the first takes the time of all. Costs of memory
+ * are those of an op that reads each operand once and writes each result once. */
 #ifndef RN_OP_TIMES_H
 #define RN_OP_TIMES_H
 

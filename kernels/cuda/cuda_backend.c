@@ -31,6 +31,7 @@ struct plan {
     size_t n;
     struct stretch *stretches;
     size_t n_stretches, cap_stretches;
+    cudaEvent_t *ticks; /* n + 1, between the calls of timed runs; NULL: there were none */
 };
 
 /* --- failures --- */
@@ -46,17 +47,27 @@ static int told(struct rn_cuda *c, struct rn_err *err)
 
 /* --- open and close --- */
 
-/* What is missing, where there is no GPU to be had. */
-static const char *missing(cudaError_t e)
+/* Of no driver at all the runtime says that it is too old; the version of none is 0. */
+static void say_old_driver(char *why, size_t cap)
 {
-    switch (e) {
-    case cudaErrorInsufficientDriver:
-        return "no NVIDIA driver, or one that is older than CUDA " RUNNEL_CUDA_VERSION;
-    case cudaErrorNoDevice:
-        return "the NVIDIA driver sees no GPU";
-    default:
-        return cudaGetErrorString(e);
-    }
+    int version = 0;
+    if (cudaDriverGetVersion(&version) != cudaSuccess || version == 0)
+        snprintf(why, cap, "there is no NVIDIA driver");
+    else
+        snprintf(why, cap,
+                 "the NVIDIA driver is too old: it knows CUDA %d.%d, and this program "
+                 "needs " RUNNEL_CUDA_VERSION,
+                 version / 1000, version % 1000 / 10);
+}
+
+/* What is missing, where there is no GPU to be had. */
+static void say_missing(char *why, size_t cap, cudaError_t e)
+{
+    if (e == cudaErrorInsufficientDriver)
+        say_old_driver(why, cap);
+    else
+        snprintf(why, cap, "%s",
+                 e == cudaErrorNoDevice ? "the NVIDIA driver sees no GPU" : cudaGetErrorString(e));
 }
 
 static int no_such_card(const struct rn_cuda *c, struct rn_err *err)
@@ -76,8 +87,11 @@ static int find_gpu(struct rn_cuda *c, struct rn_err *err)
     struct cudaDeviceProp prop;
     if (e == cudaSuccess)
         e = cudaGetDeviceProperties(&prop, c->card);
-    if (e != cudaSuccess)
-        return c->host->fail(err, RN_EDEVICE, RN_NOWHERE, "no GPU to compute on: %s", missing(e));
+    if (e != cudaSuccess) {
+        char why[128];
+        say_missing(why, sizeof why, e);
+        return c->host->fail(err, RN_EDEVICE, RN_NOWHERE, "no GPU to compute on: %s", why);
+    }
     snprintf(c->model, sizeof c->model, "%s", prop.name);
     c->bytes_all = prop.totalGlobalMem;
     c->fp8 = prop.major * 10 + prop.minor >= 89; /* Ada and later */
@@ -281,11 +295,16 @@ static void cuda_unplan(void *dev, void *plan)
 {
     struct plan *p = plan;
     (void)dev;
-    for (size_t i = 0; p && i < p->n_stretches; i++)
+    if (!p)
+        return;
+    for (size_t i = 0; i < p->n_stretches; i++)
         if (p->stretches[i].graph)
             cudaGraphExecDestroy(p->stretches[i].graph);
-    if (p)
-        free(p->stretches);
+    for (size_t i = 0; p->ticks && i <= p->n; i++)
+        if (p->ticks[i])
+            cudaEventDestroy(p->ticks[i]);
+    free(p->stretches);
+    free(p->ticks);
     free(p);
 }
 
@@ -348,6 +367,35 @@ static int cuda_run(void *dev, void *plan, size_t first, size_t n, struct rn_err
     return told(c, err);
 }
 
+static void tick(struct rn_cuda *c, struct plan *p, size_t i)
+{
+    if (p->ticks[i] || rn_cuda_ok(c, cudaEventCreate(&p->ticks[i]), "a clock"))
+        rn_cuda_ok(c, cudaEventRecord(p->ticks[i], c->stream), "a clock");
+}
+
+static int cuda_run_timed(void *dev, void *plan, size_t first, size_t n, double *took_s,
+                          struct rn_err *err)
+{
+    struct rn_cuda *c = dev;
+    struct plan *p = plan;
+    RN_ASSERT(first + n <= p->n);
+    if (!p->ticks)
+        p->ticks = rn_xalloc((p->n + 1) * sizeof *p->ticks);
+    tick(c, p, first);
+    for (size_t i = first; i < first + n; i++) {
+        call(c, &p->calls[i]);
+        tick(c, p, i + 1);
+    }
+    RN_TRY(cuda_sync(c, err));
+    for (size_t i = 0; i < n; i++) {
+        float ms = 0;
+        cudaEvent_t *of = &p->ticks[first + i];
+        rn_cuda_ok(c, cudaEventElapsedTime(&ms, of[0], of[1]), "a clock");
+        took_s[i] = (double)ms * 1e-3;
+    }
+    return told(c, err);
+}
+
 /* Dense bf16 products with fp32 sums. A card that is not listed is not guessed at; the first name
  * that is part of the card's counts. */
 static double data_sheet_flops(const char *model)
@@ -396,6 +444,7 @@ static const struct rn_backend backend = {
     .plan = cuda_plan,
     .unplan = cuda_unplan,
     .run = cuda_run,
+    .run_timed = cuda_run_timed,
     .stats = cuda_stats,
 };
 

@@ -14,7 +14,7 @@ enum { CANDIDATES = 8, TIMED_RUNS = 5 };
 static const size_t WORKSPACE_BYTES = 32u << 20; /* what the library's fastest want on Hopper */
 
 struct plan {
-    char name[200]; /* of the product: two of the same name are computed alike */
+    char name[256]; /* of the product: two of the same name are computed alike */
     cublasLtMatmulDesc_t how;
     cublasLtMatrixLayout_t a, b, d;
     cublasLtMatmulAlgo_t algo;
@@ -105,17 +105,36 @@ static uint8_t bias_type_of(const struct rn_cuda_product *p)
     return is_of_codes(p) ? RN_BF16 : p->d.type;
 }
 
+/* Of what lies at p, and each matrix of its batch: 256, or the power of two below it that they
+ * begin at a multiple of. The library takes 256 for granted, and chunks of rows begin anywhere. */
+static uint32_t alignment_of(const void *p, const struct rn_cuda_matrix *m)
+{
+    uintptr_t step = (uintptr_t)m->stride * rn_dtype_bytes((enum rn_dtype)m->type);
+    uintptr_t bits = (uintptr_t)p | step | 256;
+    return (uint32_t)(bits & -bits);
+}
+
+static uint32_t alignment_of_c(const struct rn_cuda_product *p)
+{
+    return alignment_of(p->beta == 0 ? p->d.p : p->c, &p->d);
+}
+
 static void name_of(const struct rn_cuda_product *p, char *name, size_t cap)
 {
-    snprintf(name, cap,
-             "%" PRId64 " %" PRId64 " %" PRId64 " x%" PRId64 " %s%s%s%s%s to %s, rows %" PRId64
-             " %" PRId64 " %" PRId64 ", steps %" PRId64 " %" PRId64 " %" PRId64 "%s%s%s%s",
-             p->M, p->N, p->K, p->batch, types[p->a.type].word, p->a.turned ? " a'" : "",
-             p->a.type == p->b.type ? "" : " ", p->a.type == p->b.type ? "" : types[p->b.type].word,
-             p->b.turned ? " b'" : "", types[p->d.type].word, p->a.ld, p->b.ld, p->d.ld,
-             p->a.stride, p->b.stride, p->d.stride, p->bias ? " bias" : "",
-             p->beta == 0 ? "" : " add", p->beta != 0 && p->c == p->d.p ? " there" : "",
-             p->fast ? " fast" : "");
+    int n = snprintf(
+        name, cap,
+        "%" PRId64 " %" PRId64 " %" PRId64 " x%" PRId64 " %s%s%s%s%s to %s, rows %" PRId64
+        " %" PRId64 " %" PRId64 ", steps %" PRId64 " %" PRId64 " %" PRId64 "%s%s%s%s",
+        p->M, p->N, p->K, p->batch, types[p->a.type].word, p->a.turned ? " a'" : "",
+        p->a.type == p->b.type ? "" : " ", p->a.type == p->b.type ? "" : types[p->b.type].word,
+        p->b.turned ? " b'" : "", types[p->d.type].word, p->a.ld, p->b.ld, p->d.ld, p->a.stride,
+        p->b.stride, p->d.stride, p->bias ? " bias" : "", p->beta == 0 ? "" : " add",
+        p->beta != 0 && p->c == p->d.p ? " there" : "", p->fast ? " fast" : "");
+    uint32_t a = alignment_of(p->a.p, &p->a), b = alignment_of(p->b.p, &p->b),
+             c = alignment_of_c(p), d = alignment_of(p->d.p, &p->d);
+    RN_ASSERT(n > 0 && (size_t)n < cap);
+    if ((a & b & c & d) != 256)
+        snprintf(name + n, cap - (size_t)n, " at %u %u %u %u", a, b, c, d);
 }
 
 /* Of `rows` rows and `cols` columns as they are multiplied. */
@@ -176,24 +195,45 @@ static bool describe(struct rn_cuda *c, const struct rn_cuda_product *p, struct 
 
 /* --- the fastest of the candidates --- */
 
-/* Those that need no more than the workspace and add in a fixed order. */
-static int candidates(struct rn_cuda *c, struct plan *plan,
+/* The library's a is our b. */
+static bool wish_for(struct rn_cuda *c, const struct rn_cuda_product *p,
+                     cublasLtMatmulPreference_t wish)
+{
+    const uint32_t orders = CUBLASLT_REDUCTION_SCHEME_NONE | CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
+    const uint32_t a = alignment_of(p->b.p, &p->b), b = alignment_of(p->a.p, &p->a),
+                   added = alignment_of_c(p), d = alignment_of(p->d.p, &p->d);
+    const struct {
+        cublasLtMatmulPreferenceAttributes_t what;
+        const void *value;
+        size_t size_bytes;
+    } wishes[] = {
+        {CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &WORKSPACE_BYTES, sizeof WORKSPACE_BYTES},
+        {CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &orders, sizeof orders},
+        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, &a, sizeof a},
+        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, &b, sizeof b},
+        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, &added, sizeof added},
+        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, &d, sizeof d},
+    };
+    for (size_t i = 0; i < RN_COUNT(wishes); i++)
+        if (!fine(c,
+                  cublasLtMatmulPreferenceSetAttribute(wish, wishes[i].what, wishes[i].value,
+                                                       wishes[i].size_bytes),
+                  "a search"))
+            return false;
+    return true;
+}
+
+/* Those that need no more than the workspace, add in a fixed order and take what lies as it
+ * does. */
+static int candidates(struct rn_cuda *c, const struct rn_cuda_product *p, struct plan *plan,
                       cublasLtMatmulHeuristicResult_t found[CANDIDATES])
 {
     struct rn_matmuls *m = c->matmuls;
     cublasLtMatmulPreference_t wish;
-    uint32_t orders = CUBLASLT_REDUCTION_SCHEME_NONE | CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
     int n = 0;
     if (!fine(c, cublasLtMatmulPreferenceCreate(&wish), "a search"))
         return 0;
-    if (fine(c,
-             cublasLtMatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
-                                                  &WORKSPACE_BYTES, sizeof WORKSPACE_BYTES),
-             "a search") &&
-        fine(c,
-             cublasLtMatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
-                                                  &orders, sizeof orders),
-             "a search"))
+    if (wish_for(c, p, wish))
         fine(c,
              cublasLtMatmulAlgoGetHeuristic(m->lt, plan->how, plan->b, plan->a, plan->d, plan->d,
                                             wish, CANDIDATES, found, &n),
@@ -267,7 +307,7 @@ static bool choose(struct rn_cuda *c, const struct rn_cuda_product *p, struct pl
 {
     struct rn_choices *choices = c->matmuls->choices;
     cublasLtMatmulHeuristicResult_t found[CANDIDATES];
-    int n = candidates(c, plan, found);
+    int n = candidates(c, p, plan, found);
     if (n == 0) {
         rn_cuda_failed(c, "cuBLASLt computes no product of %s", plan->name);
         return false;

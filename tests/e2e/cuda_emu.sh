@@ -46,8 +46,10 @@ one_line() { # TEXT
     says "$1"
     [ "$(wc -l <out)" -eq 1 ] || fail "more than one line"
 }
-expect 11 env RN_EMU_NO_GPU=35 "$RUNNEL" "${step[@]}"
-one_line "no NVIDIA driver"
+expect 11 env RN_EMU_NO_GPU=35 RN_EMU_DRIVER=0 "$RUNNEL" "${step[@]}"
+one_line "there is no NVIDIA driver"
+expect 11 env RN_EMU_NO_GPU=35 RN_EMU_DRIVER=12040 "$RUNNEL" "${step[@]}"
+one_line "it knows CUDA 12.4, and this program needs emulated"
 expect 11 env RN_EMU_NO_GPU=100 "$RUNNEL" "${step[@]}"
 one_line "the NVIDIA driver sees no GPU"
 expect 1 env RN_EMU_FAIL=cudaMalloc:2 "$RUNNEL" "${step[@]}"

@@ -30,6 +30,7 @@ struct product {
 struct wish {
     uint64_t workspace_bytes;
     uint32_t reductions;
+    uint32_t align_a = 256, align_b = 256, align_c = 256, align_d = 256;
 };
 
 struct matrix *of(cublasLtMatrixLayout_t m)
@@ -315,6 +316,14 @@ cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t w
         return take(&of(w)->workspace_bytes, value, n);
     case CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK:
         return take(&of(w)->reductions, value, n);
+    case CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES:
+        return take(&of(w)->align_a, value, n);
+    case CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES:
+        return take(&of(w)->align_b, value, n);
+    case CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES:
+        return take(&of(w)->align_c, value, n);
+    case CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES:
+        return take(&of(w)->align_d, value, n);
     default:
         return CUBLAS_STATUS_INVALID_VALUE;
     }
@@ -324,7 +333,7 @@ cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t w
 cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t p,
                                               cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
                                               cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d,
-                                              cublasLtMatmulPreference_t, int most,
+                                              cublasLtMatmulPreference_t w, int most,
                                               cublasLtMatmulHeuristicResult_t found[], int *n)
 {
     struct call x = {*of(p), *of(a), *of(b), *of(c), *of(d), 1, 0, NULL, NULL, NULL, NULL, 0};
@@ -335,7 +344,10 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDe
         return CUBLAS_STATUS_NOT_SUPPORTED;
     for (; *n < 2 && *n < most; (*n)++) {
         memset(&found[*n], 0, sizeof found[*n]);
-        found[*n].algo.data[0] = (uint64_t)*n;
+        uint64_t *data = found[*n].algo.data;
+        data[0] = (uint64_t)*n;
+        data[1] = of(w)->align_a, data[2] = of(w)->align_b;
+        data[3] = of(w)->align_c, data[4] = of(w)->align_d;
     }
     return CUBLAS_STATUS_SUCCESS;
 }
@@ -353,6 +365,10 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t p, const vo
         return CUBLAS_STATUS_INVALID_VALUE;
     if (!types_go(x))
         return CUBLAS_STATUS_NOT_SUPPORTED;
+    const void *const at[] = {A, B, C, D}; /* a GPU faults where one lies worse than was promised */
+    for (int i = 0; i < 4; i++)
+        if ((uintptr_t)at[i] % algo->data[1 + i] != 0)
+            return CUBLAS_STATUS_INVALID_VALUE;
     if (algo->data[0] > 1 || emu::fails("cublasLtMatmul"))
         return CUBLAS_STATUS_EXECUTION_FAILED;
     emu::submit(stream, [=] {

@@ -39,6 +39,7 @@ std::map<void *, size_t> blocks;
 std::map<void *, size_t> pinned;
 std::set<cudaStream_t> streams;
 size_t bytes_now;
+long waits;
 int current_card;
 cudaError_t last_error;
 
@@ -179,7 +180,8 @@ cudaError_t cudaGetDevice(int *card)
 
 cudaError_t cudaDriverGetVersion(int *version)
 {
-    *version = CUDART_VERSION;
+    const char *text = getenv("RN_EMU_DRIVER"); /* 12040; 0: there is none */
+    *version = text ? atoi(text) : CUDART_VERSION;
     return cudaSuccess;
 }
 
@@ -322,6 +324,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t s)
 {
     if (emu::fails("cudaStreamSynchronize"))
         return say(cudaErrorIllegalAddress);
+    waits++;
     drain(s);
     return cudaSuccess;
 }
@@ -370,11 +373,21 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e, unsigned)
     return cudaSuccess;
 }
 
-/* There is no time here: what it took is as much chance as on a GPU, for what is decided by it. */
-cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t, cudaEvent_t)
+/* There is no time here: a piece of work takes a millisecond, and less than another is chance, as
+ * on a GPU, for what is decided by it. */
+cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t from, cudaEvent_t to)
 {
-    *ms = 1 + (float)(std::chrono::steady_clock::now().time_since_epoch().count() / 16 % 64);
+    if (!from->stream || from->stream != to->stream || to->stream->done < to->asked)
+        return say(cudaErrorNotReady);
+    auto chance = std::chrono::steady_clock::now().time_since_epoch().count() / 16 % 64;
+    *ms = (float)(to->asked - from->asked) + (float)(1 + chance) / 128;
     return cudaSuccess;
+}
+
+/* How often somebody has waited for a stream. */
+extern "C" long emu_waits(void)
+{
+    return waits;
 }
 
 /* --- graphs --- */

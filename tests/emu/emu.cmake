@@ -80,13 +80,21 @@ if(NCCL_INCLUDE_DIR)
   add_dependencies(runnel-cuda-emu runnel-nccl-emu)
 endif()
 
-# The emulator itself.
-add_executable(test-emu tests/emu/selftest.cpp tests/emu/cuda_emu.cpp tests/emu/mma_emu.cpp
-               tests/emu/at_once.cpp)
-target_include_directories(test-emu PRIVATE tests/emu kernels/cuda)
-target_include_directories(test-emu SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
-target_compile_options(test-emu PRIVATE -O1)
-add_test(NAME emu COMMAND test-emu)
+# The emulator itself: add_selftest(NAME options...)
+function(add_selftest name)
+  add_executable(test-${name} tests/emu/selftest.cpp tests/emu/cuda_emu.cpp tests/emu/mma_emu.cpp
+                 tests/emu/at_once.cpp)
+  target_include_directories(test-${name} PRIVATE tests/emu kernels/cuda)
+  target_include_directories(test-${name} SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
+  target_compile_options(test-${name} PRIVATE -O1 ${ARGN})
+  target_link_options(test-${name} PRIVATE ${ARGN})
+  add_test(NAME ${name} COMMAND test-${name})
+endfunction()
+add_selftest(emu)
+# With the address sanitizer it sees reads, too; what kernels read: tests/emu/asan.sh.
+if(NOT RUNNEL_SANITIZE AND NOT RUNNEL_FUZZ AND NOT CMAKE_CROSSCOMPILING)
+  add_selftest(emu-asan -fsanitize=address,undefined)
+endif()
 
 # What the compiler for GPUs says of each kernel.
 add_test(NAME cuda-registers COMMAND bash ${CMAKE_SOURCE_DIR}/tests/emu/registers.sh)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <vector>
 
 #include "mma.cuh"
 
@@ -268,6 +269,33 @@ static void a_write_past_the_blocks_memory()
     RN_LAUNCH(past_the_end, 1, 9, 8 * sizeof(float), NULL);
 }
 
+#ifdef __SANITIZE_ADDRESS__
+static const char past_the_memory[] = "AddressSanitizer: use-after-poison";
+
+static __global__ void one_further(float *y, const float *x)
+{
+    RN_SHARED(float, own, 32);
+    own[threadIdx.x] = x ? x[threadIdx.x + 1] : 0;
+    __syncthreads();
+    y[threadIdx.x] = own[threadIdx.x + 1];
+}
+
+static void a_read_past_the_blocks_memory()
+{
+    float y[32];
+    RN_LAUNCH(one_further, 1, 32, 0, NULL, y, (const float *)NULL);
+}
+
+static void a_read_past_an_array()
+{
+    float y[32];
+    std::vector<float> x(32);
+    RN_LAUNCH(one_further, 1, 32, 0, NULL, y, (const float *)x.data());
+}
+#else
+static const char past_the_memory[] = "a write past the block's memory";
+#endif
+
 static __global__ void promise(int n)
 {
     RN_KERNEL_ASSERT(n < 3);
@@ -340,7 +368,11 @@ static const struct row rows[] = {
     FAULT(a_lane_that_never_comes, "waits for others of its mask for ever"),
     FAULT(a_lane_that_is_gone, "a mask names a lane that is gone"),
     FAULT(a_lane_outside_of_its_mask, "not in its own mask"),
-    FAULT(a_write_past_the_blocks_memory, "a write past the block's memory"),
+    FAULT(a_write_past_the_blocks_memory, past_the_memory),
+#ifdef __SANITIZE_ADDRESS__
+    FAULT(a_read_past_the_blocks_memory, past_the_memory),
+    FAULT(a_read_past_an_array, "AddressSanitizer: heap-buffer-overflow"),
+#endif
     FAULT(a_promise, "not true: n < 3"),
     FAULT(a_grid_too_high, "a grid that no GPU takes"),
     FAULT(an_empty_grid, "a grid that no GPU takes"),

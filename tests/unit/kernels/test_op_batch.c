@@ -151,7 +151,7 @@ static void many_weights(struct job *j)
 
 /* --- bits --- */
 
-Test(batch, of_adamw_is_bit_for_bit_each_weight_by_itself)
+Test(op_batch, of_adamw_is_bit_for_bit_each_weight_by_itself)
 {
     struct rn_device *dev = open_emulated();
     struct job j;
@@ -160,7 +160,7 @@ Test(batch, of_adamw_is_bit_for_bit_each_weight_by_itself)
     rn_device_close(dev);
 }
 
-Test(batch, of_muon_is_bit_for_bit_each_matrix_by_itself)
+Test(op_batch, of_muon_is_bit_for_bit_each_matrix_by_itself)
 {
     static const struct {
         int64_t N, K;
@@ -208,7 +208,7 @@ static void sums_of(struct rn_device *dev, const struct job *j, bool together, f
     rn_params_free(ps);
 }
 
-Test(batch, of_sums_of_squares_is_bit_for_bit_one_after_the_other)
+Test(op_batch, of_sums_of_squares_is_bit_for_bit_one_after_the_other)
 {
     struct rn_device *dev = open_emulated();
     struct job j;
@@ -259,7 +259,7 @@ static struct rn_prog *steps_of_adamw(struct rn_params *ps, const struct job *j,
     return p;
 }
 
-Test(batch, takes_a_launch_for_64_weights_and_two_for_their_squares)
+Test(op_batch, takes_a_launch_for_64_weights_and_two_for_their_squares)
 {
     struct rn_device *dev = open_emulated();
     struct job j;
@@ -301,7 +301,7 @@ static int muon_batch(int64_t N, int64_t K)
     return most;
 }
 
-Test(batch, is_of_as_many_as_a_device_takes_and_its_scratch_memory_holds)
+Test(op_batch, is_of_as_many_as_a_device_takes_and_its_scratch_memory_holds)
 {
     cr_expect_eq(muon_batch(64, 64), RN_MUON_BATCH);
     cr_expect_eq(muon_batch(2048, 2048), 4);

@@ -81,3 +81,59 @@ Test(op_times, are_printed_longest_first_with_their_share_of_the_peaks)
     cr_assert(linear && gelu && linear < gelu, "%s", text);
     cr_expect(strstr(text, "75.0 %       2.0   50 %       4.0      -"), "%s", text);
 }
+
+/* --- on a GPU, whose stand-in needs a millisecond for each kernel --- */
+
+static long waits(void)
+{
+    struct rn_err err = {0};
+    char *path = rn_plugin_path("cuda-emu");
+    void *entry;
+    long (*count)(void);
+    must(rn_plugin_load("cuda-emu", path, "emu_waits", &entry, &err), &err);
+    memcpy(&count, &entry, sizeof count);
+    free(path);
+    return count();
+}
+
+/* y = gelu(x), the sum of its squares, and that and x's together. */
+static struct rn_prog *gelu_and_squares(struct rn_params *ps)
+{
+    struct rn_err err = {0};
+    struct rn_prog *p = rn_prog_new(ps);
+    rn_val x = rn_prog_weight(p, "x");
+    rn_val y = rn_prog_op(p, RN_OP_GELU, "gelu", &x, 1, (struct rn_attrs){0});
+    rn_val sum = rn_prog_op(p, RN_OP_SUMSQ, "first", &y, 1, (struct rn_attrs){0});
+    rn_val both[] = {x, sum};
+    rn_prog_pin(p, rn_prog_op(p, RN_OP_SUMSQ, "both", both, 2, (struct rn_attrs){0}));
+    rn_prog_together(p, 2);
+    must(rn_prog_plan(p, &err), &err);
+    return p;
+}
+
+Test(op_times, are_a_gpu_s_own_and_it_is_waited_for_once)
+{
+    struct rn_err err = {0};
+    struct rn_device *dev;
+    struct rn_params *ps;
+    const struct rn_param_spec spec = {"x", RN_SHAPE(100, 8)};
+    struct rn_op_times times = {0};
+    if (rn_device_find("cuda-emu", &err) != RN_OK)
+        cr_skip_test("SKIP: built without the CUDA toolkit, a GPU's clock is not tested");
+    must(rn_device_open(&dev, "cuda-emu", 1, NULL, &err), &err);
+    must(rn_params_new(&ps, dev, &spec, 1, false, &err), &err);
+    struct rn_prog *p = gelu_and_squares(ps);
+    rn_prog_time_ops(p, &times);
+    long before = waits();
+    must(rn_prog_run(p, &err), &err);
+    cr_expect_eq(waits() - before, 1);
+    struct rn_op_time gelu = rn_op_times_of(&times, RN_OP_GELU);
+    struct rn_op_time squares = rn_op_times_of(&times, RN_OP_SUMSQ);
+    cr_expect(gelu.calls == 1 && gelu.time_s > 0.001 && gelu.time_s < 0.002);
+    cr_expect(squares.calls == 2 && squares.time_s > 0.002 && squares.time_s < 0.004);
+    must(rn_prog_run(p, &err), &err);
+    cr_expect_eq(rn_op_times_of(&times, RN_OP_SUMSQ).calls, 4);
+    rn_prog_free(p);
+    rn_params_free(ps);
+    rn_device_close(dev);
+}
