@@ -14,7 +14,8 @@
 
 /* From now on the first of the four sets the flag; the second kills the guarded process groups and
  * ends this process at once with 130. The end of a child wakes whoever polls. SIGPIPE and
- * SIGXFSZ are ignored: a closed pipe and a file too large are errors of the write. May be called again. */
+ * SIGXFSZ are ignored: a closed pipe and a file too large are errors of the write. May be called
+ * again. */
 void rn_signals_install(void);
 bool rn_signals_stopping(void);
 void rn_signals_stop(void); /* sets the flag, for tests and for whoever decides to stop */
