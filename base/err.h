@@ -72,8 +72,8 @@ struct rn_err {
 int rn_fail(struct rn_err *err, enum rn_code code, struct rn_place at, const char *fmt, ...)
     RN_PRINTF(4, 5);
 
-/* Like rn_fail with strerror(errno) appended. ENOSPC, EDQUOT and EFBIG become RN_ENOSPACE, ENOMEM becomes
- * RN_ENOMEM, all others RN_EIO. */
+/* Like rn_fail with strerror(errno) appended. ENOSPC, EDQUOT and EFBIG become RN_ENOSPACE, ENOMEM
+ * becomes RN_ENOMEM, all others RN_EIO. */
 int rn_fail_errno(struct rn_err *err, struct rn_place at, const char *fmt, ...) RN_PRINTF(3, 4);
 
 /* Records the failure that another rn_err holds, if any, unless one is recorded already. Returns

@@ -187,8 +187,8 @@ void rn_schema_fill(struct rn_fill *f, const struct rn_part *parts, size_t n_par
 /* The row behind "horizon.steps" or "mixture[2].in", NULL if there is none. */
 const struct rn_key *rn_schema_row(const struct rn_key *keys, const char *path);
 bool rn_key_absent_allowed(const struct rn_key *); /* default "~" or "" */
-/* A default outside of the bounds may be written, too: "-1: by rule", where no number between -1 and
- * the lowest makes sense. */
+/* A default outside of the bounds may be written, too: "-1: by rule", where no number between -1
+ * and the lowest makes sense. */
 bool rn_key_outside(const struct rn_key *, double *value);
 size_t rn_key_item_bytes(const struct rn_key *); /* LIST, MAP: distance of two items */
 bool rn_is_name(const char *text);               /* letters, digits, '_' and '-', 1 to 64 of them */
