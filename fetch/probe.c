@@ -45,7 +45,6 @@ static void set_options(struct asking *a)
 {
     double all_s = (a->p->f->connect_s > 0 ? a->p->f->connect_s : 15) + a->p->f->stall_s;
     rn_hop_prepare(a->curl, a->p->f->connect_s);
-    rn_hop_share(a->curl, false);
     curl_easy_setopt(a->curl, CURLOPT_TIMEOUT_MS, (long)(all_s * 1000));
     curl_easy_setopt(a->curl, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(a->curl, CURLOPT_HEADERDATA, a);
@@ -60,6 +59,7 @@ static CURLcode perform(struct asking *a)
     struct curl_slist *headers = rn_hop_headers(&a->request, &a->here);
     headers = curl_slist_append(headers, range);
     a->n_head = 0;
+    rn_hop_share(a->curl, false, &a->here);
     rn_hop_aim(a->curl, a->next, &a->here, headers);
     rn_copy_text(a->p->r.host, sizeof a->p->r.host, a->here.host);
     CURLcode code = curl_easy_perform(a->curl);

@@ -28,11 +28,15 @@ void rn_hop_prepare(CURL *c, double connect_s)
         curl_easy_setopt(c, CURLOPT_CAINFO, ca_file());
 }
 
-void rn_hop_share(CURL *c, bool small)
+/* Who may share waits for the first connection to tell whether it can be shared. TLS tells before a
+ * request is sent, plain http with an answer: if sending fails there, none ever comes, libcurl
+ * keeps that connection as an idle one, and everybody waits. */
+void rn_hop_share(CURL *c, bool small, const struct rn_url *here)
 {
-    long version = small ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1;
-    curl_easy_setopt(c, CURLOPT_HTTP_VERSION, version);
-    curl_easy_setopt(c, CURLOPT_PIPEWAIT, small ? 1L : 0L);
+    bool shared = small && here->https;
+    curl_easy_setopt(c, CURLOPT_HTTP_VERSION,
+                     (long)(shared ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+    curl_easy_setopt(c, CURLOPT_PIPEWAIT, (long)shared);
     curl_easy_setopt(c, CURLOPT_BUFFERSIZE, (long)(small ? SMALL_BODIES : LARGE_BODIES));
 }
 

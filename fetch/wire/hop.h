@@ -1,8 +1,8 @@
 /* hop.h - one request of a chain of redirects: what all handles of libcurl are set to.
  *
  *     rn_hop_prepare(curl, connect_s);                           once for each handle
- *     rn_hop_share(curl, small);                                 for each transfer
  *     struct rn_url here = rn_url_parse(url);                    the first one's is request.at
+ *     rn_hop_share(curl, small, &here);
  *     struct curl_slist *list = rn_hop_headers(&request, &here); of this hop; add what is wanted
  *     rn_hop_aim(curl, url, &here, list);
  *     ... the answer is there:
@@ -23,8 +23,9 @@ void rn_hop_prepare(CURL *, double connect_s);
 struct curl_slist *rn_hop_headers(const struct rn_request *, const struct rn_url *here);
 /* Small bodies share one connection where the server can (HTTP/2): none waits for another's answer.
  * Large ones have each their own: several windows on a long line, nobody waits for the slowest
- * stream, and less work on both sides than HTTP/2 makes of a few large bodies. */
-void rn_hop_share(CURL *, bool small);
+ * stream, and less work on both sides than HTTP/2 makes of a few large bodies. Over plain http
+ * nothing is shared, so that nobody waits to hear whether it could be. */
+void rn_hop_share(CURL *, bool small, const struct rn_url *here);
 /* The handle asks this url next, past the proxy if it is on loopback. */
 void rn_hop_aim(CURL *, const char *url, const struct rn_url *here, struct curl_slist *headers);
 

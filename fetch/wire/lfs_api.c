@@ -77,10 +77,10 @@ static CURLcode post(const struct rn_lfs_how *how, const struct rn_request *q, c
     CURL *c = curl_easy_init();
     RN_ASSERT(c);
     rn_hop_prepare(c, how->connect_s);
-    rn_hop_share(c, false);
     struct curl_slist *headers = rn_hop_headers(q, &q->at);
     headers = curl_slist_append(headers, "Accept: application/vnd.git-lfs+json");
     headers = curl_slist_append(headers, "Content-Type: application/vnd.git-lfs+json");
+    rn_hop_share(c, false, &q->at);
     rn_hop_aim(c, q->url, &q->at, headers);
     curl_easy_setopt(c, CURLOPT_POSTFIELDS, text);
     curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);

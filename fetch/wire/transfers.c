@@ -82,7 +82,6 @@ static void set_options(struct rn_transfer *t)
     curl_easy_setopt(t->curl, CURLOPT_PRIVATE, t);
     curl_easy_setopt(t->curl, CURLOPT_HEADERDATA, t);
     curl_easy_setopt(t->curl, CURLOPT_WRITEDATA, t);
-    rn_hop_share(t->curl, t->get.small);
 }
 
 static void start_hop(struct rn_transfer *t)
@@ -90,6 +89,7 @@ static void start_hop(struct rn_transfer *t)
     curl_slist_free_all(t->headers);
     t->headers = rn_hop_headers(&t->request, &t->here);
     ask_for_rest(t);
+    rn_hop_share(t->curl, t->get.small, &t->here);
     rn_hop_aim(t->curl, t->next, &t->here, t->headers);
     curl_easy_setopt(t->curl, CURLOPT_FRESH_CONNECT, (long)t->anew);
     t->anew = false;

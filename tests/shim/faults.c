@@ -9,7 +9,7 @@
  *     RN_FAULT_DO      kill-before, kill-after, kill-torn (half a write, then the end) of the
  *                      caller;
  *                      group-before, group-after, group-torn of everybody; term (SIGTERM, goes on);
- *                      short (half a write); EIO, ENOSPC, EINTR, ENOMEM
+ *                      short (half a write); EIO, ENOSPC, EINTR, ENOMEM, ECONNRESET
  *
  *     RN_FAULT_LOCKS   "none": fcntl() knows no locks, "lies": it grants each to everybody
  *
@@ -119,12 +119,15 @@ static bool breaks_on_fd(const char *call, int fd)
     return breaks_on_path(call, path);
 }
 
-/* A call on a connection to somewhere: no path tells whose it is. */
-static bool breaks_on_net(int family)
+/* A call on a connection to somewhere: no path tells whose it is. A connection that broke is dead,
+ * whatever its owner does with it then. */
+static bool breaks_on_net(int fd, int family)
 {
     bool hit = state && !inside && strstr(calls, "net") && my_process() &&
-               (family == AF_INET || family == AF_INET6);
-    return hit && breaks("net", "a connection");
+               (family == AF_INET || family == AF_INET6) && breaks("net", "a connection");
+    if (hit)
+        shutdown(fd, SHUT_RDWR);
+    return hit;
 }
 
 static int family_of(int fd)
@@ -212,11 +215,11 @@ WRAP(int, rename, (const char *from, const char *to), (from, to), breaks_on_path
 WRAP(int, renameat2, (int d, const char *from, int e, const char *to, unsigned flags),
      (d, from, e, to, flags), breaks_on_path("rename", to))
 WRAP(int, connect, (int fd, const struct sockaddr *to, socklen_t n), (fd, to, n),
-     breaks_on_net(to->sa_family))
+     breaks_on_net(fd, to->sa_family))
 WRAP(ssize_t, recv, (int fd, void *to, size_t n, int flags), (fd, to, n, flags),
-     breaks_on_net(family_of(fd)))
+     breaks_on_net(fd, family_of(fd)))
 WRAP(ssize_t, send, (int fd, const void *p, size_t n, int flags), (fd, p, n, flags),
-     breaks_on_net(family_of(fd)))
+     breaks_on_net(fd, family_of(fd)))
 WRAP(int, symlink, (const char *to, const char *path), (to, path), breaks_on_path("rename", path))
 WRAP(int, link, (const char *from, const char *to), (from, to), breaks_on_path("rename", to))
 WRAP(int, mkdir, (const char *path, mode_t mode), (path, mode), breaks_on_path("open", path))

@@ -1,5 +1,6 @@
-/* A connection that was kept, and that dies just as the next request is sent over it: nothing is
- * known of what the source would have answered, so it is no failure of the source. */
+/* Connections that die just as a request is sent over them. Of one that was kept nothing is known
+ * of what the source would have answered, so it is no failure of the source; of a new one nothing
+ * is waited for. */
 #define _GNU_SOURCE
 #include "rig.h"
 
@@ -11,10 +12,12 @@ static struct rig rig;
 
 /* --- the network: libcurl's send comes here --- */
 
-/* What happens to a request that begins so: the first time the line is full, the second time the
- * connection is gone. That is when libcurl does not ask once more by itself. */
+/* What happens to the requests that begin so, one error after the other. */
 static const char *doomed;
+static const int *errors; /* ends with 0 */
 static int refusals;
+/* The line is full, then the connection is gone: then libcurl does not ask once more by itself. */
+static const int full_then_gone[] = {EAGAIN, EPIPE, 0}, gone[] = {ECONNRESET, 0};
 
 ssize_t send(int fd, const void *buf, size_t n, int flags)
 {
@@ -22,9 +25,11 @@ ssize_t send(int fd, const void *buf, size_t n, int flags)
     if (!honest)
         *(void **)&honest = dlsym(RTLD_NEXT, "send");
     bool hit = doomed && n > strlen(doomed) && memcmp(buf, doomed, strlen(doomed)) == 0;
-    if (!hit || refusals == 2)
+    if (!hit || errors[refusals] == 0)
         return honest(fd, buf, n, flags);
-    errno = refusals++ == 0 ? EAGAIN : EPIPE;
+    errno = errors[refusals++];
+    if (errno != EAGAIN)
+        shutdown(fd, SHUT_RDWR);
     return -1;
 }
 
@@ -37,6 +42,7 @@ static void up(void)
     rig.fetcher.per_host = 1;
     rig.fetcher.retries = 0;
     doomed = NULL;
+    errors = full_then_gone;
     refusals = 0;
 }
 
@@ -100,4 +106,20 @@ Test(kept, and_the_rest_of_a_file_is_asked_for_over_the_new_one)
     cr_assert_eq(refusals, 2);
     cr_assert_eq(server_ranged(rig.server), 1, "the second request for the rest has a Range, too");
     cr_assert(!rig_said(&rig, "rejected"));
+}
+
+Test(kept, and_nobody_waits_for_a_first_one_that_died)
+{
+    put("first", "{\"text\": \"one\"}\n");
+    put("second", "{\"text\": \"two\"}\n");
+    rig.file.size_bytes = 5000 * (int64_t)strlen("{\"text\": \"one\"}\n"); /* small: may share */
+    rig.fetcher.per_host = 2;
+    rig.fetcher.retries = 1;
+    rig.fetcher.stall_s = 20;
+    doomed = "GET ";
+    errors = gone;
+    cr_assert_eq(fetch_both(), 2, "%s", rig.err.msg);
+    cr_assert_eq(refusals, 1);
+    cr_assert(rig_said(&rig, "Failed sending"), "%s", rig.said.p);
+    cr_assert(!rig_said(&rig, "stalled"), "%s", rig.said.p);
 }
