@@ -66,7 +66,7 @@ void rig_up(struct rig *r)
                                      .lock = &r->lock,
                                      .quarantine_dir = r->quarantine,
                                      .retries = 2,
-                                     .stall_s = 1,
+                                     .stall_s = 60,
                                      .pause_s = 0.01,
                                      .log = &r->log};
     r->file = (struct rn_fetch_file){

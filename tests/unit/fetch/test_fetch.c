@@ -182,6 +182,7 @@ Test(fetch, retry_after_is_waited_for)
 Test(fetch, a_drip_and_a_silent_server_are_dropped)
 {
     rig.fetcher.retries = 0;
+    rig.fetcher.stall_s = 0.3;
     server_fault(rig.server, "/a.jsonl", "drip");
     server_fault(rig.server, "/b.jsonl", "hang");
     rig_source(&rig, "/a.jsonl");
@@ -439,7 +440,6 @@ static bool stop_now(void *ctx)
 Test(fetch, a_stop_signal_ends_a_stalled_download)
 {
     server_fault(rig.server, "/a.jsonl", "drip");
-    rig.fetcher.stall_s = 30;
     rig.fetcher.stopping = stop_now;
     rig_source(&rig, "/a.jsonl");
     cr_assert_eq(rig_fetch(&rig), RN_ESTOPPED);

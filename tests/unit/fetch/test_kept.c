@@ -115,7 +115,6 @@ Test(kept, and_nobody_waits_for_a_first_one_that_died)
     rig.file.size_bytes = 5000 * (int64_t)strlen("{\"text\": \"one\"}\n"); /* small: may share */
     rig.fetcher.per_host = 2;
     rig.fetcher.retries = 1;
-    rig.fetcher.stall_s = 20;
     doomed = "GET ";
     errors = gone;
     cr_assert_eq(fetch_both(), 2, "%s", rig.err.msg);

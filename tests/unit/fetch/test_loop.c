@@ -31,7 +31,6 @@ static void up(void)
     rig_up(&rig);
     leapt_s = 0;
     rig.fetcher.clock = &leaping;
-    rig.fetcher.stall_s = 30;
     rig.fetcher.pause_s = 1;
 }
 

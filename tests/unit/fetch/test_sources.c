@@ -412,7 +412,7 @@ static enum rn_verdict probe(const char *kind)
 Test(sources, a_probe_sees_what_became_of_a_source)
 {
     rig_source(&rig, "/a.jsonl");
-    rig.fetcher.connect_s = rig.fetcher.stall_s = 60;
+    rig.fetcher.connect_s = 60;
     cr_expect_eq(probe(NULL), RN_ACCEPTED);
     cr_expect_eq(probe("redirect"), RN_ACCEPTED);
     cr_expect_eq(probe("range-ignored"), RN_ACCEPTED);
