@@ -12,7 +12,6 @@ stages:
   data:
     kind: fetch
     retries: 0
-    stall: 2 s
     files:
       identity:
         urls:

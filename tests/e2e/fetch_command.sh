@@ -21,7 +21,6 @@ stages:
   data:
     kind: fetch
     retries: 0
-    stall: 1 s
     files:
       s:
         count: 2
