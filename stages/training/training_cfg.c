@@ -266,10 +266,12 @@ int rn_training_check(const void *cfg, struct rn_err *err)
     RN_TRY(check_shape(c, err));
     RN_TRY(check_mixture(&c->mixture, err));
     RN_TRY(check_mixture(&c->val_mixture, err));
-    if (count_given(c) > 1)
+    if (count_given(c) > 1) {
+        rn_hint(err, "an override of the whole, as 'base.horizon={steps: 100}', leaves one");
         return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
                        "'horizon' is given in more than one way; keep one of steps, tokens, flops, "
                        "tokens_per_param, epochs");
+    }
     if (c->min_lr >= 0 && !(c->max_lr > 0))
         return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
                        "'schedule.min_lr' needs 'schedule.max_lr', of which it is a share; or give "

@@ -19,6 +19,15 @@ for command in $(sed -n 's/^COMMAND(\(.*\))$/\1/p' "$SRC/runner/cli/commands.def
     expect 0 "$RUNNEL" "$command" --help
 done
 
+# The night on rented GPUs, on a small pipeline and no GPU: every line of it does what it says.
+sed 's/steps: [0-9]*/steps: 3/' "$SRC/tests/e2e/mini.yaml" >night.yaml
+block "$SRC/docs/gpus.md" sh | sed -e 's/ *#.*//' -e 's/ --device cuda --gpus 2//' -e '/^FILE=/d' -e '/^$/d' >night.sh
+[ "$(grep -c '^runnel ' night.sh)" -eq "$(grep -c . night.sh)" ] || fail "docs/gpus.md: more than commands of runnel"
+while read -r _ words; do
+    expect 0 "$RUNNEL" ${words//\$FILE/night.yaml}
+done <night.sh
+[ -s report.md ] && [ -s run.png ] && [ -d best ] || fail "the night left no report or no checkpoint"
+
 # The stage of CONTRIBUTING, added the way it says: one file, one line.
 mkdir stages
 block "$SRC/CONTRIBUTING.md" c >stages/word_count.c
