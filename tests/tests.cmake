@@ -27,6 +27,13 @@ function(rn_unit_tests room)
     # Tests share the processor with each other: threads that wait must not spin.
     set_tests_properties(unit-${room} PROPERTIES WORKING_DIRECTORY ${CMAKE_BINARY_DIR}
                          ENVIRONMENT "OMP_WAIT_POLICY=passive")
+    if(RUNNEL_SANITIZE MATCHES address)
+      target_sources(test-${room} PRIVATE tests/sanitize/leaks.c)
+    endif()
+    if(RUNNEL_SANITIZE) # what is found when a test's process ends comes too late for Criterion
+      set_tests_properties(unit-${room} PROPERTIES
+                           FAIL_REGULAR_EXPRESSION "(Address|Leak|Thread)Sanitizer: |runtime error: ")
+    endif()
   endif()
 endfunction()
 # A web server on loopback that misbehaves on request: inside unit tests, and as build/test-server.

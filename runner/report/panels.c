@@ -14,13 +14,14 @@ int rn_panels_write(const struct rn_account *a, const char *path, struct rn_err 
 
 #include "chart.h"
 #include "file.h"
+#include "library.h"
 #include "mem.h"
 #include "progress.h"
 #include "series.h"
 
 #include <cairo.h>
-#include <dlfcn.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,7 +51,6 @@ int rn_panels_write(const struct rn_account *a, const char *path, struct rn_err 
     X(surface_destroy)
 
 struct pen {
-    void *library;
 #define MEMBER(name) __typeof__(&cairo_##name) name;
     CAIRO(MEMBER)
 #undef MEMBER
@@ -59,16 +59,17 @@ struct pen {
 
 static int open_cairo(struct pen *p, struct rn_err *err)
 {
-    p->library = dlopen("libcairo.so.2", RTLD_NOW | RTLD_LOCAL);
-    const char *why = p->library ? NULL : dlerror();
-#define LOAD(name)                                                                                 \
-    *(void **)&p->name = p->library ? dlsym(p->library, "cairo_" #name) : NULL;                    \
-    why = why || p->name ? why : "cairo_" #name " is not in it";
-    CAIRO(LOAD)
-#undef LOAD
-    if (!why)
+    static const char *const names[] = {
+#define NAME(name) "cairo_" #name,
+        CAIRO(NAME)
+#undef NAME
+            NULL};
+    _Static_assert(offsetof(struct pen, on) == (RN_COUNT(names) - 1) * sizeof names[0],
+                   "functions come first, each with its name");
+    const char *missing;
+    if (rn_library_load(p, "libcairo.so.2", names, &missing))
         return RN_OK;
-    rn_fail(err, RN_EUSAGE, RN_NOWHERE, "a picture needs cairo: %s", why);
+    rn_fail(err, RN_EUSAGE, RN_NOWHERE, "a picture needs cairo: %s", missing);
     rn_hint(err, "install libcairo2; the HTML page needs nothing");
     return RN_EUSAGE;
 }
@@ -261,7 +262,6 @@ int rn_panels_write(const struct rn_account *a, const char *path, struct rn_err 
     int rc = write_picture(&p, surface, path, err);
     p.destroy(p.on);
     p.surface_destroy(surface);
-    dlclose(p.library);
     return rc;
 }
 

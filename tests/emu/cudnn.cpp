@@ -63,14 +63,14 @@ struct descriptor {
     std::shared_ptr<graph> ops; /* of a graph, and of what is made of it */
 
     /* The number or pointer behind a name; `otherwise` if there is none. */
-    template <typename T> T get(cudnnBackendAttributeName_t name, T otherwise) const
+    template <typename T> T get(int name, T otherwise) const
     {
         auto a = has.find(name);
         if (a != has.end())
             memcpy(&otherwise, a->second.bytes.data(), sizeof otherwise);
         return otherwise;
     }
-    descriptor *part(cudnnBackendAttributeName_t name) const
+    descriptor *part(int name) const
     {
         return get<descriptor *>(name, nullptr);
     }
@@ -128,10 +128,10 @@ cudnnStatus_t finish_tensor(descriptor *d)
 
 struct kind { /* where an op keeps its tensors, and what says how */
     cudnnBackendDescriptorType_t type;
-    cudnnBackendAttributeName_t in[3], out, how, what;
+    int in[3], out, how, what;
     int n_in;
 };
-const cudnnBackendAttributeName_t NONE = (cudnnBackendAttributeName_t)-1;
+enum { NONE = -1 }; /* no name of an attribute: those are not negative */
 const kind kinds[] = {
     {CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR,
      {CUDNN_ATTR_OPERATION_POINTWISE_XDESC, CUDNN_ATTR_OPERATION_POINTWISE_BDESC,

@@ -59,13 +59,14 @@ list(REMOVE_ITEM cuda_more ${cuda_kernels})
 emu_sources(emu_more ${cuda_more})
 add_library(runnel-cuda-emu MODULE ${cuda_host} ${emu_more} tests/emu/cublaslt.cpp
             tests/emu/cudnn.cpp)
-# cuDNN is opened by name: it is this library itself.
+# cuDNN is opened by name: it is this library itself, which says its name because a sanitizer's dlopen
+# does not look where the caller's would.
 target_compile_definitions(runnel-cuda-emu PRIVATE RUNNEL_CUDA_VERSION="emulated"
                            RUNNEL_CUDNN_LIBRARY="librunnel-cuda-emu.so")
 set_target_properties(runnel-cuda-emu PROPERTIES BUILD_RPATH "$ORIGIN")
 target_include_directories(runnel-cuda-emu SYSTEM PRIVATE ${CUDNN_INCLUDE_DIR})
 target_link_libraries(runnel-cuda-emu PRIVATE emu runnel-cudart-emu PkgConfig::OPENBLAS)
-target_link_options(runnel-cuda-emu PRIVATE -Wl,--no-undefined)
+target_link_options(runnel-cuda-emu PRIVATE -Wl,--no-undefined,-soname,librunnel-cuda-emu.so)
 if(TARGET test-kernels)
   add_dependencies(test-kernels runnel-emu-kernels runnel-emu-liars runnel-cuda-emu)
 endif()
@@ -77,6 +78,7 @@ if(NCCL_INCLUDE_DIR)
   set_target_properties(runnel-nccl-emu PROPERTIES BUILD_RPATH "$ORIGIN")
   target_include_directories(runnel-nccl-emu SYSTEM PRIVATE ${NCCL_INCLUDE_DIR})
   target_link_libraries(runnel-nccl-emu PRIVATE kernels runnel-cudart-emu)
+  target_link_options(runnel-nccl-emu PRIVATE -Wl,-soname,librunnel-nccl-emu.so)
   add_dependencies(runnel-cuda-emu runnel-nccl-emu)
 endif()
 

@@ -180,8 +180,10 @@ static void give_nul_header(struct conn *c, const struct kind *k)
 
 static void redirect(struct conn *c, const char *target)
 {
-    conn_printf(c, "HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: %zu\r\n\r\n%s", target,
-                strlen(page), page);
+    conn_printf(c,
+                "HTTP/1.1 302 Found\r\nConnection: close\r\nLocation: %s\r\n"
+                "Content-Length: %zu\r\n\r\n%s",
+                target, strlen(page), page);
 }
 
 /* To the same file under /moved, which is served without faults. */
