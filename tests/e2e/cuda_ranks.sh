@@ -140,7 +140,7 @@ paste <(losses eight) <(losses eight.moved) |
     fail "in eight bits one rank and two differ: $(paste <(losses eight) <(losses eight.moved))"
 RN_EMU_FAIL=ncclReduceScatter:5 expect 12 "${eight[@]}" --runs eight.broken --gpus 2 base.horizon.steps=6
 expect 0 "${eight[@]}" --runs eight.broken --gpus 2 base.horizon.steps=6
-says "resumed at step 4"
+says "resumed at step " # 4, or 2: rank 1 may fail in step 5 while rank 0 still saves step 4
 same "$(model eight)" "$(model eight.broken)"
 
 # Two ranks that a launcher shows one card each take that; if it is the same one, NCCL says so.
