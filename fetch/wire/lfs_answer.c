@@ -38,6 +38,13 @@ static bool may_be_set(const char *name)
     return *name != '\0';
 }
 
+static bool refuse_header(struct rn_lfs_want *w, const char *name)
+{
+    char word[41];
+    rn_copy_word(word, sizeof word, name, " ");
+    return rn_find(&w->finding, RN_REFUSED, "git-lfs: a header '%s' that is not its to set", word);
+}
+
 static bool take_headers(struct rn_lfs_want *w, json_t *headers)
 {
     const char *name;
@@ -50,10 +57,7 @@ static bool take_headers(struct rn_lfs_want *w, json_t *headers)
     {
         const char *text = json_string_value(value);
         if (!may_be_set(name) || !text || !is_plain(text, HEADER_MAX))
-            return rn_find(&w->finding, RN_REFUSED,
-                           "git-lfs: a header '%.40s' that is not its to "
-                           "set",
-                           name);
+            return refuse_header(w, name);
         w->headers[w->n_headers++] = rn_xprintf("%s: %s", name, text);
     }
     return true;
