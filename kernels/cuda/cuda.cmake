@@ -34,4 +34,4 @@ add_executable(cudnn-archs EXCLUDE_FROM_ALL tests/cuda/cudnn_archs.c kernels/cud
                kernels/cuda/cudnn_graph.c)
 target_include_directories(cudnn-archs PRIVATE kernels/cuda)
 target_include_directories(cudnn-archs SYSTEM PRIVATE ${CUDNN_INCLUDE_DIR} ${CUDAToolkit_INCLUDE_DIRS})
-target_link_libraries(cudnn-archs PRIVATE ${CMAKE_DL_LIBS})
+target_link_libraries(cudnn-archs PRIVATE base)
