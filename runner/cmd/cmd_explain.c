@@ -242,11 +242,10 @@ static void print_estimate(const struct rn_planned *n)
     printf("\nestimate\n  time %s, memory %s, disk %s, download %s\n", cells[RN_CELL_TIME],
            cells[RN_CELL_MEMORY], cells[RN_CELL_DISK], cells[RN_CELL_DOWNLOAD]);
     if (n->cost.activation_bytes > 0)
-        printf("  weights and gradients %s, optimizer %s, activations %s, ranks %s\n",
+        printf("  weights and gradients %s, optimizer %s, activations %s\n",
                rn_show_bytes(b[0], n->cost.weights_bytes),
                rn_show_bytes(b[1], n->cost.optimizer_bytes),
-               rn_show_bytes(b[2], n->cost.activation_bytes),
-               rn_show_bytes(b[3], n->cost.ranks_bytes));
+               rn_show_bytes(b[2], n->cost.activation_bytes));
     if (n->cost.steps > 0)
         printf("  %s steps, %s tokens, %s parameters, %s FLOPs\n",
                rn_show_count(b[0], (double)n->cost.steps), rn_show_count(b[1], n->cost.tokens),

@@ -131,7 +131,9 @@ static int take_keys(struct rn_planned *n, const struct rn_stored *entry, struct
     RN_TRY(rn_stored_keys(entry, &keys, err));
     if (!only_added(n->keys.doc, keys.doc)) {
         rn_keys_release(&keys);
-        return rn_fail(err, RN_ESTAGE, RN_PATH(entry->dir), "was made from something else");
+        rn_hint(err, "the same command makes it anew from what is there now");
+        return rn_fail(err, RN_ESTAGE, RN_PATH(entry->dir),
+                       "what the stage was made from changed meanwhile");
     }
     rn_keys_release(&n->keys);
     n->keys = keys;

@@ -39,11 +39,11 @@ struct rn_wire {
 /* How a stage ended, and what that took. */
 struct rn_stage_end {
     int rc;
-    struct rn_err err; /* at.path points into itself */
-    char out[RN_HEX];  /* key of the outputs that it published, "" without */
-    int64_t step;      /* of the last line of metrics, -1 without one */
-    double stage_s;    /* the stage's own work */
-    double sync_s;     /* fsync, outside of that */
+    struct rn_err err;
+    char out[RN_HEX]; /* key of the outputs that it published, "" without */
+    int64_t step;     /* of the last line of metrics, -1 without one */
+    double stage_s;   /* the stage's own work */
+    double sync_s;    /* fsync, outside of that */
 };
 
 void rn_wire_init(struct rn_wire *, int fd);
