@@ -41,11 +41,14 @@ static int note_file(void *ctx, struct rn_fetch_file *file, struct rn_fetched *g
     struct rn_fetch_work *w = ctx;
     struct rn_fetch_row *row = &w->rows.rows[w->first_row + (size_t)(file - w->files)];
     (void)err;
+    if (!got && !rn_signals_stopping()) {
+        row->state = "failed";
+        row->alone = true;
+    }
     if (!got)
         return RN_OK;
     const struct rn_pin *pin = rn_pins_find(w->lock, file->id);
     row->state = got->from_cache ? "cached" : "fetched";
-    row->alone = false;
     row->trust = rn_trust_word(got->trust == RN_TRUST_LOCK ? pin->trust : got->trust);
     row->where = pin ? rn_arena_dup(&w->rows.texts, pin->host) : "";
     row->size_bytes = got->size_bytes;
@@ -58,7 +61,7 @@ static int get_files(struct rn_fetch_work *w, struct rn_fetcher *f, struct rn_er
     struct rn_fetch_list list = {.next = rn_fetch_work_next, .done = note_file, .ctx = w};
     w->first_row = w->rows.n;
     for (size_t i = 0; i < w->total; i++)
-        rn_fetch_rows_add(&w->rows, w->files[i].id, "failed")->alone = true;
+        rn_fetch_rows_add(&w->rows, w->files[i].id, "pending");
     return rn_fetch_all(f, &list, err);
 }
 
@@ -195,5 +198,7 @@ const struct rn_command rn_command_fetch = {
                "afterwards; digests are pinned in the lock file beside FILE.\n\n"
                "TRUST says what a digest rests on: yaml, lock, sums (the publisher's SHA256SUMS), "
                "header (the server's own claim), agreed (two sources), first-use (one source, "
-               "taken at its word).",
+               "taken at its word).\n\n"
+               "More than eight neighbours of one entry that say the same share a line, FIRST .. "
+               "LAST; a file that failed or changed has its own, and with --json every file has.",
     .examples = examples};

@@ -21,7 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { RN_FETCH_LISTED = 8 };
+enum { RN_FETCH_LISTED = 8 }; /* the help says so, too */
 
 struct rn_fetch_row {
     const char *file;    /* "stage.entry/name" */
@@ -32,7 +32,7 @@ struct rn_fetch_row {
     const char *health;  /* of the host, lives there too; NULL: nobody looked */
     char sha256[RN_HEX]; /* "": not known */
     int64_t size_bytes;  /* -1: not known */
-    bool alone;          /* failed, or is no longer what it was: never folded */
+    bool alone;          /* the file failed or is no longer what it was: never folded */
 };
 
 struct rn_fetch_rows {
