@@ -135,16 +135,24 @@ static json_t *fold(const struct rn_fetch_row *rows, size_t n, size_t step)
     return o;
 }
 
+/* n files of `each` rows that are alike. */
+static void add_lines(json_t *lines, const struct rn_fetch_row *rows, size_t n, size_t each)
+{
+    if (n > RN_FETCH_LISTED)
+        for (size_t i = 0; i < each; i++)
+            json_array_append_new(lines, fold(&rows[i], n, each));
+    else
+        for (size_t i = 0; i < n * each; i++)
+            json_array_append_new(lines, object_of(&rows[i]));
+}
+
 static void print_lines(const struct rn_fetch_rows *r)
 {
     json_t *lines = json_array();
     for (size_t at = 0, n, each; at < r->n; at += n * each) {
         each = rows_of_file(r, at);
         n = files_alike(r, at, each);
-        size_t step = n > RN_FETCH_LISTED ? each : n * each;
-        for (size_t k = 0; k < step; k++)
-            json_array_append_new(lines, n > RN_FETCH_LISTED ? fold(&r->rows[at + k], n, each)
-                                                             : object_of(&r->rows[at + k]));
+        add_lines(lines, &r->rows[at], n, each);
     }
     rn_table_print(columns, lines, false);
     json_decref(lines);

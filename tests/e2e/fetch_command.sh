@@ -146,6 +146,14 @@ for mode in --offline --check --verify "--update --yes"; do
     expect 0 "$RUNNEL" fetch many.yaml data.g $mode "$a" "$b"
     rows $([ "$mode" = --check ] && echo 2 || echo 1)
 done
+
+# A mirror that is dead for all is one line; files that have no other come one by one.
+expect 0 "$RUNNEL" fetch many.yaml data.g --check "$b"
+row transient 'data\.g/f00 \.\. f39' '127\.0\.0\.1:1: '
+row ok 'data\.g/f00 \.\. f39' '40 files'
+rows 2
+expect 4 "$RUNNEL" fetch many.yaml data.g --check
+rows 80
 unserve
 
 # Nothing was tried after too many failures, and a file that a signal broke off did not fail.

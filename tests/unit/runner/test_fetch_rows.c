@@ -94,6 +94,16 @@ Test(fetch_rows, what_failed_never_shares_a_line)
     cr_expect_eq(count_lines(), 1 + 40);
 }
 
+/* Also where it says what those before and behind it say: at either end and in the middle. */
+Test(fetch_rows, who_stands_alone_does_so_among_equals)
+{
+    add("data.s", 0, 21, "ok");
+    rows.rows[0].alone = rows.rows[10].alone = rows.rows[20].alone = true;
+    print(false);
+    cr_expect_eq(count_lines(), 1 + 3 + 2, "%s", got);
+    cr_expect(strstr(got, "f01 .. f09") && strstr(got, "f11 .. f19"), "%s", got);
+}
+
 Test(fetch_rows, entries_never_share_a_line)
 {
     add("data.s", 0, 9, "fetched");
