@@ -3,7 +3,6 @@
 #include "file.h"
 #include "progress.h"
 #include "signals.h"
-#include "table.h"
 #include "target.h"
 
 #include <stdlib.h>
@@ -18,14 +17,6 @@ static const struct rn_opt opts[] = {
     RN_OPT_OFFLINE,
     RN_OPT_LOCKED,
     {0}};
-
-/* --- rows --- */
-
-static const struct rn_column columns[] = {
-    {"state", "state", rn_cell_text},      {"file", "file", rn_cell_text},
-    {"size", "size_bytes", rn_cell_bytes}, {"sha256", "sha256", rn_cell_digest},
-    {"trust", "trust", rn_cell_text},      {"where", "where", rn_cell_text},
-    {"health", "health", rn_cell_text},    {0}};
 
 /* --- fetching --- */
 
@@ -48,25 +39,29 @@ static int note_file(void *ctx, struct rn_fetch_file *file, struct rn_fetched *g
                      struct rn_err *err)
 {
     struct rn_fetch_work *w = ctx;
-    json_t *row = json_array_get(w->rows, w->first_row + (size_t)(file - w->files));
+    struct rn_fetch_row *row = &w->rows.rows[w->first_row + (size_t)(file - w->files)];
     (void)err;
+    if (!got && !rn_signals_stopping()) {
+        row->state = "failed";
+        row->alone = true;
+    }
     if (!got)
         return RN_OK;
     const struct rn_pin *pin = rn_pins_find(w->lock, file->id);
-    rn_row_text(row, "state", got->from_cache ? "cached" : "fetched");
-    rn_row_text(row, "trust", rn_trust_word(got->trust == RN_TRUST_LOCK ? pin->trust : got->trust));
-    rn_row_text(row, "where", pin ? pin->host : "");
-    rn_row_text(row, "sha256", got->sha256);
-    rn_row_size(row, got->size_bytes);
+    row->state = got->from_cache ? "cached" : "fetched";
+    row->trust = rn_trust_word(got->trust == RN_TRUST_LOCK ? pin->trust : got->trust);
+    row->where = pin ? rn_arena_dup(&w->rows.texts, pin->host) : "";
+    row->size_bytes = got->size_bytes;
+    memcpy(row->sha256, got->sha256, RN_HEX);
     return RN_OK;
 }
 
 static int get_files(struct rn_fetch_work *w, struct rn_fetcher *f, struct rn_err *err)
 {
     struct rn_fetch_list list = {.next = rn_fetch_work_next, .done = note_file, .ctx = w};
-    w->first_row = json_array_size(w->rows);
+    w->first_row = w->rows.n;
     for (size_t i = 0; i < w->total; i++)
-        rn_row_add(w, w->files[i].id, "failed");
+        rn_fetch_rows_add(&w->rows, w->files[i].id, "pending");
     return rn_fetch_all(f, &list, err);
 }
 
@@ -174,13 +169,12 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
     rn_signals_install();
     rn_ui_init(&w.ui, rn_cli_json(cli), 4);
     w.log = (struct rn_log){hear, &w};
-    w.rows = json_array();
     int rc = rn_plan_init(&plan, p, &how, err);
     if (rc == RN_OK)
         rc = fetch_stages(&w, &plan, err);
     rn_ui_release(&w.ui);
-    rn_table_print(columns, w.rows, rn_cli_json(cli));
-    json_decref(w.rows);
+    rn_fetch_rows_print(&w.rows, rn_cli_json(cli));
+    rn_fetch_rows_release(&w.rows);
     rn_plan_release(&plan);
     rn_pipeline_free(p);
     return rc;
@@ -204,5 +198,7 @@ const struct rn_command rn_command_fetch = {
                "afterwards; digests are pinned in the lock file beside FILE.\n\n"
                "TRUST says what a digest rests on: yaml, lock, sums (the publisher's SHA256SUMS), "
                "header (the server's own claim), agreed (two sources), first-use (one source, "
-               "taken at its word).",
+               "taken at its word).\n\n"
+               "More than eight neighbours of one entry that say the same share a line, FIRST .. "
+               "LAST; a file that failed or changed has its own, and with --json every file has.",
     .examples = examples};

@@ -5,31 +5,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void add_probe_row(struct rn_fetch_work *w, const struct rn_probe *probe)
+static void add_probe_row(struct rn_fetch_rows *rows, const struct rn_probe *probe, bool alone)
 {
-    char where[600];
     const struct rn_response *r = &probe->r;
-    json_t *row = rn_row_add(w, probe->file->id, rn_verdict_id(r->finding.verdict));
-    snprintf(where, sizeof where, "%s%s%s%s%s", r->host, *r->finding.detail ? ": " : "",
-             r->finding.detail, *r->hint ? "; " : "", r->hint);
-    rn_row_text(row, "where", where);
-    rn_row_text(row, "health", probe->health);
-    rn_row_size(row, r->declared_bytes);
+    struct rn_fetch_row *row =
+        rn_fetch_rows_add(rows, probe->file->id, rn_verdict_id(r->finding.verdict));
+    row->where =
+        rn_arena_printf(&rows->texts, "%s%s%s%s%s", r->host, *r->finding.detail ? ": " : "",
+                        r->finding.detail, *r->hint ? "; " : "", r->hint);
+    row->health = rn_arena_dup(&rows->texts, probe->health);
+    row->size_bytes = r->declared_bytes;
+    row->alone = alone;
 }
 
 /* Rows for all probes; how many of them are bad, and how many files have no good one. */
 static void count_probes(struct rn_fetch_work *w, const struct rn_probe *probes, size_t n,
                          size_t *bad, size_t *without)
 {
-    for (size_t i = 0, good = 0; i < n; i++) {
-        bool is_good = probes[i].r.finding.verdict == RN_ACCEPTED;
-        add_probe_row(w, &probes[i]);
-        good += is_good;
-        *bad += !is_good;
-        if (i + 1 == n || probes[i + 1].file != probes[i].file) {
-            *without += good == 0;
-            good = 0;
-        }
+    for (size_t i = 0, of_file; i < n; i += of_file) {
+        size_t good = 0;
+        of_file = probes[i].file->n_sources;
+        for (size_t k = 0; k < of_file; k++)
+            good += probes[i + k].r.finding.verdict == RN_ACCEPTED;
+        for (size_t k = 0; k < of_file; k++)
+            add_probe_row(&w->rows, &probes[i + k], good == 0);
+        *bad += of_file - good;
+        *without += good == 0;
     }
 }
 

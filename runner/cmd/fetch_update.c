@@ -21,18 +21,18 @@ static size_t compare_pins(struct rn_fetch_work *w, const struct rn_pins *old,
     for (size_t i = 0; i < w->total; i++) {
         const struct rn_pin *was = rn_pins_find(old, w->files[i].id),
                             *is = rn_pins_find(fresh, w->files[i].id);
-        json_t *row = rn_row_add(w, w->files[i].id, "as-was");
-        char from[64];
+        struct rn_fetch_row *row = rn_fetch_rows_add(&w->rows, w->files[i].id, "as-was");
         if (!is)
             continue;
-        rn_row_text(row, "trust", rn_trust_word(is->trust));
-        rn_row_text(row, "sha256", is->sha256);
-        rn_row_size(row, is->size_bytes);
+        row->trust = rn_trust_word(is->trust);
+        row->size_bytes = is->size_bytes;
+        memcpy(row->sha256, is->sha256, RN_HEX);
         if (was && strcmp(was->sha256, is->sha256) == 0)
             continue;
-        snprintf(from, sizeof from, "was %.12s", was ? was->sha256 : "not pinned");
-        rn_row_text(row, "state", was ? "changed" : "new");
-        rn_row_text(row, "where", from);
+        row->state = was ? "changed" : "new";
+        row->alone = was;
+        row->where =
+            was ? rn_arena_printf(&w->rows.texts, "was %.12s", was->sha256) : "was not pinned";
         changes[n] = *is;
         snprintf(changes[n++].replaces, RN_HEX, "%s", was ? was->sha256 : "");
     }

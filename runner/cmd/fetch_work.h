@@ -1,15 +1,15 @@
 /* fetch_work.h - the files of one fetch stage that a command was asked for, and what may be done
  * with them beside fetching.
  *
- *     json_t *row = rn_row_add(w, file->id, "absent");        one of the answer's, borrowed
- *     rn_row_text(row, "where", "example.org");
- *     RN_TRY(rn_fetch_verify(w, fetcher, err)); */
+ *     struct rn_fetch_work w = {.cli = cli, .files = files, .total = n, .lock = fetcher->lock};
+ *     RN_TRY(rn_fetch_verify(&w, fetcher, err));              one row or more for each file
+ *     rn_fetch_rows_print(&w.rows, json); */
 #ifndef RN_FETCH_WORK_H
 #define RN_FETCH_WORK_H
 
 #include "cli.h"
+#include "fetch_rows.h"
 #include "fetcher.h"
-#include "json.h"
 #include "progress.h"
 
 struct rn_fetch_work {
@@ -18,17 +18,12 @@ struct rn_fetch_work {
     struct rn_ui ui;
     const char *stage;
     struct rn_log log;
-    json_t *rows;     /* of the answer */
-    size_t first_row; /* of the stage at hand */
+    struct rn_fetch_rows rows; /* the answer */
+    size_t first_row;          /* of the stage at hand */
     size_t next, total, matched;
     struct rn_fetch_file *files; /* of the stage at hand */
     const struct rn_pins *lock;
 };
-
-/* A row of which only this is known; borrowed. */
-json_t *rn_row_add(struct rn_fetch_work *, const char *id, const char *state);
-void rn_row_text(json_t *row, const char *key, const char *text);
-void rn_row_size(json_t *row, int64_t size_bytes);
 
 /* For a rn_fetch_list with the work as its ctx. */
 int rn_fetch_work_next(void *ctx, struct rn_fetch_file **, struct rn_err *);

@@ -105,4 +105,72 @@ says "--locked"
 expect 2 "$RUNNEL" fetch p.yaml nothing "$mirror"
 says "no fetch stage has a file 'nothing'"
 expect 2 "$RUNNEL" fetch p.yaml --check --verify "$mirror"
+
+# Many neighbours that say the same share a line, what failed has its own, programs get every file.
+rm -rf p.lock "$RUNNEL_CACHE"
+mkdir many
+for i in $(seq -f %02.0f 0 39); do head -c 1000 /dev/zero >"many/f$i"; done
+entry='{count: 40, name: "f{i:02d}", urls: ["${vars.a}/{file}", "${vars.b}/{file}"],
+    check: {min_size: 1}}'
+cat >many.yaml <<YAML
+runnel: 1
+name: many
+vars: {a: "http://127.0.0.1:1", b: "http://127.0.0.1:1"}
+stages:
+  data: {kind: fetch, retries: 0, files: {f: $entry, g: $entry}}
+YAML
+rows() { # N: the last output's table has so many
+    [ "$(grep -cE '^[a-z-]+ +data\.' "$work/out")" = "$1" ] || fail "not $1 rows"
+}
+serve many --fault /f20=404
+a="vars.a=$url" b="vars.b=$url"
+expect 4 "$RUNNEL" fetch many.yaml data.f "$a" "$b"
+row fetched 'data\.f/f00 \.\. f19' '20 files, 19\.5 KiB'
+row failed data.f/f20
+row fetched 'data\.f/f21 \.\. f39' '19 files, 18\.6 KiB'
+rows 3
+unserve
+serve many
+a="vars.a=$url" b="vars.b=$url"
+expect 0 "$RUNNEL" fetch many.yaml "$a" "$b"
+row cached 'data\.f/f00 \.\. f19'
+row fetched 'data\.f/f20'
+row fetched 'data\.g/f00 \.\. f39' '40 files'
+rows 4
+for mode in --offline --check --verify "--update --yes"; do
+    # shellcheck disable=SC2086 # two words
+    expect 0 "$RUNNEL" fetch many.yaml data.g $mode "$a" "$b" --json
+    sed -n 's/.*"file":"data\.g\/\(f[0-9]*\)".*/\1/p' "$work/out" | uniq | diff - <(ls many) ||
+        fail "$mode --json: other files, or in another order"
+    # shellcheck disable=SC2086
+    expect 0 "$RUNNEL" fetch many.yaml data.g $mode "$a" "$b"
+    rows $([ "$mode" = --check ] && echo 2 || echo 1)
+done
+
+# A mirror that is dead for all is one line; files that have no other come one by one.
+expect 0 "$RUNNEL" fetch many.yaml data.g --check "$b"
+row transient 'data\.g/f00 \.\. f39' '127\.0\.0\.1:1: '
+row ok 'data\.g/f00 \.\. f39' '40 files'
+rows 2
+expect 4 "$RUNNEL" fetch many.yaml data.g --check
+rows 80
+unserve
+
+# Nothing was tried after too many failures, and a file that a signal broke off did not fail.
+rm -rf many.lock "$RUNNEL_CACHE"
+expect 7 "$RUNNEL" fetch many.yaml data.f --offline
+row pending 'data\.f/f.. \.\. f39'
+row failed data.f/f00
+serve many --fault '*=hang' --fault /f00=ok
+"$RUNNEL" fetch many.yaml data.f "vars.a=$url" >"$work/out" 2>&1 &
+fetching=$!
+pids+=("$fetching")
+eventually [ -s many.lock ]
+kill -INT "$fetching"
+wait "$fetching"
+[ $? = 75 ] || fail "fetch was stopped"
+row fetched data.f/f00
+row pending 'data\.f/f01 \.\. f39' '39 files'
+rows 2
+unserve
 echo "fetched, checked, updated and verified without a run"
