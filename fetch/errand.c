@@ -138,6 +138,7 @@ void rn_errand_received(struct rn_errand *e, struct rn_ended *ended, double now_
     enum rn_verdict v = e->r.finding.verdict;
     if (v == RN_ACCEPTED) {
         rn_errand_set_up_proof(e);
+        e->task.alone = rn_partial_is_small(&e->partial);
         give_to_pool(e, rn_errand_prove, rn_errand_proven);
         return;
     }
@@ -312,6 +313,7 @@ void rn_errand_worked(struct rn_task *task, double now_s)
 {
     struct rn_errand *e = (struct rn_errand *)task;
     e->now_s = now_s;
+    e->task.alone = false;
     e->then(e);
 }
 

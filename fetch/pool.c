@@ -3,7 +3,6 @@
 #include "mem.h"
 
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
 struct queue {
@@ -18,7 +17,8 @@ struct rn_pool {
     size_t under_way; /* the owner's count */
     pthread_mutex_t mutex;
     pthread_cond_t more, finished;
-    struct queue todo, done;
+    struct queue todo, alone, done;
+    bool is_alone; /* one of them is being worked on */
     bool closing;
 };
 
@@ -40,12 +40,30 @@ static struct rn_task *take(struct queue *q)
     return t;
 }
 
+static struct rn_task *choose(struct rn_pool *p)
+{
+    struct rn_task *t = p->is_alone ? NULL : take(&p->alone);
+    p->is_alone |= t != NULL;
+    return t ? t : take(&p->todo);
+}
+
+static void finish(struct rn_pool *p, struct rn_task *t)
+{
+    bool first = !p->done.first;
+    if (t->alone)
+        p->is_alone = false;
+    put(&p->done, t);
+    pthread_cond_signal(&p->finished);
+    if (p->wake && first)
+        p->wake(p->ctx);
+}
+
 static void *work(void *arg)
 {
     struct rn_pool *p = arg;
     pthread_mutex_lock(&p->mutex);
     for (;;) {
-        struct rn_task *t = take(&p->todo);
+        struct rn_task *t = choose(p);
         if (!t && p->closing)
             break;
         if (!t) {
@@ -55,11 +73,7 @@ static void *work(void *arg)
         pthread_mutex_unlock(&p->mutex);
         t->work(t);
         pthread_mutex_lock(&p->mutex);
-        bool first = !p->done.first;
-        put(&p->done, t);
-        pthread_cond_signal(&p->finished);
-        if (p->wake && first)
-            p->wake(p->ctx);
+        finish(p, t);
     }
     pthread_mutex_unlock(&p->mutex);
     return NULL;
@@ -71,6 +85,7 @@ struct rn_pool *rn_pool_new(int threads, void (*wake)(void *ctx), void *ctx)
     p->wake = wake;
     p->ctx = ctx;
     p->todo.end = &p->todo.first;
+    p->alone.end = &p->alone.first;
     p->done.end = &p->done.first;
     pthread_mutex_init(&p->mutex, NULL);
     pthread_cond_init(&p->more, NULL);
@@ -90,8 +105,9 @@ void rn_pool_add(struct rn_pool *p, struct rn_task *t)
         return;
     }
     pthread_mutex_lock(&p->mutex);
-    put(&p->todo, t);
-    pthread_cond_signal(&p->more);
+    put(t->alone ? &p->alone : &p->todo, t);
+    if (!t->alone || !p->is_alone) /* or whoever works on the one before comes to it */
+        pthread_cond_signal(&p->more);
     pthread_mutex_unlock(&p->mutex);
 }
 

@@ -7,11 +7,13 @@
 #ifndef RN_POOL_H
 #define RN_POOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Part of what it works on; alive and untouched until rn_pool_next gives it back. */
 struct rn_task {
     void (*work)(struct rn_task *);
+    bool alone;            /* no two of these at once: they would wait for each other */
     struct rn_task *after; /* the pool's own */
 };
 

@@ -395,6 +395,11 @@ void rn_partial_add(struct rn_partial *p, const void *bytes, size_t n)
     }
 }
 
+bool rn_partial_is_small(const struct rn_partial *p)
+{
+    return p->fd < 0 && !p->sealed && p->buf_bytes == SMALL;
+}
+
 int rn_partial_flush(struct rn_partial *p, char hex[RN_HEX], struct rn_err *err)
 {
     write_out(p);

@@ -64,6 +64,8 @@ void rn_partial_add(struct rn_partial *, const void *bytes, size_t n);
 int rn_partial_cut(struct rn_partial *, int64_t size_bytes, struct rn_err *);
 /* Writes out what is buffered. hex (may be NULL): digest so far. RN_ENOSPACE, RN_EIO. */
 int rn_partial_flush(struct rn_partial *, char hex[RN_HEX], struct rn_err *);
+/* True if all of it is in a small buffer, and writing it out is mostly the making of a file. */
+bool rn_partial_is_small(const struct rn_partial *);
 /* The size_bytes that were flushed, where memory still holds them, else NULL; until more comes. */
 const void *rn_partial_bytes(const struct rn_partial *);
 /* Of a body that was flushed and is whole: its file is read-only and closed, its buffer free; sync:

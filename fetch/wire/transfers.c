@@ -1,5 +1,6 @@
 #include "transfer.h"
 
+#include "cork.h"
 #include "file.h"
 #include "headers.h"
 #include "mem.h"
@@ -13,13 +14,14 @@ enum { IDLE_MAX = 64 };
 struct rn_transfers {
     struct rn_transfer_rules rules;
     CURLM *multi;
+    struct rn_cork cork;
     struct rn_transfer *first; /* running */
     struct rn_transfer *ended;
     size_t running;
     int64_t received;
     struct rn_transfer *idle; /* to be used again, with their handles */
     size_t n_idle;
-    bool added; /* a request that was not sent yet */
+    size_t added; /* requests that were not sent yet */
 };
 
 static void take_out(struct rn_transfer *t, struct rn_transfer **list)
@@ -68,12 +70,13 @@ static void ask_for_rest(struct rn_transfer *t)
 }
 
 /* What is the same for all transfers of a handle: the rest is set anew for each. */
-static CURL *make_handle(const struct rn_transfers *w)
+static CURL *make_handle(struct rn_transfers *w)
 {
     CURL *c = curl_easy_init();
     RN_ASSERT(c);
     rn_hop_prepare(c, w->rules.connect_s);
     rn_transfer_listen(c);
+    rn_cork_watch(&w->cork, c);
     return c;
 }
 
@@ -101,7 +104,7 @@ static void start_hop(struct rn_transfer *t)
     rn_copy_text(t->r.host, sizeof t->r.host, t->here.host);
     rn_trail_hop(&t->r.trail, t->next);
     RN_ASSERT(curl_multi_add_handle(t->wire->multi, t->curl) == CURLM_OK);
-    t->wire->added = true;
+    t->wire->added++;
 }
 
 static void go_to(struct rn_transfer *t, const char *url)
@@ -280,6 +283,7 @@ void rn_transfers_free(struct rn_transfers *w)
         free_transfer(t);
     }
     curl_multi_cleanup(w->multi);
+    rn_cork_release(&w->cork);
     free(w);
 }
 
@@ -334,14 +338,25 @@ static void drop_stalled(struct rn_transfers *w)
     }
 }
 
+static void move_on(struct rn_transfers *w)
+{
+    int running;
+    bool many = w->added > 1;
+    w->added = 0;
+    if (many)
+        rn_cork_hold(&w->cork);
+    curl_multi_perform(w->multi, &running);
+    if (many)
+        rn_cork_let_go(&w->cork);
+}
+
 void rn_transfers_work(struct rn_transfers *w, int wait_ms)
 {
-    int running, left;
+    int left;
     CURLMsg *m;
-    if (!w->ended && !w->added)
+    if (!w->ended && w->added == 0)
         curl_multi_poll(w->multi, NULL, 0, wait_ms, NULL);
-    w->added = false;
-    curl_multi_perform(w->multi, &running);
+    move_on(w);
     while ((m = curl_multi_info_read(w->multi, &left))) {
         struct rn_transfer *t;
         CURLcode code = m->data.result;
