@@ -19,6 +19,8 @@ struct rn_pool {
     pthread_cond_t more, finished;
     struct queue todo, alone, done;
     bool is_alone; /* one of them is being worked on */
+    size_t untold; /* finished since the owner was woken or looked */
+    bool told;
     bool closing;
 };
 
@@ -47,15 +49,25 @@ static struct rn_task *choose(struct rn_pool *p)
     return t ? t : take(&p->todo);
 }
 
+/* Small tasks come by the hundred: of many that follow each other the owner hears together. */
+static void tell(struct rn_pool *p, const struct rn_task *t)
+{
+    enum { TOGETHER = 64 };
+    bool more_follow = t->alone && p->alone.first;
+    p->untold++;
+    if (!p->wake || p->told || (more_follow && p->untold < TOGETHER))
+        return;
+    p->told = true;
+    p->wake(p->ctx);
+}
+
 static void finish(struct rn_pool *p, struct rn_task *t)
 {
-    bool first = !p->done.first;
     if (t->alone)
         p->is_alone = false;
     put(&p->done, t);
     pthread_cond_signal(&p->finished);
-    if (p->wake && first)
-        p->wake(p->ctx);
+    tell(p, t);
 }
 
 static void *work(void *arg)
@@ -115,6 +127,8 @@ struct rn_task *rn_pool_next(struct rn_pool *p)
 {
     pthread_mutex_lock(&p->mutex);
     struct rn_task *t = take(&p->done);
+    p->told = false;
+    p->untold = 0;
     pthread_mutex_unlock(&p->mutex);
     p->under_way -= t != NULL;
     return t;

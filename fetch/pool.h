@@ -18,7 +18,8 @@ struct rn_task {
 };
 
 struct rn_pool;
-/* wake may be NULL: called on some thread when a task is finished and none waited to be taken. */
+/* wake may be NULL: called on some thread when tasks are finished that the owner does not know of;
+ * soon, not at once, where more of those that are alone follow. */
 struct rn_pool *rn_pool_new(int threads, void (*wake)(void *ctx), void *ctx);
 void rn_pool_add(struct rn_pool *, struct rn_task *);
 struct rn_task *rn_pool_next(struct rn_pool *);   /* NULL: none is finished now */

@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BUFFER = RN_BEHIND_BYTES, SMALL = 1 << 16, SPARES = 32, KEY = 32 };
+enum { BUFFER = RN_BEHIND_BYTES, SMALL = 1 << 16, SPARES = 256, KEY = 32 };
 /* Of a body that is still to come, and of one that is whole. */
 enum { PRIVATE = 0600, READ_ONLY = 0444 };
 

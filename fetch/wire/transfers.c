@@ -6,6 +6,7 @@
 #include "mem.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,7 @@ struct rn_transfers {
     struct rn_transfer *idle; /* to be used again, with their handles */
     size_t n_idle;
     size_t added; /* requests that were not sent yet */
+    atomic_bool woken;
 };
 
 static void take_out(struct rn_transfer *t, struct rn_transfer **list)
@@ -338,6 +340,20 @@ static void drop_stalled(struct rn_transfers *w)
     }
 }
 
+/* Waits. False: somebody woke us who wants nothing from the wire, and a look at every transfer would
+ * cost as much as receiving some of them. */
+static bool wait_for_wire(struct rn_transfers *w, int wait_ms)
+{
+    int ready = 0;
+    long due_ms = -1;
+    if (w->ended || w->added > 0)
+        return true;
+    curl_multi_poll(w->multi, NULL, 0, wait_ms, &ready);
+    bool woken = atomic_exchange(&w->woken, false);
+    curl_multi_timeout(w->multi, &due_ms);
+    return ready > 0 || due_ms == 0 || !woken;
+}
+
 static void move_on(struct rn_transfers *w)
 {
     int running;
@@ -354,9 +370,8 @@ void rn_transfers_work(struct rn_transfers *w, int wait_ms)
 {
     int left;
     CURLMsg *m;
-    if (!w->ended && w->added == 0)
-        curl_multi_poll(w->multi, NULL, 0, wait_ms, NULL);
-    move_on(w);
+    if (wait_for_wire(w, wait_ms))
+        move_on(w);
     while ((m = curl_multi_info_read(w->multi, &left))) {
         struct rn_transfer *t;
         CURLcode code = m->data.result;
@@ -369,6 +384,7 @@ void rn_transfers_work(struct rn_transfers *w, int wait_ms)
 
 void rn_transfers_wake(struct rn_transfers *w)
 {
+    atomic_store(&w->woken, true);
     curl_multi_wakeup(w->multi);
 }
 
