@@ -42,8 +42,12 @@ int syncfs(int fd) { return fd < 0 ? -1 : 0; }
 C
 cc -shared -fPIC -o nosync.so nosync.c
 
-# --- the contenders: each fetches folder $1 of $2 files ---
-write_pipeline() {
+# --- the contenders: each fetches folder $1 of $2 files; what it is told to fetch is written before ---
+write_lists() {
+    for i in $(seq -f %05.0f 0 $(($2 - 1))); do
+        printf 'url = "%s/%s/f%s"\noutput = "out/f%s"\n' "$base" "$1" "$i" "$i" >&3
+        echo "$base/$1/f$i"
+    done 3>curl.list >aria2c.list
     cat >p.yaml <<YAML
 runnel: 1
 name: bench
@@ -55,11 +59,9 @@ stages:
 YAML
 }
 run_run() {
-    write_pipeline "$@"
     "$runnel" run p.yaml --runs out/runs >out/log 2>&1 || { tail out/log; return 1; }
 }
 run_fetch() {
-    write_pipeline "$@"
     "$runnel" fetch p.yaml --runs out/runs >out/log 2>&1 || { tail out/log; return 1; }
 }
 run_run_nosync() {
@@ -69,14 +71,10 @@ run_fetch_nosync() {
     LD_PRELOAD="$work/nosync.so" run_fetch "$@"
 }
 run_curl() {
-    for i in $(seq -f %05.0f 0 $(($2 - 1))); do
-        printf 'url = "%s/%s/f%s"\noutput = "out/f%s"\n' "$base" "$1" "$i" "$i"
-    done >out/list
-    curl -s --parallel --parallel-max "${CURL_MAX:-50}" -K out/list
+    curl -s --parallel --parallel-max "${CURL_MAX:-50}" -K curl.list
 }
 run_aria2c() {
-    for i in $(seq -f %05.0f 0 $(($2 - 1))); do echo "$base/$1/f$i"; done >out/list
-    aria2c -q -i out/list -d out --ca-certificate="$work/ca.pem" --file-allocation=none -j 16
+    aria2c -q -i aria2c.list -d out --ca-certificate="$work/ca.pem" --file-allocation=none -j 16
 }
 run_hub() {
     "$hf" - "$base/$1" "$2" <<'PY'
@@ -108,6 +106,7 @@ measure() { # FOLDER COUNT LABEL
             cd "$(mktemp -d -p "$work" turn-XXXXXX)"
             export RUNNEL_CACHE="$PWD/cache"
             mkdir out
+            write_lists "$1" "$2"
             sync # what the one before left to write is not this one's work
             start=$(date +%s.%N)
             "run_$c" "$1" "$2" 2>"$work/logs/$c" ||
