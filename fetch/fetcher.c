@@ -204,14 +204,16 @@ static void take_objects(struct loop *l)
     rn_pointers_end(p);
 }
 
-/* A large batch, or one that has gathered for a while, or all that is under way. */
+/* A large batch, or one that has gathered for a while, or towards the end half of what is left: then
+ * little is left to do after the last byte. */
 static bool batch_is_due(const struct loop *l)
 {
     const double gather_s = 0.25;
     if (!rn_batch_ready(&l->bench.batch))
         return false;
     size_t n = l->bench.batch.n_waiting;
-    return n >= RN_BATCH_MANY || n == l->n_live || now_s(l) - l->sent_s >= gather_s;
+    bool half = l->listed && 2 * n >= l->n_live;
+    return n >= RN_BATCH_MANY || half || now_s(l) - l->sent_s >= gather_s;
 }
 
 static void send_batch(struct loop *l)
