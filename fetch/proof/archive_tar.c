@@ -27,6 +27,7 @@ enum { BLOCK = 1 << 16, MAX_PADDING = 1 << 20, MAX_RATIO = 200 };
     F(archive_entry_size)                                                                          \
     F(archive_entry_size_is_set)                                                                   \
     F(archive_entry_sparse_count)                                                                  \
+    F(archive_errno)                                                                               \
     F(archive_error_string)                                                                        \
     F(archive_filter_bytes)                                                                        \
     F(archive_read_data)                                                                           \
@@ -53,10 +54,14 @@ struct tar_reader {
 
 #define BAD(t, ...) rn_fail(err, RN_ECORRUPT, RN_PATH((t)->path), __VA_ARGS__)
 
-static const char *why(struct archive *a)
+/* What the library could not do. A lack of memory, which may leave it without a word, and a disk
+ * that fails are not the archive's fault. */
+static int fail(const struct tar_reader *t, const char *what, struct rn_err *err)
 {
-    const char *text = api.archive_error_string(a);
-    return text ? text : "damaged";
+    int number = api.archive_errno(t->a);
+    const char *why = api.archive_error_string(t->a);
+    enum rn_code code = !why || number == ENOMEM ? RN_ENOMEM : number == EIO ? RN_EIO : RN_ECORRUPT;
+    return rn_fail(err, code, RN_PATH(t->path), "%s%s", what, why ? why : "out of memory");
 }
 
 static bool tar_claims(const unsigned char *head, size_t n)
@@ -82,7 +87,8 @@ static la_ssize_t read_block(struct archive *a, void *self, const void **bytes)
     const char *text = gzerror(t->file, &code);
     if (n >= 0 && (code == Z_OK || code == Z_STREAM_END))
         return n;
-    api.archive_set_error(a, EILSEQ, "%s", text);
+    int number = code == Z_MEM_ERROR ? ENOMEM : code == Z_ERRNO ? EIO : EILSEQ;
+    api.archive_set_error(a, number, "%s", text);
     return -1;
 }
 
@@ -100,11 +106,12 @@ static int tar_open(const char *path, void **self, struct rn_err *err)
                        ? size_bytes * MAX_RATIO + MAX_HEADER_BYTES
                        : INT64_MAX;
     t->a = api.archive_read_new();
-    RN_ASSERT(t->a);
-    api.archive_read_support_filter_zstd(t->a);
-    api.archive_read_support_format_tar(t->a);
-    if (api.archive_read_open(t->a, t, NULL, read_block, NULL) != ARCHIVE_OK) {
-        int rc = BAD(t, "not a tar archive: %s", why(t->a));
+    if (!t->a)
+        rn_no_memory(1);
+    if (api.archive_read_support_filter_zstd(t->a) != ARCHIVE_OK ||
+        api.archive_read_support_format_tar(t->a) != ARCHIVE_OK ||
+        api.archive_read_open(t->a, t, NULL, read_block, NULL) != ARCHIVE_OK) {
+        int rc = fail(t, "not a tar archive: ", err);
         tar_close(t);
         return rc;
     }
@@ -134,7 +141,7 @@ static int read_padding(struct tar_reader *t, struct rn_err *err)
     la_ssize_t n;
     for (size_t total = 0; (n = read_block(t->a, t, &bytes)) != 0;) {
         if (n < 0)
-            return BAD(t, "not a whole tar archive: %s", why(t->a));
+            return fail(t, "not a whole tar archive: ", err);
         if ((total += (size_t)n) > MAX_PADDING)
             return BAD(t, "there is too much behind the archive");
     }
@@ -150,7 +157,7 @@ static int tar_next(void *self, struct rn_entry *out, struct rn_err *err)
     if (rc == ARCHIVE_EOF)
         return read_padding(t, err);
     if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN) /* a name outside the locale is a warning */
-        return BAD(t, "not a whole tar archive: %s", why(t->a));
+        return fail(t, "not a whole tar archive: ", err);
     if (api.archive_filter_bytes(t->a, 0) > t->max_bytes)
         return BAD(t, "its headers bring the archive above %lld bytes unpacked",
                    (long long)t->max_bytes);
@@ -168,7 +175,7 @@ static int tar_read(void *self, void *to, size_t cap, size_t *n, struct rn_err *
     struct tar_reader *t = self;
     la_ssize_t got = api.archive_read_data(t->a, to, cap);
     *n = got > 0 ? (size_t)got : 0;
-    return got < 0 ? BAD(t, "%s", why(t->a)) : RN_OK;
+    return got < 0 ? fail(t, "", err) : RN_OK;
 }
 
 const struct rn_archive_kind rn_archive_tar = {"tar",    tar_claims, tar_open,
