@@ -54,14 +54,16 @@ struct tar_reader {
 
 #define BAD(t, ...) rn_fail(err, RN_ECORRUPT, RN_PATH((t)->path), __VA_ARGS__)
 
-/* What the library could not do. A lack of memory, which may leave it without a word, and a disk
- * that fails are not the archive's fault. */
+/* What the library could not do since errno was cleared. A lack of memory, of which it may say
+ * nothing, and a disk that fails are not the archive's fault. */
 static int fail(const struct tar_reader *t, const char *what, struct rn_err *err)
 {
     int number = api.archive_errno(t->a);
     const char *why = api.archive_error_string(t->a);
-    enum rn_code code = !why || number == ENOMEM ? RN_ENOMEM : number == EIO ? RN_EIO : RN_ECORRUPT;
-    return rn_fail(err, code, RN_PATH(t->path), "%s%s", what, why ? why : "out of memory");
+    if (errno == ENOMEM || number == ENOMEM)
+        return rn_fail(err, RN_ENOMEM, RN_PATH(t->path), "no memory to read the archive with");
+    return rn_fail(err, number == EIO ? RN_EIO : RN_ECORRUPT, RN_PATH(t->path), "%s%s", what,
+                   why ? why : "damaged");
 }
 
 static bool tar_claims(const unsigned char *head, size_t n)
@@ -108,6 +110,7 @@ static int tar_open(const char *path, void **self, struct rn_err *err)
     t->a = api.archive_read_new();
     if (!t->a)
         rn_no_memory(1);
+    errno = 0;
     if (api.archive_read_support_filter_zstd(t->a) != ARCHIVE_OK ||
         api.archive_read_support_format_tar(t->a) != ARCHIVE_OK ||
         api.archive_read_open(t->a, t, NULL, read_block, NULL) != ARCHIVE_OK) {
@@ -139,6 +142,7 @@ static int read_padding(struct tar_reader *t, struct rn_err *err)
 {
     const void *bytes;
     la_ssize_t n;
+    errno = 0;
     for (size_t total = 0; (n = read_block(t->a, t, &bytes)) != 0;) {
         if (n < 0)
             return fail(t, "not a whole tar archive: ", err);
@@ -153,6 +157,7 @@ static int tar_next(void *self, struct rn_entry *out, struct rn_err *err)
     struct tar_reader *t = self;
     struct archive_entry *e;
     *out = (struct rn_entry){0};
+    errno = 0;
     int rc = api.archive_read_next_header(t->a, &e);
     if (rc == ARCHIVE_EOF)
         return read_padding(t, err);
@@ -173,6 +178,7 @@ static int tar_next(void *self, struct rn_entry *out, struct rn_err *err)
 static int tar_read(void *self, void *to, size_t cap, size_t *n, struct rn_err *err)
 {
     struct tar_reader *t = self;
+    errno = 0;
     la_ssize_t got = api.archive_read_data(t->a, to, cap);
     *n = got > 0 ? (size_t)got : 0;
     return got < 0 ? fail(t, "", err) : RN_OK;
