@@ -36,6 +36,7 @@ stages:
     files:
       texts: {urls: ["$PWD/texts.tar"], check: {format: tar}}
       packed: {urls: ["$PWD/texts.tgz"], check: {format: tar}, unpack: {strip: 1, require: [a]}}
+      bundle: {name: eval_bundle.zip, urls: ["builtin:tiny-world/{file}"], check: {format: zip}, unpack: {strip: 1}}
       rows: {urls: ["$PWD/rows.parquet"], check: {format: parquet}}
 YAML
 "$BUILD/torture-sweep" "$RUNNEL" "$BUILD/librunnel-faults.so" p.yaml "$scratch/sweep" \
