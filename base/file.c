@@ -323,10 +323,15 @@ int rn_file_read(const char *path, size_t cap_bytes, char **out, size_t *n, stru
 
 size_t rn_file_head(const char *path, void *head, size_t cap)
 {
-    FILE *f = fopen(path, "rb");
-    size_t n = f ? fread(head, 1, cap, f) : 0;
-    if (f)
-        fclose(f);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    size_t n = 0;
+    for (ssize_t got = 1; fd >= 0 && n < cap && got != 0; n += got > 0 ? (size_t)got : 0) {
+        got = read(fd, (char *)head + n, cap - n);
+        if (got < 0 && errno != EINTR)
+            break;
+    }
+    if (fd >= 0)
+        close(fd);
     return n;
 }
 

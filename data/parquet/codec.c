@@ -1,4 +1,6 @@
 #include "codec.h"
+
+#include "library.h"
 #include "mem.h"
 
 #include <lz4.h>
@@ -17,14 +19,23 @@ static const char *expand_none(const void *src, size_t n_src, void *dst, size_t 
     return NULL;
 }
 
+#define SNAPPY(F)                                                                                  \
+    F(snappy_uncompressed_length)                                                                  \
+    F(snappy_uncompress)
+
+static struct {
+    SNAPPY(RN_LIBRARY_POINTER)
+} api;
+static struct rn_library snappy = RN_LIBRARY(SNAPPY, api, RN_SONAME, "libsnappy1v5");
+
 static const char *expand_snappy(const void *src, size_t n_src, void *dst, size_t n_dst)
 {
     size_t n = 0;
-    if (snappy_uncompressed_length(src, n_src, &n) != SNAPPY_OK)
+    if (api.snappy_uncompressed_length(src, n_src, &n) != SNAPPY_OK)
         return "is not valid snappy";
     if (n != n_dst)
         return wrong_size;
-    return snappy_uncompress(src, n_src, dst, &n) == SNAPPY_OK ? NULL : "is not valid snappy";
+    return api.snappy_uncompress(src, n_src, dst, &n) == SNAPPY_OK ? NULL : "is not valid snappy";
 }
 
 static const char *expand_zstd(const void *src, size_t n_src, void *dst, size_t n_dst)
@@ -75,9 +86,9 @@ static const char *expand_gzip(const void *src, size_t n_src, void *dst, size_t 
 }
 
 static const struct rn_codec codecs[] = {
-    /* name, most bytes out of one byte in (+ 1 KiB), function */
+    /* name, most bytes out of one byte in (+ 1 KiB), function, library that is opened for it */
     {"none", 1, expand_none},
-    {"snappy", 64, expand_snappy},
+    {"snappy", 64, expand_snappy, &snappy},
     {"gzip", 1040, expand_gzip},
     {"lzo", 0, NULL},
     {"brotli", 0, NULL},
@@ -89,4 +100,9 @@ static const struct rn_codec codecs[] = {
 const struct rn_codec *rn_codec_parquet(int number)
 {
     return number >= 0 && (size_t)number < RN_COUNT(codecs) ? &codecs[number] : NULL;
+}
+
+int rn_codec_need(const struct rn_codec *c, struct rn_place at, struct rn_err *err)
+{
+    return c->library ? rn_library_need(c->library, at, err) : RN_OK;
 }

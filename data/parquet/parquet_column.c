@@ -268,6 +268,7 @@ static int check_readable(const struct work *w, int64_t values)
                        "parquet column '%s': codec %s is not read (none, snappy, gzip, zstd and "
                        "lz4_raw are)",
                        at->column, codec ? codec->name : "of unknown number");
+    RN_TRY(rn_codec_need(codec, RN_PATH(at->path), at->err));
     if (values > VALUES_MAX)
         return rn_fail(at->err, RN_ECORRUPT, RN_PATH(at->path),
                        "parquet column '%s': %lld values in one row group; at most %d are read",

@@ -4,6 +4,7 @@
 #include "archive_kind.h"
 
 #include "file.h"
+#include "library.h"
 #include "mem.h"
 
 #include <archive.h>
@@ -16,6 +17,33 @@
 enum { BLOCK = 1 << 16, MAX_PADDING = 1 << 20, MAX_RATIO = 200 };
 #define MAX_HEADER_BYTES ((int64_t)64 << 20) /* of entries, however well they are packed */
 
+#define FUNCTIONS(F)                                                                               \
+    F(archive_entry_filetype)                                                                      \
+    F(archive_entry_hardlink)                                                                      \
+    F(archive_entry_is_encrypted)                                                                  \
+    F(archive_entry_mode)                                                                          \
+    F(archive_entry_pathname)                                                                      \
+    F(archive_entry_pathname_utf8)                                                                 \
+    F(archive_entry_size)                                                                          \
+    F(archive_entry_size_is_set)                                                                   \
+    F(archive_entry_sparse_count)                                                                  \
+    F(archive_errno)                                                                               \
+    F(archive_error_string)                                                                        \
+    F(archive_filter_bytes)                                                                        \
+    F(archive_read_data)                                                                           \
+    F(archive_read_free)                                                                           \
+    F(archive_read_new)                                                                            \
+    F(archive_read_next_header)                                                                    \
+    F(archive_read_open)                                                                           \
+    F(archive_read_support_filter_zstd)                                                            \
+    F(archive_read_support_format_tar)                                                             \
+    F(archive_set_error)
+
+static struct {
+    FUNCTIONS(RN_LIBRARY_POINTER)
+} api;
+static struct rn_library libarchive = RN_LIBRARY(FUNCTIONS, api, RN_SONAME, "libarchive13");
+
 struct tar_reader {
     const char *path; /* borrowed */
     struct archive *a;
@@ -26,10 +54,16 @@ struct tar_reader {
 
 #define BAD(t, ...) rn_fail(err, RN_ECORRUPT, RN_PATH((t)->path), __VA_ARGS__)
 
-static const char *why(struct archive *a)
+/* What the library could not do since errno was cleared. A lack of memory, of which it may say
+ * nothing, and a disk that fails are not the archive's fault. */
+static int fail(const struct tar_reader *t, const char *what, struct rn_err *err)
 {
-    const char *text = archive_error_string(a);
-    return text ? text : "damaged";
+    int number = api.archive_errno(t->a);
+    const char *why = api.archive_error_string(t->a);
+    if (errno == ENOMEM || number == ENOMEM)
+        return rn_fail(err, RN_ENOMEM, RN_PATH(t->path), "no memory to read the archive with");
+    return rn_fail(err, number == EIO ? RN_EIO : RN_ECORRUPT, RN_PATH(t->path), "%s%s", what,
+                   why ? why : "damaged");
 }
 
 static bool tar_claims(const unsigned char *head, size_t n)
@@ -42,7 +76,7 @@ static bool tar_claims(const unsigned char *head, size_t n)
 static void tar_close(void *self)
 {
     struct tar_reader *t = self;
-    archive_read_free(t->a);
+    api.archive_read_free(t->a);
     gzclose(t->file);
     free(t);
 }
@@ -55,12 +89,14 @@ static la_ssize_t read_block(struct archive *a, void *self, const void **bytes)
     const char *text = gzerror(t->file, &code);
     if (n >= 0 && (code == Z_OK || code == Z_STREAM_END))
         return n;
-    archive_set_error(a, EILSEQ, "%s", text);
+    int number = code == Z_MEM_ERROR ? ENOMEM : code == Z_ERRNO ? EIO : EILSEQ;
+    api.archive_set_error(a, number, "%s", text);
     return -1;
 }
 
 static int tar_open(const char *path, void **self, struct rn_err *err)
 {
+    RN_TRY(rn_library_need(&libarchive, RN_PATH(path), err));
     gzFile file = gzopen(path, "rb");
     if (!file)
         return rn_fail_errno(err, RN_PATH(path), "cannot open");
@@ -71,12 +107,14 @@ static int tar_open(const char *path, void **self, struct rn_err *err)
     t->max_bytes = size_bytes < INT64_MAX / (2 * MAX_RATIO)
                        ? size_bytes * MAX_RATIO + MAX_HEADER_BYTES
                        : INT64_MAX;
-    t->a = archive_read_new();
-    RN_ASSERT(t->a);
-    archive_read_support_filter_zstd(t->a);
-    archive_read_support_format_tar(t->a);
-    if (archive_read_open(t->a, t, NULL, read_block, NULL) != ARCHIVE_OK) {
-        int rc = BAD(t, "not a tar archive: %s", why(t->a));
+    t->a = api.archive_read_new();
+    if (!t->a)
+        rn_no_memory(1);
+    errno = 0;
+    if (api.archive_read_support_filter_zstd(t->a) != ARCHIVE_OK ||
+        api.archive_read_support_format_tar(t->a) != ARCHIVE_OK ||
+        api.archive_read_open(t->a, t, NULL, read_block, NULL) != ARCHIVE_OK) {
+        int rc = fail(t, "not a tar archive: ", err);
         tar_close(t);
         return rc;
     }
@@ -86,17 +124,17 @@ static int tar_open(const char *path, void **self, struct rn_err *err)
 
 static enum rn_entry_kind kind_of(struct archive_entry *e)
 {
-    if (archive_entry_hardlink(e) || archive_entry_filetype(e) == AE_IFLNK)
+    if (api.archive_entry_hardlink(e) || api.archive_entry_filetype(e) == AE_IFLNK)
         return RN_ENTRY_LINK;
-    if (archive_entry_filetype(e) == AE_IFDIR)
+    if (api.archive_entry_filetype(e) == AE_IFDIR)
         return RN_ENTRY_DIR;
-    if (archive_entry_filetype(e) != AE_IFREG)
+    if (api.archive_entry_filetype(e) != AE_IFREG)
         return RN_ENTRY_SPECIAL;
-    if (archive_entry_is_encrypted(e))
+    if (api.archive_entry_is_encrypted(e))
         return RN_ENTRY_ENCRYPTED;
-    if (archive_entry_sparse_count(e) > 0)
+    if (api.archive_entry_sparse_count(e) > 0)
         return RN_ENTRY_SPARSE;
-    return archive_entry_mode(e) & 06000 ? RN_ENTRY_SETUID : RN_ENTRY_FILE;
+    return api.archive_entry_mode(e) & 06000 ? RN_ENTRY_SETUID : RN_ENTRY_FILE;
 }
 
 /* Reads what is behind the archive, not much, so that the last checksum is met too. */
@@ -104,9 +142,10 @@ static int read_padding(struct tar_reader *t, struct rn_err *err)
 {
     const void *bytes;
     la_ssize_t n;
+    errno = 0;
     for (size_t total = 0; (n = read_block(t->a, t, &bytes)) != 0;) {
         if (n < 0)
-            return BAD(t, "not a whole tar archive: %s", why(t->a));
+            return fail(t, "not a whole tar archive: ", err);
         if ((total += (size_t)n) > MAX_PADDING)
             return BAD(t, "there is too much behind the archive");
     }
@@ -118,18 +157,19 @@ static int tar_next(void *self, struct rn_entry *out, struct rn_err *err)
     struct tar_reader *t = self;
     struct archive_entry *e;
     *out = (struct rn_entry){0};
-    int rc = archive_read_next_header(t->a, &e);
+    errno = 0;
+    int rc = api.archive_read_next_header(t->a, &e);
     if (rc == ARCHIVE_EOF)
         return read_padding(t, err);
     if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN) /* a name outside the locale is a warning */
-        return BAD(t, "not a whole tar archive: %s", why(t->a));
-    if (archive_filter_bytes(t->a, 0) > t->max_bytes)
+        return fail(t, "not a whole tar archive: ", err);
+    if (api.archive_filter_bytes(t->a, 0) > t->max_bytes)
         return BAD(t, "its headers bring the archive above %lld bytes unpacked",
                    (long long)t->max_bytes);
-    out->name = archive_entry_pathname_utf8(e);
+    out->name = api.archive_entry_pathname_utf8(e);
     if (!out->name)
-        out->name = archive_entry_pathname(e);
-    if (!out->name || (archive_entry_size_is_set(e) && archive_entry_size(e) < 0))
+        out->name = api.archive_entry_pathname(e);
+    if (!out->name || (api.archive_entry_size_is_set(e) && api.archive_entry_size(e) < 0))
         return BAD(t, "an entry without a readable name or size");
     out->kind = kind_of(e);
     return RN_OK;
@@ -138,9 +178,10 @@ static int tar_next(void *self, struct rn_entry *out, struct rn_err *err)
 static int tar_read(void *self, void *to, size_t cap, size_t *n, struct rn_err *err)
 {
     struct tar_reader *t = self;
-    la_ssize_t got = archive_read_data(t->a, to, cap);
+    errno = 0;
+    la_ssize_t got = api.archive_read_data(t->a, to, cap);
     *n = got > 0 ? (size_t)got : 0;
-    return got < 0 ? BAD(t, "%s", why(t->a)) : RN_OK;
+    return got < 0 ? fail(t, "", err) : RN_OK;
 }
 
 const struct rn_archive_kind rn_archive_tar = {"tar",    tar_claims, tar_open,

@@ -7,6 +7,7 @@
 #include "file.h"
 #include "mem.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -31,6 +32,17 @@ struct zip_reader {
 };
 
 #define BAD(z, ...) rn_fail(err, RN_ECORRUPT, RN_PATH((z)->path), __VA_ARGS__)
+
+/* What the library could not do since errno was cleared. A lack of memory and a disk that fails are
+ * not the archive's fault. */
+static int fail(const struct zip_reader *z, const char *what, zip_error_t *e, struct rn_err *err)
+{
+    int number = zip_error_code_system(e);
+    if (errno == ENOMEM || number == ENOMEM || zip_error_code_zip(e) == ZIP_ER_MEMORY)
+        return rn_fail(err, RN_ENOMEM, RN_PATH(z->path), "no memory to read the archive with");
+    return rn_fail(err, number == EIO ? RN_EIO : RN_ECORRUPT, RN_PATH(z->path), "%s%s", what,
+                   zip_error_strerror(e));
+}
 
 /* --- the end of the file --- */
 
@@ -162,10 +174,11 @@ static int zip_open_reader(const char *path, void **self, struct rn_err *err)
     int code = 0;
     z->path = path;
     int rc = look_at_end(z, err);
+    errno = 0;
     if (rc == RN_OK && !(z->zip = zip_open(path, ZIP_RDONLY | ZIP_CHECKCONS, &code))) {
         zip_error_t e;
         zip_error_init_with_code(&e, code);
-        rc = BAD(z, "not a whole zip archive: %s", zip_error_strerror(&e));
+        rc = fail(z, "not a whole zip archive: ", &e, err);
         zip_error_fini(&e);
     }
     if (rc != RN_OK) {
@@ -202,11 +215,12 @@ static int zip_next(void *self, struct rn_entry *e, struct rn_err *err)
     if (z->next == z->n)
         return RN_OK;
     zip_uint64_t i = z->next++;
+    errno = 0;
     /* As stored, not as libzip would guess it. */
     e->name = zip_get_name(z->zip, i, ZIP_FL_ENC_RAW);
     if (!e->name || zip_stat_index(z->zip, i, 0, &st) != 0 ||
         zip_file_get_external_attributes(z->zip, i, 0, &system, &attributes) != 0)
-        return BAD(z, "entry %llu cannot be read", (unsigned long long)i);
+        return fail(z, "an entry cannot be read: ", zip_get_error(z->zip), err);
     e->kind = kind_by_mode((mode_t)(attributes >> 16),
                            system == ZIP_OPSYS_UNIX || system == ZIP_OPSYS_OS_X);
     if ((st.valid & ZIP_STAT_ENCRYPTION_METHOD) && st.encryption_method != ZIP_EM_NONE)
@@ -225,13 +239,14 @@ static int zip_next(void *self, struct rn_entry *e, struct rn_err *err)
 static int zip_read(void *self, void *to, size_t cap, size_t *n, struct rn_err *err)
 {
     struct zip_reader *z = self;
+    errno = 0;
     if (!z->file)
         z->file = zip_fopen_index(z->zip, z->next - 1, 0);
     if (!z->file)
-        return BAD(z, "%s", zip_strerror(z->zip));
+        return fail(z, "", zip_get_error(z->zip), err);
     zip_int64_t got = zip_fread(z->file, to, cap);
     *n = got > 0 ? (size_t)got : 0;
-    return got < 0 ? BAD(z, "%s", zip_file_strerror(z->file)) : RN_OK;
+    return got < 0 ? fail(z, "", zip_file_get_error(z->file), err) : RN_OK;
 }
 
 const struct rn_archive_kind rn_archive_zip = {"zip",    zip_claims, zip_open_reader,

@@ -67,67 +67,53 @@ static bool parse_range(const char *text, int64_t size_bytes, struct span *s)
 }
 
 /* The range that counts: one that names this very content, which never changes. */
-static bool asked_range(struct MHD_Connection *c, const char *etag, int64_t size_bytes,
+static bool asked_range(const struct rn_visit *v, const char *etag, int64_t size_bytes,
                         struct span *s)
 {
     struct span asked;
-    const char *range = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Range");
-    const char *condition = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "If-Range");
-    if (!range || (condition && strcmp(condition, etag) != 0) ||
-        !parse_range(range, size_bytes, &asked))
+    if (!v->range || (v->if_range && strcmp(v->if_range, etag) != 0) ||
+        !parse_range(v->range, size_bytes, &asked))
         return false;
     *s = asked;
     return true;
 }
 
-static enum MHD_Result give(struct MHD_Connection *c, const char *sha256, int fd,
-                            int64_t size_bytes)
+static void give(const struct rn_visit *v, const char *sha256, int fd, int64_t size_bytes,
+                 struct rn_reply *r)
 {
-    char etag[RN_HEX + 2], span[96];
+    enum { OK = 200, PARTIAL_CONTENT = 206, RANGE_NOT_SATISFIABLE = 416 };
+    char etag[RN_HEX + 2];
     struct span s = {0, size_bytes - 1};
     snprintf(etag, sizeof etag, "\"%s\"", sha256);
-    bool ranged = asked_range(c, etag, size_bytes, &s);
+    bool ranged = asked_range(v, etag, size_bytes, &s);
     bool beyond = ranged && s.first >= size_bytes;
     if (beyond)
         s = (struct span){0, -1};
-    struct MHD_Response *r = MHD_create_response_from_fd_at_offset64(
-        (uint64_t)(s.last - s.first + 1), fd, (uint64_t)s.first);
-    if (!r) {
-        close(fd);
-        return MHD_NO;
-    }
-    MHD_add_response_header(r, "Content-Type", "application/octet-stream");
-    MHD_add_response_header(r, "Accept-Ranges", "bytes");
-    MHD_add_response_header(r, "ETag", etag);
+    r->status = beyond ? RANGE_NOT_SATISFIABLE : ranged ? PARTIAL_CONTENT : OK;
+    r->fd = fd;
+    r->at_byte = (uint64_t)s.first;
+    r->n_bytes = (uint64_t)(s.last - s.first + 1);
+    rn_reply_add(r, "Content-Type", "application/octet-stream");
+    rn_reply_add(r, "Accept-Ranges", "bytes");
+    rn_reply_add(r, "ETag", "%s", etag);
     if (beyond)
-        snprintf(span, sizeof span, "bytes */%" PRId64, size_bytes);
-    else
-        snprintf(span, sizeof span, "bytes %" PRId64 "-%" PRId64 "/%" PRId64, s.first, s.last,
-                 size_bytes);
-    if (ranged)
-        MHD_add_response_header(r, "Content-Range", span);
-    return rn_listen_reply(c,
-                           beyond   ? MHD_HTTP_RANGE_NOT_SATISFIABLE
-                           : ranged ? MHD_HTTP_PARTIAL_CONTENT
-                                    : MHD_HTTP_OK,
-                           r);
+        rn_reply_add(r, "Content-Range", "bytes */%" PRId64, size_bytes);
+    else if (ranged)
+        rn_reply_add(r, "Content-Range", "bytes %" PRId64 "-%" PRId64 "/%" PRId64, s.first, s.last,
+                     size_bytes);
 }
 
-static enum MHD_Result answer(void *ctx, struct MHD_Connection *c, const char *url,
-                              const char *method, const char *version, const char *upload,
-                              size_t *upload_bytes, void **state)
+static void answer(void *ctx, const struct rn_visit *v, struct rn_reply *r)
 {
     static const char prefix[] = "/sha256/";
     const struct rn_serve *s = ctx;
+    const char *sha256 = v->path + sizeof prefix - 1;
     int64_t size_bytes;
-    (void)version, (void)upload, (void)upload_bytes, (void)state;
-    if (!rn_listen_reads(method))
-        return rn_listen_refuse(c, MHD_HTTP_METHOD_NOT_ALLOWED);
-    const char *sha256 = url + sizeof prefix - 1;
-    if (strncmp(url, prefix, sizeof prefix - 1) != 0 || !rn_sha256_is_hex(sha256))
-        return rn_listen_refuse(c, MHD_HTTP_NOT_FOUND);
+    if (strncmp(v->path, prefix, sizeof prefix - 1) != 0 || !rn_sha256_is_hex(sha256))
+        return;
     int fd = open_content(s->cache, sha256, &size_bytes);
-    return fd < 0 ? rn_listen_refuse(c, MHD_HTTP_NOT_FOUND) : give(c, sha256, fd, size_bytes);
+    if (fd >= 0)
+        give(v, sha256, fd, size_bytes, r);
 }
 
 /* --- the server --- */

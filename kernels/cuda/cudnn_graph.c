@@ -1,22 +1,18 @@
 #include "cudnn_graph.h"
 
-#include "library.h"
-
 #include <stdio.h>
 
 #ifndef RUNNEL_CUDNN_LIBRARY
 #define RUNNEL_CUDNN_LIBRARY "libcudnn.so.9"
 #endif
 
+static struct rn_cudnn functions;
+static struct rn_library cudnn =
+    RN_LIBRARY(RN_CUDNN_FUNCTIONS, functions, RUNNEL_CUDNN_LIBRARY, NULL);
+
 const struct rn_cudnn *rn_cudnn_load(const char **missing)
 {
-#define F(name) #name,
-    static const char *const names[] = {RN_CUDNN_FUNCTIONS(F) NULL};
-#undef F
-    static struct rn_cudnn api;
-    static bool loaded;
-    loaded = loaded || rn_library_load(&api, RUNNEL_CUDNN_LIBRARY, names, missing);
-    return loaded ? &api : NULL;
+    return rn_library_open(&cudnn, missing) ? &functions : NULL;
 }
 
 static bool fine(struct rn_graph *g, cudnnStatus_t s, const char *what)

@@ -11,6 +11,8 @@
 #ifndef RN_CUDNN_GRAPH_H
 #define RN_CUDNN_GRAPH_H
 
+#include "library.h"
+
 #include <cudnn.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,9 +34,7 @@
     F(cudnnBackendExecute)
 
 struct rn_cudnn {
-#define F(name) __typeof__(name) *name;
-    RN_CUDNN_FUNCTIONS(F)
-#undef F
+    RN_CUDNN_FUNCTIONS(RN_LIBRARY_POINTER)
 };
 
 /* Loaded once and never unloaded. *missing: what the loader says. */

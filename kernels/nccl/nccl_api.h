@@ -6,6 +6,8 @@
 #ifndef RN_NCCL_API_H
 #define RN_NCCL_API_H
 
+#include "library.h"
+
 #include <nccl.h>
 
 #define RN_NCCL_FUNCTIONS(F)                                                                       \
@@ -22,9 +24,7 @@
     F(ncclBroadcast)
 
 struct rn_nccl {
-#define F(name) __typeof__(name) *name;
-    RN_NCCL_FUNCTIONS(F)
-#undef F
+    RN_NCCL_FUNCTIONS(RN_LIBRARY_POINTER)
 };
 
 /* Loaded once, and until the process ends. *missing: what the loader says. */

@@ -39,25 +39,16 @@ struct rn_scrape {
     struct rn_listener *listener;
 };
 
-static enum MHD_Result answer(void *ctx, struct MHD_Connection *c, const char *url,
-                              const char *method, const char *version, const char *upload,
-                              size_t *upload_bytes, void **state)
+static void answer(void *ctx, const struct rn_visit *v, struct rn_reply *r)
 {
     const struct rn_scrape *s = ctx;
     size_t n;
-    (void)version, (void)upload, (void)upload_bytes, (void)state;
-    if (!rn_listen_reads(method))
-        return rn_listen_refuse(c, MHD_HTTP_METHOD_NOT_ALLOWED);
-    if (strcmp(url, "/metrics") != 0)
-        return rn_listen_refuse(c, MHD_HTTP_NOT_FOUND);
-    char *text = exposition(s->run_dir, s->only, &n);
-    struct MHD_Response *r = MHD_create_response_from_buffer(n, text, MHD_RESPMEM_MUST_FREE);
-    if (!r) {
-        free(text);
-        return MHD_NO;
-    }
-    MHD_add_response_header(r, "Content-Type", "text/plain; version=0.0.4; charset=utf-8");
-    return rn_listen_reply(c, MHD_HTTP_OK, r);
+    if (strcmp(v->path, "/metrics") != 0)
+        return;
+    r->status = 200;
+    r->text = exposition(s->run_dir, s->only, &n);
+    r->n_bytes = n;
+    rn_reply_add(r, "Content-Type", "text/plain; version=0.0.4; charset=utf-8");
 }
 
 static bool is_loopback(const char *address)

@@ -41,7 +41,7 @@ libraries=()
 for room in runner stages model fetch data kernels base; do libraries+=("$BUILD/lib$room.a"); done
 expect 0 cc -std=c11 -Wall -Wextra -D_DEFAULT_SOURCE "${includes[@]}" -o runnel-more stages/*.c \
     "$SRC/runner/main.c" -Wl,--start-group "${libraries[@]}" -Wl,--end-group \
-    $(pkg-config --libs yaml-0.1 jansson libcrypto libcurl libzip libarchive libmicrohttpd libzstd zlib liblz4 libpcre2-8 libseccomp) -lsnappy \
+    $(pkg-config --libs yaml-0.1 jansson libcrypto libcurl libzip libzstd zlib liblz4 libpcre2-8 libseccomp) \
     -fopenmp -ldl -lm -lpthread
 cat >count.yaml <<'END'
 runnel: 1

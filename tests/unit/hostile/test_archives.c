@@ -426,6 +426,12 @@ static void tar_long_name(struct rn_str *s, const struct bomb *b)
     free(name);
 }
 
+static void tar_cut_name(struct rn_str *s, const struct bomb *b)
+{
+    tar_long_name(s, &(struct bomb){.text = b->text, .number = 200});
+    s->n = (size_t)b->number;
+}
+
 static void tar_swollen(struct rn_str *s, const struct bomb *b)
 {
     tar_pack_add(s, &(struct tar_entry){.name = "zeros", .bytes = zeros, .n = sizeof zeros});
@@ -586,6 +592,7 @@ static const struct bomb bombs[] = {
     {"tar.gz: pax header of 80 MB", tar_huge_pax, "", NULL, 80 << 20},
     {"tar: long name climbs", tar_long_name, NAME, "../", 200},
     {"tar: name of 2 MB", tar_long_name, "", "a/", 2 << 20},
+    {"tar: cut in a long name", tar_cut_name, "", "a/", 600},
     {"tar.gz: 100 pax headers of 1 MB", tar_many_pax, "bytes unpacked", NULL, 100},
     {"tar.gz: swells", tar_swollen, "above", NULL, 'g'},
     {"tar.zst: swells", tar_swollen, "above", NULL, 'z'},

@@ -1,0 +1,67 @@
+# What is loaded before main is paid for by every command and every stage: what few of them need is
+# opened where it is needed, and a machine that lacks it is told so there, and only there.
+. "$(dirname "$0")/lib.bash"
+. "$(dirname "$0")/serve.bash"
+golden=$SRC/tests/golden/parquet
+
+# The program's own libraries, and a sanitizer's.
+loaded='lib(c|m|crypto|curl|jansson|lz4|pcre2-8|seccomp|yaml-0|z|zip|zstd|asan|tsan|ubsan)|ld-linux.*'
+needed() { # FILE
+    LC_ALL=C readelf -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'
+}
+needed "$RUNNEL" >all
+grep -q '^libc\.so' all || fail "readelf does not say what is loaded: $(cat all)"
+more=$(grep -vE "^($loaded)\.so" all)
+[ -z "$more" ] || fail "every command loads more than it did, open it where it is needed: $more"
+
+# hide SONAME COMMAND...: the command, where the library that begins so cannot be opened.
+opened=$(strings -a "$RUNNEL" | grep -E '^lib(archive|microhttpd|snappy)\.so')
+[ "$(wc -l <<<"$opened")" = 3 ] || fail "not three libraries are opened: $opened"
+hide() {
+    local file
+    file=$(grep "^$1\." <<<"$opened") || fail "$1 is not opened"
+    shift
+    mkdir -p "hide-$file"
+    : >"hide-$file/$file"
+    LD_LIBRARY_PATH="$PWD/hide-$file${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" "$@"
+}
+
+expect 1 hide libsnappy "$RUNNEL" data head "$golden/dict-snappy-v1.parquet"
+says "dict-snappy-v1.parquet: i/o: cannot open a library: "
+says "libsnappy.so"
+says "install libsnappy"
+expect 0 hide libsnappy "$RUNNEL" data head "$golden/plain-gzip-v2.parquet"
+expect 0 hide libsnappy "$RUNNEL" data info "$golden/dict-snappy-v1.parquet"
+
+expect 1 hide libmicrohttpd "$RUNNEL" cache serve --address 127.0.0.1:0
+says "libmicrohttpd.so"
+says "install libmicrohttpd"
+expect 2 hide libmicrohttpd "$RUNNEL" cache serve --address nowhere
+
+# An archive that cannot be looked at is neither bad nor good: what came of it stays, to be looked at
+# when the library is there.
+mkdir -p www/texts
+head -c 100000 /dev/urandom >www/texts/a
+tar cf www/texts.tar -C www texts
+tar czf www/texts.tgz -C www texts
+cat >p.yaml <<'YAML'
+runnel: 1
+name: p
+vars: {from: "http://127.0.0.1:1"}
+stages:
+  data:
+    kind: fetch
+    retries: 0
+    files:
+      texts: {urls: ["${vars.from}/texts.tar"], check: {format: tar}}
+      packed: {urls: ["${vars.from}/texts.tgz"], check: {format: tar}, unpack: {strip: 1, require: [a]}}
+YAML
+serve www
+expect 1 hide libarchive "$RUNNEL" run p.yaml "vars.from=$url"
+says "libarchive.so"
+says "install libarchive"
+[ -z "$(find runs -name quarantine)" ] || fail "what was not looked at was called bad"
+[ -n "$(find "$RUNNEL_CACHE/partial" -name '*.part')" ] || fail "what came is gone"
+expect 0 "$RUNNEL" run p.yaml "vars.from=$url"
+same runs/p-*/stages/data/packed/a www/texts/a
+echo "three libraries are opened where they are needed"
