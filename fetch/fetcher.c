@@ -204,8 +204,8 @@ static void take_objects(struct loop *l)
     rn_pointers_end(p);
 }
 
-/* A large batch, or one that has gathered for a while, or towards the end half of what is left: then
- * little is left to do after the last byte. */
+/* A large batch, or one that has gathered for a while, or towards the end half of what is left: so
+ * that little is left to do after the last byte. */
 static bool batch_is_due(const struct loop *l)
 {
     const double gather_s = 0.25;

@@ -340,8 +340,8 @@ static void drop_stalled(struct rn_transfers *w)
     }
 }
 
-/* Waits. False: somebody woke us who wants nothing from the wire, and a look at every transfer would
- * cost as much as receiving some of them. */
+/* Waits. False: somebody woke us who wants nothing from the wire, and a look at every transfer
+ * would cost as much as receiving some of them. */
 static bool wait_for_wire(struct rn_transfers *w, int wait_ms)
 {
     int ready = 0;
