@@ -283,14 +283,21 @@ void rn_errand_start(struct rn_errand *e, double now_s)
     ask(e);
 }
 
+/* A partial that is being opened is the pool's. */
+static bool has_partial(const struct rn_errand *e)
+{
+    bool opening = e->state == RN_AT_WORK && e->then == ask;
+    return !opening && e->partial.path;
+}
+
 int64_t rn_errand_bytes(const struct rn_errand *e)
 {
-    return e->partial.path ? e->partial.size_bytes : 0;
+    return has_partial(e) ? e->partial.size_bytes : 0;
 }
 
 int64_t rn_errand_missing_bytes(const struct rn_errand *e)
 {
-    int64_t total_bytes = e->partial.path ? e->partial.origin.total_bytes : 0;
+    int64_t total_bytes = has_partial(e) ? e->partial.origin.total_bytes : 0;
     int64_t there_bytes = total_bytes > 0 ? rn_file_size(e->partial.path) : 0;
     return total_bytes > there_bytes ? total_bytes - (there_bytes < 0 ? 0 : there_bytes) : 0;
 }

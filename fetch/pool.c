@@ -18,8 +18,9 @@ struct rn_pool {
     pthread_mutex_t mutex;
     pthread_cond_t more, finished;
     struct queue todo, alone, done;
-    bool is_alone; /* one of them is being worked on */
-    size_t untold; /* finished since the owner was woken or looked */
+    bool is_alone;  /* one of them is being worked on */
+    bool is_called; /* or a thread is on its way to one */
+    size_t untold;  /* finished since the owner was woken or looked */
     bool told;
     bool closing;
 };
@@ -45,8 +46,11 @@ static struct rn_task *take(struct queue *q)
 static struct rn_task *choose(struct rn_pool *p)
 {
     struct rn_task *t = p->is_alone ? NULL : take(&p->alone);
-    p->is_alone |= t != NULL;
-    return t ? t : take(&p->todo);
+    if (!t)
+        return take(&p->todo);
+    p->is_alone = true;
+    p->is_called = false;
+    return t;
 }
 
 /* Small tasks come by the hundred: of many that follow each other the owner hears together. */
@@ -118,8 +122,10 @@ void rn_pool_add(struct rn_pool *p, struct rn_task *t)
     }
     pthread_mutex_lock(&p->mutex);
     put(t->alone ? &p->alone : &p->todo, t);
-    if (!t->alone || !p->is_alone) /* or whoever works on the one before comes to it */
+    if (!t->alone ||
+        !(p->is_alone || p->is_called)) /* or whoever does the one before comes to it */
         pthread_cond_signal(&p->more);
+    p->is_called |= t->alone && !p->is_alone;
     pthread_mutex_unlock(&p->mutex);
 }
 
