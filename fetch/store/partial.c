@@ -355,8 +355,10 @@ static void hand_over(struct rn_partial *p)
     p->buffered = 0;
     if (p->failed)
         return;
-    p->drain.fd = p->fd;
-    p->drain.sha = &p->sha;
+    if (!p->drain.sha) { /* once: threads read it from now on */
+        p->drain.fd = p->fd;
+        p->drain.sha = &p->sha;
+    }
     p->failed = rn_behind_put(p->all->behind, &p->drain, p->buf);
     p->buf = rn_behind_buffer(p->all->behind);
 }
