@@ -184,16 +184,17 @@ static void admit_more(struct loop *l)
 /* --- what has come --- */
 
 /* Its files are at their names now and are pinned next, or it has ended. */
-static void end_batch(struct loop *l)
+static void step_load(struct loop *l, struct rn_load *load)
 {
     struct rn_batch *batch = &l->bench.batch;
-    if (!l->f->locked && rn_batch_pin(batch, l->f->lock, l->bench.pool))
-        return;
-    for (size_t i = 0; i < batch->n_out; i++) {
-        rn_errand_published(batch->out[i].tag, batch->rc, &batch->err);
-        note_end(l, batch->out[i].tag);
+    rn_batch_returned(batch, load, l->f->locked ? NULL : l->f->lock, l->bench.pool);
+    while ((load = rn_batch_ended(batch))) {
+        for (size_t i = 0; i < load->n_out; i++) {
+            rn_errand_published(load->out[i].tag, load->rc, &load->err);
+            note_end(l, load->out[i].tag);
+        }
+        rn_load_end(load);
     }
-    rn_batch_end(batch);
 }
 
 static void take_objects(struct loop *l)
@@ -212,7 +213,7 @@ static bool batch_is_due(const struct loop *l)
     if (!rn_batch_ready(&l->bench.batch))
         return false;
     size_t n = l->bench.batch.n_waiting;
-    bool half = l->listed && 2 * n >= l->n_live;
+    bool half = l->listed && 2 * n >= l->n_live - rn_batch_under_way(&l->bench.batch);
     return n >= RN_BATCH_MANY || half || now_s(l) - l->sent_s >= gather_s;
 }
 
@@ -229,8 +230,9 @@ static void take_finished(struct loop *l)
         note_end(l, e.tag);
     }
     for (struct rn_task *t; (t = rn_pool_next(l->bench.pool));) {
-        if (t == &l->bench.batch.task) {
-            end_batch(l);
+        struct rn_load *load = rn_batch_load(&l->bench.batch, t);
+        if (load) {
+            step_load(l, load);
         } else if (t == &l->bench.pointers.task) {
             take_objects(l);
         } else {
@@ -302,8 +304,9 @@ static void wind_up(struct loop *l)
     if (rn_batch_ready(&b->batch))
         send_batch(l);
     for (struct rn_task *t; (t = rn_pool_wait(b->pool));) {
-        if (t == &b->batch.task)
-            end_batch(l);
+        struct rn_load *load = rn_batch_load(&b->batch, t);
+        if (load)
+            step_load(l, load);
         if (rn_batch_ready(&b->batch))
             send_batch(l);
     }
@@ -328,7 +331,7 @@ static void wake_wire(void *ctx)
 static int threads_for_proofs(void)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    return cores < 2 ? 2 : cores > 8 ? 8 : (int)cores;
+    return cores < 3 ? 3 : cores > 8 ? 8 : (int)cores; /* two may wait for syncs */
 }
 
 static int set_up(struct loop *l, struct rn_err *err)
