@@ -9,8 +9,8 @@
  *         rn_load_end(load);
  *     }
  *
- * Two loads are under way at once: while the disk takes the bytes of one, the files of the other get
- * their names. Pins are written by one at a time. What comes meanwhile makes the next load: the
+ * Two loads are under way at once: while the disk takes the bytes of one, the files of the other
+ * get their names. Pins are written by one at a time. What comes meanwhile makes the next load: the
  * slower the disk, the larger the loads, from RN_BATCH_MANY that are worth a sync to RN_BATCH_MAX.
  * Nothing in a load counts as done before all of it is on the disk. */
 #ifndef RN_BATCH_H
