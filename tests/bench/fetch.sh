@@ -121,7 +121,7 @@ measure() { # FOLDER COUNT LABEL
     for c in "${contenders[@]}"; do
         local t
         t=$(median "times-$1-$c")
-        printf ' %.2f s |' "$t"
+        printf ' %.3f s |' "$t"
         case $c in run* | fetch*) ;; *)
             fastest=$(awk -v a="${fastest:-$t}" -v b="$t" 'BEGIN {print a < b ? a : b}') ;;
         esac
