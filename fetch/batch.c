@@ -44,7 +44,10 @@ bool rn_batch_ready(const struct rn_batch *b)
 
 size_t rn_batch_under_way(const struct rn_batch *b)
 {
-    return b->loads[0].n_out + b->loads[1].n_out;
+    size_t n = 0;
+    for (size_t i = 0; i < RN_COUNT(b->loads); i++)
+        n += b->loads[i].n_out;
+    return n;
 }
 
 static int publish(struct rn_load *l)

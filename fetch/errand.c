@@ -33,6 +33,7 @@ static void give_to_pool(struct rn_errand *e, void (*work)(struct rn_task *),
 {
     e->state = RN_AT_WORK;
     e->task.work = work;
+    e->task.alone = work == rn_errand_prove && rn_partial_is_small(&e->partial);
     e->then = then;
     rn_pool_add(e->bench->pool, &e->task);
 }
@@ -138,7 +139,6 @@ void rn_errand_received(struct rn_errand *e, struct rn_ended *ended, double now_
     enum rn_verdict v = e->r.finding.verdict;
     if (v == RN_ACCEPTED) {
         rn_errand_set_up_proof(e);
-        e->task.alone = rn_partial_is_small(&e->partial);
         give_to_pool(e, rn_errand_prove, rn_errand_proven);
         return;
     }
@@ -320,7 +320,6 @@ void rn_errand_worked(struct rn_task *task, double now_s)
 {
     struct rn_errand *e = (struct rn_errand *)task;
     e->now_s = now_s;
-    e->task.alone = false;
     e->then(e);
 }
 
