@@ -8,18 +8,20 @@
 #include <string.h>
 
 void rn_batch_init(struct rn_batch *b, const struct rn_cache *cache,
-                   const struct rn_fetch_list *list)
+                   const struct rn_fetch_list *list, struct rn_pins *lock)
 {
-    *b = (struct rn_batch){.cache = cache, .list = list};
+    *b = (struct rn_batch){.cache = cache, .list = list, .lock = lock};
     for (size_t i = 0; i < RN_COUNT(b->loads); i++)
-        b->loads[i] =
-            (struct rn_load){.batch = b, .out = rn_xalloc(RN_BATCH_MAX * sizeof *b->loads[i].out)};
+        b->loads[i] = (struct rn_load){
+            .batch = b, .items = rn_xalloc(RN_BATCH_MAX * sizeof *b->loads[i].items)};
 }
 
 void rn_batch_release(struct rn_batch *b)
 {
     for (size_t i = 0; i < RN_COUNT(b->loads); i++)
-        free(b->loads[i].out);
+        free(b->loads[i].items);
+    free(b->pinning.items);
+    free(b->named);
     free(b->waiting);
     *b = (struct rn_batch){0};
 }
@@ -29,42 +31,49 @@ void rn_batch_add(struct rn_batch *b, const struct rn_batch_item *item)
     RN_PUSH(b->waiting, b->n_waiting, b->cap_waiting, *item);
 }
 
-static struct rn_load *in_state(const struct rn_batch *b, enum rn_load_state state)
-{
-    for (size_t i = 0; i < RN_COUNT(b->loads); i++)
-        if (b->loads[i].state == state)
-            return (struct rn_load *)&b->loads[i];
-    return NULL;
-}
-
 bool rn_batch_ready(const struct rn_batch *b)
 {
-    return b->n_waiting > 0 && in_state(b, RN_LOAD_FREE);
+    bool room = false;
+    for (size_t i = 0; i < RN_COUNT(b->loads); i++)
+        room |= !b->loads[i].under_way;
+    return b->n_waiting > 0 && room;
+}
+
+static size_t being_named(const struct rn_batch *b)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < RN_COUNT(b->loads); i++)
+        n += b->loads[i].under_way ? b->loads[i].n : 0;
+    return n;
 }
 
 size_t rn_batch_under_way(const struct rn_batch *b)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < RN_COUNT(b->loads); i++)
-        n += b->loads[i].n_out;
-    return n;
+    return being_named(b) + b->n_named + (b->pinning.under_way ? b->pinning.n : 0);
 }
+
+bool rn_batch_all_named(const struct rn_batch *b)
+{
+    return b->n_waiting == 0 && being_named(b) == 0;
+}
+
+/* --- names --- */
 
 static int publish(struct rn_load *l)
 {
-    struct rn_cache_item *p = rn_xalloc(l->n_out * sizeof *p);
+    struct rn_cache_item *p = rn_xalloc(l->n * sizeof *p);
     size_t n = 0;
-    for (size_t i = 0; i < l->n_out; i++)
-        if (l->out[i].payload)
-            p[n++] = (struct rn_cache_item){.sha256 = l->out[i].got->sha256,
-                                            .file = l->out[i].payload,
-                                            .synced = l->out[i].synced};
+    for (size_t i = 0; i < l->n; i++)
+        if (l->items[i].payload)
+            p[n++] = (struct rn_cache_item){.sha256 = l->items[i].got->sha256,
+                                            .file = l->items[i].payload,
+                                            .synced = l->items[i].synced};
     int rc = rn_cache_publish(l->batch->cache, p, n, &l->err);
     n = 0;
-    for (size_t i = 0; i < l->n_out; i++)
-        if (l->out[i].payload) {
-            l->out[i].got->path = p[n].path;
-            l->out[i].got->seen = p[n++].seen;
+    for (size_t i = 0; i < l->n; i++)
+        if (l->items[i].payload) {
+            l->items[i].got->path = p[n].path;
+            l->items[i].got->seen = p[n++].seen;
         }
     free(p);
     return rc;
@@ -75,8 +84,8 @@ static void send(struct rn_task *t)
     struct rn_load *l = (struct rn_load *)t;
     const struct rn_batch *b = l->batch;
     l->rc = publish(l);
-    for (size_t i = 0; i < l->n_out && l->rc == RN_OK; i++) {
-        const struct rn_batch_item *item = &l->out[i];
+    for (size_t i = 0; i < l->n && l->rc == RN_OK; i++) {
+        const struct rn_batch_item *item = &l->items[i];
         if (item->payload)
             rn_checked_learn(b->cache, item->file, &item->got->seen);
         else if (b->list->lay_out)
@@ -105,103 +114,125 @@ static void tell(const struct rn_load *l, const struct rn_log *log)
     char size[32];
     double size_bytes = 0;
     size_t accepted = 0;
-    for (size_t i = 0; i < l->n_out; i++) {
-        if (l->n_out <= BY_NAME)
-            tell_one(&l->out[i], log);
-        accepted += l->out[i].host != NULL;
-        size_bytes += (double)l->out[i].got->size_bytes;
+    for (size_t i = 0; i < l->n; i++) {
+        if (l->n <= BY_NAME)
+            tell_one(&l->items[i], log);
+        accepted += l->items[i].host != NULL;
+        size_bytes += (double)l->items[i].got->size_bytes;
     }
-    if (l->n_out > BY_NAME)
+    if (l->n > BY_NAME)
         rn_log(log, RN_INFO, "%zu files accepted, %zu cached (%s): %s, %s and so on", accepted,
-               l->n_out - accepted, rn_show_bytes(size, size_bytes), l->out[0].file->name,
-               l->out[1].file->name);
+               l->n - accepted, rn_show_bytes(size, size_bytes), l->items[0].file->name,
+               l->items[1].file->name);
 }
 
 void rn_batch_send(struct rn_batch *b, struct rn_pool *pool, const struct rn_log *log)
 {
-    struct rn_load *l = in_state(b, RN_LOAD_FREE);
-    l->n_out = b->n_waiting < RN_BATCH_MAX ? b->n_waiting : RN_BATCH_MAX;
-    memcpy(l->out, b->waiting, l->n_out * sizeof *l->out);
-    b->n_waiting -= l->n_out;
-    memmove(b->waiting, b->waiting + l->n_out, b->n_waiting * sizeof *b->waiting);
+    struct rn_load *l = b->loads;
+    while (l->under_way)
+        l++;
+    l->n = b->n_waiting < RN_BATCH_MAX ? b->n_waiting : RN_BATCH_MAX;
+    memcpy(l->items, b->waiting, l->n * sizeof *l->items);
+    b->n_waiting -= l->n;
+    memmove(b->waiting, b->waiting + l->n, b->n_waiting * sizeof *b->waiting);
     tell(l, log);
-    l->state = RN_LOAD_SENT;
+    l->under_way = true;
+    l->err = (struct rn_err){0};
     l->task.work = send;
     rn_pool_add(pool, &l->task);
 }
 
-struct rn_load *rn_batch_load(struct rn_batch *b, const struct rn_task *t)
+/* A lock that may not grow was asked before (asking.c). */
+static bool wants_pin(const struct rn_batch *b, const struct rn_batch_item *item)
 {
-    for (size_t i = 0; i < RN_COUNT(b->loads); i++)
-        if (t == &b->loads[i].task)
-            return &b->loads[i];
-    return NULL;
+    if (!b->lock || !item->pinned)
+        return false;
+    const struct rn_pin *old = rn_pins_find(b->lock, item->file->id);
+    return !old || strcmp(old->sha256, item->got->sha256) != 0;
 }
 
-/* Pins for what came from afar. A lock that may not grow was asked before (asking.c). */
-static size_t list_new(const struct rn_load *l, const struct rn_pins *lock, struct rn_pin *pins)
+/* What needs no pin has ended, and all of them where one could not get its name. */
+static void end_load(struct rn_batch *b, struct rn_load *l, struct rn_batch_end *end)
 {
     size_t n = 0;
-    for (size_t i = 0; i < l->n_out; i++) {
-        const struct rn_batch_item *item = &l->out[i];
-        const struct rn_pin *old = rn_pins_find(lock, item->file->id);
-        if (!item->pinned || (old && strcmp(old->sha256, item->got->sha256) == 0))
-            continue;
-        pins[n] = (struct rn_pin){.id = item->file->id,
-                                  .size_bytes = item->got->size_bytes,
-                                  .trust = item->got->trust,
-                                  .host = item->host,
-                                  .etag = item->etag};
-        memcpy(pins[n++].sha256, item->got->sha256, RN_HEX);
-    }
-    return n;
+    for (size_t i = 0; i < l->n; i++)
+        if (l->rc == RN_OK && wants_pin(b, &l->items[i]))
+            RN_PUSH(b->named, b->n_named, b->cap_named, l->items[i]);
+        else
+            l->items[n++] = l->items[i];
+    l->under_way = false;
+    *end = (struct rn_batch_end){.items = l->items, .n = n, .rc = l->rc, .err = &l->err};
+}
+
+/* --- pins --- */
+
+size_t rn_batch_unpinned(const struct rn_batch *b)
+{
+    return b->pinning.under_way ? 0 : b->n_named;
 }
 
 static void write_pins(struct rn_task *t)
 {
-    struct rn_load *l = (struct rn_load *)t;
-    l->rc = rn_pins_write(&l->batch->pins, &l->err);
+    struct rn_pinning *p = (struct rn_pinning *)t;
+    if (p->rc == RN_OK)
+        p->rc = rn_pins_write(&p->text, &p->err);
 }
 
-/* False: there is nothing to pin, or it failed. */
-static bool start_pins(struct rn_load *l, struct rn_pins *lock)
+static struct rn_pin pin_of(const struct rn_batch_item *item)
 {
-    if (l->rc != RN_OK || !lock)
-        return false;
-    struct rn_pin *pins = rn_xalloc((l->n_out + 1) * sizeof *pins);
-    size_t n = list_new(l, lock, pins);
-    if (n > 0)
-        l->rc = rn_pins_begin(lock, pins, n, &l->batch->pins, &l->err);
+    struct rn_pin pin = {.id = item->file->id,
+                         .size_bytes = item->got->size_bytes,
+                         .trust = item->got->trust,
+                         .host = item->host,
+                         .etag = item->etag};
+    memcpy(pin.sha256, item->got->sha256, RN_HEX);
+    return pin;
+}
+
+static void start_pins(struct rn_pinning *p, struct rn_pins *lock)
+{
+    struct rn_pin *pins = rn_xalloc(p->n * sizeof *pins);
+    for (size_t i = 0; i < p->n; i++)
+        pins[i] = pin_of(&p->items[i]);
+    p->rc = rn_pins_begin(lock, pins, p->n, &p->text, &p->err);
     free(pins);
-    return n > 0 && l->rc == RN_OK;
 }
 
-void rn_batch_returned(struct rn_batch *b, struct rn_load *l, struct rn_pins *lock,
-                       struct rn_pool *pool)
+void rn_batch_pin(struct rn_batch *b, struct rn_pool *pool)
 {
-    if (l->state == RN_LOAD_PINNING)
-        rn_pins_end(lock, &b->pins);
-    l->state = l->state == RN_LOAD_PINNING ? RN_LOAD_ENDED : RN_LOAD_NAMED;
-    while (!in_state(b, RN_LOAD_PINNING) && (l = in_state(b, RN_LOAD_NAMED))) {
-        if (!start_pins(l, lock)) {
-            l->state = RN_LOAD_ENDED;
-            continue;
-        }
-        l->state = RN_LOAD_PINNING;
-        l->task.work = write_pins;
-        rn_pool_add(pool, &l->task);
+    struct rn_pinning *p = &b->pinning;
+    struct rn_pinning last = *p;
+    RN_ASSERT(rn_batch_unpinned(b) > 0);
+    *p = (struct rn_pinning){.task.work = write_pins,
+                             .under_way = true,
+                             .items = b->named,
+                             .n = b->n_named,
+                             .cap = b->cap_named};
+    b->named = last.items;
+    b->n_named = 0;
+    b->cap_named = last.cap;
+    start_pins(p, b->lock);
+    rn_pool_add(pool, &p->task);
+}
+
+static void end_pins(struct rn_batch *b, struct rn_batch_end *end)
+{
+    struct rn_pinning *p = &b->pinning;
+    rn_pins_end(b->lock, &p->text);
+    p->under_way = false;
+    *end = (struct rn_batch_end){.items = p->items, .n = p->n, .rc = p->rc, .err = &p->err};
+}
+
+bool rn_batch_returned(struct rn_batch *b, const struct rn_task *t, struct rn_batch_end *end)
+{
+    if (t == &b->pinning.task) {
+        end_pins(b, end);
+        return true;
     }
-}
-
-struct rn_load *rn_batch_ended(struct rn_batch *b)
-{
-    return in_state(b, RN_LOAD_ENDED);
-}
-
-void rn_load_end(struct rn_load *l)
-{
-    l->state = RN_LOAD_FREE;
-    l->n_out = 0;
-    l->rc = RN_OK;
-    l->err = (struct rn_err){0};
+    for (size_t i = 0; i < RN_COUNT(b->loads); i++)
+        if (t == &b->loads[i].task) {
+            end_load(b, &b->loads[i], end);
+            return true;
+        }
+    return false;
 }

@@ -1,18 +1,17 @@
-/* batch.h - verified files on their way to their names, many to a sync.
+/* batch.h - verified files on their way to their names and pins, many to a sync.
  *
- *     rn_batch_add(&batch, &item);                              any number
- *     if (rn_batch_ready(&batch)) rn_batch_send(&batch, pool);  some of them, as a load
- *     ... whenever the pool gives back a task that rn_batch_load knows as a load's:
- *     rn_batch_returned(&batch, load, &lock, pool);             on to its pins, or it has ended
- *     while ((load = rn_batch_ended(&batch))) {
- *         ... load->rc, load->out[0 .. n_out) ...               done, or not one of them
- *         rn_load_end(load);
- *     }
+ *     rn_batch_add(&batch, &item);                                     any number
+ *     if (rn_batch_ready(&batch)) rn_batch_send(&batch, pool, log);    some of them, as a load
+ *     if (rn_batch_unpinned(&batch)) rn_batch_pin(&batch, pool);       all that have their names
+ *     ... whenever the pool gives back a task:
+ *     if (rn_batch_returned(&batch, task, &end))
+ *         ... end.items[0 .. n) with end.rc ...                        done, or not one of them
  *
  * Two loads are under way at once: while the disk takes the bytes of one, the files of the other
- * get their names. Pins are written by one at a time. What comes meanwhile makes the next load: the
- * slower the disk, the larger the loads, from RN_BATCH_MANY that are worth a sync to RN_BATCH_MAX.
- * Nothing in a load counts as done before all of it is on the disk. */
+ * get their names. What comes meanwhile makes the next load: the slower the disk, the larger the
+ * loads, from RN_BATCH_MANY that are worth a sync to RN_BATCH_MAX. Pins are written by one at a
+ * time and the whole lock anew, so that files with names gather too, unless nothing else comes.
+ * Nothing counts as done before it and its pin are on the disk. */
 #ifndef RN_BATCH_H
 #define RN_BATCH_H
 
@@ -32,14 +31,22 @@ struct rn_batch_item {
     void *tag;
 };
 
-enum rn_load_state { RN_LOAD_FREE, RN_LOAD_SENT, RN_LOAD_NAMED, RN_LOAD_PINNING, RN_LOAD_ENDED };
-
 struct rn_load {
     struct rn_task task;
-    struct rn_batch *batch;
-    enum rn_load_state state;
-    struct rn_batch_item *out;
-    size_t n_out;
+    const struct rn_batch *batch;
+    bool under_way;
+    struct rn_batch_item *items;
+    size_t n;
+    int rc;
+    struct rn_err err;
+};
+
+struct rn_pinning {
+    struct rn_task task;
+    bool under_way;
+    struct rn_batch_item *items;
+    size_t n, cap;
+    struct rn_pins_text text;
     int rc;
     struct rn_err err;
 };
@@ -47,26 +54,38 @@ struct rn_load {
 struct rn_batch {
     const struct rn_cache *cache;
     const struct rn_fetch_list *list;
-    struct rn_batch_item *waiting;
-    size_t n_waiting, cap_waiting;
+    struct rn_pins *lock;
+    struct rn_batch_item *waiting, *named;
+    size_t n_waiting, cap_waiting, n_named, cap_named;
     struct rn_load loads[2];
-    struct rn_pins_text pins; /* of the one that is pinning */
+    struct rn_pinning pinning;
 };
 
-/* The batch stays where it is. */
-void rn_batch_init(struct rn_batch *, const struct rn_cache *, const struct rn_fetch_list *);
+/* What has come to its end; valid until the next call. */
+struct rn_batch_end {
+    const struct rn_batch_item *items;
+    size_t n;
+    int rc; /* of them all */
+    const struct rn_err *err;
+};
+
+/* The batch stays where it is. lock NULL: it may not be added to. */
+void rn_batch_init(struct rn_batch *, const struct rn_cache *, const struct rn_fetch_list *,
+                   struct rn_pins *lock);
 void rn_batch_release(struct rn_batch *);
 void rn_batch_add(struct rn_batch *, const struct rn_batch_item *);
 /* Something waits, and a load is free for it. */
 bool rn_batch_ready(const struct rn_batch *);
-size_t rn_batch_under_way(const struct rn_batch *); /* files */
+size_t rn_batch_under_way(const struct rn_batch *); /* files that were sent and did not end */
 /* Tells of its files: of a few by name, of many together. */
 void rn_batch_send(struct rn_batch *, struct rn_pool *, const struct rn_log *);
 
-struct rn_load *rn_batch_load(struct rn_batch *, const struct rn_task *); /* NULL: not a load's */
-/* Pins what is new in what was published. lock NULL: it may not be added to. */
-void rn_batch_returned(struct rn_batch *, struct rn_load *, struct rn_pins *, struct rn_pool *);
-struct rn_load *rn_batch_ended(struct rn_batch *); /* NULL: none */
-void rn_load_end(struct rn_load *);
+/* Files that have their names and wait for rn_batch_pin; 0 while others are being pinned. */
+size_t rn_batch_unpinned(const struct rn_batch *);
+/* Nothing waits for its name or is about to get it. */
+bool rn_batch_all_named(const struct rn_batch *);
+void rn_batch_pin(struct rn_batch *, struct rn_pool *);
+/* False: the task is none of the batch's. */
+bool rn_batch_returned(struct rn_batch *, const struct rn_task *, struct rn_batch_end *);
 
 #endif

@@ -16,6 +16,7 @@
  * files on their way at once for each connection that a host allows: the more of them one look at
  * the wire finds, the fewer looks and wake-ups it takes; servers allow 100 and more. */
 enum { LIVE = 2048, EAGER = 16, FAILED_MAX = 16, PER_HOST = 4, SHARE = 16 };
+static const double GATHER_S = 0.25; /* as long do files wait for others, to be synced and pinned */
 
 struct loop {
     const struct rn_fetcher *f;
@@ -29,7 +30,7 @@ struct loop {
     int rc;       /* the first failure */
     struct rn_err *err;
     int64_t done_bytes, counted_bytes;
-    double counted_s, told_s, bytes_s, sent_s;
+    double counted_s, told_s, bytes_s, sent_s, pinned_s;
 };
 
 static double now_s(const struct loop *l)
@@ -183,17 +184,11 @@ static void admit_more(struct loop *l)
 
 /* --- what has come --- */
 
-/* Its files are at their names now and are pinned next, or it has ended. */
-static void step_load(struct loop *l, struct rn_load *load)
+static void end_files(struct loop *l, const struct rn_batch_end *end)
 {
-    struct rn_batch *batch = &l->bench.batch;
-    rn_batch_returned(batch, load, l->f->locked ? NULL : l->f->lock, l->bench.pool);
-    while ((load = rn_batch_ended(batch))) {
-        for (size_t i = 0; i < load->n_out; i++) {
-            rn_errand_published(load->out[i].tag, load->rc, &load->err);
-            note_end(l, load->out[i].tag);
-        }
-        rn_load_end(load);
+    for (size_t i = 0; i < end->n; i++) {
+        rn_errand_published(end->items[i].tag, end->rc, end->err);
+        note_end(l, end->items[i].tag);
     }
 }
 
@@ -209,12 +204,11 @@ static void take_objects(struct loop *l)
  * that little is left to do after the last byte. */
 static bool batch_is_due(const struct loop *l)
 {
-    const double gather_s = 0.25;
     if (!rn_batch_ready(&l->bench.batch))
         return false;
     size_t n = l->bench.batch.n_waiting;
     bool half = l->listed && 2 * n >= l->n_live - rn_batch_under_way(&l->bench.batch);
-    return n >= RN_BATCH_MANY || half || now_s(l) - l->sent_s >= gather_s;
+    return n >= RN_BATCH_MANY || half || now_s(l) - l->sent_s >= GATHER_S;
 }
 
 static void send_batch(struct loop *l)
@@ -223,16 +217,31 @@ static void send_batch(struct loop *l)
     l->sent_s = now_s(l);
 }
 
+/* At once where nothing else comes: else so seldom that the lock, which is written whole each time,
+ * costs little, and before what waits for it leaves no room for others. */
+static bool pins_are_due(const struct loop *l)
+{
+    const struct rn_batch *b = &l->bench.batch;
+    size_t n = rn_batch_unpinned(b);
+    return n > 0 && (n >= LIVE / 2 || rn_batch_all_named(b) || now_s(l) - l->pinned_s >= GATHER_S);
+}
+
+static void pin_batch(struct loop *l)
+{
+    rn_batch_pin(&l->bench.batch, l->bench.pool);
+    l->pinned_s = now_s(l);
+}
+
 static void take_finished(struct loop *l)
 {
     for (struct rn_ended e; rn_transfers_next(l->bench.wire, &e);) {
         rn_errand_received(e.tag, &e, now_s(l));
         note_end(l, e.tag);
     }
+    struct rn_batch_end end;
     for (struct rn_task *t; (t = rn_pool_next(l->bench.pool));) {
-        struct rn_load *load = rn_batch_load(&l->bench.batch, t);
-        if (load) {
-            step_load(l, load);
+        if (rn_batch_returned(&l->bench.batch, t, &end)) {
+            end_files(l, &end);
         } else if (t == &l->bench.pointers.task) {
             take_objects(l);
         } else {
@@ -242,6 +251,8 @@ static void take_finished(struct loop *l)
     }
     if (batch_is_due(l))
         send_batch(l);
+    if (pins_are_due(l))
+        pin_batch(l);
     sweep_ended(l);
 }
 
@@ -301,15 +312,16 @@ static void work_off(struct loop *l)
 static void wind_up(struct loop *l)
 {
     struct rn_bench *b = &l->bench;
-    if (rn_batch_ready(&b->batch))
-        send_batch(l);
-    for (struct rn_task *t; (t = rn_pool_wait(b->pool));) {
-        struct rn_load *load = rn_batch_load(&b->batch, t);
-        if (load)
-            step_load(l, load);
+    struct rn_batch_end end;
+    struct rn_task *t = NULL;
+    do {
+        if (t && rn_batch_returned(&b->batch, t, &end))
+            end_files(l, &end);
         if (rn_batch_ready(&b->batch))
             send_batch(l);
-    }
+        if (rn_batch_unpinned(&b->batch) && rn_batch_all_named(&b->batch))
+            pin_batch(l);
+    } while ((t = rn_pool_wait(b->pool)));
     rn_transfers_free(b->wire);
     rn_pool_free(b->pool);
     sweep_ended(l);
@@ -346,7 +358,7 @@ static int set_up(struct loop *l, struct rn_err *err)
     b->wire = rn_transfers_new(&rules);
     b->pool = rn_pool_new(threads_for_proofs(), wake_wire, b->wire);
     rn_health_recall(&b->hosts, rn_cache_home(f->cache));
-    rn_batch_init(&b->batch, f->cache, l->list);
+    rn_batch_init(&b->batch, f->cache, l->list, f->locked ? NULL : f->lock);
     return rc;
 }
 
@@ -355,7 +367,7 @@ int rn_fetch_all(const struct rn_fetcher *f, const struct rn_fetch_list *list, s
     struct loop *l = rn_new(struct loop);
     *l = (struct loop){.f = f, .list = list, .err = err};
     l->rc = set_up(l, err);
-    l->counted_s = l->sent_s = now_s(l);
+    l->counted_s = l->sent_s = l->pinned_s = now_s(l);
     if (l->rc == RN_OK)
         work_off(l);
     wind_up(l);

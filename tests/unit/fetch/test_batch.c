@@ -1,4 +1,4 @@
-/* Files on their way to their names: two loads at once, pinned one after the other. */
+/* Files on their way to their names and pins: two loads at once, pins of many together. */
 #include "../scratch.h"
 #include "batch.h"
 #include "rig.h"
@@ -33,7 +33,7 @@ static void up(void)
     cr_assert_eq(rn_pins_open(&lock, path, dir, NULL), RN_OK);
     free(path);
     pool = rn_pool_new(3, NULL, NULL);
-    rn_batch_init(&batch, &cache, &list);
+    rn_batch_init(&batch, &cache, &list, &lock);
     atomic_store(&held, true);
     answer = RN_OK;
 }
@@ -71,12 +71,16 @@ static void send(const char *id)
     rn_batch_send(&batch, pool, NULL);
 }
 
-static struct rn_load *returned(void)
+static struct rn_batch_end returned(void)
 {
-    struct rn_load *load = rn_batch_load(&batch, rn_pool_wait(pool));
-    cr_assert_not_null(load);
-    rn_batch_returned(&batch, load, &lock, pool);
-    return load;
+    struct rn_batch_end end;
+    cr_assert(rn_batch_returned(&batch, rn_pool_wait(pool), &end));
+    return end;
+}
+
+static bool is_pinned(const char *id)
+{
+    return rn_pins_find(&lock, id) != NULL;
 }
 
 Test(batch, sends_two_loads_at_once_and_keeps_what_comes_meanwhile_for_the_next)
@@ -88,33 +92,60 @@ Test(batch, sends_two_loads_at_once_and_keeps_what_comes_meanwhile_for_the_next)
     cr_assert_eq(rn_batch_under_way(&batch), 2);
     cr_assert_not(rn_batch_ready(&batch));
     atomic_store(&held, false);
-    while (!rn_batch_ended(&batch))
-        returned();
-    rn_load_end(rn_batch_ended(&batch));
+    returned();
     cr_assert(rn_batch_ready(&batch));
     rn_batch_send(&batch, pool, NULL);
     cr_assert_eq(batch.n_waiting, 0);
-    while (rn_pool_under_way(pool))
-        returned();
-    for (const char *id = "abcd"; *id; id++)
-        cr_assert_not_null(rn_pins_find(&lock, (char[]){*id, '\0'}));
+    cr_assert_eq(rn_batch_under_way(&batch), 4);
 }
 
-Test(batch, writes_the_pins_of_one_load_after_those_of_the_other)
+Test(batch, pins_what_has_its_name_of_many_loads_together)
 {
     send("a");
     send("b");
     atomic_store(&held, false);
-    struct rn_load *first = rn_batch_load(&batch, rn_pool_wait(pool));
-    struct rn_load *second = rn_batch_load(&batch, rn_pool_wait(pool));
-    rn_batch_returned(&batch, first, &lock, pool);
-    rn_batch_returned(&batch, second, &lock, pool);
-    cr_assert_eq(first->state, RN_LOAD_PINNING);
-    cr_assert_eq(second->state, RN_LOAD_NAMED);
-    cr_assert_eq(returned(), first);
-    cr_assert_eq(first->state, RN_LOAD_ENDED);
-    cr_assert_eq(second->state, RN_LOAD_PINNING);
-    cr_assert_eq(returned(), second);
+    cr_assert_eq(returned().n, 0); /* a name, no pin: not the end */
+    cr_assert_eq(rn_batch_unpinned(&batch), 1);
+    cr_assert_not(rn_batch_all_named(&batch));
+    cr_assert_eq(returned().n, 0);
+    cr_assert_eq(rn_batch_unpinned(&batch), 2);
+    cr_assert(rn_batch_all_named(&batch));
+    rn_batch_pin(&batch, pool);
+    struct rn_batch_end end = returned();
+    cr_assert_eq(end.n, 2);
+    cr_assert_eq(end.rc, RN_OK);
+    cr_assert(is_pinned("a") && is_pinned("b"));
+    cr_assert_eq(rn_batch_under_way(&batch), 0);
+}
+
+Test(batch, writes_no_pins_while_others_are_being_written)
+{
+    struct rn_batch_end end;
+    atomic_store(&held, false);
+    send("a");
+    returned();
+    atomic_store(&held, true);
+    send("b");
+    rn_batch_pin(&batch, pool);
+    const struct rn_task *pins = rn_pool_wait(pool); /* written, and the batch does not know */
+    atomic_store(&held, false);
+    cr_assert_eq(returned().n, 0);
+    cr_assert_eq(rn_batch_unpinned(&batch), 0);
+    cr_assert(rn_batch_returned(&batch, pins, &end));
+    cr_assert_eq(end.n, 1);
+    cr_assert_eq(rn_batch_unpinned(&batch), 1);
+}
+
+Test(batch, ends_at_once_what_the_lock_has_already)
+{
+    atomic_store(&held, false);
+    send("a");
+    returned();
+    rn_batch_pin(&batch, pool);
+    returned();
+    send("a");
+    cr_assert_eq(returned().n, 1);
+    cr_assert_eq(rn_batch_unpinned(&batch), 0);
 }
 
 Test(batch, pins_nothing_of_a_load_that_failed)
@@ -122,19 +153,35 @@ Test(batch, pins_nothing_of_a_load_that_failed)
     answer = RN_ENOSPACE;
     send("a");
     atomic_store(&held, false);
-    struct rn_load *load = returned();
-    cr_assert_eq(rn_batch_ended(&batch), load);
-    cr_assert_eq(load->rc, RN_ENOSPACE);
-    cr_assert_null(rn_pins_find(&lock, "a"));
+    struct rn_batch_end end = returned();
+    cr_assert_eq(end.n, 1);
+    cr_assert_eq(end.rc, RN_ENOSPACE);
+    cr_assert_eq(rn_batch_unpinned(&batch), 0);
+}
+
+Test(batch, tells_why_pins_could_not_be_written_of_each_that_waited_for_them)
+{
+    atomic_store(&held, false);
+    send("a");
+    send("b");
+    returned();
+    returned();
+    free(lock.path);
+    lock.path = rn_join(dir, "no/such/folder/p.lock");
+    rn_batch_pin(&batch, pool);
+    struct rn_batch_end end = returned();
+    cr_assert_eq(end.n, 2);
+    cr_assert_eq(end.rc, RN_EIO);
+    cr_assert(rn_ends_with(end.err->path, "p.lock"));
 }
 
 Test(batch, pins_nothing_where_the_lock_may_not_grow)
 {
+    batch.lock = NULL;
     send("a");
     atomic_store(&held, false);
-    struct rn_load *load = rn_batch_load(&batch, rn_pool_wait(pool));
-    rn_batch_returned(&batch, load, NULL, pool);
-    cr_assert_eq(rn_batch_ended(&batch), load);
-    cr_assert_eq(load->rc, RN_OK);
-    cr_assert_null(rn_pins_find(&lock, "a"));
+    struct rn_batch_end end = returned();
+    cr_assert_eq(end.n, 1);
+    cr_assert_eq(end.rc, RN_OK);
+    cr_assert_not(is_pinned("a"));
 }
