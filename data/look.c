@@ -17,14 +17,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-bool rn_look_give(struct rn_look_out *out, json_t *row)
-{
-    if (out->left > 0)
-        out->each(out->ctx, row ? row : json_null()); /* NULL: bytes that are no text */
-    json_decref(row);
-    return --out->left > 0;
-}
-
 static void set_int(json_t *info, const char *key, int64_t value)
 {
     json_object_set_new(info, key, json_integer(value));

@@ -11,7 +11,13 @@ struct rn_look_out {
     void *ctx;
 };
 /* Hands on and releases `row`; false once enough were given. */
-bool rn_look_give(struct rn_look_out *, json_t *row);
+static inline bool rn_look_give(struct rn_look_out *out, json_t *row)
+{
+    if (out->left > 0)
+        out->each(out->ctx, row ? row : json_null()); /* NULL: bytes that are no text */
+    json_decref(row);
+    return --out->left > 0;
+}
 
 int rn_look_parquet(const char *path, json_t *info, struct rn_err *);
 int rn_look_parquet_head(const char *path, struct rn_look_out *, struct rn_err *);
