@@ -1,4 +1,4 @@
-/* doctor_parts.h - the checks of doctor.c. Nobody else includes this. */
+/* doctor_parts.h - the checks of doctor.c, and what they call. Nobody else includes this. */
 #ifndef RN_DOCTOR_PARTS_H
 #define RN_DOCTOR_PARTS_H
 
