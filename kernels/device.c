@@ -110,11 +110,6 @@ bool rn_device_stats_apart(const char *name, struct rn_device_stats *out)
     return told && l.opened;
 }
 
-int rn_device_card(const struct rn_device *d)
-{
-    return d->card < 0 ? 0 : d->card;
-}
-
 const char *rn_device_name(const struct rn_device *d)
 {
     return d->name;
