@@ -2,8 +2,8 @@
 
 #include "apart.h"
 #include "borders.h"
-#include "plugin.h"
-#include "prog_impl.h"
+#include "device_impl.h"
+#include "mem.h"
 
 #include <stdlib.h>
 #include <string.h>
