@@ -3,8 +3,8 @@
 #include "graph.h"
 #include "loading.h"
 #include "matrix.h"
-#include "merge.h"
 #include "overrides.h"
+#include "profile.h"
 #include "same_graph.h"
 #include "told.h"
 #include "vars.h"
@@ -62,7 +62,7 @@ static void keep_json(struct rn_pstage *s)
 static void lay_over(struct rn_loading *l, const struct rn_pipeline_how *how)
 {
     if (how->profile)
-        rn_merge_profile(l, how->profile);
+        rn_profile_lay(l, how->profile);
     if (how->cell)
         rn_matrix_lay(l, how->cell, how->overrides);
     else if (rn_node_get(l->root, "matrix"))

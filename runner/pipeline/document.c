@@ -80,7 +80,7 @@ static void lay_included(struct reading *r, struct rn_node *under, const struct 
     const char *path = included_path(r, item);
     struct rn_node *root = path ? read_file(r, path, item->at) : NULL;
     if (root)
-        rn_merge_over(&r->d->tree, under, root);
+        rn_merge_over(&r->d->tree, under, root, false);
     else
         r->incomplete = true;
 }
@@ -105,7 +105,7 @@ static struct rn_node *with_included(struct reading *r, struct rn_node *root)
                 "write [%.100s]", list->text ? list->text : "FILE");
     }
     rn_node_remove(root, "include");
-    rn_merge_over(&r->d->tree, under, root);
+    rn_merge_over(&r->d->tree, under, root, false);
     return under;
 }
 

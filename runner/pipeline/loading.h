@@ -1,6 +1,6 @@
 /* loading.h - one loading of a pipeline file: what the steps behind pipeline.h share.
  *
- *     merge.c       lays the profile over the tree
+ *     profile.c     lays the profile over the tree
  *     matrix.c      lays a cell over it
  *     overrides.c   lays the command line over it
  *     vars.c        substitutes

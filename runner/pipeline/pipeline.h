@@ -41,6 +41,11 @@ struct rn_watch {
     double spike_factor, floor_min, floor_for_s;
     int64_t spike_window, max;
 };
+/* Any rule at all. */
+static inline bool rn_watch_is_on(const struct rn_watch *w)
+{
+    return w->no_step_s > 0 || w->nan || w->spike_factor > 0 || w->floor_min > 0;
+}
 
 struct rn_edge {              /* one reference of a stage, wherever it stands */
     const struct rn_ref *ref; /* inside cfg, or in watch_in */

@@ -4,7 +4,6 @@
 #include "filled.h"
 #include "loading.h"
 #include "str.h"
-#include "watch.h"
 
 #include <stdlib.h>
 #include <string.h>

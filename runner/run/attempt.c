@@ -15,6 +15,7 @@
 #include "locks.h"
 #include "receipt.h"
 #include "snapshot.h"
+#include "team.h"
 
 #include <math.h>
 #include <stdlib.h>

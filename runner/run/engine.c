@@ -1,10 +1,12 @@
-#include "running.h"
+#include "engine.h"
 
 #include "file.h"
 #include "locks.h"
+#include "running.h"
 #include "runs.h"
 #include "signals.h"
 #include "synctime.h"
+#include "team.h"
 
 #include <stdlib.h>
 #include <string.h>

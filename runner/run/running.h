@@ -16,14 +16,14 @@
 #define RN_RUNNING_H
 
 #include "child.h"
-#include "engine.h"
 #include "journal.h"
 #include "lock.h"
 #include "messenger.h"
 #include "monitoring.h"
+#include "plan.h"
+#include "progress.h"
 #include "signs.h"
 #include "stagelog.h"
-#include "team.h"
 #include "watch.h"
 
 enum rn_progress_of {

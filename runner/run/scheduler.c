@@ -14,6 +14,7 @@
 #include "metrics.h"
 #include "receipt.h"
 #include "signals.h"
+#include "team.h"
 
 #include <errno.h>
 #include <math.h>

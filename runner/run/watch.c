@@ -7,11 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool rn_watch_is_on(const struct rn_watch *w)
-{
-    return w->no_step_s > 0 || w->nan || w->spike_factor > 0 || w->floor_min > 0;
-}
-
 enum rn_code rn_alarm_code(enum rn_alarm alarm)
 {
     return alarm == RN_DERAILS ? RN_EDEVICE : RN_EPEER;

@@ -46,8 +46,6 @@ enum rn_alarm rn_watching_look(struct rn_watching *, double now_s);
 double rn_watching_due_s(const struct rn_watching *); /* when to look again; INFINITY: no need */
 void rn_watching_stop(struct rn_watching *);
 
-/* Any rule at all. */
-bool rn_watch_is_on(const struct rn_watch *);
 /* 11 or 12, as an error code. */
 enum rn_code rn_alarm_code(enum rn_alarm);
 
