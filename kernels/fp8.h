@@ -75,11 +75,6 @@ enum { RN_FP8_I_CODE, RN_FP8_I_ROW, RN_FP8_I_CURRENT, RN_FP8_I_KN, RN_FP8_I_X_RO
 #define RN_ON_DEVICE
 #endif
 
-static inline RN_ON_DEVICE bool rn_dtype_is_code(int type)
-{
-    return type == RN_E4M3 || type == RN_E5M2;
-}
-
 static inline RN_ON_DEVICE float rn_fp8_max(int code)
 {
     return code == RN_E4M3 ? 448.0f : 57344.0f;

@@ -1,7 +1,5 @@
 #include "shape.h"
 
-#include "fp8.h"
-
 size_t rn_dtype_bytes(enum rn_dtype t)
 {
     return rn_dtype_is_code(t) ? 1 : t == RN_BF16 ? 2 : 4;

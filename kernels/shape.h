@@ -10,6 +10,12 @@
 #include <stdint.h>
 
 enum rn_dtype { RN_F32, RN_I32, RN_BF16, RN_E4M3, RN_E5M2 }; /* the last two: codes of fp8.h */
+static inline bool rn_dtype_is_code(int type)
+{
+    return type == RN_E4M3 || type == RN_E5M2;
+}
+size_t rn_dtype_bytes(enum rn_dtype);
+
 enum { RN_MAX_DIMS = 4 };
 
 struct rn_shape { /* row-major, last dimension contiguous */
@@ -22,7 +28,6 @@ struct rn_shape { /* row-major, last dimension contiguous */
 int64_t rn_elems(struct rn_shape);
 int64_t rn_cols(struct rn_shape); /* last dimension */
 int64_t rn_rows(struct rn_shape); /* elements / cols */
-size_t rn_dtype_bytes(enum rn_dtype);
 bool rn_shape_same(const struct rn_shape *, const struct rn_shape *);
 bool rn_shape_is_vector(const struct rn_shape *, int64_t n); /* one dimension of n, or (1, n) .. */
 
