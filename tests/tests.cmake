@@ -117,7 +117,7 @@ add_executable(runnel-torture runner/main.c tests/torture/kinds.c)
 target_link_libraries(runnel-torture PRIVATE runner)
 
 # Arrows between rooms, line length, banned calls: held by a program.
-add_test(NAME tidy COMMAND bash ${CMAKE_SOURCE_DIR}/tests/tidy/tidy.sh)
+add_test(NAME tidy COMMAND bash ${CMAKE_SOURCE_DIR}/tests/tidy/tidy.sh ${CMAKE_BINARY_DIR})
 
 set(test_env "RUNNEL=${CMAKE_BINARY_DIR}/runnel;SRC=${CMAKE_SOURCE_DIR};BUILD=${CMAKE_BINARY_DIR}")
 set(fuzz_seconds_overrides 5) # others: 20
