@@ -408,6 +408,16 @@ int rn_fetch_all(const struct rn_fetcher *f, const struct rn_fetch_list *list, s
     return rc;
 }
 
+int rn_fetch_need(const struct rn_fetcher *f, const struct rn_fetch_file *file, struct rn_err *err)
+{
+    enum rn_trust trust;
+    struct rn_err missing = {0};
+    if (rn_prove_need(file, &missing) == RN_OK)
+        return RN_OK;
+    const char *digest = rn_fetch_pin(f->lock, file, &trust);
+    return digest && rn_cache_has(f->cache, digest) ? RN_OK : rn_fail_as(err, &missing);
+}
+
 /* --- one file alone --- */
 
 struct single {

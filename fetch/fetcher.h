@@ -78,6 +78,9 @@ struct rn_fetch_list {
     void *ctx;
 };
 
+/* Before the first of many files: what proving this one takes is there (RN_EIO: a library is not),
+ * unless the cache holds the file. */
+int rn_fetch_need(const struct rn_fetcher *, const struct rn_fetch_file *, struct rn_err *);
 /* RN_EFETCH lists every source with its verdict; RN_EOFFLINE names the file; RN_ECONFIG: not
  * pinned, and the lock may not be added to; RN_ENOSPACE, RN_EIO, RN_ESTOPPED. A file that cannot be
  * had does not keep the others from being fetched (16 of them do); the first one is reported. */

@@ -71,6 +71,7 @@ static int get_files(struct rn_fetch_work *w, struct rn_fetcher *f, struct rn_er
     w->first_row = w->rows.n;
     for (size_t i = 0; i < w->total; i++)
         rn_fetch_rows_add(&w->rows, w->files[i].id, "pending");
+    RN_TRY(rn_fetch_work_need(w, f, err));
     return rn_fetch_all(f, &list, err);
 }
 
