@@ -67,7 +67,8 @@ spoil() { # FILE...: other bytes, the same size
 mkdir hide
 : >hide/libopenblas.so.0
 fails() { # the stage, not for its checkpoints
-    expect 11 env LD_LIBRARY_PATH="$PWD/hide${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" "$RUNNEL" run p.yaml --until base \
+    LD_LIBRARY_PATH="$PWD/hide${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" \
+        expect 11 "$RUNNEL" run p.yaml --until base \
         stages.base.checkpoint.every=1 stages.base.checkpoint.keep=9
     says "libopenblas.so.0"
 }
