@@ -24,7 +24,7 @@
 struct rn_library {
     const char *soname;
     const char *package;      /* Debian's; NULL where only rn_library_open is called */
-    const char *const *names; /* ends with NULL */
+    const char *const *names; /* ends with NULL; none: who asks only whether it is there */
     void *functions;          /* a pointer for each name, in their order */
     pthread_mutex_t lock;     /* of what follows and of *functions until they are there */
     bool open;

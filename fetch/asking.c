@@ -57,9 +57,11 @@ static void strike_remote(struct rn_asking *a)
 }
 
 void rn_asking_init(struct rn_asking *a, const struct rn_fetcher *f,
-                    const struct rn_fetch_file *file, struct rn_hosts *hosts)
+                    const struct rn_fetch_file *file, struct rn_hosts *hosts,
+                    struct rn_alike *alike)
 {
-    *a = (struct rn_asking){.f = f, .file = file, .cap_bytes = file->size_bytes, .hosts = hosts};
+    *a = (struct rn_asking){
+        .f = f, .file = file, .cap_bytes = file->size_bytes, .hosts = hosts, .alike = alike};
     const char *pin = rn_fetch_pin(f->lock, file, &a->trust);
     rn_copy_text(a->pin, sizeof a->pin, pin ? pin : "");
     if (a->trust == RN_TRUST_LOCK && file->size_bytes < 0)
@@ -155,27 +157,47 @@ enum rn_turn rn_asking_next(struct rn_asking *a, double now_s)
     a->round++;
     double wait_s = pause_before(a);
     a->wake_s = now_s + wait_s;
-    rn_log(a->f->log, RN_INFO, "trying %s again in %.1f s", a->file->name, wait_s);
+    rn_alike_tell(a->alike, &(struct rn_saying){RN_INFO, "again", "", now_s},
+                  "trying %s again in %.1f s", a->file->name, wait_s);
     return RN_WAIT;
 }
 
 /* --- what came instead --- */
 
-static void log_rejected(const struct rn_asking *a, const struct rn_response *r)
+/* ", 243 bytes, "<?xml .."" of what came; "" if nothing did. */
+static void show_body(struct rn_str *out, const struct rn_response *r, const char *head, size_t n)
 {
-    char head[64], text[256], size[32];
+    char text[256], size[32];
+    if (n > 0 && r->size_bytes < 10000)
+        rn_str_printf(out, ", %lld bytes", (long long)r->size_bytes);
+    else if (n > 0)
+        rn_str_printf(out, ", %s", rn_show_bytes(size, (double)r->size_bytes));
+    if (n > 0)
+        rn_str_printf(out, ", %s", rn_show_text(text, head, n));
+    else
+        rn_str_puts(out, "");
+}
+
+static void tell_rejected(const struct rn_asking *a, const struct rn_response *r, double now_s)
+{
+    char head[64];
     size_t n = r->has_body ? rn_file_head(r->body, head, sizeof head) : 0;
     const char *id = rn_verdict_id(r->finding.verdict), *detail = r->finding.detail;
-    if (n == 0)
-        rn_log(a->f->log, RN_WARN, "rejected %s from %s: %s: %s", a->file->name, r->host, id,
-               detail);
-    else if (r->size_bytes < 10000)
-        rn_log(a->f->log, RN_WARN, "rejected %s from %s: %s: %s, %lld bytes, %s", a->file->name,
-               r->host, id, detail, (long long)r->size_bytes, rn_show_text(text, head, n));
-    else
-        rn_log(a->f->log, RN_WARN, "rejected %s from %s: %s: %s, %s, %s", a->file->name, r->host,
-               id, detail, rn_show_bytes(size, (double)r->size_bytes), rn_show_text(text, head, n));
-    if (n > 0)
+    char *kind = rn_xprintf("rejected %s %s %ld", r->host, id, r->status);
+    struct rn_str body = {0};
+    show_body(&body, r, head, n);
+    size_t before =
+        rn_alike_tell(a->alike, &(struct rn_saying){RN_WARN, kind, detail, now_s},
+                      "rejected %s from %s: %s: %s%s", a->file->name, r->host, id, detail, body.p);
+    if (*r->hint && before == 0)
+        rn_log(a->f->log, RN_WARN, "%s", r->hint);
+    rn_str_release(&body);
+    free(kind);
+}
+
+static void keep_evidence(const struct rn_asking *a, const struct rn_response *r)
+{
+    if (r->has_body && rn_file_size(r->body) > 0)
         rn_quarantine(a->f->quarantine_dir,
                       &(struct rn_evidence){.id = a->file->id,
                                             .name = a->file->name,
@@ -229,7 +251,7 @@ static struct rn_standing *add_led(struct rn_asking *a, const struct rn_source *
 
 /* A pointer came instead of the file: the object behind it is asked for as one more
  * source, and where no url of it is known, its repository is asked for one. */
-static void follow_pointer(struct rn_asking *a, const struct rn_response *r)
+static void follow_pointer(struct rn_asking *a, const struct rn_response *r, double now_s)
 {
     char text[1024];
     struct rn_lfs lfs;
@@ -244,8 +266,8 @@ static void follow_pointer(struct rn_asking *a, const struct rn_response *r)
         return;
     s->api_url = rn_xdup(s->source.url);
     s->unresolved = true;
-    rn_log(a->f->log, RN_INFO, "%s: %s gave a git-lfs pointer, following it", a->file->name,
-           r->host);
+    rn_alike_tell(a->alike, &(struct rn_saying){RN_INFO, "pointer", r->host, now_s},
+                  "%s: %s gave a git-lfs pointer, following it", a->file->name, r->host);
 }
 
 /* Where the object of a standing with an API is, or its API again: an address is good for once. */
@@ -284,14 +306,14 @@ void rn_asking_reject(struct rn_asking *a, const struct rn_response *r, bool fur
         s->unresolved = true;
     }
     note(s, r);
-    if (s->mirror && r->status == 404)
+    if (s->mirror && r->status == 404) {
         rn_log(a->f->log, RN_DEBUG, "mirror %s does not hold %s", r->host, a->file->name);
-    else
-        log_rejected(a, r);
-    if (*r->hint)
-        rn_log(a->f->log, RN_WARN, "%s", r->hint);
+    } else {
+        tell_rejected(a, r, now_s);
+        keep_evidence(a, r);
+    }
     if (r->finding.verdict == RN_LFS_POINTER)
-        follow_pointer(a, r);
+        follow_pointer(a, r, now_s);
     heed(a, r, now_s);
     if (further)
         a->round = 0;

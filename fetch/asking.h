@@ -13,6 +13,7 @@
 #ifndef RN_ASKING_H
 #define RN_ASKING_H
 
+#include "alike.h"
 #include "fetcher.h"
 #include "hosts.h"
 #include "lfs_api.h"
@@ -39,6 +40,7 @@ struct rn_asking {
     enum rn_trust trust;
     int64_t cap_bytes; /* no body of this file can be larger, or -1 */
     struct rn_hosts *hosts;
+    struct rn_alike *alike; /* what is said of many files */
     struct rn_standing *standings;
     size_t n, struck;        /* struck: may not be asked (--offline, --locked) */
     struct rn_standing *now; /* that is being asked */
@@ -47,7 +49,7 @@ struct rn_asking {
 };
 
 void rn_asking_init(struct rn_asking *, const struct rn_fetcher *, const struct rn_fetch_file *,
-                    struct rn_hosts *);
+                    struct rn_hosts *, struct rn_alike *);
 void rn_asking_release(struct rn_asking *);
 
 enum rn_turn { RN_ASK, RN_WAIT, RN_GIVE_UP };

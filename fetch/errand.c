@@ -342,7 +342,7 @@ struct rn_errand *rn_errand_new(struct rn_bench *bench, struct rn_fetch_file *fi
 {
     struct rn_errand *e = rn_new(struct rn_errand);
     *e = (struct rn_errand){.bench = bench, .file = file, .partial = {.fd = -1}, .now_s = now_s};
-    rn_asking_init(&e->asking, bench->f, file, &bench->hosts);
+    rn_asking_init(&e->asking, bench->f, file, &bench->hosts, &bench->alike);
     e->rc = rn_publisher_sums(&bench->publisher, bench->f, file, &e->sums, &e->err);
     if (e->rc == RN_OK)
         look_into_cache(e);

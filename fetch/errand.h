@@ -29,6 +29,7 @@ struct rn_bench {
     struct rn_pool *pool;
     struct rn_partials *partials;
     struct rn_hosts hosts;
+    struct rn_alike alike;
     struct rn_publisher publisher;
     struct rn_batch batch;
     struct rn_pointers pointers;

@@ -9,6 +9,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static void tell_patched(const struct rn_errand *e)
+{
+    const char *detail = e->r.finding.detail;
+    char *kind = rn_xprintf("continued %s", e->r.host);
+    rn_alike_tell(&e->bench->alike, &(struct rn_saying){RN_WARN, kind, detail, e->now_s},
+                  "%s was continued from %s and is not right: %s; anew", e->file->name, e->r.host,
+                  detail);
+    free(kind);
+}
+
 /* A body that was taken whole and is not the file. If its beginning came from an earlier attempt,
  * that may be to blame: the same source is asked again, for all of it. */
 static void reject_body(struct rn_errand *e)
@@ -16,8 +26,7 @@ static void reject_body(struct rn_errand *e)
     struct rn_origin none = {.total_bytes = -1};
     bool patched = e->r.resumed_bytes > 0;
     if (patched)
-        rn_log(e->bench->f->log, RN_WARN, "%s was continued from %s and is not right: %s; anew",
-               e->file->name, e->r.host, e->r.finding.detail);
+        tell_patched(e);
     else
         rn_asking_reject(&e->asking, &e->r, false, e->now_s);
     if (e->r.finding.verdict == RN_DIGEST && *e->proof.sha256 && !patched)
@@ -63,8 +72,9 @@ static void put_aside(struct rn_errand *e)
                                  .synced = e->synced};
     memcpy(e->first.sha256, e->proof.sha256, RN_HEX);
     e->partial = (struct rn_partial){.fd = -1};
-    rn_log(e->bench->f->log, RN_INFO, "%s: nobody vouches for what %s gave; asking another source",
-           e->file->name, e->r.host);
+    rn_alike_tell(&e->bench->alike, &(struct rn_saying){RN_INFO, "second", e->r.host, e->now_s},
+                  "%s: nobody vouches for what %s gave; asking another source", e->file->name,
+                  e->r.host);
     e->state = RN_READY;
 }
 

@@ -9,6 +9,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* LIVE: files on their way at once, most of them waiting for a sync. EAGER: files that could start
@@ -24,10 +25,12 @@ struct loop {
     struct rn_bench bench;
     struct rn_errand *live[LIVE]; /* in the list's order */
     size_t n_live, failed, files_done;
-    size_t ready; /* that wait for a place at their host */
-    size_t over;  /* live ones whose end was reached */
-    bool listed;  /* the list has ended */
-    int rc;       /* the first failure */
+    size_t n_not_had;     /* of those that failed: nothing of ours broke */
+    bool first_is_a_file; /* `rc` is about one of them */
+    size_t ready;         /* that wait for a place at their host */
+    size_t over;          /* live ones whose end was reached */
+    bool listed;          /* the list has ended */
+    int rc;               /* the first failure */
     struct rn_err *err;
     int64_t done_bytes, counted_bytes;
     double counted_s, told_s, bytes_s, sent_s, pinned_s;
@@ -78,8 +81,23 @@ static void tell_missing(const struct loop *l, struct rn_err *err)
                 rn_show_bytes(missing, (double)bytes), rn_show_bytes(there, (double)free_bytes));
 }
 
+/* Why, without the file's name. */
+static const char *reason_of(const struct rn_errand *e)
+{
+    const char *name = strstr(e->err.msg, e->file->name);
+    return name ? name + strlen(e->file->name) : e->err.msg;
+}
+
+static void tell_not_had(struct loop *l, const struct rn_errand *e)
+{
+    rn_alike_tell(&l->bench.alike, &(struct rn_saying){RN_WARN, "not had", reason_of(e), now_s(l)},
+                  "%s", e->err.msg);
+}
+
 static void end_errand(struct loop *l, struct rn_errand *e)
 {
+    if (e->state != RN_HAD && e->rc != RN_ESTOPPED && l->list->failed)
+        l->list->failed(l->list->ctx, e->file);
     if (e->state == RN_HAD) {
         l->files_done++;
         l->done_bytes += e->got.size_bytes;
@@ -89,8 +107,10 @@ static void end_errand(struct loop *l, struct rn_errand *e)
             tell_missing(l, &e->err);
         fail(l, e->rc, &e->err);
     } else {
-        if (l->failed++ > 0)
-            rn_log(l->f->log, RN_WARN, "%s", e->err.msg);
+        l->failed++;
+        l->first_is_a_file |= l->rc == RN_OK;
+        if (l->n_not_had++ > 0)
+            tell_not_had(l, e);
         fail(l, e->rc, &e->err);
     }
     give_back(l, e);
@@ -302,6 +322,7 @@ static void work_off(struct loop *l)
         ask_for_objects(l);
         take_finished(l);
         tell_progress(l);
+        rn_alike_tick(&l->bench.alike, now_s(l));
         if (l->n_live)
             wait(l, wake_s);
         take_finished(l);
@@ -327,6 +348,7 @@ static void wind_up(struct loop *l)
     sweep_ended(l);
     for (size_t i = 0; i < l->n_live; i++)
         give_back(l, l->live[i]);
+    rn_alike_release(&b->alike);
     rn_batch_release(&b->batch);
     rn_pointers_release(&b->pointers);
     rn_partials_free(b->partials);
@@ -354,6 +376,7 @@ static int set_up(struct loop *l, struct rn_err *err)
         .clock = f->clock, .connect_s = f->connect_s, .stall_s = f->stall_s};
     b->f = f;
     b->publisher.fetch = rn_fetch_file;
+    b->alike.log = f->log;
     rn_cache_sweep(f->cache);
     int rc = rn_partials_open(&b->partials, rn_cache_home(f->cache), err);
     b->wire = rn_transfers_new(&rules);
@@ -361,6 +384,14 @@ static int set_up(struct loop *l, struct rn_err *err)
     rn_health_recall(&b->hosts, rn_cache_home(f->cache));
     rn_batch_init(&b->batch, f->cache, l->list, f->locked ? NULL : f->lock);
     return rc;
+}
+
+/* The error is that of one file: a user who mends that one alone would be back at once. */
+static void tell_how_many(const struct loop *l)
+{
+    if (l->first_is_a_file && l->n_not_had > 1)
+        rn_while(l->err, "%zu files cannot be had%s; the first of them", l->n_not_had,
+                 l->listed && l->n_live == 0 ? "" : " and the rest was not waited for");
 }
 
 int rn_fetch_all(const struct rn_fetcher *f, const struct rn_fetch_list *list, struct rn_err *err)
@@ -372,9 +403,20 @@ int rn_fetch_all(const struct rn_fetcher *f, const struct rn_fetch_list *list, s
     if (l->rc == RN_OK)
         work_off(l);
     wind_up(l);
+    tell_how_many(l);
     int rc = l->rc;
     free(l);
     return rc;
+}
+
+int rn_fetch_need(const struct rn_fetcher *f, const struct rn_fetch_file *file, struct rn_err *err)
+{
+    enum rn_trust trust;
+    struct rn_err missing = {0};
+    if (rn_prove_need(file, &missing) == RN_OK)
+        return RN_OK;
+    const char *digest = rn_fetch_pin(f->lock, file, &trust);
+    return digest && rn_cache_has(f->cache, digest) ? RN_OK : rn_fail_as(err, &missing);
 }
 
 /* --- one file alone --- */

@@ -76,12 +76,18 @@ struct rn_fetch_list {
     /* Puts a verified file where it is wanted. Any thread, several at once. May be NULL. */
     int (*lay_out)(void *ctx, const struct rn_fetch_file *, const struct rn_fetched *,
                    struct rn_err *);
+    /* Before `done` of a file that could not be had. Those that are dropped because so many others
+     * failed, or on a stop, are not told: nobody knows. The caller's thread. May be NULL. */
+    void (*failed)(void *ctx, const struct rn_fetch_file *);
     /* Called once for every file that `next` gave, in no order, on the caller's thread; NULL: it
-     * could not be had. */
+     * is not there. */
     int (*done)(void *ctx, struct rn_fetch_file *, struct rn_fetched *, struct rn_err *);
     void *ctx;
 };
 
+/* Before the first of many files: what proving this one takes is there (RN_EIO: a library is not),
+ * unless the cache holds the file. */
+int rn_fetch_need(const struct rn_fetcher *, const struct rn_fetch_file *, struct rn_err *);
 /* RN_EFETCH lists every source with its verdict; RN_EOFFLINE names the file; RN_ECONFIG: not
  * pinned, and the lock may not be added to; RN_ENOSPACE, RN_EIO, RN_ESTOPPED. A file that cannot be
  * had does not keep the others from being fetched (16 of them do); the first one is reported. */

@@ -255,19 +255,37 @@ static int done_with(void *ctx, struct rn_fetch_file *file, struct rn_fetched *g
     return RN_OK;
 }
 
+struct ahead {
+    struct survey survey; /* first: add_estimate's */
+    const struct rn_fetcher *fetcher;
+};
+
+/* What is unpacked is read in any case. */
+static int look_ahead(void *ctx, const char *entry, const struct rn_fetch_file *f,
+                      struct rn_err *err)
+{
+    const struct ahead *a = ctx;
+    RN_TRY(f->unpack ? rn_prove_need(f, err) : rn_fetch_need(a->fetcher, f, err));
+    return add_estimate(ctx, entry, f, err);
+}
+
 /* What is missing goes into the cache; an output takes room of its own where it is unpacked, or
  * lies on another disk. */
-static int check_space(const struct fetching *f, const struct rn_fetch_cfg *c,
-                       struct rn_estimate *known, struct rn_err *err)
+static int check_machine(const struct fetching *f, const struct rn_fetch_cfg *c,
+                         struct rn_estimate *known, struct rn_err *err)
 {
     const char *home = rn_cache_home(f->fetcher.cache);
-    struct survey s = {
-        .job = f->job, .pins = f->fetcher.lock, .cache = f->fetcher.cache, .estimate = known};
+    struct ahead a = {.survey = {.job = f->job,
+                                 .pins = f->fetcher.lock,
+                                 .cache = f->fetcher.cache,
+                                 .estimate = known},
+                      .fetcher = &f->fetcher};
     struct rn_space need = {0};
-    RN_TRY(rn_fetch_each(c, f->job->stage, add_estimate, &s, err));
+    RN_TRY(rn_fetch_each(c, f->job->stage, look_ahead, &a, err));
     rn_space_add(&need, home, (int64_t)known->download_bytes);
     bool shared = rn_space_shared(home, f->job->out_dir);
-    rn_space_add(&need, f->job->out_dir, (int64_t)(shared ? s.unpacked_bytes : known->disk_bytes));
+    rn_space_add(&need, f->job->out_dir,
+                 (int64_t)(shared ? a.survey.unpacked_bytes : known->disk_bytes));
     return rn_space_check(&need, err);
 }
 
@@ -277,7 +295,7 @@ static int fetch_all(struct fetching *f, const struct rn_fetch_cfg *c, struct rn
     struct rn_estimate known = {0};
     struct rn_fetch_list list = {
         .next = next_file, .lay_out = lay_out, .done = done_with, .ctx = f};
-    RN_TRY(check_space(f, c, &known, err));
+    RN_TRY(check_machine(f, c, &known, err));
     f->cfg = c;
     f->total_bytes = known.disk_bytes;
     for (size_t i = 0; i < c->files.n; i++)

@@ -33,7 +33,10 @@ struct rn_entry {
 };
 
 struct rn_archive_kind {
-    const char *format; /* as in `check: {format: zip}` */
+    const char *format;         /* as in `check: {format: zip}` */
+    const char *const *endings; /* of names, NULL-ended: a word for who has no bytes yet */
+    /* Opens the library that the others call; NULL: the program is linked with it. RN_EIO. */
+    int (*need)(struct rn_place at, struct rn_err *);
     bool (*claims)(const unsigned char *head, size_t n);
     int (*open)(const char *path, void **self, struct rn_err *);
     int (*next)(void *self, struct rn_entry *, struct rn_err *);

@@ -94,9 +94,14 @@ static la_ssize_t read_block(struct archive *a, void *self, const void **bytes)
     return -1;
 }
 
+static int tar_need(struct rn_place at, struct rn_err *err)
+{
+    return rn_library_need(&libarchive, at, err);
+}
+
 static int tar_open(const char *path, void **self, struct rn_err *err)
 {
-    RN_TRY(rn_library_need(&libarchive, RN_PATH(path), err));
+    RN_TRY(tar_need(RN_PATH(path), err));
     gzFile file = gzopen(path, "rb");
     if (!file)
         return rn_fail_errno(err, RN_PATH(path), "cannot open");
@@ -184,5 +189,13 @@ static int tar_read(void *self, void *to, size_t cap, size_t *n, struct rn_err *
     return got < 0 ? fail(t, "", err) : RN_OK;
 }
 
-const struct rn_archive_kind rn_archive_tar = {"tar",    tar_claims, tar_open,
-                                               tar_next, tar_read,   tar_close};
+static const char *const endings[] = {".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst", NULL};
+
+const struct rn_archive_kind rn_archive_tar = {.format = "tar",
+                                               .endings = endings,
+                                               .need = tar_need,
+                                               .claims = tar_claims,
+                                               .open = tar_open,
+                                               .next = tar_next,
+                                               .read = tar_read,
+                                               .close = tar_close};

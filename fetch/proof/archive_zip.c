@@ -249,5 +249,10 @@ static int zip_read(void *self, void *to, size_t cap, size_t *n, struct rn_err *
     return got < 0 ? fail(z, "", zip_file_get_error(z->file), err) : RN_OK;
 }
 
-const struct rn_archive_kind rn_archive_zip = {"zip",    zip_claims, zip_open_reader,
-                                               zip_next, zip_read,   zip_close_reader};
+const struct rn_archive_kind rn_archive_zip = {.format = "zip",
+                                               .endings = (const char *const[]){".zip", NULL},
+                                               .claims = zip_claims,
+                                               .open = zip_open_reader,
+                                               .next = zip_next,
+                                               .read = zip_read,
+                                               .close = zip_close_reader};

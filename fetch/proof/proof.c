@@ -262,6 +262,16 @@ static int judge_payload(struct rn_proof *p, struct rn_err *err)
     return good ? judge_format(p->formats, p->file, p->payload, found, err) : RN_OK;
 }
 
+int rn_prove_need(const struct rn_fetch_file *file, struct rn_err *err)
+{
+    const char *format = file->expect.format;
+    if (!format && !file->unpack)
+        return RN_OK;
+    RN_TRY(rn_archive_need(format, file->name, err));
+    return format || file->n_sources == 0 ? RN_OK
+                                          : rn_archive_need(NULL, file->sources[0].url, err);
+}
+
 int rn_prove(struct rn_proof *p, struct rn_err *err)
 {
     if (!judge_body(p) || !judge_claims(p))

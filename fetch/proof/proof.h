@@ -50,6 +50,10 @@ struct rn_proof {
     enum rn_trust trust; /* without a pin: whose word the digest rests on */
 };
 
+/* Before a file is there: opens what proving it will take, as far as that is known: see
+ * rn_archive_need. RN_EIO. */
+int rn_prove_need(const struct rn_fetch_file *, struct rn_err *);
+
 /* RN_OK with r->finding; RN_ECONFIG: the declared format is none; RN_EIO, RN_ENOSPACE. Any
  * thread. */
 int rn_prove(struct rn_proof *, struct rn_err *);

@@ -53,6 +53,28 @@ static const struct rn_archive_kind *kind_of(const char *path, const char *forma
     return NULL;
 }
 
+static bool ends_like(const struct rn_archive_kind *kind, const char *name)
+{
+    size_t n = strcspn(name, "?#"); /* of an url */
+    for (const char *const *e = kind->endings; *e; e++) {
+        size_t k = strlen(*e);
+        if (n > k && strncmp(name + n - k, *e, k) == 0)
+            return true;
+    }
+    return false;
+}
+
+int rn_archive_need(const char *format, const char *name, struct rn_err *err)
+{
+    for (size_t i = 0; i < RN_COUNT(archive_kinds); i++) {
+        const struct rn_archive_kind *kind = archive_kinds[i];
+        bool meant = format ? strcmp(kind->format, format) == 0 : ends_like(kind, name);
+        if (meant && kind->need)
+            return kind->need(RN_PATH(name), err);
+    }
+    return RN_OK;
+}
+
 static int64_t limit_of(const char *path, int64_t max_bytes)
 {
     int64_t size_bytes = rn_file_size(path);

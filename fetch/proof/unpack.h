@@ -35,6 +35,11 @@ struct rn_unpack {
 /* "zip", "tar" */
 bool rn_archive_known(const char *format);
 
+/* Before an archive is there: opens the library that reading it will take, so that a machine that
+ * lacks it is told so before the download. format NULL: what the name, or the url, ends like; where
+ * that says nothing, nothing is opened. RN_EIO. */
+int rn_archive_need(const char *format, const char *name, struct rn_err *);
+
 /* As a whole: names, limits, checksums, required files. format NULL: whatever it begins as; u may
  * be NULL: nothing stripped or required. */
 int rn_archive_check(const char *path, const char *format, const struct rn_unpack *u,

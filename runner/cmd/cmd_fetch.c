@@ -35,16 +35,24 @@ static void show_progress(void *ctx, const struct rn_fetch_progress *p)
     rn_ui_progress(&w->ui, w->stage, (double)p->files_done, (double)w->total, "files", text);
 }
 
+static struct rn_fetch_row *row_of(struct rn_fetch_work *w, const struct rn_fetch_file *file)
+{
+    return &w->rows.rows[w->first_row + (size_t)(file - w->files)];
+}
+
+static void note_failed(void *ctx, const struct rn_fetch_file *file)
+{
+    struct rn_fetch_row *row = row_of(ctx, file);
+    row->state = "failed";
+    row->alone = true;
+}
+
 static int note_file(void *ctx, struct rn_fetch_file *file, struct rn_fetched *got,
                      struct rn_err *err)
 {
     struct rn_fetch_work *w = ctx;
-    struct rn_fetch_row *row = &w->rows.rows[w->first_row + (size_t)(file - w->files)];
+    struct rn_fetch_row *row = row_of(w, file);
     (void)err;
-    if (!got && !rn_signals_stopping()) {
-        row->state = "failed";
-        row->alone = true;
-    }
     if (!got)
         return RN_OK;
     const struct rn_pin *pin = rn_pins_find(w->lock, file->id);
@@ -58,10 +66,12 @@ static int note_file(void *ctx, struct rn_fetch_file *file, struct rn_fetched *g
 
 static int get_files(struct rn_fetch_work *w, struct rn_fetcher *f, struct rn_err *err)
 {
-    struct rn_fetch_list list = {.next = rn_fetch_work_next, .done = note_file, .ctx = w};
+    struct rn_fetch_list list = {
+        .next = rn_fetch_work_next, .failed = note_failed, .done = note_file, .ctx = w};
     w->first_row = w->rows.n;
     for (size_t i = 0; i < w->total; i++)
         rn_fetch_rows_add(&w->rows, w->files[i].id, "pending");
+    RN_TRY(rn_fetch_work_need(w, f, err));
     return rn_fetch_all(f, &list, err);
 }
 

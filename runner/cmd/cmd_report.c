@@ -52,13 +52,24 @@ static int write_model_card(const struct rn_account *a, const char *path, struct
 static const struct form {
     const char *option;
     int (*write)(const struct rn_account *, const char *path, struct rn_err *);
-} forms[] = {{"md", write_report_card}, {"card", write_model_card}, {"png", rn_panels_write}};
+    int (*need)(const char *path, struct rn_err *); /* before anything is written; or NULL */
+} forms[] = {{"md", write_report_card, NULL},
+             {"card", write_model_card, NULL},
+             {"png", rn_panels_write, rn_panels_need}};
 
 static int tell(const char *path, int rc)
 {
     if (rc == RN_OK)
         printf("%s\n", path);
     return rc;
+}
+
+static int need_forms(const struct rn_cli *cli, struct rn_err *err)
+{
+    for (size_t i = 0; i < RN_COUNT(forms); i++)
+        if (forms[i].need && rn_cli_opt(cli, forms[i].option))
+            RN_TRY(forms[i].need(rn_cli_opt(cli, forms[i].option), err));
+    return RN_OK;
 }
 
 static int write_forms(const struct rn_cli *cli, const char *dir, struct rn_err *err)
@@ -84,6 +95,7 @@ static bool wants_forms(const struct rn_cli *cli)
 static int run(const struct rn_cli *cli, struct rn_err *err)
 {
     char *dir;
+    RN_TRY(need_forms(cli, err));
     RN_TRY(rn_target_run(&dir, cli, err));
     const char *given = rn_cli_opt(cli, "out");
     bool others = wants_forms(cli);

@@ -1,10 +1,10 @@
 #define _GNU_SOURCE /* sched_getaffinity */
 #include "doctor_parts.h"
 #include "file.h"
+#include "library.h"
 #include "mem.h"
 #include "str.h"
 
-#include <dlfcn.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -225,18 +225,15 @@ void rn_check_memory(struct rn_doctor *d)
 
 /* --- GPU --- */
 
-static bool library_opens(const char *name)
-{
-    void *library = dlopen(name, RTLD_LAZY | RTLD_LOCAL);
-    if (library)
-        dlclose(library);
-    return library != NULL;
-}
+static struct rn_library driver = {.soname = "libcuda.so.1",
+                                   .names = (const char *const[]){NULL},
+                                   .lock = PTHREAD_MUTEX_INITIALIZER};
 
 void rn_check_gpu(struct rn_doctor *d)
 {
     char *version = rn_doctor_read(d, "/proc/driver/nvidia/version");
-    bool library = library_opens("libcuda.so.1");
+    const char *missing;
+    bool library = rn_library_open(&driver, &missing);
     if (!version && !library)
         rn_doctor_ok(d, "no NVIDIA driver; --device cpu needs none");
     else if (!version)
@@ -245,7 +242,7 @@ void rn_check_gpu(struct rn_doctor *d)
         rn_doctor_problem(d,
                           "install the driver's libcuda1, or give the container the GPU "
                           "(--gpus all)",
-                          "the driver is loaded but libcuda.so.1 cannot be opened");
+                          "the driver is loaded but its library is missing: %s", missing);
     else
         rn_doctor_ok(d, "%.*s", (int)strcspn(version, "\n"), version);
     free(version);

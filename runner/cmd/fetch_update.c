@@ -71,7 +71,9 @@ int rn_fetch_update(struct rn_fetch_work *w, struct rn_fetcher *f, struct rn_err
     struct rn_fetcher anew = *f;
     struct rn_fetch_list list = {.next = rn_fetch_work_next, .done = forget_file, .ctx = w};
     anew.lock = &fresh;
-    int rc = rn_fetch_all(&anew, &list, err);
+    int rc = rn_fetch_work_need(w, &anew, err);
+    if (rc == RN_OK)
+        rc = rn_fetch_all(&anew, &list, err);
     if (rc == RN_OK)
         rc = replace_pins(w, f->lock, &fresh, err);
     rn_pins_release(&fresh);

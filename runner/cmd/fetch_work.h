@@ -27,6 +27,8 @@ struct rn_fetch_work {
 
 /* For a rn_fetch_list with the work as its ctx. */
 int rn_fetch_work_next(void *ctx, struct rn_fetch_file **, struct rn_err *);
+/* Before rn_fetch_all: rn_fetch_need of them all. */
+int rn_fetch_work_need(const struct rn_fetch_work *, const struct rn_fetcher *, struct rn_err *);
 
 /* As if nothing were pinned: the lock is touched only when all is there and somebody agreed.
  * RN_EUSAGE: nobody did. */

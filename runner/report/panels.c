@@ -2,12 +2,16 @@
 
 #ifndef RN_SONAME
 
+int rn_panels_need(const char *path, struct rn_err *err)
+{
+    rn_hint(err, "install libcairo2-dev and build again; the HTML page needs nothing");
+    return rn_fail(err, RN_EUSAGE, RN_PATH(path), "this program was built without cairo");
+}
+
 int rn_panels_write(const struct rn_account *a, const char *path, struct rn_err *err)
 {
     (void)a;
-    rn_fail(err, RN_EUSAGE, RN_PATH(path), "this program was built without cairo");
-    rn_hint(err, "install libcairo2-dev and build again; the HTML page needs nothing");
-    return RN_EUSAGE;
+    return rn_panels_need(path, err);
 }
 
 #else
@@ -233,10 +237,20 @@ static int write_picture(cairo_t *on, cairo_surface_t *surface, const char *path
     return rn_fail(err, RN_EIO, RN_PATH(path), "cairo: %s", api.cairo_status_to_string(status));
 }
 
+/* The same answer as of a program that was built without it: what was asked for cannot be had here,
+ * and nothing has failed. */
+int rn_panels_need(const char *path, struct rn_err *err)
+{
+    const char *missing;
+    if (rn_library_open(&cairo, &missing))
+        return RN_OK;
+    rn_hint(err, "install %s; the HTML page needs nothing", cairo.package);
+    return rn_fail(err, RN_EUSAGE, RN_PATH(path), "a picture needs cairo: %s", missing);
+}
+
 int rn_panels_write(const struct rn_account *a, const char *path, struct rn_err *err)
 {
-    if (rn_library_need(&cairo, RN_PATH(path), err) != RN_OK)
-        return rn_while(err, "a picture needs cairo, the HTML page does not");
+    RN_TRY(rn_panels_need(path, err));
     cairo_surface_t *surface = api.cairo_image_surface_create(CAIRO_FORMAT_RGB24, WIDTH, HEIGHT);
     cairo_t *on = api.cairo_create(surface);
     draw(on, a);

@@ -9,7 +9,10 @@
 
 #include "account.h"
 
-/* RN_EUSAGE with what to install if there is no cairo; RN_EIO. A metric that the run has not leaves
+/* Before anything is written: RN_EUSAGE with what to install if there is no cairo, be it that the
+ * program was built without it or that this machine lacks it. */
+int rn_panels_need(const char *path, struct rn_err *);
+/* The same, and RN_EIO. A metric that the run has not leaves
  * its panel empty, and says so in it. */
 int rn_panels_write(const struct rn_account *, const char *path, struct rn_err *);
 

@@ -1,4 +1,5 @@
 /* tell.c - the transcript of a run: short, one line per transition, and where things lie. */
+#include "checkpoint.h"
 #include "file.h"
 #include "running.h"
 #include "str.h"
@@ -143,6 +144,45 @@ void rn_tell_how_to_continue(struct rn_running *r)
         rn_ui_say(r->ui, "to continue:  %s", r->plan.how->command);
 }
 
+/* By manifest and sizes: reading them all may take minutes, which is for whoever takes one up. */
+static bool is_whole(const struct rn_ckpt *c, int64_t step)
+{
+    struct rn_arena arena = {0};
+    const struct rn_artifact *model;
+    int64_t found;
+    char *dir = rn_ckpt_path(c, step);
+    int rc = rn_checkpoint_load(&arena, dir, c->key, false, &model, &found, NULL);
+    free(dir);
+    rn_arena_release(&arena);
+    return rc == RN_OK;
+}
+
+/* There are checkpoints, and the stage would end at once for want of a whole one. A training that
+ * has read them all and could take up none says that of its directory. */
+static bool is_stuck(const struct rn_work *w, const struct rn_err *err)
+{
+    const struct rn_ckpt c = {.dir = w->dir, .key = w->node->keys.progress};
+    int64_t *steps;
+    size_t n = w->stage->stage->trains ? rn_ckpt_list(&c, &steps) : 0;
+    if (n == 0)
+        return false;
+    bool none = err->code == RN_ECORRUPT && strcmp(err->path, w->dir) == 0 &&
+                !w->run->plan.how->resume_from;
+    size_t left = n;
+    while (left > 0 && !is_whole(&c, steps[left - 1]))
+        left--;
+    free(steps);
+    return none || left == 0;
+}
+
+static void tell_how_to_begin_anew(const struct rn_work *w)
+{
+    const char *name = w->stage->name, *command = w->run->plan.how->command;
+    rn_ui_say(w->run->ui, "%s cannot continue: none of its checkpoints is whole", name);
+    if (command)
+        rn_ui_say(w->run->ui, "to begin it anew:  %s --force %s", command, name);
+}
+
 static void tell_failure(struct rn_work *w, const struct rn_err *err)
 {
     struct rn_running *r = w->run;
@@ -157,7 +197,10 @@ static void tell_failure(struct rn_work *w, const struct rn_err *err)
             break;
     }
     free(tail);
-    rn_tell_how_to_continue(r);
+    if (is_stuck(w, err))
+        tell_how_to_begin_anew(w);
+    else
+        rn_tell_how_to_continue(r);
     rn_tell_event(r, w->index, "failed", rn_clock_s() - w->start_s, err->msg);
 }
 

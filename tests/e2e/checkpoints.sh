@@ -51,4 +51,38 @@ expect 5 "$RUNNEL" checkpoints "$tag" verify
 says "bad: model.safetensors"
 expect 5 "$RUNNEL" checkpoints "$tag" export latest_backup --stage base --out other
 [ ! -e other ] || fail "a damaged model was exported"
-exit 0
+
+# --- nothing to go on from ---
+# Its outputs gone, base would go on from its last step. While one checkpoint is whole, the same
+# command does that; when none is, it is no way to continue, and what is one is told.
+store=runs/.store
+work=$(echo $store/base-train-*.work)
+for output in $store/base-train-*/; do
+    [ "$output" = "$work/" ] || rm -rf "$output"
+done
+spoil() { # FILE...: other bytes, the same size
+    for file in "$@"; do printf 'x' | dd of="$file" bs=1 seek=2000 conv=notrunc 2>/dev/null; done
+}
+# Whatever else it fails of: here of a library, before it looks at any of them.
+mkdir hide
+: >hide/libopenblas.so.0
+fails() { # the stage, not for its checkpoints
+    LD_LIBRARY_PATH="$PWD/hide${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" \
+        expect 11 "$RUNNEL" run p.yaml --until base \
+        stages.base.checkpoint.every=1 stages.base.checkpoint.keep=9
+    says "libopenblas.so.0"
+}
+fails
+says "to continue:  runnel run p.yaml"
+cp -a "$work" kept
+truncate -s 100 "$work"/step_*/model.safetensors
+fails
+says "base cannot continue: none of its checkpoints is whole"
+rm -rf "$work"
+mv kept "$work"
+spoil "$work"/step_*/model.safetensors
+expect 5 "$RUNNEL" run p.yaml --until base stages.base.checkpoint.every=1 stages.base.checkpoint.keep=9
+says "base cannot continue: none of its checkpoints is whole"
+says "runnel run p.yaml stages.base.checkpoint.every=1 stages.base.checkpoint.keep=9 --until base --force base"
+silent_about "to continue:"
+expect 0 "$RUNNEL" run p.yaml --until base stages.base.checkpoint.every=1 stages.base.checkpoint.keep=9 --force base

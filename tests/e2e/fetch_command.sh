@@ -161,6 +161,14 @@ rm -rf many.lock "$RUNNEL_CACHE"
 expect 7 "$RUNNEL" fetch many.yaml data.f --offline
 row pending 'data\.f/f.. \.\. f39'
 row failed data.f/f00
+
+# Of a host that is down the log tells a few files by name and the others by their number.
+expect 4 "$RUNNEL" fetch many.yaml data.f
+says "rejected f00 from 127.0.0.1:1: transient: "
+grep -q "rejected f.. from 127.0.0.1:1: transient: .* more alike)" "$work/out" || fail "no count"
+[ "$(grep -c "rejected f" "$work/out")" -lt 16 ] || fail "files are still told one by one"
+says "files cannot be had and the rest was not waited for; the first of them: no source gave"
+row pending 'data\.f/f.. \.\. f39'
 serve many --fault '*=hang' --fault /f00=ok
 "$RUNNEL" fetch many.yaml data.f "vars.a=$url" >"$work/out" 2>&1 &
 fetching=$!

@@ -133,6 +133,12 @@ static int give(void *ctx, struct rn_fetch_file **file, struct rn_err *err)
     return RN_OK;
 }
 
+static void hear_of(void *ctx, const struct rn_fetch_file *file)
+{
+    (void)file;
+    ((struct rig_many *)ctx)->failed++;
+}
+
 static int take(void *ctx, struct rn_fetch_file *file, struct rn_fetched *got, struct rn_err *err)
 {
     struct rig_many *m = ctx;
@@ -144,9 +150,9 @@ static int take(void *ctx, struct rn_fetch_file *file, struct rn_fetched *got, s
 
 int rig_fetch_many(struct rig *r, struct rig_many *m)
 {
-    struct rn_fetch_list list = {.next = give, .done = take, .ctx = m};
+    struct rn_fetch_list list = {.next = give, .failed = hear_of, .done = take, .ctx = m};
     r->err = (struct rn_err){0};
-    m->given = m->had = m->lost = 0;
+    m->given = m->had = m->lost = m->failed = 0;
     return rn_fetch_all(&r->fetcher, &list, &r->err);
 }
 

@@ -38,11 +38,12 @@ void rig_put(struct rig *, const char *name, const void *bytes, size_t n); /* a 
 /* Adds server_url + path (or the text itself if it has a colon) as the next source. */
 struct rn_source *rig_source(struct rig *, const char *path);
 int rig_fetch(struct rig *);
-/* Files of the server in one call, each with a source of its own. */
+/* Files of the server in one call, each with a source of its own. failed: of those lost, the ones
+ * that a reason was told of. */
 struct rig_many {
     struct rn_fetch_file files[300];
     struct rn_source sources[300];
-    size_t n, given, had, lost;
+    size_t n, given, had, lost, failed;
 };
 void rig_many_add(struct rig *, struct rig_many *, const char *path); /* id: data.f/NAME */
 int rig_fetch_many(struct rig *, struct rig_many *);

@@ -118,6 +118,66 @@ Test(loop, a_host_that_gives_nothing_is_not_asked_for_everything)
     cr_assert_eq(rig_fetch_many(&rig, &m), RN_EFETCH);
     cr_assert_eq(m.had, 0);
     cr_assert_lt(server_requests(rig.server), 100);
+    cr_expect(m.failed >= 16 && m.failed < m.lost, "of those that were dropped nobody knows: %zu",
+              m.failed);
+    cr_expect(strstr(rig.err.msg, " files cannot be had and the rest was not waited for; the first "
+                                  "of them: no source gave acceptable bytes for data.f/f"),
+              "%s", rig.err.msg);
+}
+
+/* Lines of the log that hold `a` and `b`. */
+static size_t count_said(const char *a, const char *b)
+{
+    size_t n = 0;
+    for (const char *p = rig.said.p, *end; p && (end = strchr(p, '\n')); p = end + 1) {
+        const char *one = strstr(p, a), *two = strstr(p, b);
+        n += one && one < end && two && two < end;
+    }
+    return n;
+}
+
+/* Of 300 files, five times each. */
+Test(loop, a_host_that_is_down_is_told_of_a_few_files_and_of_the_others_together)
+{
+    struct rig_many m = {0};
+    for (int i = 0; i < 300; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "f%03d", i);
+        rig_many_add(&rig, &m, name);
+        m.sources[i].url = "http://127.0.0.1:1/nobody";
+    }
+    rig.fetcher.retries = 4;
+    cr_assert_eq(rig_fetch_many(&rig, &m), RN_EFETCH);
+    size_t in_all = count_said("rejected f", ""), counts = count_said("rejected f", " alike)");
+    cr_expect_eq(in_all - counts, RN_ALIKE_NAMED, "%s", rig.said.p);
+    cr_expect_geq(counts, 1);
+    cr_expect_lt(count_said("", ""), 60, "a few, and a line every 10 seconds:\n%s", rig.said.p);
+    cr_expect(strstr(rig.err.msg, "; the first of them: no source gave acceptable bytes for data"),
+              "%s", rig.err.msg);
+    cr_expect(strstr(rig.err.hint, "try again later"), "%s", rig.err.hint);
+    cr_expect_geq(m.failed, 16);
+    cr_expect_eq(m.lost, 300);
+}
+
+Test(loop, failures_that_differ_are_never_told_together)
+{
+    static const char *const kinds[] = {"404", "403-xml", "500"};
+    struct rig_many m;
+    make_many(&m, 15);
+    rig.fetcher.retries = 0;
+    for (int i = 0; i < 12; i++) {
+        char path[8];
+        snprintf(path, sizeof path, "/f%03d", i);
+        server_fault(rig.server, path, kinds[i % 3]);
+    }
+    cr_assert_eq(rig_fetch_many(&rig, &m), RN_EFETCH);
+    cr_assert_eq(m.had, 3);
+    cr_expect_eq(count_said("rejected f", "(404)"), 4);
+    cr_expect_eq(count_said("rejected f", "S3 AccessDenied (403)"), 4);
+    cr_expect_eq(count_said("rejected f", "(500)"), 4);
+    cr_expect_eq(count_said("no source gave acceptable bytes", ""), 11, "and one is returned");
+    cr_expect(strstr(rig.err.msg, "12 files cannot be had; the first of them: "), "%s",
+              rig.err.msg);
 }
 
 /* --- waiting --- */
@@ -138,17 +198,19 @@ Test(loop, rounds_wait_longer_and_longer)
 Test(loop, nobody_waits_for_a_day_and_the_message_says_who_asked_for_it)
 {
     struct rn_hosts hosts = {0};
+    struct rn_alike alike = {0};
     struct rn_asking a;
     struct rn_response r = {.host = "one.example", .status = 429, .retry_after_s = 86400};
     rn_find(&r.finding, RN_TRANSIENT, "status 429");
     rig_source(&rig, "https://one.example/a");
-    rn_asking_init(&a, &rig.fetcher, &rig.file, &hosts);
+    rn_asking_init(&a, &rig.fetcher, &rig.file, &hosts, &alike);
     cr_assert_eq(rn_asking_next(&a, 0), RN_ASK);
     rn_asking_reject(&a, &r, false, 0);
     cr_assert_eq(rn_asking_next(&a, 0), RN_GIVE_UP);
     cr_assert_eq(rn_asking_fail(&a, &rig.err), RN_EFETCH);
     cr_assert(strstr(rig.err.msg, "asks to come back in 24 h"), "%s", rig.err.msg);
     rn_asking_release(&a);
+    rn_alike_release(&alike);
     rn_hosts_release(&hosts);
 }
 
@@ -168,11 +230,12 @@ Test(loop, a_host_that_asks_for_a_pause_gets_it_from_all_files)
 Test(loop, sources_come_by_health_and_equals_as_written)
 {
     struct rn_hosts hosts = {0};
+    struct rn_alike alike = {0};
     struct rn_asking a;
     rig_source(&rig, "https://one.example/a");
     rig_source(&rig, "https://two.example/a");
     rig_source(&rig, "https://three.example/a");
-    rn_asking_init(&a, &rig.fetcher, &rig.file, &hosts);
+    rn_asking_init(&a, &rig.fetcher, &rig.file, &hosts, &alike);
     cr_assert_eq(rn_asking_next(&a, 0), RN_ASK);
     cr_assert_str_eq(a.now->host->name, "one.example");
     for (int i = 0; i < 3; i++)
@@ -186,6 +249,7 @@ Test(loop, sources_come_by_health_and_equals_as_written)
     cr_assert_eq(rn_asking_next(&a, 0), RN_ASK);
     cr_assert_str_eq(a.now->host->name, "two.example", "the third wants a pause");
     rn_asking_release(&a);
+    rn_alike_release(&alike);
     rn_hosts_release(&hosts);
 }
 

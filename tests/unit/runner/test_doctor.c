@@ -4,6 +4,7 @@
 #include "mem.h"
 
 #include <criterion/criterion.h>
+#include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -263,6 +264,21 @@ static void look(const char *check, struct rn_doctor d)
     memset(&worst, 0, sizeof worst);
     d.found = remember;
     rn_doctor_look(&d, check_named(check));
+}
+
+/* As in a container that was given the machine but not its cards. */
+Test(doctor, a_driver_without_its_library_is_told_with_the_loaders_reason)
+{
+    static const struct sick p = {.files = {{"/proc/driver/nvidia/version", "NVRM version: 570"}}};
+    char root[] = "/tmp/rn-doctor-XXXXXX";
+    if (dlopen("libcuda.so.1", RTLD_LAZY))
+        cr_skip_test("SKIP: this machine has the driver's library");
+    cr_assert_not_null(mkdtemp(root));
+    make_root(root, &p);
+    look("gpu", (struct rn_doctor){.root = root, .runs = ".", .cache = "."});
+    cr_expect(worst.health == PROBLEM && strstr(worst.fix, "--gpus all"), "%s", worst.fix);
+    cr_expect(strstr(worst.text, "is missing: libcuda.so.1: "), "%s", worst.text);
+    rn_remove_tree(root, NULL);
 }
 
 Test(doctor, a_clock_of_1970_and_few_open_files)
