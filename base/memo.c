@@ -280,12 +280,6 @@ int rn_memo_sha256(struct rn_memo *m, const char *path, char hex[RN_HEX], size_t
     return RN_OK;
 }
 
-bool rn_memo_recall(struct rn_memo *m, const char *path, char hex[RN_HEX])
-{
-    struct rn_seen now;
-    return m && rn_seen_look(&now, path) && rn_memo_recall_seen(m, &now, hex);
-}
-
 void rn_memo_learn(struct rn_memo *m, const char *path, const char *hex)
 {
     struct rn_seen now;

@@ -32,8 +32,6 @@ void rn_memo_distrust(struct rn_memo *);
 /* As rn_sha256_file. memo NULL: hashes. Any thread. */
 int rn_memo_sha256(struct rn_memo *, const char *path, char hex[RN_HEX], size_t *size_bytes,
                    struct rn_err *);
-/* False: the file is not the one that was remembered. Any thread. */
-bool rn_memo_recall(struct rn_memo *, const char *path, char hex[RN_HEX]);
 /* Remembers what is certain already: the caller wrote the file, and nobody else can have. */
 void rn_memo_learn(struct rn_memo *, const char *path, const char *hex);
 
@@ -44,6 +42,7 @@ struct rn_seen {
 };
 bool rn_seen_look(struct rn_seen *, const char *path); /* false: no plain file */
 struct rn_seen rn_seen_of(const struct stat *);        /* of a plain file */
+/* False: the file is not the one that was remembered. Any thread. */
 bool rn_memo_recall_seen(struct rn_memo *, const struct rn_seen *, char hex[RN_HEX]);
 void rn_memo_learn_seen(struct rn_memo *, const struct rn_seen *, const char *hex);
 /* Adds what was learnt to what the file holds by now: atomic, best effort; nothing learnt, nothing

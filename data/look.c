@@ -17,14 +17,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-bool rn_look_give(struct rn_look_out *out, json_t *row)
-{
-    if (out->left > 0)
-        out->each(out->ctx, row ? row : json_null()); /* NULL: bytes that are no text */
-    json_decref(row);
-    return --out->left > 0;
-}
-
 static void set_int(json_t *info, const char *key, int64_t value)
 {
     json_object_set_new(info, key, json_integer(value));
@@ -32,7 +24,7 @@ static void set_int(json_t *info, const char *key, int64_t value)
 
 /* --- parquet --- */
 
-int rn_look_parquet(const char *path, json_t *info, struct rn_err *err)
+static int parquet(const char *path, json_t *info, struct rn_err *err)
 {
     struct rn_parquet *p;
     RN_TRY(rn_parquet_open(&p, path, err));
@@ -49,7 +41,7 @@ int rn_look_parquet(const char *path, json_t *info, struct rn_err *err)
     return RN_OK;
 }
 
-int rn_look_parquet_head(const char *path, struct rn_look_out *out, struct rn_err *err)
+static int parquet_head(const char *path, struct rn_look_out *out, struct rn_err *err)
 {
     struct rn_parquet_rows *rows;
     json_t *row;
@@ -105,7 +97,7 @@ static int tensors_of(const char *path, json_t **header, struct rn_err *err)
     return rc;
 }
 
-int rn_look_tensors(const char *path, json_t *info, struct rn_err *err)
+static int tensors(const char *path, json_t *info, struct rn_err *err)
 {
     json_t *header, *metadata;
     RN_TRY(tensors_of(path, &header, err));
@@ -115,7 +107,7 @@ int rn_look_tensors(const char *path, json_t *info, struct rn_err *err)
     return RN_OK;
 }
 
-int rn_look_tensors_head(const char *path, struct rn_look_out *out, struct rn_err *err)
+static int tensors_head(const char *path, struct rn_look_out *out, struct rn_err *err)
 {
     json_t *header, *tensor;
     const char *name;
@@ -210,8 +202,8 @@ static const struct kind {
     int (*head)(const char *path, struct rn_look_out *, struct rn_err *); /* NULL: no rows */
 } kinds[] = {
     {"tokenizer", is_tokenizer, tokenizer_info, tokenizer_head},
-    {"parquet", rn_parquet_is, rn_look_parquet, rn_look_parquet_head},
-    {"safetensors", is_tensors, rn_look_tensors, rn_look_tensors_head},
+    {"parquet", rn_parquet_is, parquet, parquet_head},
+    {"safetensors", is_tensors, tensors, tensors_head},
     {"jsonl", is_jsonl, jsonl_info, jsonl_head},
     {"runnel", rn_tokens_is_ours, rn_look_ours, rn_look_ours_head},
     {"megatron index", rn_token_file_is_index, rn_look_index, NULL},
@@ -258,7 +250,7 @@ int rn_look_head(const char *path, int64_t n, const char *const *columns,
     const struct kind *kind = NULL;
     struct rn_look_out out = {n, columns, each, ctx};
     RN_TRY(find_kind(&kind, path, err));
-    if (columns[0] && kind->head != rn_look_parquet_head)
+    if (columns[0] && kind->head != parquet_head)
         return rn_fail(err, RN_EUSAGE, RN_PATH(path), "it has no columns; parquet files have");
     return kind->head ? kind->head(path, &out, err) : RN_OK;
 }

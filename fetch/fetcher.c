@@ -375,6 +375,7 @@ static int set_up(struct loop *l, struct rn_err *err)
     struct rn_transfer_rules rules = {
         .clock = f->clock, .connect_s = f->connect_s, .stall_s = f->stall_s};
     b->f = f;
+    b->publisher.fetch = rn_fetch_file;
     b->alike.log = f->log;
     rn_cache_sweep(f->cache);
     int rc = rn_partials_open(&b->partials, rn_cache_home(f->cache), err);
@@ -458,10 +459,4 @@ int rn_fetch_file(const struct rn_fetcher *f, const struct rn_fetch_file *file,
     if (rc != RN_OK)
         rn_fetched_release(got);
     return rc;
-}
-
-void rn_fetched_release(struct rn_fetched *got)
-{
-    free(got->path);
-    got->path = NULL;
 }

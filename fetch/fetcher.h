@@ -27,6 +27,8 @@
 #include "log.h"
 #include "proof.h"
 
+#include <stdlib.h>
+
 struct rn_fetch_progress {
     size_t files_done;
     int64_t done_bytes; /* of files that are done and of those on their way */
@@ -64,6 +66,11 @@ struct rn_fetched {
     bool from_cache;
     bool more; /* `done` is called for other files right after this one */
 };
+static inline void rn_fetched_release(struct rn_fetched *got)
+{
+    free(got->path);
+    got->path = NULL;
+}
 
 /* A million files need not exist at once: each is made when its turn comes. */
 struct rn_fetch_list {
@@ -90,6 +97,5 @@ int rn_fetch_need(const struct rn_fetcher *, const struct rn_fetch_file *, struc
 int rn_fetch_all(const struct rn_fetcher *, const struct rn_fetch_list *, struct rn_err *);
 int rn_fetch_file(const struct rn_fetcher *, const struct rn_fetch_file *, struct rn_fetched *,
                   struct rn_err *);
-void rn_fetched_release(struct rn_fetched *);
 
 #endif

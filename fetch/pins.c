@@ -14,22 +14,15 @@
 
 static const char first_line[] = "# runnel lock 1: id, bytes, sha256, trust, host, date, etag\n";
 
-static const struct {
-    const char *word, *from;
-} trusts[] = {
-#define X(trust, word, from) {word, from},
+static const char *const trust_words[] = {
+#define X(trust, word, from) word,
     RN_TRUSTS(X)
 #undef X
 };
 
 const char *rn_trust_word(enum rn_trust t)
 {
-    return trusts[t].word;
-}
-
-const char *rn_trust_from(enum rn_trust t)
-{
-    return trusts[t].from;
+    return trust_words[t];
 }
 
 /* --- the table --- */
@@ -131,8 +124,8 @@ static bool parse_size(const char *s, int64_t *out)
 
 static bool parse_trust(const char *s, enum rn_trust *out)
 {
-    for (size_t i = 0; i < RN_COUNT(trusts); i++)
-        if (strcmp(s, trusts[i].word) == 0) {
+    for (size_t i = 0; i < RN_COUNT(trust_words); i++)
+        if (strcmp(s, trust_words[i]) == 0) {
             *out = (enum rn_trust)i;
             return true;
         }

@@ -40,7 +40,6 @@ enum rn_trust {
 #undef X
 };
 const char *rn_trust_word(enum rn_trust); /* "yaml" */
-const char *rn_trust_from(enum rn_trust); /* "the pipeline file" */
 
 struct rn_pin {
     const char *id; /* "stage.entry/name", no blanks */

@@ -17,8 +17,8 @@ static int check_sums(const char *path, const struct rn_expect *e, struct rn_err
 static const struct rn_format formats[] = {{"sums", "a SHA256SUMS file", check_sums}, {0}};
 
 /* The list is never pinned: it may grow with every release, and only new files ask for it. */
-static int fetch_list(const struct rn_fetcher *f, const char *url, struct rn_sums *sums,
-                      struct rn_err *err)
+static int fetch_list(const struct rn_publisher *all, const struct rn_fetcher *f, const char *url,
+                      struct rn_sums *sums, struct rn_err *err)
 {
     enum { LARGEST = 16 << 20 };
     struct rn_pins none = {0};
@@ -37,7 +37,7 @@ static int fetch_list(const struct rn_fetcher *f, const char *url, struct rn_sum
     own.lock = &none;
     own.mirrors = NULL;
     own.progress = NULL;
-    RN_TRY(rn_fetch_file(&own, &file, &got, err));
+    RN_TRY(all->fetch(&own, &file, &got, err));
     int rc = rn_sums_read(sums, got.path, err);
     rn_fetched_release(&got);
     return rc;
@@ -52,7 +52,7 @@ static const struct rn_published *published(struct rn_publisher *all, const stru
             return all->lists[i];
     struct rn_published *list = rn_new(struct rn_published);
     list->url = rn_xdup(url);
-    list->rc = fetch_list(f, url, &list->sums, &list->err);
+    list->rc = fetch_list(all, f, url, &list->sums, &list->err);
     RN_PUSH(all->lists, all->n, all->cap, list);
     return list;
 }
@@ -81,5 +81,5 @@ void rn_publisher_release(struct rn_publisher *all)
         free(all->lists[i]);
     }
     free(all->lists);
-    *all = (struct rn_publisher){0};
+    *all = (struct rn_publisher){.fetch = all->fetch};
 }

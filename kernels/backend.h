@@ -14,7 +14,9 @@
 #ifndef RN_BACKEND_H
 #define RN_BACKEND_H
 
-#include "prog.h"
+#include "device.h"
+#include "op.h"
+#include "shape.h"
 
 enum { RN_ABI = 1, RN_ALIGN = 256 }; /* every value starts at a multiple of RN_ALIGN bytes */
 
@@ -48,7 +50,7 @@ struct rn_args {
 /* What a plugin may use of the program that loaded it. Valid until rn_backend.close. */
 struct rn_host {
     uint32_t abi, size_bytes;
-    const char *ops_digest; /* of ops.def, prog.h and this header */
+    const char *ops_digest; /* of ops.def and the headers that cross (CMakeLists.txt) */
     const struct rn_log *log;
     int (*fail)(struct rn_err *, enum rn_code, struct rn_place, const char *fmt, ...)
         RN_PRINTF(4, 5);

@@ -2,8 +2,8 @@
 
 #include "apart.h"
 #include "borders.h"
-#include "plugin.h"
-#include "prog_impl.h"
+#include "device_impl.h"
+#include "mem.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -108,11 +108,6 @@ bool rn_device_stats_apart(const char *name, struct rn_device_stats *out)
     bool told = rn_apart(look_at, (void *)name, &l, sizeof l);
     *out = l.stats;
     return told && l.opened;
-}
-
-int rn_device_card(const struct rn_device *d)
-{
-    return d->card < 0 ? 0 : d->card;
 }
 
 const char *rn_device_name(const struct rn_device *d)

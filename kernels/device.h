@@ -28,7 +28,6 @@ int rn_device_open(struct rn_device **, const char *name, int threads, const str
                    struct rn_err *);
 void rn_device_close(struct rn_device *);             /* takes NULL */
 const char *rn_device_name(const struct rn_device *); /* "cuda", whichever card it is */
-int rn_device_card(const struct rn_device *);         /* 0 where none was said */
 /* Waits until everything that was asked for is done. RN_EDEVICE: what has failed until then. */
 int rn_device_sync(struct rn_device *, struct rn_err *);
 

@@ -1,7 +1,8 @@
 #include "floats.h"
 
 #include "bf16_bits.h"
-#include "prog_impl.h"
+#include "device_impl.h"
+#include "mem.h"
 
 #include <stdlib.h>
 

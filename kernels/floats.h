@@ -7,7 +7,8 @@
 #ifndef RN_FLOATS_H
 #define RN_FLOATS_H
 
-#include "prog.h"
+#include "device.h"
+#include "shape.h"
 
 int rn_floats_put(struct rn_device *, void *mem, enum rn_dtype, const float *host, int64_t n,
                   struct rn_err *);

@@ -16,7 +16,7 @@
 #ifndef RN_FP8_H
 #define RN_FP8_H
 
-#include "prog.h"
+#include "shape.h"
 
 #include <float.h>
 

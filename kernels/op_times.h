@@ -11,9 +11,12 @@
 #ifndef RN_OP_TIMES_H
 #define RN_OP_TIMES_H
 
-#include "prog.h"
+#include "err.h"
+#include "op.h"
 
 #include <stdio.h>
+
+struct rn_prog;
 
 struct rn_op_time {
     int64_t calls;

@@ -8,7 +8,8 @@
 #ifndef RN_OPDEF_H
 #define RN_OPDEF_H
 
-#include "prog.h"
+#include "op.h"
+#include "shape.h"
 
 struct rn_opdef {
     uint8_t nx, ny;         /* operands at most, outputs exactly */
@@ -47,8 +48,6 @@ struct rn_opdef {
 extern const struct rn_opdef *const rn_opdefs[RN_OP_COUNT];
 extern const char *const rn_op_names[RN_OP_COUNT]; /* "rmsnorm" */
 
-bool rn_shape_same(const struct rn_shape *, const struct rn_shape *);
-bool rn_shape_is_vector(const struct rn_shape *, int64_t n); /* one dimension of n, or (1, n) .. */
 /* Of x(R,K) times w: a product forward, one for each of dx and dw backward. */
 double rn_linear_flops(const struct rn_shape *xs, const struct rn_shape *ys,
                        const struct rn_attrs *, unsigned want);

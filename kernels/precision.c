@@ -1,6 +1,8 @@
 #include "precision.h"
 
 #include "cpu_isa.h"
+#include "device.h"
+#include "mem.h"
 
 #include <string.h>
 

@@ -7,7 +7,7 @@
 #ifndef RN_PRECISION_H
 #define RN_PRECISION_H
 
-#include "prog.h"
+#include "shape.h"
 
 enum rn_precision { RN_PRECISION_AUTO, RN_PRECISION_FP32, RN_PRECISION_BF16, RN_PRECISION_FP8 };
 extern const char *const rn_precision_words[];         /* by enum, NULL-ended */

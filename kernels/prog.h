@@ -15,29 +15,11 @@
 #ifndef RN_PROG_H
 #define RN_PROG_H
 
-#include "device.h"
-#include "err.h"
+#include "op.h"
+#include "params.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-enum rn_dtype { RN_F32, RN_I32, RN_BF16, RN_E4M3, RN_E5M2 }; /* the last two: codes of fp8.h */
-enum { RN_MAX_DIMS = 4, RN_MAX_IN = 8, RN_MAX_OUT = 4, RN_NONE = -1 };
-
-struct rn_shape { /* row-major, last dimension contiguous */
-    int n;
-    int64_t d[RN_MAX_DIMS];
-};
-#define RN_SHAPE(...)                                                                              \
-    ((struct rn_shape){.n = (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),             \
-                       .d = {__VA_ARGS__}})
-int64_t rn_elems(struct rn_shape);
-int64_t rn_cols(struct rn_shape); /* last dimension */
-int64_t rn_rows(struct rn_shape); /* elements / cols */
-size_t rn_dtype_bytes(enum rn_dtype);
-
-typedef int32_t rn_val; /* a value: index into the program, RN_NONE if absent */
+typedef int32_t rn_val; /* a value: index into the program */
+enum { RN_NONE = -1 };  /* no value */
 
 enum rn_role {
     RN_INPUT,  /* written by the host before a run */
@@ -49,38 +31,6 @@ enum rn_role {
     RN_STATE,  /* the program's own, zero at plan, kept between runs (KV cache, moments) */
     RN_OUTPUT, /* an ACT pinned for the host to read after a run */
 };
-
-struct rn_attrs { /* constants of one op; which ones: ops.def */
-    float f[4];
-    int64_t i[6];
-};
-
-/* --- weights, shared by the programs of one model --- */
-
-struct rn_params; /* named tensors on a device, with a slab of fp32 gradients if wanted */
-struct rn_param_spec {
-    const char *name; /* "transformer.h.3.mlp.c_fc.weight", as PyTorch exports it */
-    struct rn_shape shape;
-    enum rn_dtype dtype; /* RN_F32; RN_BF16 where all ops that use it say they take it so */
-};
-int rn_params_new(struct rn_params **, struct rn_device *, const struct rn_param_spec *, size_t n,
-                  bool with_grads, struct rn_err *);
-/* Without memory: programs of a sketch are planned as others are, but take no memory, what is put
- * into them is dropped, and they cannot be run; rn_prog_bytes says what they would take. */
-struct rn_params *rn_params_sketch(struct rn_device *, const struct rn_param_spec *, size_t n,
-                                   bool with_grads);
-void rn_params_free(struct rn_params *);
-size_t rn_params_count(const struct rn_params *);
-const struct rn_param_spec *rn_params_spec(const struct rn_params *, size_t i);
-int rn_params_find(const struct rn_params *, const char *name); /* index or -1 */
-/* Copies between host and device; host holds rn_elems(shape) floats, whatever the dtype. */
-int rn_params_put(struct rn_params *, size_t i, const float *host, struct rn_err *);
-/* Elements [first, first + n) of it alone. */
-int rn_params_put_part(struct rn_params *, size_t i, int64_t first, int64_t n, const float *host,
-                       struct rn_err *);
-int rn_params_get(const struct rn_params *, size_t i, float *host, struct rn_err *);
-int rn_params_get_grad(const struct rn_params *, size_t i, float *host, struct rn_err *);
-int rn_params_zero_grads(struct rn_params *, struct rn_err *);
 
 /* --- building --- */
 
@@ -160,13 +110,5 @@ const char *rn_prog_name(const struct rn_prog *, rn_val);
 double rn_prog_flops(const struct rn_prog *);         /* of one run, from the ops' tables */
 size_t rn_prog_bytes(const struct rn_prog *);         /* planned memory without weights */
 void rn_prog_explain(const struct rn_prog *, FILE *); /* op, name, shapes, bytes, flops, offset */
-
-/* Ops, in ops.def order: RN_OP_LINEAR, RN_OP_ADAMW, ... */
-enum rn_op_kind {
-#define OP(id, name) RN_OP_##id,
-#include "ops.def"
-#undef OP
-    RN_OP_COUNT
-};
 
 #endif

@@ -1,23 +1,15 @@
-/* prog_impl.h - the inside of a program, for prog*.c, params.c, device.c and their tests.
+/* prog_impl.h - the inside of a program, for prog*.c, params.c, op_times.c and their tests.
  *
  * A value is a shape with a role; an op names values. A view is a value whose `root` is another
  * value: memory, lifetime and gradient belong to the root alone. */
 #ifndef RN_PROG_IMPL_H
 #define RN_PROG_IMPL_H
 
-#include "backend.h"
+#include "device_impl.h"
 #include "mem.h"
 #include "op_times.h"
 #include "opdef.h"
-#include "plugin.h"
-
-struct rn_device {
-    char name[RN_PLUGIN_NAME];
-    int card; /* -1: none was said */
-    struct rn_host host;
-    const struct rn_backend *be;
-    void *ctx;
-};
+#include "prog.h"
 
 struct rn_params {
     struct rn_device *dev; /* borrowed */

@@ -13,7 +13,7 @@
 #define RN_SHARES_H
 
 #include "comm.h"
-#include "prog.h"
+#include "params.h"
 
 /* Elements [first, first + n) of weight i, first a multiple of RN_PART_ALIGN; and their gradients.
  * Parts count in floats, whatever the weight's dtype. */

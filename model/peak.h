@@ -10,7 +10,8 @@
 #ifndef RN_PEAK_H
 #define RN_PEAK_H
 
-#include "prog.h"
+#include "device.h"
+#include "shape.h"
 
 double rn_peak_flops(struct rn_device *, enum rn_dtype compute); /* a second */
 /* Bytes a second that an op reads and writes when nothing but memory holds it up. 0 as above. */

@@ -16,6 +16,7 @@
 #ifndef RN_REPLAY_H
 #define RN_REPLAY_H
 
+#include "device.h"
 #include "precision.h"
 
 #include <stdbool.h>

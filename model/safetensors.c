@@ -303,10 +303,7 @@ const struct rn_tensor_info *rn_safetensors_find(const struct rn_safetensors *st
 
 bool rn_tensor_is(const struct rn_tensor_info *t, struct rn_shape s)
 {
-    bool same = t->shape.n == s.n;
-    for (int i = 0; same && i < s.n; i++)
-        same = t->shape.d[i] == s.d[i];
-    return same;
+    return rn_shape_same(&t->shape, &s);
 }
 
 const char *rn_safetensors_meta(const struct rn_safetensors *st, const char *key)

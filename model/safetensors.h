@@ -20,7 +20,7 @@
 
 #include "hash.h"
 #include "json.h"
-#include "prog.h"
+#include "shape.h"
 
 enum rn_tensor_type {
     RN_TENSOR_F32,

@@ -11,15 +11,15 @@
 #ifndef RN_BPE_H
 #define RN_BPE_H
 
+#include "bpe_pairs.h"
 #include "bpe_seams.h"
 #include "err.h"
 #include "ids.h"
 
 enum {
-    RN_TOKEN_MAX_BYTES = 1 << 16,        /* one token */
-    RN_VOCAB_MAX_TOKENS = (1 << 21) - 1, /* 21 bits an id in the pair table */
-    RN_VOCAB_MAX_BYTES = 1 << 24,        /* all tokens */
-    RN_NO_RANK = INT32_MAX,              /* larger than every rank, so it never wins */
+    RN_TOKEN_MAX_BYTES = 1 << 16, /* one token */
+    RN_VOCAB_MAX_TOKENS = (1 << RN_ID_BITS) - 1,
+    RN_VOCAB_MAX_BYTES = 1 << 24, /* all tokens */
 };
 
 struct rn_token_slot {
@@ -32,11 +32,7 @@ struct rn_vocab {
     size_t n, bytes_cap, start_cap;
     struct rn_token_slot *tokens; /* open addressing by content */
     size_t tokens_mask;
-    struct rn_pairs {
-        uint64_t *slots; /* open addressing: left << 42 | right << 21 | rank of both; ~0: free */
-        size_t n;
-        int bits; /* 2^bits slots */
-    } pairs;
+    struct rn_pairs pairs;
     bool one_pair;  /* `pairs` has for each token the one pair that can become it */
     size_t longest; /* bytes of the longest token */
     int32_t byte_rank[256];
@@ -49,12 +45,17 @@ int rn_vocab_add(struct rn_vocab *, const void *bytes, size_t n, struct rn_place
                  struct rn_err *);
 /* RN_ECORRUPT if one of the 256 bytes is no token. */
 int rn_vocab_seal(struct rn_vocab *, struct rn_place at, struct rn_err *);
+/* A step of it: `pairs` gets every cut of a token into two. */
+int rn_vocab_add_cuts(struct rn_vocab *, struct rn_err *);
 void rn_vocab_release(struct rn_vocab *);
 
 int32_t rn_vocab_rank(const struct rn_vocab *, const void *bytes, size_t n); /* -1: no such token */
 /* Rank of left's bytes followed by right's, RN_NO_RANK if they are no token (or, if one_pair, one
  * that no merge can make of these two). */
-int32_t rn_vocab_join(const struct rn_vocab *, int32_t left, int32_t right);
+static inline int32_t rn_vocab_join(const struct rn_vocab *v, int32_t left, int32_t right)
+{
+    return rn_pairs_find(&v->pairs, left, right);
+}
 const unsigned char *rn_vocab_bytes(const struct rn_vocab *, size_t rank, size_t *n);
 
 /* Appends the ids of one piece: the whole piece if it is a token, else tiktoken's merges (lowest

@@ -1,7 +1,6 @@
-/* Two tables: content -> rank, and (rank, rank) -> rank of the joined token. Byte strings are
- * hashed as polynomials, so that the hash of every prefix and suffix of a token follows from one
- * pass: the pair table costs O(bytes of the vocabulary), however long the tokens of a hostile file
- * are. */
+/* Content -> rank. Byte strings are hashed as polynomials, so that the hash of every prefix and
+ * suffix of a token follows from one pass: all cuts of all tokens cost O(bytes of the vocabulary),
+ * however long the tokens of a hostile file are. */
 #include "bpe.h"
 
 #include "mem.h"
@@ -125,61 +124,6 @@ int rn_vocab_add(struct rn_vocab *v, const void *bytes, size_t n, struct rn_plac
     return RN_OK;
 }
 
-enum { ID_BITS = 21 };
-#define FREE_PAIR UINT64_MAX /* no pair: its two ids would be above RN_VOCAB_MAX_TOKENS */
-
-static inline uint64_t pair_key(int32_t left, int32_t right)
-{
-    return (uint64_t)left << ID_BITS | (uint32_t)right;
-}
-
-static inline size_t pair_place(const struct rn_pairs *p, uint64_t pair)
-{
-    return pair * BASE >> (64 - p->bits);
-}
-
-static inline size_t pair_slot(const struct rn_pairs *p, uint64_t pair)
-{
-    size_t mask = ((size_t)1 << p->bits) - 1, i = pair_place(p, pair);
-    while (p->slots[i] != FREE_PAIR && p->slots[i] >> ID_BITS != pair)
-        i = (i + 1) & mask;
-    return i;
-}
-
-int32_t rn_vocab_join(const struct rn_vocab *v, int32_t left, int32_t right)
-{
-    uint64_t pair = pair_key(left, right);
-    uint64_t found = v->pairs.slots[pair_place(&v->pairs, pair)];
-    /* Mostly the first slot decides, one way or the other, which no processor can foresee. */
-    if ((found != FREE_PAIR) & (found >> ID_BITS != pair))
-        found = v->pairs.slots[pair_slot(&v->pairs, pair)];
-    return found >> ID_BITS == pair ? (int32_t)(found & ((1 << ID_BITS) - 1)) : RN_NO_RANK;
-}
-
-static int pairs_room(struct rn_pairs *p, struct rn_err *err)
-{
-    if (p->slots && p->n < (size_t)1 << p->bits >> 1)
-        return RN_OK;
-    struct rn_pairs more = {.n = p->n, .bits = p->slots ? p->bits + 1 : 10};
-    void *slots;
-    RN_TRY(rn_try_alloc(&slots, (size_t)1 << more.bits, sizeof *more.slots, "pair table", err));
-    more.slots = memset(slots, -1, sizeof *more.slots << more.bits);
-    for (size_t i = 0; p->slots && i < (size_t)1 << p->bits; i++)
-        if (p->slots[i] != FREE_PAIR)
-            more.slots[pair_slot(&more, p->slots[i] >> ID_BITS)] = p->slots[i];
-    free(p->slots);
-    *p = more;
-    return RN_OK;
-}
-
-static int add_pair(struct rn_pairs *p, uint64_t pair, int32_t rank, struct rn_err *err)
-{
-    RN_TRY(pairs_room(p, err));
-    p->slots[pair_slot(p, pair)] = pair << ID_BITS | (uint32_t)rank;
-    p->n++;
-    return RN_OK;
-}
-
 /* Every way to cut a token into two tokens is a merge that may happen: tiktoken compares the bytes
  * of joined parts, not the merges of training. Cuts go from the right; `left` and `right` are the
  * hashes of both sides. */
@@ -196,92 +140,16 @@ static int add_cuts(struct rn_vocab *v, int32_t rank, struct rn_err *err)
         int32_t a = lookup(v, left, p, cut);
         int32_t b = a < 0 ? -1 : lookup(v, right, p + cut, n - cut);
         if (b >= 0)
-            RN_TRY(add_pair(&v->pairs, pair_key(a, b), rank, err));
+            RN_TRY(rn_pairs_add(&v->pairs, a, b, rank, err));
     }
     return RN_OK;
 }
 
-/* The pairs that merges of lower rank leave of each token, *whole if that is always one pair, as it
- * is for every vocabulary that was trained. Then no other pair can ever become the token: while two
- * parts that make up its bytes stand side by side, no merge crossed their ends, so what was merged
- * between them is what would have been merged had these bytes stood alone. */
-static int last_pairs(const struct rn_vocab *v, struct rn_pairs *out, bool *whole,
-                      struct rn_err *err)
+int rn_vocab_add_cuts(struct rn_vocab *v, struct rn_err *err)
 {
-    struct rn_ids parts = {0};
-    int rc = RN_OK;
-    *whole = true;
-    for (size_t rank = 0; rank < v->n && *whole && rc == RN_OK; rank++) {
-        size_t n;
-        const unsigned char *p = rn_vocab_bytes(v, rank, &n);
-        if (n == 1)
-            continue;
-        parts.n = 0;
-        rn_bpe_join(v, p, n, (int32_t)rank, &parts);
-        *whole = parts.n == 2;
-        if (*whole)
-            rc = add_pair(out, pair_key(parts.p[0], parts.p[1]), (int32_t)rank, err);
-    }
-    rn_ids_release(&parts);
-    return rc;
-}
-
-/* One pair for each token instead of all its cuts, if that is the same: a table small enough for
- * the processor's cache. */
-static int thin_pairs(struct rn_vocab *v, struct rn_err *err)
-{
-    struct rn_pairs thin = {0};
-    int rc = pairs_room(&thin, err);
-    if (rc == RN_OK)
-        rc = last_pairs(v, &thin, &v->one_pair, err);
-    if (rc == RN_OK && v->one_pair) {
-        free(v->pairs.slots);
-        v->pairs = thin;
-    } else {
-        free(thin.slots);
-    }
-    return rc;
-}
-
-/* Where every merge begins: the joins of two bytes, without hashing. */
-static int join_bytes(struct rn_vocab *v, struct rn_err *err)
-{
-    void *joins;
-    RN_TRY(rn_try_alloc(&joins, 256 * 256, sizeof *v->byte_join, "pair table", err));
-    v->byte_join = joins;
-    for (int a = 0; a < 256; a++)
-        for (int b = 0; b < 256; b++)
-            v->byte_join[a * 256 + b] = rn_vocab_join(v, v->byte_rank[a], v->byte_rank[b]);
-    return RN_OK;
-}
-
-static int find_seams(struct rn_vocab *v, struct rn_err *err)
-{
-    void *seams;
-    RN_TRY(rn_try_alloc(&seams, 1, sizeof *v->seams, "vocabulary", err));
-    v->seams = seams;
-    for (size_t rank = 0; rank < v->n; rank++) {
-        size_t n;
-        const unsigned char *p = rn_vocab_bytes(v, rank, &n);
-        rn_seams_add(v->seams, p, n);
-    }
-    return RN_OK;
-}
-
-int rn_vocab_seal(struct rn_vocab *v, struct rn_place at, struct rn_err *err)
-{
-    for (int b = 0; b < 256; b++) {
-        unsigned char byte = (unsigned char)b;
-        v->byte_rank[b] = rn_vocab_rank(v, &byte, 1);
-        if (v->byte_rank[b] < 0)
-            return rn_fail(err, RN_ECORRUPT, at, "no token for the single byte 0x%02X", b);
-    }
     for (size_t rank = 0; rank < v->n; rank++)
         RN_TRY(add_cuts(v, (int32_t)rank, err));
-    RN_TRY(pairs_room(&v->pairs, err));
-    RN_TRY(join_bytes(v, err));
-    RN_TRY(find_seams(v, err));
-    return thin_pairs(v, err);
+    return rn_pairs_room(&v->pairs, err);
 }
 
 void rn_vocab_release(struct rn_vocab *v)
@@ -289,7 +157,7 @@ void rn_vocab_release(struct rn_vocab *v)
     free(v->bytes);
     free(v->start);
     free(v->tokens);
-    free(v->pairs.slots);
+    rn_pairs_release(&v->pairs);
     free(v->byte_join);
     free(v->seams);
     *v = (struct rn_vocab){0};

@@ -150,3 +150,9 @@ int rn_tiny_write(const char *path, struct rn_str *s, struct rn_err *err)
     rn_str_release(s);
     return rc;
 }
+
+int rn_tiny_draw_more(struct rn_tiny_maker *m, int *kind)
+{
+    *kind = (int)rn_tiny_below(m, RN_WORLD_MORE);
+    return (int)rn_tiny_below(m, *kind == 2 ? RN_WORLD_THINGS : RN_WORLD_VALUES);
+}

@@ -54,6 +54,9 @@ struct rn_tiny_sum {
 /* One sum in five is never trained on: held out. */
 struct rn_tiny_sum rn_tiny_sum(struct rn_tiny_maker *, bool held_out);
 
+/* One of the places and things, *kind of RN_WORLD_MORE. */
+int rn_tiny_draw_more(struct rn_tiny_maker *, int *kind);
+
 /* A document such as a shard has. */
 void rn_tiny_document(struct rn_tiny_maker *, struct rn_str *out);
 
@@ -64,6 +67,8 @@ void rn_tiny_add_line(struct rn_str *out, json_t *doc);
 int rn_tiny_write(const char *path, struct rn_str *, struct rn_err *);
 
 /* Files of tiny_world.h's list, as rn_tiny_world_write. */
+int rn_tiny_write_shard(const char *name, const char *path, struct rn_err *);
+int rn_tiny_write_chats(const char *name, const char *path, struct rn_err *);
 int rn_tiny_write_choices(const char *name, const char *path, struct rn_err *);
 int rn_tiny_write_bundle(const char *name, const char *path, struct rn_err *);
 int rn_tiny_write_bpe(const char *name, const char *path, struct rn_err *);

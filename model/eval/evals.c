@@ -9,7 +9,7 @@
 #define EVAL(id, name, unit, better, doc) extern const struct rn_eval_task rn_eval_task_##id;
 #include "evals.def"
 
-const struct rn_eval rn_evals[] = {
+static const struct rn_eval evals[] = {
 #define EVAL(id, name, unit, better, doc) {#id, name, &rn_eval_task_##id},
 #include "evals.def"
     {0}};
@@ -21,7 +21,7 @@ const char *const rn_eval_input_names[] = {"tokens",
 
 const struct rn_eval *rn_eval_find(const char *name)
 {
-    for (const struct rn_eval *e = rn_evals; e->name; e++)
+    for (const struct rn_eval *e = evals; e->name; e++)
         if (strcmp(e->name, name) == 0)
             return e;
     return NULL;
@@ -29,10 +29,10 @@ const struct rn_eval *rn_eval_find(const char *name)
 
 int rn_eval_unknown(const char *name, struct rn_err *err)
 {
-    const char *words[RN_COUNT(rn_evals)] = {0};
+    const char *words[RN_COUNT(evals)] = {0};
     struct rn_str all = {0};
-    for (size_t i = 0; rn_evals[i].name; i++) {
-        words[i] = rn_evals[i].name;
+    for (size_t i = 0; evals[i].name; i++) {
+        words[i] = evals[i].name;
         rn_str_printf(&all, "%s%s", i ? ", " : "", words[i]);
     }
     const char *near = rn_nearest(name, words);

@@ -45,7 +45,6 @@ struct rn_eval { /* a line of the table */
     const char *id, *name;
     const struct rn_eval_task *task;
 };
-extern const struct rn_eval rn_evals[];               /* name NULL ends it */
 const struct rn_eval *rn_eval_find(const char *name); /* NULL: unknown */
 /* RN_ECONFIG: says which names are known, or which is near. */
 int rn_eval_unknown(const char *name, struct rn_err *);

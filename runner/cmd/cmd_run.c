@@ -148,6 +148,7 @@ static int lead(const struct rn_cli *cli, const struct rn_pipeline *p, struct st
     RN_TRY(rn_mates_start(&s->mates, err));
     int rc = rn_team_open(&how->team, &s->ranks, how->runs, config, err);
     bool met = rc == RN_OK;
+    how->world = rn_team_world(how->team);
     if (met)
         rc = run_pipeline(cli, p, how, ui, err);
     rn_team_close(how->team, rc);

@@ -113,7 +113,9 @@ static void take_smaller(void *ctx, const char *text)
         *limit = n;
 }
 
-int64_t rn_cgroup_limit(const struct rn_doctor *d, const char *v2_file, const char *v1_path)
+/* The number in a file of the process's control group, of the group itself or the nearest above
+ * that sets one, whichever is smallest; v1 and v2 have other names. INT64_MAX: no limit. */
+static int64_t cgroup_limit(const struct rn_doctor *d, const char *v2_file, const char *v1_path)
 {
     int64_t limit = INT64_MAX;
     for_each_group(d, v2_file, take_smaller, &limit);
@@ -133,7 +135,8 @@ static void take_quota(void *ctx, const char *text)
         *cpus = quota_us / period_us;
 }
 
-double rn_cgroup_cpus(const struct rn_doctor *d)
+/* Processors that the control group pays for; 0: no limit. */
+static double cgroup_cpus(const struct rn_doctor *d)
 {
     double cpus = 0;
     for_each_group(d, "cpu.max", take_quota, &cpus);
@@ -166,7 +169,7 @@ static int processors(const struct rn_doctor *d)
 void rn_check_cores(struct rn_doctor *d)
 {
     int n = processors(d);
-    double quota = rn_cgroup_cpus(d);
+    double quota = cgroup_cpus(d);
     int fit = quota < 1 ? 1 : (int)quota;
     char fix[64];
     snprintf(fix, sizeof fix, "export OMP_NUM_THREADS=%d, or --threads %d", fit, fit);
@@ -200,7 +203,7 @@ void rn_check_memory(struct rn_doctor *d)
     char *info = rn_doctor_read(d, "/proc/meminfo"), all[32], left[32], cap[32];
     double total = meminfo_bytes(info, "MemTotal"), avail = meminfo_bytes(info, "MemAvailable");
     double limit =
-        (double)rn_cgroup_limit(d, "memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes");
+        (double)cgroup_limit(d, "memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes");
     free(info);
     rn_show_bytes(all, total);
     rn_show_bytes(cap, limit);

@@ -1,10 +1,8 @@
-/* doctor_parts.h - the checks of doctor.c. Nobody else includes this. */
+/* doctor_parts.h - the checks of doctor.c, and what they call. Nobody else includes this. */
 #ifndef RN_DOCTOR_PARTS_H
 #define RN_DOCTOR_PARTS_H
 
 #include "doctor.h"
-
-#include <stdint.h>
 
 void rn_doctor_ok(struct rn_doctor *, const char *fmt, ...) RN_PRINTF(2, 3);
 void rn_doctor_note(struct rn_doctor *, const char *fmt, ...) RN_PRINTF(2, 3);
@@ -13,12 +11,6 @@ void rn_doctor_problem(struct rn_doctor *, const char *fix, const char *fmt, ...
 
 /* Text of root/path, at most 1 MiB; NULL if there is none. Caller frees. */
 char *rn_doctor_read(const struct rn_doctor *, const char *path);
-
-/* The number in a file of the process's control group, of the group itself or the nearest above
- * that sets one, whichever is smallest; v1 and v2 have other names. INT64_MAX: no limit. */
-int64_t rn_cgroup_limit(const struct rn_doctor *, const char *v2_file, const char *v1_path);
-/* Processors that the control group pays for; 0: no limit. */
-double rn_cgroup_cpus(const struct rn_doctor *);
 
 /* doctor_machine.c */
 void rn_check_processor(struct rn_doctor *);

@@ -4,10 +4,11 @@
  *     matrix.c      lays a cell over it
  *     overrides.c   lays the command line over it
  *     vars.c        substitutes
- *     pipeline.c    fills the structs
- *     stage_table.c those of the stages
+ *     top_keys.c    checks and fills what is of the whole file
+ *     stage_table.c what is of a stage
  *     graph.c       resolves references
  *     gates.c       reads gates
+ *     compose.c     takes one step after the other
  *
  * Each adds its problems and goes on, so that one pass tells them all. */
 #ifndef RN_LOADING_H
@@ -47,6 +48,10 @@ struct rn_loading {
     bool lenient_env;        /* an unset ${env.X} is no problem (the file behind a profile) */
 };
 
+/* The file has no key that it cannot have; the names of its profiles. */
+void rn_loading_check_keys(struct rn_loading *);
+/* What rn_whole_keys say. */
+void rn_loading_fill_whole(struct rn_loading *);
 /* p->stages and the drafts, from the tree: kinds found, keys checked, outputs listed. */
 void rn_loading_fill_stages(struct rn_loading *);
 /* What needs resolved references: gates, watch rules, and what the kinds say of their own keys. */

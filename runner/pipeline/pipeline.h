@@ -101,10 +101,12 @@ int rn_pipeline_tell(struct rn_problems *, struct rn_err *);
 void rn_pipeline_free(struct rn_pipeline *); /* takes NULL */
 /* NULL if there is none of that name. */
 const struct rn_pstage *rn_pipeline_stage(const struct rn_pipeline *, const char *name);
-/* Every key of a stage with its value, defaults included, in canonical units. Borrowed; NULL, as
- * below, if the pipeline was not composed from a document. */
+/* Every key of a stage with its value, defaults included, in canonical units. Borrowed; NULL if
+ * the pipeline was not composed from a document. */
 const json_t *rn_pipeline_resolved(const struct rn_pipeline *, const struct rn_pstage *);
-/* As origins.h says. */
+/* {"base.horizon.steps": "smoke.yaml:31", ..} for every value of every stage: "file:line",
+ * "profile NAME", "command line" or "default", and the variable that brought it. Borrowed; NULL as
+ * above. */
 const json_t *rn_pipeline_origins(const struct rn_pipeline *);
 /* resolved.yaml: the whole document, each value with its origin as a comment. Caller frees. */
 char *rn_pipeline_resolved_yaml(const struct rn_pipeline *);

@@ -1,6 +1,6 @@
 #include "same_graph.h"
 
-#include "origins.h"
+#include "told.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +29,7 @@ static const char *show_place(const struct comparison *c, struct rn_place at, ch
 {
     const char *path = c->l->p->path;
     if (at.path && strcmp(at.path, path) != 0)
-        snprintf(buf, 128, "%.100s:%d", rn_origin_file(c->l->p, at.path), at.line);
+        snprintf(buf, 128, "%.100s:%d", rn_told_file(c->l->p, at.path), at.line);
     else
         snprintf(buf, 128, "line %d", at.line);
     return buf;

@@ -1,7 +1,7 @@
 #include "vars.h"
 
-#include "origins.h"
 #include "str.h"
+#include "told.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -105,7 +105,7 @@ static const char *origin_of(struct rn_vars *v, const char *what, const struct r
     const struct rn_pipeline *p = v->l->p;
     if (strcmp(value->at.path, p->path) == 0)
         return rn_arena_printf(v->l->tree.arena, "%s (line %d)", what, value->at.line);
-    return rn_arena_printf(v->l->tree.arena, "%s (%s:%d)", what, rn_origin_file(p, value->at.path),
+    return rn_arena_printf(v->l->tree.arena, "%s (%s:%d)", what, rn_told_file(p, value->at.path),
                            value->at.line);
 }
 

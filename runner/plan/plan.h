@@ -38,6 +38,7 @@ struct rn_run_how {
     bool keep_going; /* a failure stops only what needs the stage */
     enum rn_verify verify;
     struct rn_team *team;       /* the ranks that train together; NULL: this one is alone */
+    int world;                  /* how many those are; 0: alone */
     struct rn_memo *memo;       /* of the runs directory, and its history: shared by the plans of */
     struct rn_history *history; /* several pipelines; NULL: each has its own */
     const char *resolved_yaml;  /* for runs/<tag>/resolved.yaml */

@@ -3,7 +3,6 @@
 #include "journal.h"
 #include "runs.h"
 #include "str.h"
-#include "team.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -148,7 +147,7 @@ static double guessed_flops_per_s(const struct rn_run_how *how)
 
 int rn_plan_ranks(const struct rn_run_how *how)
 {
-    return how->gpus > 0 ? how->gpus : rn_team_world(how->team);
+    return how->gpus > 0 ? how->gpus : how->world > 0 ? how->world : 1;
 }
 
 void rn_plan_expect_time(struct rn_plan *plan, size_t stage)

@@ -186,7 +186,7 @@ static int export_prometheus(const struct rn_numbers *n, FILE *out, const char *
 
 /* --- the table --- */
 
-const struct rn_exporter rn_exporters[] = {
+static const struct rn_exporter exporters[] = {
     {"csv", "a row a step; columns of nanochat's training log first", NULL, export_csv},
     {"json", "an object a step", NULL, export_json},
     {"prometheus", "newest values, for node_exporter's textfile collector", NULL,
@@ -197,7 +197,7 @@ const struct rn_exporter rn_exporters[] = {
 
 const struct rn_exporter *rn_exporter_find(const char *name)
 {
-    for (const struct rn_exporter *e = rn_exporters; e->name; e++)
+    for (const struct rn_exporter *e = exporters; e->name; e++)
         if (strcmp(e->name, name) == 0)
             return e;
     return NULL;

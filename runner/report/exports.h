@@ -30,7 +30,6 @@ struct rn_exporter {
     const char *folder; /* below the run, where it writes unless told otherwise; NULL: to `out` */
     int (*write)(const struct rn_numbers *, FILE *out, const char *folder, struct rn_err *);
 };
-extern const struct rn_exporter rn_exporters[];               /* ends with name NULL */
 const struct rn_exporter *rn_exporter_find(const char *name); /* or NULL */
 
 /* The rows of the table; each in a file of its own or in exports.c. */

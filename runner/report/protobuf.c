@@ -4,7 +4,7 @@
 
 enum wire_type { VARINT = 0, FIXED64 = 1, LENGTH = 2, FIXED32 = 5 };
 
-void rn_pb_varint(struct rn_str *s, uint64_t value)
+static void put_varint(struct rn_str *s, uint64_t value)
 {
     for (; value >= 0x80; value >>= 7)
         rn_str_putc(s, (char)((value & 0x7f) | 0x80));
@@ -13,7 +13,7 @@ void rn_pb_varint(struct rn_str *s, uint64_t value)
 
 static void put_key(struct rn_str *s, int field, enum wire_type type)
 {
-    rn_pb_varint(s, (uint64_t)field << 3 | (uint64_t)type);
+    put_varint(s, (uint64_t)field << 3 | (uint64_t)type);
 }
 
 static void put_little_endian(struct rn_str *s, uint64_t value, int n_bytes)
@@ -40,7 +40,7 @@ void rn_le64(struct rn_str *s, uint64_t value)
 void rn_pb_int(struct rn_str *s, int field, uint64_t value)
 {
     put_key(s, field, VARINT);
-    rn_pb_varint(s, value);
+    put_varint(s, value);
 }
 
 void rn_pb_float(struct rn_str *s, int field, float value)
@@ -62,7 +62,7 @@ void rn_pb_double(struct rn_str *s, int field, double value)
 void rn_pb_bytes(struct rn_str *s, int field, const void *bytes, size_t n)
 {
     put_key(s, field, LENGTH);
-    rn_pb_varint(s, n);
+    put_varint(s, n);
     rn_str_add(s, bytes, n);
 }
 

@@ -11,7 +11,6 @@
 
 #include "str.h"
 
-void rn_pb_varint(struct rn_str *, uint64_t value); /* bare, without a field number */
 void rn_pb_int(struct rn_str *, int field, uint64_t value);
 void rn_pb_float(struct rn_str *, int field, float value);
 void rn_pb_double(struct rn_str *, int field, double value);

@@ -11,8 +11,11 @@
 /* Filled by constructors; suites and tests in one list, in the order of the source files. */
 static struct shim_test *first, **last = &first;
 
+enum { SKIPPED = 77 };
+
 /* Of the process that runs a test. */
 static int failures;
+static bool skipped;
 static jmp_buf end;
 static pthread_t runner;
 
@@ -38,6 +41,17 @@ void shim_check(bool ok, bool must, const char *file, int line, const char *clai
         return;
     if (!pthread_equal(pthread_self(), runner))
         _exit(EXIT_FAILURE);
+    longjmp(end, 1);
+}
+
+void shim_skip(const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    vprintf(fmt, args);
+    putchar('\n');
+    va_end(args);
+    skipped = true;
     longjmp(end, 1);
 }
 
@@ -70,10 +84,11 @@ static void run_here(const struct shim_test *test, double patience)
         call(test->with.fini);
         call(suite.fini);
     }
-    exit(failures ? EXIT_FAILURE : EXIT_SUCCESS);
+    exit(failures ? EXIT_FAILURE : skipped ? SKIPPED : EXIT_SUCCESS);
 }
 
-static bool passes(const struct shim_test *test, double patience)
+/* How it ended: EXIT_SUCCESS, SKIPPED, or else. */
+static int run(const struct shim_test *test, double patience)
 {
     int status;
     fflush(NULL);
@@ -82,11 +97,11 @@ static bool passes(const struct shim_test *test, double patience)
         run_here(test, patience);
     if (pid < 0 || waitpid(pid, &status, 0) != pid) {
         perror("shim");
-        return false;
+        return EXIT_FAILURE;
     }
     if (WIFSIGNALED(status))
         fprintf(stderr, "%s::%s: %s\n", test->suite, test->name, strsignal(WTERMSIG(status)));
-    return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
 }
 
 static bool chosen(const struct shim_test *test, const char *part)
@@ -98,7 +113,7 @@ static bool chosen(const struct shim_test *test, const char *part)
 
 int main(int argc, char **argv)
 {
-    int tested = 0, failed = 0;
+    int tested = 0, passed = 0, left_out = 0;
     double patience = 1;
     const char *part = "";
     for (int i = 1; i < argc; i++)
@@ -110,11 +125,14 @@ int main(int argc, char **argv)
     for (const struct shim_test *test = first; test; test = test->next) {
         if (!chosen(test, part))
             continue;
-        bool ok = passes(test, patience);
-        printf("%s %s::%s\n", ok ? "ok" : "FAIL", test->suite, test->name);
+        int how = run(test, patience);
+        const char *word = how == EXIT_SUCCESS ? "ok" : how == SKIPPED ? "SKIP" : "FAIL";
+        printf("%s %s::%s\n", word, test->suite, test->name);
         tested++;
-        failed += !ok;
+        passed += how == EXIT_SUCCESS;
+        left_out += how == SKIPPED;
     }
-    printf("tested: %d, passing: %d, failing: %d\n", tested, tested - failed, failed);
-    return failed || !tested ? EXIT_FAILURE : EXIT_SUCCESS;
+    int failed = tested - passed - left_out;
+    printf("tested: %d, passing: %d, failing: %d, skipped: %d\n", tested, passed, failed, left_out);
+    return failed || !passed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

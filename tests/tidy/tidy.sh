@@ -45,5 +45,26 @@ long() { # LIMIT FILES...: functions longer than LIMIT lines
 }
 complain "functions over 70 lines:" "$(long 70 $(printf '%s\n' $files | grep -v -e '^tests/' -e '^kernels/'))"
 complain "functions over 100 lines in kernels/:" "$(long 100 $(printf '%s\n' $files | grep '^kernels/'))"
+# Files of a room that call each other in a circle can only be read, tested and changed together: what
+# they share belongs below both, or they are one. Counted are functions, by the linker's names; a
+# table of structs (stages, ops, commands) is no call of its rows, and a callback none of its giver.
+calls() { # ARCHIVE: "CALLER CALLED" a line, and "FILE FILE" for each file
+    nm -P -A "$1" | awk '
+        { file = $1; sub(/.*\[/, "", file); sub(/\.o\]:$/, "", file); print file, file }
+        $3 == "T" { home[$2] = file }
+        $3 == "U" { wants[file " " $2] = 1 }
+        END { for (w in wants) { split(w, part, " ")
+                  if (part[2] in home) print part[1], home[part[2]] } }' | sort -u
+}
+circles() { # one a line
+    calls "$1" | tsort 2>&1 >/dev/null |
+        awk '/loop:$/ { if (n++) print ""; next } { printf "%s ", $2 } END { if (n) print "" }'
+}
+built=$(ls "${1:-build}"/lib{base,fetch,kernels,data,model,stages,runner}.a 2>/dev/null)
+[ -n "$built" ] || echo "SKIP tidy: nothing is built in ${1:-build}, so nobody knows who calls whom"
+for archive in $built; do
+    complain "files that call each other in a circle (${archive##*/}):" "$(circles "$archive")"
+done
+
 [ $bad -eq 0 ] && echo "tidy: $(printf '%s\n' $files | wc -l) files"
 exit $bad

@@ -1,5 +1,6 @@
 /* The plugin door: what is refused, and that it is one line. */
 #include "backend.h"
+#include "params.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

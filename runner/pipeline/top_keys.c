@@ -1,0 +1,111 @@
+/* top_keys.c - keys of the file itself, beside those of its stages. */
+#include "loading.h"
+
+#include "http.h"
+#include "str.h"
+
+#include <string.h>
+
+static const struct rn_key monitor_keys[] = {
+    RN_KEY_REAL(struct rn_pipeline, monitor_hz, "hz", RN_NEUTRAL, "0", 0, 100, "samples a second",
+                "power, heat and load of the GPUs so often, into RUN/monitor; 0: never"),
+    RN_KEYS_END};
+static const struct rn_key alerts_keys[] = {
+    RN_KEY_STR(struct rn_pipeline, alerts_file, "file", RN_NEUTRAL, "",
+               "gets each as a line of JSON; from the pipeline file's folder"),
+    RN_KEY_STR(struct rn_pipeline, alerts_webhook, "webhook", RN_NEUTRAL, "",
+               "https url that each is posted to, best as ${env.NAME}: it may hold a secret"),
+    RN_KEYS_END};
+const struct rn_key rn_whole_keys[] = {
+    RN_KEY_BOOL(struct rn_pipeline, tensorboard, "tensorboard", RN_NEUTRAL, "true",
+                "write event files of the numbers while stages run, in RUN/tensorboard"),
+    RN_KEY_TABLE("monitor", monitor_keys, "watch the GPUs while stages run"),
+    RN_KEY_TABLE("alerts", alerts_keys,
+                 "tell what somebody who is away should hear; {}: in log, journal and status"),
+    RN_KEYS_END};
+
+static const char *const top_keys[] = {"runnel",  "name",        "tag",     "vars",
+                                       "stages",  "profiles",    "include", "matrix",
+                                       "monitor", "tensorboard", "alerts",  NULL};
+
+static void check_key(struct rn_loading *l, const struct rn_entry *e)
+{
+    for (size_t i = 0; top_keys[i]; i++)
+        if (strcmp(e->key, top_keys[i]) == 0)
+            return;
+    struct rn_err *err = rn_problem_add(&l->problems, e->at, "unknown key '%.64s'", e->key);
+    const char *near = rn_nearest(e->key, top_keys);
+    if (near)
+        rn_hint(err, "did you mean '%s'?", near);
+}
+
+static void check_is_map(struct rn_loading *l, const char *key)
+{
+    const struct rn_node *node = rn_node_get(l->root, key);
+    char shown[96];
+    if (node && node->kind != RN_NODE_MAP && node->kind != RN_NODE_NULL)
+        rn_problem_add(&l->problems, node->at, "'%s' takes a mapping, found %s", key,
+                       rn_node_show(node, shown));
+}
+
+bool rn_is_whole_key(const char *name)
+{
+    for (const struct rn_key *k = rn_whole_keys; k->name; k++)
+        if (strcmp(k->name, name) == 0)
+            return true;
+    return false;
+}
+
+static void fill(struct rn_loading *l)
+{
+    struct rn_node *some = rn_arena_alloc(&l->p->arena, sizeof *some);
+    *some = *l->root;
+    some->n = 0;
+    some->entries = rn_arena_alloc(&l->p->arena, (l->root->n + 1) * sizeof *some->entries);
+    for (size_t i = 0; i < l->root->n; i++)
+        if (rn_is_whole_key(l->root->entries[i].key))
+            some->entries[some->n++] = l->root->entries[i];
+    struct rn_fill fill = {.arena = &l->p->arena, .problems = &l->problems, .what = "the file"};
+    struct rn_part part = {rn_whole_keys, l->p};
+    rn_schema_fill(&fill, &part, 1, some, l->root->at);
+}
+
+/* `alerts:` with nothing below it is on, too. */
+static void read_alerts(struct rn_loading *l)
+{
+    const struct rn_node *node = rn_node_get(l->root, "alerts");
+    const char *webhook = l->p->alerts_webhook;
+    l->p->alerts = node && node->kind == RN_NODE_MAP;
+    if (!webhook)
+        return;
+    struct rn_url url = rn_url_parse(webhook);
+    if (!rn_url_allowed(&url, false))
+        rn_hint(rn_problem_add(&l->problems, rn_node_get(node, "webhook")->at,
+                               "'alerts.webhook' is no https url"),
+                "plain http is for loopback");
+}
+
+static void list_profiles(struct rn_loading *l)
+{
+    const struct rn_node *all = rn_node_get(l->root, "profiles");
+    size_t n = all && all->kind == RN_NODE_MAP ? all->n : 0;
+    l->p->profiles = rn_arena_alloc(&l->p->arena, n * sizeof *l->p->profiles);
+    for (size_t i = 0; i < n; i++)
+        l->p->profiles[l->p->n_profiles++] = all->entries[i].key;
+}
+
+void rn_loading_check_keys(struct rn_loading *l)
+{
+    for (size_t i = 0; i < l->root->n; i++)
+        check_key(l, &l->root->entries[i]);
+    check_is_map(l, "vars");
+    check_is_map(l, "stages");
+    check_is_map(l, "profiles");
+    list_profiles(l);
+}
+
+void rn_loading_fill_whole(struct rn_loading *l)
+{
+    fill(l);
+    read_alerts(l);
+}
