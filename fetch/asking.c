@@ -164,18 +164,15 @@ enum rn_turn rn_asking_next(struct rn_asking *a, double now_s)
 
 /* --- what came instead --- */
 
-/* ", 243 bytes, "<?xml .."" of what came; "" if nothing did. */
+/* `, 243 bytes, "<?xml .."` of what came. */
 static void show_body(struct rn_str *out, const struct rn_response *r, const char *head, size_t n)
 {
     char text[256], size[32];
-    if (n > 0 && r->size_bytes < 10000)
+    if (r->size_bytes < 10000)
         rn_str_printf(out, ", %lld bytes", (long long)r->size_bytes);
-    else if (n > 0)
-        rn_str_printf(out, ", %s", rn_show_bytes(size, (double)r->size_bytes));
-    if (n > 0)
-        rn_str_printf(out, ", %s", rn_show_text(text, head, n));
     else
-        rn_str_puts(out, "");
+        rn_str_printf(out, ", %s", rn_show_bytes(size, (double)r->size_bytes));
+    rn_str_printf(out, ", %s", rn_show_text(text, head, n));
 }
 
 static void tell_rejected(const struct rn_asking *a, const struct rn_response *r, double now_s)
@@ -185,10 +182,11 @@ static void tell_rejected(const struct rn_asking *a, const struct rn_response *r
     const char *id = rn_verdict_id(r->finding.verdict), *detail = r->finding.detail;
     char *kind = rn_xprintf("rejected %s %s %ld", r->host, id, r->status);
     struct rn_str body = {0};
-    show_body(&body, r, head, n);
-    size_t before =
-        rn_alike_tell(a->alike, &(struct rn_saying){RN_WARN, kind, detail, now_s},
-                      "rejected %s from %s: %s: %s%s", a->file->name, r->host, id, detail, body.p);
+    if (n > 0)
+        show_body(&body, r, head, n);
+    size_t before = rn_alike_tell(a->alike, &(struct rn_saying){RN_WARN, kind, detail, now_s},
+                                  "rejected %s from %s: %s: %s%s", a->file->name, r->host, id,
+                                  detail, body.p ? body.p : "");
     if (*r->hint && before == 0)
         rn_log(a->f->log, RN_WARN, "%s", r->hint);
     rn_str_release(&body);

@@ -14,6 +14,9 @@
  * final name. Only sources whose verdict may change are asked again; a round that brought the file
  * a good deal further does not count. What is accepted from afar is pinned in the lock.
  *
+ * What alike failures say is told of a few files by name and of the others together (alike.h); the
+ * error is that of the first file, and says how many there are.
+ *
  * One thread talks to all hosts at once, a few others prove and sync. What is verified is published
  * in batches: a file counts as done only when its name is on the disk. */
 #ifndef RN_FETCH_H
