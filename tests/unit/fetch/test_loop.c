@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <sys/stat.h>
+#include <time.h>
 
 static struct rig rig;
 
@@ -67,6 +68,12 @@ Test(loop, many_files_are_fetched_at_once_and_each_is_done_once)
     cr_assert_eq(rig_count(&rig, "cache/partial"), 0);
 }
 
+/* Processor time: what else runs on the machine does not count. */
+static double cpu_s(void)
+{
+    return (double)clock() / CLOCKS_PER_SEC;
+}
+
 Test(loop, a_cached_pinned_set_is_confirmed_without_a_socket_or_a_read)
 {
     struct rig_many m;
@@ -75,9 +82,9 @@ Test(loop, a_cached_pinned_set_is_confirmed_without_a_socket_or_a_read)
     size_t asked = server_requests(rig.server);
     double best_s = INFINITY;
     for (int i = 0; i < 3; i++) {
-        double start = rn_clock_s();
+        double start = cpu_s();
         cr_assert_eq(rig_fetch_many(&rig, &m), RN_OK, "%s", rig.err.msg);
-        best_s = fmin(best_s, rn_clock_s() - start);
+        best_s = fmin(best_s, cpu_s() - start);
         cr_assert_eq(m.had, 300);
     }
     cr_assert_eq(server_requests(rig.server), asked);
@@ -220,8 +227,9 @@ Test(loop, a_host_that_asks_for_a_pause_gets_it_from_all_files)
     make_many(&m, 20);
     rig.fetcher.per_host = 1;
     server_fault(rig.server, "/f000", "429-once");
+    double start = rn_clock_s();
     cr_assert_eq(rig_fetch_many(&rig, &m), RN_OK, "%s", rig.err.msg);
-    cr_assert_geq(leapt_s, 0.9, "one second was asked for");
+    cr_assert_geq(rn_clock_s() - start + leapt_s, 0.99, "one second was asked for");
     cr_assert_eq(server_requests(rig.server), 21);
 }
 
@@ -368,27 +376,33 @@ Test(loop, a_body_that_is_always_cut_at_one_place_is_no_progress)
     cr_assert_eq(server_requests(rig.server), 3, "one, and the two rounds that `retries` allows");
 }
 
+static void note_bytes(void *ctx, const struct rn_fetch_progress *p)
+{
+    *(int64_t *)ctx = p->done_bytes;
+}
+
 static bool stop_after_some(void *ctx)
 {
-    (void)ctx;
-    return server_requests(rig.server) > 0 && rn_clock_s() - *(double *)rig.fetcher.ctx > 0.5;
+    return *(int64_t *)ctx > 0;
 }
 
 Test(loop, what_a_stop_signal_left_is_gone_on_with)
 {
-    double start = rn_clock_s();
+    int64_t received_bytes = 0;
     put_big("a.jsonl", 4 << 20, 0);
     rig.file.expect.format = NULL;
     rig.file.expect.min_size = 1;
     server_fault(rig.server, "/a.jsonl", "stall-late");
     rig.fetcher.stopping = stop_after_some;
-    rig.fetcher.ctx = &start;
+    rig.fetcher.progress = note_bytes;
+    rig.fetcher.ctx = &received_bytes;
     rig_source(&rig, "/a.jsonl");
     cr_assert_eq(rig_fetch(&rig), RN_ESTOPPED);
     cr_assert_eq(rig_count(&rig, "cache/partial"), 2);
     cr_assert_eq(rig_count(&rig, "cache/sha256"), 0);
     server_heal(rig.server);
     rig.fetcher.stopping = NULL;
+    rig.fetcher.progress = NULL;
     cr_assert_eq(rig_fetch(&rig), RN_OK, "%s", rig.err.msg);
     cr_assert_eq(server_ranged(rig.server), 1);
     cr_assert_eq(rig_count(&rig, "cache/partial"), 0);
