@@ -20,7 +20,7 @@ void rn_batch_release(struct rn_batch *b)
 {
     for (size_t i = 0; i < RN_COUNT(b->loads); i++)
         free(b->loads[i].items);
-    free(b->pinning.items);
+    free(b->settling.items);
     free(b->named);
     free(b->waiting);
     *b = (struct rn_batch){0};
@@ -49,7 +49,7 @@ static size_t being_named(const struct rn_batch *b)
 
 size_t rn_batch_under_way(const struct rn_batch *b)
 {
-    return being_named(b) + b->n_named + (b->pinning.under_way ? b->pinning.n : 0);
+    return being_named(b) + b->n_named + (b->settling.under_way ? b->settling.n : 0);
 }
 
 bool rn_batch_all_named(const struct rn_batch *b)
@@ -151,12 +151,12 @@ static bool wants_pin(const struct rn_batch *b, const struct rn_batch_item *item
     return !old || strcmp(old->sha256, item->got->sha256) != 0;
 }
 
-/* What needs no pin has ended, and all of them where one could not get its name. */
+/* What had a name and a pin before has ended, and all of them where one could not get its name. */
 static void end_load(struct rn_batch *b, struct rn_load *l, struct rn_batch_end *end)
 {
     size_t n = 0;
     for (size_t i = 0; i < l->n; i++)
-        if (l->rc == RN_OK && wants_pin(b, &l->items[i]))
+        if (l->rc == RN_OK && (l->items[i].payload || wants_pin(b, &l->items[i])))
             RN_PUSH(b->named, b->n_named, b->cap_named, l->items[i]);
         else
             l->items[n++] = l->items[i];
@@ -166,15 +166,17 @@ static void end_load(struct rn_batch *b, struct rn_load *l, struct rn_batch_end 
 
 /* --- pins --- */
 
-size_t rn_batch_unpinned(const struct rn_batch *b)
+size_t rn_batch_unsettled(const struct rn_batch *b)
 {
-    return b->pinning.under_way ? 0 : b->n_named;
+    return b->settling.under_way ? 0 : b->n_named;
 }
 
-static void write_pins(struct rn_task *t)
+static void settle(struct rn_task *t)
 {
-    struct rn_pinning *p = (struct rn_pinning *)t;
-    if (p->rc == RN_OK)
+    struct rn_settling *p = (struct rn_settling *)t;
+    if (p->rc == RN_OK && p->names)
+        p->rc = rn_cache_sync_names(p->cache, &p->err);
+    if (p->rc == RN_OK && p->pins)
         p->rc = rn_pins_write(&p->text, &p->err);
 }
 
@@ -189,44 +191,52 @@ static struct rn_pin pin_of(const struct rn_batch_item *item)
     return pin;
 }
 
-static void start_pins(struct rn_pinning *p, struct rn_pins *lock)
+static void start_settling(const struct rn_batch *b, struct rn_settling *p)
 {
     struct rn_pin *pins = rn_xalloc(p->n * sizeof *pins);
-    for (size_t i = 0; i < p->n; i++)
-        pins[i] = pin_of(&p->items[i]);
-    p->rc = rn_pins_begin(lock, pins, p->n, &p->text, &p->err);
+    size_t n = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        p->names |= p->items[i].payload != NULL;
+        if (wants_pin(b, &p->items[i]))
+            pins[n++] = pin_of(&p->items[i]);
+    }
+    p->pins = n > 0;
+    if (n > 0)
+        p->rc = rn_pins_begin(b->lock, pins, n, &p->text, &p->err);
     free(pins);
 }
 
-void rn_batch_pin(struct rn_batch *b, struct rn_pool *pool)
+void rn_batch_settle(struct rn_batch *b, struct rn_pool *pool)
 {
-    struct rn_pinning *p = &b->pinning;
-    struct rn_pinning last = *p;
-    RN_ASSERT(rn_batch_unpinned(b) > 0);
-    *p = (struct rn_pinning){.task.work = write_pins,
-                             .under_way = true,
-                             .items = b->named,
-                             .n = b->n_named,
-                             .cap = b->cap_named};
+    struct rn_settling *p = &b->settling;
+    struct rn_settling last = *p;
+    RN_ASSERT(rn_batch_unsettled(b) > 0);
+    *p = (struct rn_settling){.task.work = settle,
+                              .cache = b->cache,
+                              .under_way = true,
+                              .items = b->named,
+                              .n = b->n_named,
+                              .cap = b->cap_named};
     b->named = last.items;
     b->n_named = 0;
     b->cap_named = last.cap;
-    start_pins(p, b->lock);
+    start_settling(b, p);
     rn_pool_add(pool, &p->task);
 }
 
-static void end_pins(struct rn_batch *b, struct rn_batch_end *end)
+static void end_settling(struct rn_batch *b, struct rn_batch_end *end)
 {
-    struct rn_pinning *p = &b->pinning;
-    rn_pins_end(b->lock, &p->text);
+    struct rn_settling *p = &b->settling;
+    if (p->pins)
+        rn_pins_end(b->lock, &p->text);
     p->under_way = false;
     *end = (struct rn_batch_end){.items = p->items, .n = p->n, .rc = p->rc, .err = &p->err};
 }
 
 bool rn_batch_returned(struct rn_batch *b, const struct rn_task *t, struct rn_batch_end *end)
 {
-    if (t == &b->pinning.task) {
-        end_pins(b, end);
+    if (t == &b->settling.task) {
+        end_settling(b, end);
         return true;
     }
     for (size_t i = 0; i < RN_COUNT(b->loads); i++)

@@ -2,16 +2,16 @@
  *
  *     rn_batch_add(&batch, &item);                                     any number
  *     if (rn_batch_ready(&batch)) rn_batch_send(&batch, pool, log);    some of them, as a load
- *     if (rn_batch_unpinned(&batch)) rn_batch_pin(&batch, pool);       all that have their names
+ *     if (rn_batch_unsettled(&batch)) rn_batch_settle(&batch, pool);       all that have their names
  *     ... whenever the pool gives back a task:
  *     if (rn_batch_returned(&batch, task, &end))
  *         ... end.items[0 .. n) with end.rc ...                        done, or not one of them
  *
  * Two loads are under way at once: while the disk takes the bytes of one, the files of the other
  * get their names. What comes meanwhile makes the next load: the slower the disk, the larger the
- * loads, from RN_BATCH_MANY that are worth a sync to RN_BATCH_MAX. Pins are written by one at a
- * time and the whole lock anew, so that files with names gather too, unless nothing else comes.
- * Nothing counts as done before it and its pin are on the disk. */
+ * loads, from RN_BATCH_MANY that are worth a sync to RN_BATCH_MAX. Files with names gather, too,
+ * before their folder is synced and their pins are written: the whole lock anew, by one at a time.
+ * Nothing counts as done before it, its name and its pin are on the disk. */
 #ifndef RN_BATCH_H
 #define RN_BATCH_H
 
@@ -41,9 +41,10 @@ struct rn_load {
     struct rn_err err;
 };
 
-struct rn_pinning {
+struct rn_settling {
     struct rn_task task;
-    bool under_way;
+    const struct rn_cache *cache;
+    bool under_way, names, pins; /* that are new */
     struct rn_batch_item *items;
     size_t n, cap;
     struct rn_pins_text text;
@@ -58,7 +59,7 @@ struct rn_batch {
     struct rn_batch_item *waiting, *named;
     size_t n_waiting, cap_waiting, n_named, cap_named;
     struct rn_load loads[2];
-    struct rn_pinning pinning;
+    struct rn_settling settling;
 };
 
 /* What has come to its end; valid until the next call. */
@@ -80,11 +81,12 @@ size_t rn_batch_under_way(const struct rn_batch *); /* files that were sent and 
 /* Tells of its files: of a few by name, of many together. */
 void rn_batch_send(struct rn_batch *, struct rn_pool *, const struct rn_log *);
 
-/* Files that have their names and wait for rn_batch_pin; 0 while others are being pinned. */
-size_t rn_batch_unpinned(const struct rn_batch *);
+/* Files with new names or without a pin that wait for rn_batch_settle; 0 while others are at it. */
+size_t rn_batch_unsettled(const struct rn_batch *);
 /* Nothing waits for its name or is about to get it. */
 bool rn_batch_all_named(const struct rn_batch *);
-void rn_batch_pin(struct rn_batch *, struct rn_pool *);
+/* Syncs the names of all that wait, then writes the pins that are new. */
+void rn_batch_settle(struct rn_batch *, struct rn_pool *);
 /* False: the task is none of the batch's. */
 bool rn_batch_returned(struct rn_batch *, const struct rn_task *, struct rn_batch_end *);
 

@@ -33,7 +33,7 @@ struct loop {
     int rc;               /* the first failure */
     struct rn_err *err;
     int64_t done_bytes, counted_bytes;
-    double counted_s, told_s, bytes_s, sent_s, pinned_s;
+    double counted_s, told_s, bytes_s, sent_s, settled_s;
 };
 
 static double now_s(const struct loop *l)
@@ -239,17 +239,17 @@ static void send_batch(struct loop *l)
 
 /* At once where nothing else comes: else so seldom that the lock, which is written whole each time,
  * costs little, and before what waits for it leaves no room for others. */
-static bool pins_are_due(const struct loop *l)
+static bool settling_is_due(const struct loop *l)
 {
     const struct rn_batch *b = &l->bench.batch;
-    size_t n = rn_batch_unpinned(b);
-    return n > 0 && (n >= LIVE / 2 || rn_batch_all_named(b) || now_s(l) - l->pinned_s >= GATHER_S);
+    size_t n = rn_batch_unsettled(b);
+    return n > 0 && (n >= LIVE / 2 || rn_batch_all_named(b) || now_s(l) - l->settled_s >= GATHER_S);
 }
 
-static void pin_batch(struct loop *l)
+static void settle_batch(struct loop *l)
 {
-    rn_batch_pin(&l->bench.batch, l->bench.pool);
-    l->pinned_s = now_s(l);
+    rn_batch_settle(&l->bench.batch, l->bench.pool);
+    l->settled_s = now_s(l);
 }
 
 static void take_finished(struct loop *l)
@@ -271,8 +271,8 @@ static void take_finished(struct loop *l)
     }
     if (batch_is_due(l))
         send_batch(l);
-    if (pins_are_due(l))
-        pin_batch(l);
+    if (settling_is_due(l))
+        settle_batch(l);
     sweep_ended(l);
 }
 
@@ -340,8 +340,8 @@ static void wind_up(struct loop *l)
             end_files(l, &end);
         if (rn_batch_ready(&b->batch))
             send_batch(l);
-        if (rn_batch_unpinned(&b->batch) && rn_batch_all_named(&b->batch))
-            pin_batch(l);
+        if (rn_batch_unsettled(&b->batch) && rn_batch_all_named(&b->batch))
+            settle_batch(l);
     } while ((t = rn_pool_wait(b->pool)));
     rn_transfers_free(b->wire);
     rn_pool_free(b->pool);
@@ -399,7 +399,7 @@ int rn_fetch_all(const struct rn_fetcher *f, const struct rn_fetch_list *list, s
     struct loop *l = rn_new(struct loop);
     *l = (struct loop){.f = f, .list = list, .err = err};
     l->rc = set_up(l, err);
-    l->counted_s = l->sent_s = l->pinned_s = now_s(l);
+    l->counted_s = l->sent_s = l->settled_s = now_s(l);
     if (l->rc == RN_OK)
         work_off(l);
     wind_up(l);

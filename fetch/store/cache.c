@@ -226,14 +226,6 @@ static int make_folder(const struct rn_cache *c, struct rn_err *err)
     return rc;
 }
 
-static int sync_names(const struct rn_cache *c, struct rn_err *err)
-{
-    char *dir = rn_join(rn_cache_home(c), "sha256");
-    int rc = rn_sync(dir, rn_io.fsync, err);
-    free(dir);
-    return rc;
-}
-
 /* Whatever is there may have been damaged since somebody proved it. */
 static bool holds(const struct rn_cache *c, const char *path, const char *sha256)
 {
@@ -275,7 +267,15 @@ int rn_cache_publish(const struct rn_cache *c, struct rn_cache_item *p, size_t n
     RN_TRY(sync_bytes(c, p, n, err));
     for (size_t i = 0; i < n; i++)
         RN_TRY(publish_one(c, &p[i], err));
-    return sync_names(c, err);
+    return RN_OK;
+}
+
+int rn_cache_sync_names(const struct rn_cache *c, struct rn_err *err)
+{
+    char *dir = rn_join(rn_cache_home(c), "sha256");
+    int rc = rn_sync(dir, rn_io.fsync, err);
+    free(dir);
+    return rc;
 }
 
 /* --- taking --- */

@@ -56,9 +56,8 @@ char *rn_cache_recall(const struct rn_cache *, const char *sha256, struct rn_see
 bool rn_cache_checked(const struct rn_cache *, const struct rn_seen *, const char *check);
 void rn_cache_learn_check(const struct rn_cache *, const struct rn_seen *, const char *check);
 
-/* Private files that are read-only move to their names by content; all of it is on the disk when it
- * returns. A few are synced one by one, many by one sync of the whole file system before they have
- * names; and then their folder. */
+/* Private files that are read-only move to their names by content, their bytes on the disk before:
+ * a few are synced one by one, many by one sync of the whole file system. */
 struct rn_cache_item {
     const char *sha256, *file;
     bool synced;         /* the file's bytes are on the disk */
@@ -66,6 +65,8 @@ struct rn_cache_item {
     struct rn_seen seen; /* the file at `path` */
 };
 int rn_cache_publish(const struct rn_cache *, struct rn_cache_item *, size_t n, struct rn_err *);
+/* All names that were given until now are on the disk when it returns. Any thread. */
+int rn_cache_sync_names(const struct rn_cache *, struct rn_err *);
 
 /* `to` becomes the content at `path`: shared blocks, else a second name, else a copy; now: that
  * file. Not synced, not atomic: for folders that appear whole. */

@@ -105,12 +105,12 @@ Test(batch, pins_what_has_its_name_of_many_loads_together)
     send("b");
     atomic_store(&held, false);
     cr_assert_eq(returned().n, 0); /* a name, no pin: not the end */
-    cr_assert_eq(rn_batch_unpinned(&batch), 1);
+    cr_assert_eq(rn_batch_unsettled(&batch), 1);
     cr_assert_not(rn_batch_all_named(&batch));
     cr_assert_eq(returned().n, 0);
-    cr_assert_eq(rn_batch_unpinned(&batch), 2);
+    cr_assert_eq(rn_batch_unsettled(&batch), 2);
     cr_assert(rn_batch_all_named(&batch));
-    rn_batch_pin(&batch, pool);
+    rn_batch_settle(&batch, pool);
     struct rn_batch_end end = returned();
     cr_assert_eq(end.n, 2);
     cr_assert_eq(end.rc, RN_OK);
@@ -126,14 +126,14 @@ Test(batch, writes_no_pins_while_others_are_being_written)
     returned();
     atomic_store(&held, true);
     send("b");
-    rn_batch_pin(&batch, pool);
+    rn_batch_settle(&batch, pool);
     const struct rn_task *pins = rn_pool_wait(pool); /* written, and the batch does not know */
     atomic_store(&held, false);
     cr_assert_eq(returned().n, 0);
-    cr_assert_eq(rn_batch_unpinned(&batch), 0);
+    cr_assert_eq(rn_batch_unsettled(&batch), 0);
     cr_assert(rn_batch_returned(&batch, pins, &end));
     cr_assert_eq(end.n, 1);
-    cr_assert_eq(rn_batch_unpinned(&batch), 1);
+    cr_assert_eq(rn_batch_unsettled(&batch), 1);
 }
 
 Test(batch, ends_at_once_what_the_lock_has_already)
@@ -141,11 +141,11 @@ Test(batch, ends_at_once_what_the_lock_has_already)
     atomic_store(&held, false);
     send("a");
     returned();
-    rn_batch_pin(&batch, pool);
+    rn_batch_settle(&batch, pool);
     returned();
     send("a");
     cr_assert_eq(returned().n, 1);
-    cr_assert_eq(rn_batch_unpinned(&batch), 0);
+    cr_assert_eq(rn_batch_unsettled(&batch), 0);
 }
 
 Test(batch, pins_nothing_of_a_load_that_failed)
@@ -156,7 +156,7 @@ Test(batch, pins_nothing_of_a_load_that_failed)
     struct rn_batch_end end = returned();
     cr_assert_eq(end.n, 1);
     cr_assert_eq(end.rc, RN_ENOSPACE);
-    cr_assert_eq(rn_batch_unpinned(&batch), 0);
+    cr_assert_eq(rn_batch_unsettled(&batch), 0);
 }
 
 Test(batch, tells_why_pins_could_not_be_written_of_each_that_waited_for_them)
@@ -168,7 +168,7 @@ Test(batch, tells_why_pins_could_not_be_written_of_each_that_waited_for_them)
     returned();
     free(lock.path);
     lock.path = rn_join(dir, "no/such/folder/p.lock");
-    rn_batch_pin(&batch, pool);
+    rn_batch_settle(&batch, pool);
     struct rn_batch_end end = returned();
     cr_assert_eq(end.n, 2);
     cr_assert_eq(end.rc, RN_EIO);
