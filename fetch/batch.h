@@ -2,7 +2,7 @@
  *
  *     rn_batch_add(&batch, &item);                                     any number
  *     if (rn_batch_ready(&batch)) rn_batch_send(&batch, pool, log);    some of them, as a load
- *     if (rn_batch_unsettled(&batch)) rn_batch_settle(&batch, pool);       all that have their names
+ *     if (rn_batch_unsettled(&batch)) rn_batch_settle(&batch, pool);   all that have their names
  *     ... whenever the pool gives back a task:
  *     if (rn_batch_returned(&batch, task, &end))
  *         ... end.items[0 .. n) with end.rc ...                        done, or not one of them
