@@ -7,7 +7,7 @@
 # whoever comes next several times what he does himself.
 # runnel digests every byte and syncs every file: "run" publishes them as the output of a stage, too,
 # "fetch" leaves them in the cache, pinned. "no sync" is the same with sync calls that do nothing. The
-# others do neither. Needs nginx, openssl and cc; curl, aria2c and a Python with
+# others do neither. Needs 15 GB of disk, nginx, openssl and cc; curl, aria2c and a Python with
 # huggingface_hub ($HF_PYTHON, default build/hf/bin/python) where they are to be compared.
 set -euo pipefail
 . "$(realpath "$(dirname "$0")")/../e2e/nginx.bash"
