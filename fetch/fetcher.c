@@ -79,6 +79,8 @@ static void tell_missing(const struct loop *l, struct rn_err *err)
                 "%s more are needed for the files on their way, %s are free: make room, run again, "
                 "and it goes on from there",
                 rn_show_bytes(missing, (double)bytes), rn_show_bytes(there, (double)free_bytes));
+    else
+        rn_hint(err, "make room, run again, and it goes on from there");
 }
 
 /* Why, without the file's name. */

@@ -422,6 +422,7 @@ Test(fetch, a_full_disk_ends_the_fetch_and_leaves_no_name)
     rn_io = real;
     rn_io.rename_new = no_rename;
     cr_assert_eq(rig_fetch(&rig), RN_ENOSPACE);
+    cr_expect(rn_starts_with(rig.err.hint, "make room"), "all bytes are there: %s", rig.err.hint);
     nothing_has_a_name();
     rn_io = real;
     rn_io.fsync = no_sync;
