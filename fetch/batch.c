@@ -209,17 +209,18 @@ static void start_settling(const struct rn_batch *b, struct rn_settling *p)
 void rn_batch_settle(struct rn_batch *b, struct rn_pool *pool)
 {
     struct rn_settling *p = &b->settling;
-    struct rn_settling last = *p;
     RN_ASSERT(rn_batch_unsettled(b) > 0);
+    struct rn_batch_item *room = p->items; /* for those that get their names meanwhile */
+    size_t cap = p->cap;
     *p = (struct rn_settling){.task.work = settle,
                               .cache = b->cache,
                               .under_way = true,
                               .items = b->named,
                               .n = b->n_named,
                               .cap = b->cap_named};
-    b->named = last.items;
+    b->named = room;
     b->n_named = 0;
-    b->cap_named = last.cap;
+    b->cap_named = cap;
     start_settling(b, p);
     rn_pool_add(pool, &p->task);
 }
