@@ -18,7 +18,7 @@
  * error is that of the first file, and says how many there are.
  *
  * One thread talks to all hosts at once, a few others prove and sync. What is verified is published
- * in batches: a file counts as done only when its name is on the disk. */
+ * in batches: a file counts as done only when its name and its pin are on the disk. */
 #ifndef RN_FETCH_H
 #define RN_FETCH_H
 
