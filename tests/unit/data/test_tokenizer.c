@@ -485,9 +485,6 @@ Test(encoder, reads_no_byte_behind_the_text)
 
 Test(tokenizer, encodes_the_same_from_many_threads)
 {
-#ifdef __SANITIZE_THREAD__
-    cr_skip_test("SKIP: ThreadSanitizer does not see OpenMP's barriers");
-#endif
     struct rn_tokenizer *t = nanochat();
     const char *text = "Many threads, one tokenizer; it'll be the same \u6F22\u5B57 12345.\n\n";
     struct rn_ids one = {0};
