@@ -2,7 +2,7 @@
 #include "file.h"
 
 #include "mem.h"
-#include "str.h"
+#include "path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,8 +12,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Not all file systems know the flag; a link is as atomic and does not replace either. */
@@ -30,26 +28,6 @@ struct rn_io rn_io = {
     .write = write, .fsync = fsync, .syncfs = syncfs, .rename = rename, .rename_new = rename_new};
 
 enum { BUFFER = 1 << 18 };
-
-char *rn_join(const char *dir, const char *name)
-{
-    size_t n = strlen(dir);
-    return rn_xprintf("%s%s%s", dir, n && dir[n - 1] == '/' ? "" : "/", name);
-}
-
-char *rn_dirname(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    if (!slash)
-        return rn_xdup(".");
-    return slash == path ? rn_xdup("/") : rn_xprintf("%.*s", (int)(slash - path), path);
-}
-
-const char *rn_basename(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
 
 bool rn_exists(const char *path)
 {
@@ -408,49 +386,4 @@ int rn_copy_file(const char *from, const char *to, struct rn_err *err)
     free(buf);
     close(fd);
     return rc;
-}
-
-char *rn_cache_dir(void)
-{
-    const char *own = getenv("RUNNEL_CACHE"), *xdg = getenv("XDG_CACHE_HOME"),
-               *home = getenv("HOME");
-    if (own && *own)
-        return rn_xdup(own);
-    if (xdg && *xdg == '/')
-        return rn_join(xdg, "runnel");
-    return rn_xprintf("%s/.cache/runnel", home && *home ? home : ".");
-}
-
-int64_t rn_disk_free(const char *path)
-{
-    struct statvfs fs;
-    char *p = rn_xdup(path);
-    while (statvfs(p, &fs) != 0) {
-        char *up = rn_dirname(p);
-        bool at_top = strcmp(up, p) == 0;
-        free(p);
-        p = up;
-        if (at_top)
-            break;
-    }
-    int64_t free_bytes = statvfs(p, &fs) == 0 ? (int64_t)fs.f_bavail * (int64_t)fs.f_frsize : -1;
-    free(p);
-    return free_bytes;
-}
-
-static double clock_s(clockid_t id)
-{
-    struct timespec t;
-    clock_gettime(id, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-double rn_clock_s(void)
-{
-    return clock_s(CLOCK_MONOTONIC);
-}
-
-double rn_time_s(void)
-{
-    return clock_s(CLOCK_REALTIME);
 }

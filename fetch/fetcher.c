@@ -1,8 +1,8 @@
 #include "fetcher.h"
 
 #include "errand.h"
-#include "file.h"
 #include "health.h"
+#include "machine.h"
 #include "mem.h"
 #include "pool.h"
 #include "str.h"

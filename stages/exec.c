@@ -17,6 +17,7 @@
  * leaves running when it ends is ended. */
 #define _GNU_SOURCE /* execvpe, pipe2 */
 #include "file.h"
+#include "path.h"
 #include "stage.h"
 #include "str.h"
 

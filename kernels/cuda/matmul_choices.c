@@ -1,8 +1,10 @@
 #include "matmul_choices.h"
 
+#include "cache_dir.h"
 #include "file.h"
 #include "json.h"
 #include "mem.h"
+#include "path.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

@@ -2,6 +2,7 @@
 
 #include "file.h"
 #include "merge.h"
+#include "path.h"
 #include "str.h"
 
 #include <dirent.h>

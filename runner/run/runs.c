@@ -6,6 +6,7 @@
 #include "links.h"
 #include "mem.h"
 #include "metrics.h"
+#include "path.h"
 #include "str.h"
 
 #include <dirent.h>

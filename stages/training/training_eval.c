@@ -2,7 +2,6 @@
 
 #include "eval_bpb.h"
 #include "evals.h"
-#include "file.h"
 #include "generate.h"
 #include "scorer.h"
 

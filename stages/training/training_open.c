@@ -1,4 +1,3 @@
-#include "file.h"
 #include "model_in.h"
 #include "peak.h"
 #include "sizing.h"

@@ -5,6 +5,7 @@
  * everything. */
 #include "file.h"
 #include "mem.h"
+#include "path.h"
 #include "stage.h"
 
 #include <inttypes.h>

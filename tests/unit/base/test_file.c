@@ -2,6 +2,7 @@
 #include "../scratch.h"
 #include "file.h"
 #include "mem.h"
+#include "path.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -220,22 +221,6 @@ Test(file, copies_are_whole, .init = scratch_up, .fini = leave)
     free(from);
     free(to);
     free(text);
-}
-
-Test(file, names)
-{
-    char *a = rn_dirname("a/b/c"), *b = rn_dirname("c"), *c = rn_dirname("/c"),
-         *d = rn_join("a/", "b");
-    cr_assert_str_eq(a, "a/b");
-    cr_assert_str_eq(b, ".");
-    cr_assert_str_eq(c, "/");
-    cr_assert_str_eq(d, "a/b");
-    cr_assert_str_eq(rn_basename("a/b/c"), "c");
-    cr_assert(rn_disk_free("/tmp/not/there") > 0);
-    free(a);
-    free(b);
-    free(c);
-    free(d);
 }
 
 /* --- syncing trees --- */

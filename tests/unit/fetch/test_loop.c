@@ -1,4 +1,7 @@
 /* Whom the loop asks, when it asks again, what it goes on with: minutes of waiting in no time. */
+#include "clock.h"
+#include "file.h"
+#include "path.h"
 #include "rig.h"
 
 #include "asking.h"

@@ -7,6 +7,7 @@
 #include "file.h"
 #include "json.h"
 #include "mem.h"
+#include "path.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

@@ -1,6 +1,8 @@
 #include "fake.h"
 
+#include "clock.h"
 #include "file.h"
+#include "path.h"
 #include "signals.h"
 #include "str.h"
 
