@@ -233,7 +233,8 @@ Test(loop, nobody_waits_for_a_day_and_the_message_says_who_asked_for_it)
     char *reason;
     cr_assert_eq(rn_asking_fail(&a, &reason, &rig.err), RN_EFETCH);
     cr_assert(strstr(rig.err.msg, "asks to come back in 24 h"), "%s", rig.err.msg);
-    cr_expect_str_eq(reason, "one.example: transient: status 429, asks to come back in 24 h 00 min");
+    cr_expect_str_eq(reason, "one.example: transient: status 429, asks to come back in 24 h 00 "
+                             "min");
     free(reason);
     rn_asking_release(&a);
     rn_alike_release(&alike);
