@@ -199,7 +199,7 @@ int rn_training_open(struct rn_training *t, struct rn_err *err)
                                         .data = t->data,
                                         .model = t->model,
                                         .tokenizer = t->tokenizer};
-    RN_TRY(rn_training_eval_init(&t->eval, &es, err));
+    rn_training_eval_init(&t->eval, &es);
     t->config_extra = json_pack("{s:s, s:I}", "tokenizer", rn_tokenizer_digest(t->tokenizer),
                                 "batch_tokens", (json_int_t)t->batch_tokens);
     t->checkpoint = (struct rn_ckpt){.dir = job->work_dir,
