@@ -223,6 +223,23 @@ Test(file, copies_are_whole, .init = scratch_up, .fini = leave)
     free(text);
 }
 
+Test(file, what_cannot_be_linked_is_copied, .init = scratch_up, .fini = leave)
+{
+    struct rn_err err = {0};
+    char *to = rn_join(dir, "to"), *nothing = rn_join("/proc", "not-there"), head[100], *text;
+    size_t n = rn_file_head("/proc/version", head, sizeof head);
+    cr_assert_gt(n, 0);
+    cr_assert_eq(rn_copy_file("/proc/version", to, &err), RN_OK, "%s", err.msg);
+    cr_assert_eq(rn_file_read(to, 1000, &text, NULL, &err), RN_OK);
+    cr_expect_eq(strncmp(text, head, n), 0);
+    cr_expect_eq(rn_copy_file(nothing, to, &err), RN_EIO);
+    cr_expect_eq(rn_copy_file("/proc", to, NULL), RN_EIO, "a folder");
+    cr_expect_eq(files_in(dir), 1);
+    free(text);
+    free(nothing);
+    free(to);
+}
+
 /* --- syncing trees --- */
 
 static int n_fsyncs, n_syncfs;
