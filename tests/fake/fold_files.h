@@ -1,5 +1,5 @@
-/* tests/fake/fold_files.h - the files of a stage that plays training by folding a text step by step:
- * checkpoints as the store and the runner read them, and the model.
+/* tests/fake/fold_files.h - the files of a stage that plays training by folding a text, step by
+ * step: checkpoints as the store and the runner read them, and the model.
  *
  *     char state[RN_HEX] = "start";
  *     int64_t offset = 0, step = fold_newest(job, steps, state, &offset);
