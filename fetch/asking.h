@@ -1,7 +1,7 @@
 /* asking.h - one file and its sources: whom to ask next, and what the answers were.
  *
  *     struct rn_asking a;
- *     rn_asking_init(&a, fetcher, file, &hosts);
+ *     rn_asking_init(&a, fetcher, file, &hosts, &alike);
  *     switch (rn_asking_next(&a, now_s)) {
  *     case RN_ASK:  ... a.source, a.host ...   then rn_asking_reject(&a, &response, kept, now_s)
  *     case RN_WAIT: ... until a.wake_s ...
