@@ -25,9 +25,10 @@ function(rn_unit_tests room)
     target_link_libraries(test-${room} PRIVATE ${ARGN} criterion)
     add_dependencies(test-${room} runnel-cpu)
     add_test(NAME unit-${room} COMMAND test-${room} ${criterion_options})
-    # Tests share the processor with each other: threads that wait must not spin.
+    # Tests share the processor with each other: threads that wait must not spin. The user's own
+    # cache is left alone.
     set_tests_properties(unit-${room} PROPERTIES WORKING_DIRECTORY ${CMAKE_BINARY_DIR}
-                         ENVIRONMENT "OMP_WAIT_POLICY=passive")
+                         ENVIRONMENT "OMP_WAIT_POLICY=passive;RUNNEL_CACHE=${CMAKE_BINARY_DIR}/unit-cache")
     if(RUNNEL_SANITIZE MATCHES address)
       target_sources(test-${room} PRIVATE tests/sanitize/leaks.c)
     endif()

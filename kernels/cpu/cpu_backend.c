@@ -95,7 +95,9 @@ static void cpu_free(void *dev, void *mem)
 static void copy(const struct cpu *c, char *to, const char *from, size_t size_bytes)
 {
     const size_t share = 1 << 18;
-#pragma omp parallel for schedule(static) num_threads(c->threads) if (size_bytes > share)
+    /* No "if": behind one that says no, LLVM 14 gives its num_threads to whatever region is next. */
+    const int threads = size_bytes > share ? c->threads : 1;
+#pragma omp parallel for schedule(static) num_threads(threads)
     for (size_t at = 0; at < size_bytes; at += share)
         memcpy(to + at, from + at, size_bytes - at < share ? size_bytes - at : share);
 }

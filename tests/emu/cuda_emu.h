@@ -121,9 +121,9 @@ static inline unsigned ballot(unsigned mask, bool yes, struct site at)
     return own.all;
 }
 
-static inline void sync_warp(struct site at, unsigned mask = 0xffffffffu)
+static inline void sync_warp(struct site at)
 {
-    collective(mask, at, NULL, [](void *[32]) {});
+    collective(0xffffffffu, at, NULL, [](void *[32]) {});
 }
 
 /* The lane `step` further on in a part of `width` lanes, oneself where the part ends. */
@@ -165,7 +165,7 @@ static inline unsigned atomicMax(unsigned *at, unsigned x)
 #define gridDim   (emu::grid_size)
 
 #define __syncthreads()                emu::barrier(EMU_HERE)
-#define __syncwarp(...)                emu::sync_warp(EMU_HERE, ##__VA_ARGS__)
+#define __syncwarp()                   emu::sync_warp(EMU_HERE)
 #define __shfl_sync(mask, x, from)     emu::shuffle(mask, x, (from)&31, EMU_HERE)
 #define __shfl_xor_sync(mask, x, with) emu::shuffle(mask, x, (emu::lane() ^ (with)) & 31, EMU_HERE)
 #define __shfl_down_sync(mask, x, ...) emu::shuffle(mask, x, emu::lane_down(__VA_ARGS__), EMU_HERE)
@@ -185,8 +185,8 @@ template <int NEWER> static inline void rn_copies_wait()
 #define rn_mma(c, a, b) emu::multiply_matrices(c, a, b, EMU_HERE)
 
 #define RN_GRID_CONSTANT
-#define RN_LAUNCH(kernel, grid, block, shared_bytes, stream, ...)                                  \
-    emu::launch(kernel, grid, block, shared_bytes, stream, ##__VA_ARGS__)
+#define RN_LAUNCH(kernel, grid, block, shared_bytes, ...) /* ...: the stream, its arguments */     \
+    emu::launch(kernel, grid, block, shared_bytes, __VA_ARGS__)
 #define RN_SHARED(type, name, count)                                                               \
     static const char name##_of_block = 0;                                                         \
     type *name = (type *)emu::shared(&name##_of_block, (count) * sizeof(type), EMU_HERE)

@@ -43,7 +43,7 @@ static void up(void)
     snprintf(name, sizeof name, "lfs/%s", oid);
     put_at(name, good_jsonl, strlen(good_jsonl));
     put_at("lfs/other", "{\"text\": \"x\"}\n", 14);
-    put_pointer(POINTER + 1, oid, strlen(good_jsonl));
+    put_pointer(&POINTER[1], oid, strlen(good_jsonl));
     rig_source(&rig, POINTER);
 }
 

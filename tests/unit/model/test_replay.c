@@ -156,7 +156,7 @@ static void expect_refused(const char *from, const char *to, enum rn_code code)
     struct rn_replay_result r;
     struct rn_err err = {0};
     cr_expect_eq(replay_changed("gpt2-tiny.safetensors", from, to, RN_PRECISION_FP32, &r, &err),
-                 code, "%s: %s", to, err.msg);
+                 (int)code, "%s: %s", to, err.msg);
     cr_expect(err.msg[0]);
 }
 

@@ -139,8 +139,7 @@ Test(sandbox, what_is_right_passes)
         "open('/box/own','w').write('x'); assert open('/box/own').read() == 'x'",
         "import threading\nt = threading.Thread(target=print)\nt.start(); t.join()",
         "import os; assert os.getpid() == 1",
-        "import os; assert not any(map(os.path.exists, ['/etc', '/home', '/tmp', '/proc', "
-        "'/dev']))",
+        "import os\nfor d in '/etc /home /tmp /proc /dev'.split(): assert not os.path.exists(d)",
         "",
     };
     for (size_t i = 0; i < RN_COUNT(right); i++) {

@@ -90,8 +90,8 @@ Test(fetch_stage, an_entry_that_could_not_tell_an_error_page_is_refused)
         "{a: {urls: [\"https://example.org/a.jsonl\"], check: {format: jsonl}}}",
         "{a: {urls: [\"https://example.org/a.jsonl\"], check: {min_size: 1 MiB}}}",
         "{a: {urls: [\"https://example.org/a.zip\"], unpack: {strip: 1}}}",
-        "{a: {urls: [\"https://example.org/a\"], sha256: "
-        "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae}}",
+        ("{a: {urls: [\"https://example.org/a\"], sha256: "
+         "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae}}"),
         "{a: {urls: [a.jsonl]}}",
         "{a: {urls: [\"builtin:tiny-world/choices.jsonl\"]}}",
     };
