@@ -2,7 +2,7 @@
 #include "file.h"
 
 #include "mem.h"
-#include "str.h"
+#include "path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,8 +12,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Not all file systems know the flag; a link is as atomic and does not replace either. */
@@ -30,26 +28,6 @@ struct rn_io rn_io = {
     .write = write, .fsync = fsync, .syncfs = syncfs, .rename = rename, .rename_new = rename_new};
 
 enum { BUFFER = 1 << 18 };
-
-char *rn_join(const char *dir, const char *name)
-{
-    size_t n = strlen(dir);
-    return rn_xprintf("%s%s%s", dir, n && dir[n - 1] == '/' ? "" : "/", name);
-}
-
-char *rn_dirname(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    if (!slash)
-        return rn_xdup(".");
-    return slash == path ? rn_xdup("/") : rn_xprintf("%.*s", (int)(slash - path), path);
-}
-
-const char *rn_basename(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
 
 bool rn_exists(const char *path)
 {
@@ -280,56 +258,71 @@ int rn_file_write(const char *path, const void *bytes, size_t n, struct rn_err *
 
 /* --- reading --- */
 
+/* A signal that comes meanwhile is no error. */
+static ssize_t read_some(int fd, void *to, size_t n)
+{
+    ssize_t got;
+    do
+        got = read(fd, to, n);
+    while (got < 0 && errno == EINTR);
+    return got;
+}
+
+static int find_size(int fd, const char *path, size_t cap_bytes, size_t *size, struct rn_err *err)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return rn_fail_errno(err, RN_PATH(path), "cannot read");
+    if (!S_ISREG(st.st_mode))
+        return rn_fail(err, RN_EIO, RN_PATH(path), "not a regular file");
+    if ((uint64_t)st.st_size > cap_bytes)
+        return rn_fail(err, RN_ECORRUPT, RN_PATH(path), "%lld bytes, expected at most %zu",
+                       (long long)st.st_size, cap_bytes);
+    *size = (size_t)st.st_size;
+    return RN_OK;
+}
+
+static int read_all(int fd, const char *path, char *to, size_t size, struct rn_err *err)
+{
+    for (size_t done = 0; done < size;) {
+        ssize_t got = read_some(fd, to + done, size - done);
+        if (got < 0)
+            return rn_fail_errno(err, RN_PATH(path), "cannot read");
+        if (got == 0)
+            return rn_fail(err, RN_EIO, RN_PATH(path), "ended after %zu of %zu bytes", done, size);
+        done += (size_t)got;
+    }
+    return RN_OK;
+}
+
 int rn_file_read(const char *path, size_t cap_bytes, char **out, size_t *n, struct rn_err *err)
 {
-    *out = NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe would wait for its writer */
-    if (fd < 0)
-        return rn_fail_errno(err, RN_PATH(path), "cannot open");
-    struct stat st;
-    int rc = RN_OK;
     void *buf = NULL;
-    if (fstat(fd, &st) != 0)
-        rc = rn_fail_errno(err, RN_PATH(path), "cannot read");
-    else if (!S_ISREG(st.st_mode))
-        rc = rn_fail(err, RN_EIO, RN_PATH(path), "not a regular file");
-    else if ((uint64_t)st.st_size > cap_bytes)
-        rc = rn_fail(err, RN_ECORRUPT, RN_PATH(path), "%lld bytes, expected at most %zu",
-                     (long long)st.st_size, cap_bytes);
-    else
-        rc = rn_try_alloc(&buf, (size_t)st.st_size + 1, 1, path, err);
-    size_t size = rc == RN_OK ? (size_t)st.st_size : 0, done = 0;
-    while (rc == RN_OK && done < size) {
-        ssize_t got = read(fd, (char *)buf + done, size - done);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            rc = rn_fail_errno(err, RN_PATH(path), "cannot read");
-        else if (got == 0)
-            rc = rn_fail(err, RN_EIO, RN_PATH(path), "ended after %zu of %zu bytes", done, size);
-        else
-            done += (size_t)got;
-    }
-    close(fd);
-    if (rc != RN_OK) {
-        free(buf);
-        return rc;
-    }
+    size_t size = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe would wait for its writer */
+    int rc = fd < 0 ? rn_fail_errno(err, RN_PATH(path), "cannot open") : RN_OK;
+    *out = NULL;
+    RN_CHECK(rc);
+    RN_CHECK(rc = find_size(fd, path, cap_bytes, &size, err));
+    RN_CHECK(rc = rn_try_alloc(&buf, size + 1, 1, path, err));
+    RN_CHECK(rc = read_all(fd, path, buf, size, err));
     *out = buf;
+    buf = NULL;
     if (n)
         *n = size;
-    return RN_OK;
+done:
+    free(buf);
+    if (fd >= 0)
+        close(fd);
+    return rc;
 }
 
 size_t rn_file_head(const char *path, void *head, size_t cap)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     size_t n = 0;
-    for (ssize_t got = 1; fd >= 0 && n < cap && got != 0; n += got > 0 ? (size_t)got : 0) {
-        got = read(fd, (char *)head + n, cap - n);
-        if (got < 0 && errno != EINTR)
-            break;
-    }
+    for (ssize_t got = 1; fd >= 0 && n < cap && got > 0; n += got > 0 ? (size_t)got : 0)
+        got = read_some(fd, (char *)head + n, cap - n);
     if (fd >= 0)
         close(fd);
     return n;
@@ -352,9 +345,7 @@ static int pour(int in, int out, const char *from, const char *to, struct rn_err
     unsigned char *buf = rn_xalloc(BUFFER);
     ssize_t got;
     int rc = RN_OK;
-    while (rc == RN_OK && (got = read(in, buf, BUFFER)) != 0) {
-        if (got < 0 && errno == EINTR)
-            continue;
+    while (rc == RN_OK && (got = read_some(in, buf, BUFFER)) != 0) {
         if (got < 0)
             rc = rn_fail_errno(err, RN_PATH(from), "cannot read");
         else if (rn_write_all(out, buf, (size_t)got) < (size_t)got)
@@ -379,78 +370,41 @@ int rn_copy_bytes(const char *from, const char *to, struct rn_err *err)
     return rc;
 }
 
-int rn_copy_file(const char *from, const char *to, struct rn_err *err)
+static int add_all(struct rn_writer *w, int from_fd, const char *from, struct rn_err *err)
 {
-    char *tmp = rn_xprintf("%s.%ld.tmp", to, (long)getpid());
-    unlink(tmp);
-    if (link(from, tmp) == 0) {
-        int rc = rn_rename(tmp, to, err);
-        unlink(tmp); /* rename of two links to one file does nothing and leaves both */
-        free(tmp);
-        return rc;
-    }
-    free(tmp);
+    unsigned char *buf = rn_xalloc(BUFFER);
+    ssize_t got;
+    while ((got = read_some(from_fd, buf, BUFFER)) > 0)
+        rn_writer_add(w, buf, (size_t)got);
+    int rc = got < 0 ? rn_fail_errno(err, RN_PATH(from), "cannot read") : RN_OK;
+    free(buf);
+    return rc;
+}
+
+static int copy_whole(const char *from, const char *to, struct rn_err *err)
+{
     int fd = open(from, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return rn_fail_errno(err, RN_PATH(from), "cannot open");
     struct rn_writer w;
     int rc = rn_writer_open(&w, to, err);
-    unsigned char *buf = rn_xalloc(BUFFER);
-    ssize_t got = 0;
-    while (rc == RN_OK && (got = read(fd, buf, BUFFER)) > 0)
-        rn_writer_add(&w, buf, (size_t)got);
-    if (rc == RN_OK && got < 0) {
-        rc = rn_fail_errno(err, RN_PATH(from), "cannot read");
-        rn_writer_abort(&w);
+    if (rc == RN_OK) {
+        rc = add_all(&w, fd, from, err);
+        if (rc == RN_OK)
+            rc = rn_writer_commit(&w, NULL, err);
+        else
+            rn_writer_abort(&w);
     }
-    if (rc == RN_OK)
-        rc = rn_writer_commit(&w, NULL, err);
-    free(buf);
     close(fd);
     return rc;
 }
 
-char *rn_cache_dir(void)
+int rn_copy_file(const char *from, const char *to, struct rn_err *err)
 {
-    const char *own = getenv("RUNNEL_CACHE"), *xdg = getenv("XDG_CACHE_HOME"),
-               *home = getenv("HOME");
-    if (own && *own)
-        return rn_xdup(own);
-    if (xdg && *xdg == '/')
-        return rn_join(xdg, "runnel");
-    return rn_xprintf("%s/.cache/runnel", home && *home ? home : ".");
-}
-
-int64_t rn_disk_free(const char *path)
-{
-    struct statvfs fs;
-    char *p = rn_xdup(path);
-    while (statvfs(p, &fs) != 0) {
-        char *up = rn_dirname(p);
-        bool at_top = strcmp(up, p) == 0;
-        free(p);
-        p = up;
-        if (at_top)
-            break;
-    }
-    int64_t free_bytes = statvfs(p, &fs) == 0 ? (int64_t)fs.f_bavail * (int64_t)fs.f_frsize : -1;
-    free(p);
-    return free_bytes;
-}
-
-static double clock_s(clockid_t id)
-{
-    struct timespec t;
-    clock_gettime(id, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-double rn_clock_s(void)
-{
-    return clock_s(CLOCK_MONOTONIC);
-}
-
-double rn_time_s(void)
-{
-    return clock_s(CLOCK_REALTIME);
+    char *tmp = rn_xprintf("%s.%ld.tmp", to, (long)getpid());
+    unlink(tmp);
+    int rc = link(from, tmp) == 0 ? rn_rename(tmp, to, err) : copy_whole(from, to, err);
+    unlink(tmp); /* rename of two links to one file does nothing and leaves both */
+    free(tmp);
+    return rc;
 }

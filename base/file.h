@@ -87,18 +87,4 @@ int rn_walk(const char *root, int (*each)(void *ctx, const char *relative, struc
 /* Of all regular files below it together; what cannot be looked at counts as nothing. */
 double rn_tree_bytes(const char *root);
 
-/* dir + "/" + name; caller frees. rn_dirname: "." when there is no slash; caller frees. */
-char *rn_join(const char *dir, const char *name);
-char *rn_dirname(const char *path);
-const char *rn_basename(const char *path); /* borrowed */
-
-/* $RUNNEL_CACHE, $XDG_CACHE_HOME/runnel or ~/.cache/runnel; caller frees. */
-char *rn_cache_dir(void);
-
-/* Free bytes of the file system that holds `path` (nearest existing parent). */
-int64_t rn_disk_free(const char *path);
-
-double rn_clock_s(void); /* monotonic seconds */
-double rn_time_s(void);  /* seconds since 1970, for logs only */
-
 #endif

@@ -2,6 +2,7 @@
 #include "file.h"
 
 #include "mem.h"
+#include "path.h"
 #include "str.h"
 
 #include <dirent.h>

@@ -1,10 +1,15 @@
 #include "machine.h"
 
+#include "mem.h"
+#include "path.h"
+
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/statvfs.h>
 
 /* The number behind `label` in the first line of the file that has it; SIZE_MAX: there is none. */
 static size_t number_in(const char *path, const char *label)
@@ -39,4 +44,21 @@ size_t rn_memory_peak(void)
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     return (size_t)usage.ru_maxrss * 1024;
+}
+
+int64_t rn_disk_free(const char *path)
+{
+    struct statvfs fs;
+    char *p = rn_xdup(path);
+    while (statvfs(p, &fs) != 0) {
+        char *up = rn_dirname(p);
+        bool at_top = strcmp(up, p) == 0;
+        free(p);
+        p = up;
+        if (at_top)
+            break;
+    }
+    int64_t free_bytes = statvfs(p, &fs) == 0 ? (int64_t)fs.f_bavail * (int64_t)fs.f_frsize : -1;
+    free(p);
+    return free_bytes;
 }

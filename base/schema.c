@@ -1,9 +1,9 @@
 #include "schema_value.h"
 
+#include "nearest.h"
+
 #include <stdio.h>
 #include <string.h>
-
-enum { WORDS_MAX = 128 };
 
 const char *const rn_key_class_words[] = {[RN_IDENTITY] = "identity",
                                           [RN_EXTEND] = "extend",
@@ -205,16 +205,6 @@ static void fill_row(struct rn_schema_pass *p, const struct rn_key *key, void *b
         set_default(p, key, at, to);
 }
 
-/* All names that may stand here; at most WORDS_MAX. */
-static void list_names(const struct rn_part *parts, size_t n_parts, const char *words[])
-{
-    size_t n = 0;
-    for (size_t i = 0; i < n_parts; i++)
-        for (const struct rn_key *k = parts[i].keys; k->name && n < WORDS_MAX; k++)
-            words[n++] = k->name;
-    words[n] = NULL;
-}
-
 /* The table that does hold `name`, when it was written one level too high. */
 static const char *deeper(const struct rn_part *parts, size_t n_parts, const char *name)
 {
@@ -228,20 +218,21 @@ static const char *deeper(const struct rn_part *parts, size_t n_parts, const cha
 static void hint_known(const struct rn_part *parts, size_t n_parts, const char *name,
                        struct rn_err *e)
 {
-    const char *words[WORDS_MAX + 1];
-    list_names(parts, n_parts, words);
-    const char *near = rn_nearest(name, words), *table = deeper(parts, n_parts, name);
+    enum { FEW = 8 };
+    struct rn_nearest near = {.to = name};
+    struct rn_str all = {0};
+    size_t n = 0;
+    for (size_t i = 0; i < n_parts; i++)
+        for (const struct rn_key *k = parts[i].keys; k->name; k++) {
+            rn_nearest_try(&near, k->name);
+            rn_str_printf(&all, "%s%s", n++ ? ", " : "", k->name);
+        }
+    const char *table = deeper(parts, n_parts, name);
     if (table)
         rn_hint(e, "did you mean '%s.%s'?", table, name);
-    else if (near)
-        rn_hint(e, "did you mean '%s'?", near);
-    else if (words[0] && !words[8]) {
-        struct rn_str all = {0};
-        for (size_t i = 0; words[i]; i++)
-            rn_str_printf(&all, "%s%s", i ? ", " : "", words[i]);
+    else if (!rn_hint_near(e, near.word) && n > 0 && n <= FEW)
         rn_hint(e, "known keys: %s", all.p);
-        rn_str_release(&all);
-    }
+    rn_str_release(&all);
 }
 
 static void refuse_unknown(struct rn_schema_pass *p, const struct rn_part *parts, size_t n_parts,

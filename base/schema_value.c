@@ -1,5 +1,6 @@
 #include "schema_value.h"
 
+#include "nearest.h"
 #include "units.h"
 
 #include <stdlib.h>
@@ -169,9 +170,7 @@ static void set_word(struct rn_schema_pass *p, const struct rn_key *key, enum rn
         rn_str_printf(&text, "%s%s", i ? ", " : "takes one of ", key->words[i]);
     rn_str_printf(&text, "; found %s", rn_node_show(node, shown));
     struct rn_err *e = problem(p, node, text.p);
-    const char *near = rn_nearest(node->text, key->words);
-    if (near)
-        rn_hint(e, "did you mean '%s'?", near);
+    rn_hint_near(e, rn_nearest_of(node->text, key->words));
     rn_str_release(&text);
 }
 

@@ -104,48 +104,6 @@ bool rn_ends_with(const char *s, const char *suffix)
     return n >= m && memcmp(s + n - m, suffix, m) == 0;
 }
 
-enum { WORD_MAX = 63, FAR = 4 };
-
-static int min3(int a, int b, int c)
-{
-    int m = a < b ? a : b;
-    return m < c ? m : c;
-}
-
-int rn_edit_distance(const char *a, const char *b)
-{
-    int n = (int)strlen(a), m = (int)strlen(b);
-    if (n > WORD_MAX || m > WORD_MAX || abs(n - m) >= FAR)
-        return FAR;
-    int row[WORD_MAX + 1];
-    for (int j = 0; j <= m; j++)
-        row[j] = j;
-    for (int i = 1; i <= n; i++) {
-        int diagonal = row[0];
-        row[0] = i;
-        for (int j = 1; j <= m; j++) {
-            int cost = min3(row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
-            diagonal = row[j];
-            row[j] = cost;
-        }
-    }
-    return row[m] < FAR ? row[m] : FAR;
-}
-
-const char *rn_nearest(const char *word, const char *const *words)
-{
-    const char *best = NULL;
-    int best_distance = 3;
-    for (; *words; words++) {
-        int d = rn_edit_distance(word, *words);
-        if (d < best_distance && 2 * d <= (int)strlen(*words)) {
-            best = *words;
-            best_distance = d;
-        }
-    }
-    return best;
-}
-
 static bool continuation(unsigned char c)
 {
     return (c & 0xC0) == 0x80;

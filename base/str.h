@@ -33,11 +33,6 @@ void rn_copy_text(char *to, size_t cap, const char *text);
 bool rn_starts_with(const char *s, const char *prefix);
 bool rn_ends_with(const char *s, const char *suffix);
 
-/* Edit distance up to 3 (4: farther), for 'did you mean'. */
-int rn_edit_distance(const char *a, const char *b);
-/* The nearest of `words` (NULL-ended) within distance 2 and less than half the length, or NULL. */
-const char *rn_nearest(const char *word, const char *const *words);
-
 /* True if the n bytes are valid UTF-8 (no surrogates, no overlongs, at most U+10FFFF). */
 bool rn_utf8_valid(const void *bytes, size_t n);
 /* Code point at p < end, its length in *len; an invalid byte gives U+FFFD with *len 1. */

@@ -1,5 +1,4 @@
 #include "formats.h"
-#include "file.h"
 #include "formats_binary.h"
 #include "formats_tokens.h"
 #include "jsonl.h"

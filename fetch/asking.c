@@ -382,14 +382,19 @@ static void hint_at_digests(const struct rn_asking *a, struct rn_err *err)
                 a->pin);
 }
 
-static int all_bad(const struct rn_asking *a, struct rn_err *err)
+/* How each source fared; the caller's. */
+static char *list_told(const struct rn_asking *a)
 {
     struct rn_str list = {0};
     for (size_t i = 0; i < a->n; i++)
         rn_str_printf(&list, "%s%s", i ? "; " : "", a->standings[i].told);
+    return list.p ? list.p : rn_xdup("there are none");
+}
+
+static int all_bad(const struct rn_asking *a, const char *told, struct rn_err *err)
+{
     int rc = rn_fail(err, RN_EFETCH, RN_NOWHERE, "no source gave acceptable bytes for %s: %s",
-                     a->file->id, list.p ? list.p : "there are none");
-    rn_str_release(&list);
+                     a->file->id, told);
     const char *next = a->n ? rn_verdict_next(a->standings[0].verdict) : "";
     hint_at_digests(a, err);
     if (rn_exists(a->f->quarantine_dir))
@@ -400,10 +405,11 @@ static int all_bad(const struct rn_asking *a, struct rn_err *err)
     return rc;
 }
 
-int rn_asking_fail(const struct rn_asking *a, struct rn_err *err)
+int rn_asking_fail(const struct rn_asking *a, char **reason, struct rn_err *err)
 {
+    *reason = a->struck ? rn_xdup("") : list_told(a);
     if (!a->struck)
-        return all_bad(a, err);
+        return all_bad(a, *reason, err);
     if (!a->f->offline) {
         rn_hint(err, "run once without --locked, look at the new line, and keep it");
         return rn_fail(err, RN_ECONFIG, RN_PATH(a->f->lock->path),

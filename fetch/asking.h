@@ -1,11 +1,11 @@
 /* asking.h - one file and its sources: whom to ask next, and what the answers were.
  *
  *     struct rn_asking a;
- *     rn_asking_init(&a, fetcher, file, &hosts);
+ *     rn_asking_init(&a, fetcher, file, &hosts, &alike);
  *     switch (rn_asking_next(&a, now_s)) {
  *     case RN_ASK:  ... a.source, a.host ...   then rn_asking_reject(&a, &response, kept, now_s)
  *     case RN_WAIT: ... until a.wake_s ...
- *     case RN_GIVE_UP: return rn_asking_fail(&a, err);
+ *     case RN_GIVE_UP: return rn_asking_fail(&a, &reason, err);
  *     }
  *     rn_asking_release(&a);
  *
@@ -63,7 +63,8 @@ void rn_asking_reject(struct rn_asking *, const struct rn_response *, bool furth
 void rn_asking_resolved(struct rn_asking *, struct rn_lfs_want *, double now_s);
 /* With a digest that was not the right one: what it was. */
 void rn_asking_gave(struct rn_asking *, const char *sha256);
-int rn_asking_fail(const struct rn_asking *, struct rn_err *);
+/* reason: the same for files that failed alike; the caller's. */
+int rn_asking_fail(const struct rn_asking *, char **reason, struct rn_err *);
 
 /* The source in `now` gave what may be the file, and nobody vouches for it: from now on `sha256` is
  * what the others have to give. False if no other could still be asked. */

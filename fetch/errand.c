@@ -18,6 +18,7 @@ void rn_errand_free(struct rn_errand *e)
     rn_response_release(&e->r);
     rn_asking_release(&e->asking);
     rn_fetched_release(&e->got);
+    free(e->reason);
     free(e);
 }
 
@@ -54,8 +55,9 @@ static int check_cached(struct rn_errand *e, struct rn_err *err)
         return RN_OK;
     }
     rn_hint(err, "its digest is pinned: correct the check, or delete the pin");
-    return rn_fail(err, RN_EFETCH, RN_NOWHERE, "the pinned %s fails its check: %s: %s",
-                   e->file->name, rn_verdict_id(found.verdict), found.detail);
+    e->reason = rn_xprintf("%s: %s", rn_verdict_id(found.verdict), found.detail);
+    return rn_fail(err, RN_EFETCH, RN_NOWHERE, "the pinned %s fails its check: %s", e->file->name,
+                   e->reason);
 }
 
 static void describe_cached(struct rn_errand *e, int64_t size_bytes)
@@ -344,9 +346,11 @@ struct rn_errand *rn_errand_new(struct rn_bench *bench, struct rn_fetch_file *fi
     *e = (struct rn_errand){.bench = bench, .file = file, .partial = {.fd = -1}, .now_s = now_s};
     rn_asking_init(&e->asking, bench->f, file, &bench->hosts, &bench->alike);
     e->rc = rn_publisher_sums(&bench->publisher, bench->f, file, &e->sums, &e->err);
-    if (e->rc == RN_OK)
+    if (e->rc == RN_OK) {
         look_into_cache(e);
-    else
+    } else {
+        e->reason = rn_xdup(e->err.msg); /* the list's */
         e->state = RN_NOT_HAD;
+    }
     return e;
 }

@@ -63,6 +63,7 @@ struct rn_errand {
     struct rn_fetched got;
     int rc;
     struct rn_err err;
+    char *reason; /* of RN_NOT_HAD: err without the file's name, so that alike ones are equal */
     /* Its own. */
     struct rn_asking asking;
     struct rn_partial partial; /* path NULL: none is open */

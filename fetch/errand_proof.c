@@ -83,7 +83,7 @@ void rn_errand_give_up(struct rn_errand *e)
 {
     if (!e->first.payload || rn_asking_disputed(&e->asking)) {
         e->err = (struct rn_err){0};
-        e->rc = rn_asking_fail(&e->asking, &e->err);
+        e->rc = rn_asking_fail(&e->asking, &e->reason, &e->err);
         e->state = RN_NOT_HAD;
         return;
     }

@@ -1,15 +1,14 @@
 #include "fetcher.h"
 
 #include "errand.h"
-#include "file.h"
 #include "health.h"
+#include "machine.h"
 #include "mem.h"
 #include "pool.h"
 #include "str.h"
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 /* LIVE: files on their way at once, most of them waiting for a sync. EAGER: files that could start
@@ -83,16 +82,9 @@ static void tell_missing(const struct loop *l, struct rn_err *err)
         rn_hint(err, "make room, run again, and it goes on from there");
 }
 
-/* Why, without the file's name. */
-static const char *reason_of(const struct rn_errand *e)
-{
-    const char *name = strstr(e->err.msg, e->file->name);
-    return name ? name + strlen(e->file->name) : e->err.msg;
-}
-
 static void tell_not_had(struct loop *l, const struct rn_errand *e)
 {
-    rn_alike_tell(&l->bench.alike, &(struct rn_saying){RN_WARN, "not had", reason_of(e), now_s(l)},
+    rn_alike_tell(&l->bench.alike, &(struct rn_saying){RN_WARN, "not had", e->reason, now_s(l)},
                   "%s", e->err.msg);
 }
 

@@ -24,10 +24,9 @@
 
 #include "cache.h"
 #include "clock.h"
+#include "fetched.h"
 #include "log.h"
 #include "proof.h"
-
-#include <stdlib.h>
 
 struct rn_fetch_progress {
     size_t files_done;
@@ -56,21 +55,6 @@ struct rn_fetcher {
     void (*progress)(void *ctx, const struct rn_fetch_progress *); /* or NULL; often */
     void *ctx;
 };
-
-struct rn_fetched {
-    char *path;          /* in the cache; owned */
-    struct rn_seen seen; /* the file there, as it was just now: for lay_out */
-    char sha256[RN_HEX];
-    int64_t size_bytes;
-    enum rn_trust trust;
-    bool from_cache;
-    bool more; /* `done` is called for other files right after this one */
-};
-static inline void rn_fetched_release(struct rn_fetched *got)
-{
-    free(got->path);
-    got->path = NULL;
-}
 
 /* A million files need not exist at once: each is made when its turn comes. */
 struct rn_fetch_list {

@@ -1,6 +1,6 @@
 #include "op_times.h"
 
-#include "file.h"
+#include "clock.h"
 #include "prog_impl.h"
 
 #include <stdlib.h>

@@ -4,6 +4,7 @@
 #include "borders.h"
 #include "file.h"
 #include "mem.h"
+#include "path.h"
 
 #include <ctype.h>
 #include <dlfcn.h>

@@ -1,8 +1,8 @@
 /* plugin.h - where a plugin lies and how its one symbol is reached: for device.c, comm.c.
  *
- *     char *path;
- *     RN_TRY(rn_plugin_find("mpi", &path, err));
- *     RN_TRY(rn_plugin_load("mpi", path, "rn_comm_plugin_open", &library, &entry, err));
+ *     char *path = rn_plugin_path("mpi");                           NULL: there is none
+ *     RN_TRY(rn_plugin_load("mpi", path, "rn_comm_plugin_open", &entry, err));
+ *     free(path);
  *
  * librunnel-<name>.so lies beside the program (build tree) or in ../lib/runnel (installed). What
  * was loaded stays mapped until the process ends: threads of its libraries live in it. */

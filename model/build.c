@@ -5,15 +5,23 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+enum { NAME = 64 }; /* bytes of an op's name */
+
+/* A name that was cut would be another's. */
+static void print_name(char *to, size_t cap, const char *format, va_list ap)
+{
+    int n = vsnprintf(to, cap, format, ap);
+    RN_ASSERT(n > 0 && (size_t)n < cap);
+}
+
 struct rn_weight *rn_weights_add(struct rn_weights *w, const char *group, struct rn_shape shape,
                                  const char *name, ...)
 {
     struct rn_weight row = {.group = group, .shape = shape};
     va_list ap;
     va_start(ap, name);
-    int n = vsnprintf(row.name, sizeof row.name, name, ap);
+    print_name(row.name, sizeof row.name, name, ap);
     va_end(ap);
-    RN_ASSERT(n > 0 && (size_t)n < sizeof row.name);
     RN_PUSH(w->items, w->n, w->cap, row);
     return &w->items[w->n - 1];
 }
@@ -23,20 +31,20 @@ struct rn_weight *rn_weights_add(struct rn_weights *w, const char *group, struct
 rn_val rn_build_op(struct rn_build *b, int kind, struct rn_attrs attrs, const rn_val *in, int n_in,
                    const char *name, ...)
 {
-    char text[64];
+    char text[NAME];
     va_list ap;
     va_start(ap, name);
-    vsnprintf(text, sizeof text, name, ap);
+    print_name(text, sizeof text, name, ap);
     va_end(ap);
     return rn_prog_op(b->p, kind, text, in, n_in, attrs);
 }
 
 rn_val rn_build_weight(struct rn_build *b, const char *name, ...)
 {
-    char text[64];
+    char text[NAME];
     va_list ap;
     va_start(ap, name);
-    vsnprintf(text, sizeof text, name, ap);
+    print_name(text, sizeof text, name, ap);
     va_end(ap);
     return rn_prog_weight(b->p, text);
 }
@@ -61,7 +69,7 @@ enum { ROW_X, ROW_W, ROW_DY, ROWS }; /* of a layer in amax */
 static rn_val quantized(struct rn_build *b, rn_val x, int64_t row, bool current, const char *name)
 {
     const struct rn_fp8 *f = b->fp8.how;
-    char text[64];
+    char text[NAME];
     snprintf(text, sizeof text, "%s.%s", name, row % ROWS == ROW_X ? "x8" : "w8");
     return rn_prog_op(
         b->p, RN_OP_QUANTIZE, text, (const rn_val[]){x, b->fp8.amax}, 2,
@@ -118,10 +126,10 @@ static bool is_fp8(const struct rn_build *b, rn_val w)
 rn_val rn_build_linear(struct rn_build *b, rn_val x, rn_val w, rn_val bias, bool kn,
                        const char *name, ...)
 {
-    char text[64];
+    char text[NAME];
     va_list ap;
     va_start(ap, name);
-    vsnprintf(text, sizeof text, name, ap);
+    print_name(text, sizeof text, name, ap);
     va_end(ap);
     if (is_fp8(b, w))
         return linear_fp8(b, x, w, bias, kn, text);
@@ -137,7 +145,7 @@ rn_val rn_build_attention(struct rn_build *b, int64_t layer, rn_val q, rn_val k,
     if (!b->slots)
         return rn_build_op(b, RN_OP_ATTENTION, attrs, RN_IN(q, k, v), "h.%d.attn.y", (int)layer);
     struct rn_shape cache = RN_SHAPE(b->slots, b->Tmax, c->n_kv_head, c->head_dim);
-    char name[64];
+    char name[NAME];
     snprintf(name, sizeof name, "h.%d.attn.kcache", (int)layer);
     rn_val kcache = rn_prog_state(b->p, name, RN_F32, cache);
     snprintf(name, sizeof name, "h.%d.attn.vcache", (int)layer);

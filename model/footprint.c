@@ -1,7 +1,6 @@
 #include "footprint.h"
 
 #include "apart.h"
-#include "file.h"
 #include "mem.h"
 #include "optim.h"
 

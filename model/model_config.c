@@ -3,6 +3,7 @@
 #include "arch.h"
 
 #include "mem.h"
+#include "nearest.h"
 #include "str.h"
 
 #include <inttypes.h>
@@ -83,9 +84,7 @@ static const struct rn_arch *arch_or_fail(const char *name, struct rn_err *err)
     const struct rn_arch *arch = name ? rn_arch_find(name) : NULL;
     if (!arch) {
         rn_fail(err, RN_ECONFIG, RN_NOWHERE, "unknown architecture '%s'", name ? name : "");
-        const char *near = name ? rn_nearest(name, rn_arch_names) : NULL;
-        if (near)
-            rn_hint(err, "did you mean '%s'?", near);
+        rn_hint_near(err, name ? rn_nearest_of(name, rn_arch_names) : NULL);
     }
     return arch;
 }

@@ -2,6 +2,7 @@
 #include "file.h"
 #include "mem.h"
 #include "model_impl.h"
+#include "path.h"
 #include "safetensors.h"
 #include "str.h"
 

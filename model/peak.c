@@ -1,6 +1,6 @@
 #include "peak.h"
 
-#include "file.h"
+#include "clock.h"
 #include "mem.h"
 #include "prog.h"
 #include "rng.h"

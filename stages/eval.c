@@ -4,6 +4,7 @@
 
 #include "file.h"
 #include "model_in.h"
+#include "path.h"
 #include "precision.h"
 #include "stage.h"
 #include "tokens_in.h"

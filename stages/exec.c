@@ -17,6 +17,8 @@
  * leaves running when it ends is ended. */
 #define _GNU_SOURCE /* execvpe, pipe2 */
 #include "file.h"
+#include "nearest.h"
+#include "path.h"
 #include "stage.h"
 #include "str.h"
 
@@ -133,14 +135,13 @@ static int check_text(const struct cfg *c, const char *key, const char *text, st
             continue;
         const char *where = map == &c->in ? "in" : "outputs", *word = map == &c->in ? "in" : "out";
         char *wrong = rn_xprintf("%.*s", (int)n, name);
-        const char **names = rn_xalloc((map->n + 1) * sizeof *names);
-        memcpy(names, map->names, map->n * sizeof *names);
-        const char *near = rn_nearest(wrong, names);
+        struct rn_nearest near = {.to = wrong};
+        for (size_t i = 0; i < map->n; i++)
+            rn_nearest_try(&near, map->names[i]);
         int rc =
             rn_fail(err, RN_ECONFIG, RN_NOWHERE, "'%s': '%s' has no '%.40s'", key, where, wrong);
-        if (near)
-            rn_hint(err, "did you mean '{%s.%s}'?", word, near);
-        free(names);
+        if (near.word)
+            rn_hint(err, "did you mean '{%s.%s}'?", word, near.word);
         free(wrong);
         return rc;
     }
@@ -159,10 +160,7 @@ static int check_outputs(const struct cfg *c, struct rn_err *err)
             k++;
         if (artifact_kinds[k])
             continue;
-        const char *near = rn_nearest(kind, artifact_kinds);
-        if (near)
-            rn_hint(err, "did you mean '%s'?", near);
-        else
+        if (!rn_hint_near(err, rn_nearest_of(kind, artifact_kinds)))
             rn_hint(err, "files, tokenizer, tokens, model or scores");
         return rn_fail(err, RN_ECONFIG, RN_NOWHERE, "'outputs.%s': unknown kind '%.40s'",
                        c->outputs.names[i], kind);

@@ -4,6 +4,7 @@
 #include "file.h"
 #include "model.h"
 #include "model_in.h"
+#include "path.h"
 #include "safetensors.h"
 #include "stage.h"
 #include "str.h"

@@ -7,6 +7,7 @@
 #include "fetch_files.h"
 #include "file.h"
 #include "formats.h"
+#include "path.h"
 #include "space.h"
 #include "stage.h"
 #include "str.h"

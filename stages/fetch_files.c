@@ -1,6 +1,7 @@
 #include "fetch_files.h"
 
 #include "formats.h"
+#include "nearest.h"
 #include "request.h"
 #include "str.h"
 #include "template.h"
@@ -317,12 +318,12 @@ static int check_format(const char *name, const struct entry *e, struct rn_err *
     if (!given(e->format))
         return RN_OK;
     if (!rn_format_known(rn_data_formats, e->format)) {
-        const char *words[64] = {"zip", "tar"};
-        for (size_t i = 0; rn_data_formats[i].name && i + 3 < RN_COUNT(words); i++)
-            words[i + 2] = rn_data_formats[i].name;
-        const char *near = rn_nearest(e->format, words);
-        if (near)
-            rn_hint(err, "did you mean '%s'?", near);
+        struct rn_nearest near = {.to = e->format};
+        rn_nearest_try(&near, "zip");
+        rn_nearest_try(&near, "tar");
+        for (const struct rn_format *f = rn_data_formats; f->name; f++)
+            rn_nearest_try(&near, f->name);
+        rn_hint_near(err, near.word);
         return WRONG("check.format", "unknown format '%.40s'", name, e->format);
     }
     if (unpacks(e) && !rn_archive_known(e->format))

@@ -1,6 +1,7 @@
 #include "model_in.h"
 
 #include "file.h"
+#include "path.h"
 #include "str.h"
 
 #include <inttypes.h>

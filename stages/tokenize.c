@@ -1,10 +1,12 @@
 /* tokenize: documents to token shards. Documents are read in order, encoded by all threads a batch
  * at a time, and written in order: the shards do not depend on the number of threads. */
+#include "clock.h"
 #include "docs.h"
 #include "encoder.h"
 #include "file.h"
 #include "mem.h"
 #include "parallel.h"
+#include "path.h"
 #include "stage.h"
 #include "str.h"
 #include "tokenizer.h"

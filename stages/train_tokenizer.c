@@ -1,7 +1,7 @@
 /* train-tokenizer: byte-level BPE learned from documents, or taken over from known files. */
-#include "file.h"
 #include "machine.h"
 #include "mem.h"
+#include "path.h"
 #include "split.h"
 #include "stage.h"
 #include "str.h"

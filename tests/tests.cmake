@@ -63,7 +63,7 @@ if(TARGET test-hostile)
   target_sources(test-hostile PRIVATE tests/unit/fetch/rig.c)
 endif()
 if(TARGET test-runner)
-  target_sources(test-runner PRIVATE tests/fake/kinds.c)
+  target_sources(test-runner PRIVATE tests/fake/kinds.c tests/fake/fold_files.c)
 endif()
 
 if(TARGET test-data)
@@ -122,7 +122,7 @@ add_executable(torture-kill tests/torture/kill.c tests/torture/trial.c)
 target_link_libraries(torture-kill PRIVATE base)
 add_executable(torture-sweep tests/torture/sweep.c tests/torture/trial.c)
 target_link_libraries(torture-sweep PRIVATE base)
-add_executable(runnel-torture runner/main.c tests/torture/kinds.c)
+add_executable(runnel-torture runner/main.c tests/torture/kinds.c tests/fake/fold_files.c)
 target_link_libraries(runnel-torture PRIVATE runner)
 
 # Arrows between rooms, line length, banned calls: held by a program.

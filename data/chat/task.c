@@ -1,6 +1,7 @@
 #include "task.h"
 
 #include "jsonl.h"
+#include "nearest.h"
 #include "parquet_rows.h"
 #include "pcg64.h"
 #include "spelling_bee.h"
@@ -363,9 +364,7 @@ int rn_task_open(struct rn_task **out, const char *name, const char *split,
     *out = NULL;
     const struct task_kind *kind = find_kind(name);
     if (!kind) {
-        const char *near = rn_nearest(name, rn_task_names);
-        if (near)
-            rn_hint(err, "did you mean '%s'?", near);
+        rn_hint_near(err, rn_nearest_of(name, rn_task_names));
         return rn_fail(err, RN_ECONFIG, RN_NOWHERE, "unknown task '%.80s'", name);
     }
     struct rn_task *t = rn_new(struct rn_task);

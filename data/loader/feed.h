@@ -2,7 +2,7 @@
  *
  *     struct rn_feed_cfg cfg = {RN_SHUFFLE_SHARDS, .seed = 42, .stream = 0, .streams = 8};
  *     RN_TRY(rn_feed_new(&f, corpus, &cfg, err));
- *     rn_feed_next(f, &doc, &pause);                                    endlessly, pass after pass
+ *     RN_TRY(rn_feed_next(f, &doc, &pause, err));                       endlessly, pass after pass
  *     json_t *state = rn_feed_state(f);                                 exact
  *     rn_feed_free(f);
  *

@@ -1,6 +1,7 @@
 #include "split.h"
 
 #include "mem.h"
+#include "nearest.h"
 #include "split_regex.h"
 #include "split_window.h"
 #include "str.h"
@@ -38,10 +39,7 @@ static int open_named(struct rn_split *s, const char *name, struct rn_place at, 
         return RN_OK;
     }
     int rc = rn_fail(err, RN_ECORRUPT, at, "unknown pattern '%.60s'", name);
-    const char *nearest = rn_nearest(name, rn_split_names);
-    if (nearest)
-        rn_hint(err, "did you mean '%s'?", nearest);
-    else
+    if (!rn_hint_near(err, rn_nearest_of(name, rn_split_names)))
         rn_hint(err, "known: nanochat, gpt2, cl100k, and " RN_SPLIT_REGEX " with an expression");
     return rc;
 }

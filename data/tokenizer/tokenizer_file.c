@@ -3,6 +3,7 @@
 #include "file.h"
 #include "json.h"
 #include "mem.h"
+#include "path.h"
 #include "split.h"
 #include "tokenizer_parts.h"
 #include "vocab_tiktoken.h"

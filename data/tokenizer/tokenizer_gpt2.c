@@ -3,6 +3,7 @@
 #include "byte_alphabet.h"
 #include "file.h"
 #include "json.h"
+#include "path.h"
 #include "split.h"
 #include "tokenizer_parts.h"
 #include "vocab_lines.h"

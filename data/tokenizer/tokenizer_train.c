@@ -1,6 +1,6 @@
 #include "tokenizer_train.h"
 
-#include "file.h"
+#include "clock.h"
 #include "machine.h"
 #include "unicode.h"
 

@@ -3,6 +3,7 @@
 #include "docs.h"
 #include "file.h"
 #include "mem.h"
+#include "path.h"
 #include "str.h"
 #include "token_file.h"
 #include "tokens_layout.h"

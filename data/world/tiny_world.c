@@ -2,6 +2,7 @@
 #include "tiny_world.h"
 
 #include "mem.h"
+#include "nearest.h"
 #include "tiny_parts.h"
 
 #include <ctype.h>
@@ -48,14 +49,13 @@ static const struct {
 
 static int unknown_name(const char *name, struct rn_err *err)
 {
-    const char *words[RN_COUNT(files) + 3] = {"shard_00000.parquet", "shard_val.parquet"};
+    struct rn_nearest near = {.to = name};
+    rn_nearest_try(&near, "shard_00000.parquet");
+    rn_nearest_try(&near, "shard_val.parquet");
     for (size_t i = 0; i < RN_COUNT(files); i++)
-        words[i + 2] = files[i].name;
+        rn_nearest_try(&near, files[i].name);
     rn_fail(err, RN_ECONFIG, RN_NOWHERE, "the tiny world has no file '%.80s'", name);
-    const char *near = rn_nearest(name, words);
-    if (near)
-        rn_hint(err, "did you mean '%s'?", near);
-    else
+    if (!rn_hint_near(err, near.word))
         rn_hint(err, "it has shard_NNNNN.parquet, shard_val.parquet, conversations.jsonl, "
                      "conversations_val.jsonl, choices.jsonl, eval_bundle.zip, vocab.bpe, "
                      "encoder.json, words.txt");

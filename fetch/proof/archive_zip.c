@@ -4,7 +4,6 @@
 #include "archive_kind.h"
 
 #include "bytes.h"
-#include "file.h"
 #include "mem.h"
 
 #include <errno.h>

@@ -3,6 +3,7 @@
 #include "file.h"
 #include "json.h"
 #include "mem.h"
+#include "path.h"
 
 #include <dirent.h>
 #include <stdlib.h>

@@ -1,9 +1,11 @@
 #define _GNU_SOURCE
 #include "cache.h"
 
+#include "cache_dir.h"
 #include "file.h"
 #include "mem.h"
 #include "partial.h"
+#include "path.h"
 #include "str.h"
 
 #include <dirent.h>

@@ -1,6 +1,5 @@
 #include "owner.h"
 
-#include "file.h"
 #include "mem.h"
 #include "process.h"
 

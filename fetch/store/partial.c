@@ -4,6 +4,7 @@
 #include "file.h"
 #include "mem.h"
 #include "owner.h"
+#include "path.h"
 #include "str.h"
 
 #include <dirent.h>

@@ -1,7 +1,8 @@
 #include "space.h"
 
-#include "file.h"
+#include "machine.h"
 #include "mem.h"
+#include "path.h"
 #include "str.h"
 
 #include <stdlib.h>

@@ -3,6 +3,7 @@
 #include "file.h"
 #include "mem.h"
 #include "partial.h"
+#include "path.h"
 #include "str.h"
 
 #include <stdlib.h>

@@ -1,6 +1,5 @@
 #include "claims.h"
 
-#include "file.h"
 #include "mem.h"
 #include "str.h"
 

@@ -1,7 +1,9 @@
 #include "health.h"
 
+#include "clock.h"
 #include "file.h"
 #include "mem.h"
+#include "path.h"
 #include "str.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 #include "hosts.h"
 
-#include "file.h"
+#include "clock.h"
 #include "http.h"
 #include "mem.h"
 #include "str.h"

@@ -1,6 +1,6 @@
 #include "lfs_answer.h"
 
-#include "file.h"
+#include "clock.h"
 #include "json.h"
 #include "mem.h"
 #include "str.h"

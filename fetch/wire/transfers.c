@@ -1,7 +1,8 @@
 #include "transfer.h"
 
+#include "clock.h"
 #include "cork.h"
-#include "file.h"
+#include "hash.h"
 #include "headers.h"
 #include "mem.h"
 

@@ -3,8 +3,8 @@
  *     static void fwd(const struct rn_args *a) { ... }                 <op>_cpu.c
  *     const struct rn_kernel RN_CPU(softcap) = {.fwd = fwd, .bwd = bwd};
  *
- * Every <op>_cpu.c is compiled once for each instruction set, and backend.c takes the best table
- * when it opens:
+ * Every <op>_cpu.c is compiled once for each instruction set, and cpu_backend.c takes the best
+ * table when it opens:
  *
  *     RN_ISA      portable    v3      v4         v4bf16                      v4amx
  *     needs       nothing     AVX2    AVX-512    and its products of bf16    and tiles of them

@@ -23,7 +23,7 @@ struct plan {
 struct rn_matmuls {
     cublasLtHandle_t lt;
     void *workspace;
-    struct rn_choices *choices;
+    struct rn_matmul_choices *choices;
     struct plan *plans;
     size_t n, cap;
 };
@@ -49,7 +49,7 @@ struct rn_matmuls *rn_matmuls_new(struct rn_cuda *c)
     }
     char *machine =
         rn_xprintf("%s, driver %d, cuBLASLt %zu", c->model, driver, cublasLtGetVersion());
-    m->choices = rn_choices_open(machine);
+    m->choices = rn_matmul_choices_open(machine);
     free(machine);
     return m;
 }
@@ -72,7 +72,7 @@ void rn_matmuls_free(struct rn_matmuls *m)
         return;
     for (size_t i = 0; i < m->n; i++)
         plan_release(&m->plans[i]);
-    rn_choices_free(m->choices);
+    rn_matmul_choices_free(m->choices);
     if (m->workspace)
         cudaFree(m->workspace);
     if (m->lt)
@@ -305,17 +305,17 @@ static int fastest(struct rn_cuda *c, const struct rn_cuda_product *p, const str
 
 static bool choose(struct rn_cuda *c, const struct rn_cuda_product *p, struct plan *plan)
 {
-    struct rn_choices *choices = c->matmuls->choices;
+    struct rn_matmul_choices *choices = c->matmuls->choices;
     cublasLtMatmulHeuristicResult_t found[CANDIDATES];
     int n = candidates(c, p, plan, found);
     if (n == 0) {
         rn_cuda_failed(c, "cuBLASLt computes no product of %s", plan->name);
         return false;
     }
-    int choice = rn_choices_find(choices, plan->name, n);
+    int choice = rn_matmul_choices_find(choices, plan->name, n);
     if (choice < 0)
-        choice =
-            rn_choices_settle(choices, plan->name, n, n > 1 ? fastest(c, p, plan, found, n) : 0);
+        choice = rn_matmul_choices_settle(choices, plan->name, n,
+                                          n > 1 ? fastest(c, p, plan, found, n) : 0);
     plan->algo = found[choice].algo;
     return true;
 }

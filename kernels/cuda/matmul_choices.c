@@ -1,8 +1,10 @@
 #include "matmul_choices.h"
 
+#include "cache_dir.h"
 #include "file.h"
 #include "json.h"
 #include "mem.h"
+#include "path.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -12,7 +14,7 @@
 
 static const size_t FILE_MOST_BYTES = 1u << 20;
 
-struct rn_choices {
+struct rn_matmul_choices {
     char *machine, *path;
     json_t *known; /* product -> choice */
 };
@@ -27,7 +29,7 @@ static char *path_for(const char *machine)
 }
 
 /* New reference; empty where the file says nothing about this machine. */
-static json_t *read_choices(const struct rn_choices *ch)
+static json_t *read_choices(const struct rn_matmul_choices *ch)
 {
     json_t *doc = NULL, *found = NULL;
     if (rn_exists(ch->path) && rn_json_read(ch->path, FILE_MOST_BYTES, &doc, NULL) == RN_OK &&
@@ -40,23 +42,23 @@ static json_t *read_choices(const struct rn_choices *ch)
     return json_object();
 }
 
-struct rn_choices *rn_choices_open(const char *machine)
+struct rn_matmul_choices *rn_matmul_choices_open(const char *machine)
 {
-    struct rn_choices *ch = rn_new(struct rn_choices);
+    struct rn_matmul_choices *ch = rn_new(struct rn_matmul_choices);
     ch->machine = rn_xdup(machine);
     ch->path = path_for(machine);
     ch->known = read_choices(ch);
     return ch;
 }
 
-int rn_choices_find(const struct rn_choices *ch, const char *product, int n)
+int rn_matmul_choices_find(const struct rn_matmul_choices *ch, const char *product, int n)
 {
     int64_t choice = rn_json_int(ch->known, product, -1);
     return choice >= 0 && choice < n ? (int)choice : -1;
 }
 
 /* Held by one process at a time. Where locks do nothing, two may once choose differently. */
-static int lock(const struct rn_choices *ch)
+static int lock(const struct rn_matmul_choices *ch)
 {
     char *dir = rn_dirname(ch->path), *path = rn_xprintf("%s.lock", ch->path);
     int fd = rn_mkdirs(dir, NULL) == RN_OK ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666) : -1;
@@ -67,7 +69,7 @@ static int lock(const struct rn_choices *ch)
     return fd;
 }
 
-static bool save(const struct rn_choices *ch)
+static bool save(const struct rn_matmul_choices *ch)
 {
     json_t *doc = json_pack("{s:s, s:O}", "machine", ch->machine, "choices", ch->known);
     bool saved = doc && rn_json_write(ch->path, doc, NULL) == RN_OK;
@@ -75,12 +77,12 @@ static bool save(const struct rn_choices *ch)
     return saved;
 }
 
-int rn_choices_settle(struct rn_choices *ch, const char *product, int n, int choice)
+int rn_matmul_choices_settle(struct rn_matmul_choices *ch, const char *product, int n, int choice)
 {
     int held = lock(ch);
     json_decref(ch->known);
     ch->known = read_choices(ch);
-    int settled = rn_choices_find(ch, product, n);
+    int settled = rn_matmul_choices_find(ch, product, n);
     if (settled < 0) {
         settled = choice;
         json_object_set_new(ch->known, product, json_integer(choice));
@@ -92,7 +94,7 @@ int rn_choices_settle(struct rn_choices *ch, const char *product, int n, int cho
     return settled;
 }
 
-void rn_choices_free(struct rn_choices *ch)
+void rn_matmul_choices_free(struct rn_matmul_choices *ch)
 {
     if (!ch)
         return;

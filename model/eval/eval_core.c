@@ -1,6 +1,7 @@
 #include "eval_core.h"
 
 #include "file.h"
+#include "path.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -2,6 +2,7 @@
 #include "evals.h"
 #include "file.h"
 #include "mem.h"
+#include "path.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 #include "evals.h"
 
 #include "mem.h"
+#include "nearest.h"
 #include "str.h"
 
 #include <math.h>
@@ -29,18 +30,15 @@ const struct rn_eval *rn_eval_find(const char *name)
 
 int rn_eval_unknown(const char *name, struct rn_err *err)
 {
-    const char *words[RN_COUNT(evals)] = {0};
+    struct rn_nearest near = {.to = name};
     struct rn_str all = {0};
-    for (size_t i = 0; evals[i].name; i++) {
-        words[i] = evals[i].name;
-        rn_str_printf(&all, "%s%s", i ? ", " : "", words[i]);
+    for (const struct rn_eval *e = evals; e->name; e++) {
+        rn_nearest_try(&near, e->name);
+        rn_str_printf(&all, "%s%s", e > evals ? ", " : "", e->name);
     }
-    const char *near = rn_nearest(name, words);
     rn_fail(err, RN_ECONFIG, RN_NOWHERE, "'tasks' has '%.60s', which this program cannot measure",
             name);
-    if (near)
-        rn_hint(err, "did you mean '%s'?", near);
-    else
+    if (!rn_hint_near(err, near.word))
         rn_hint(err, "known: %s", all.p);
     rn_str_release(&all);
     return RN_ECONFIG;

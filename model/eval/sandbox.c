@@ -1,7 +1,7 @@
 #define _GNU_SOURCE /* pipe2, memmem */
 #include "sandbox.h"
 
-#include "file.h"
+#include "clock.h"
 #include "mem.h"
 #include "sandbox_layers.h"
 #include "str.h"

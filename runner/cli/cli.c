@@ -2,6 +2,7 @@
 
 #include "help.h"
 #include "mem.h"
+#include "nearest.h"
 #include "spec.h"
 #include "str.h"
 #include "units.h"
@@ -10,8 +11,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { NAMES_MAX = 64 };
 
 struct given {
     const struct rn_opt *opt;
@@ -99,12 +98,10 @@ const char *rn_cli_runs(const struct rn_cli *cli)
 
 /* --- parsing --- */
 
-static size_t add_names(const struct rn_opt *opts, const char *names[], size_t n)
+static void try_options(struct rn_nearest *near, const struct rn_opt *opts)
 {
-    for (; opts && opts->name && n < NAMES_MAX; opts++)
-        names[n++] = opts->name;
-    names[n] = NULL;
-    return n;
+    for (; opts && opts->name; opts++)
+        rn_nearest_try(near, opts->name);
 }
 
 /* "csv or json", "bash, zsh or fish" */
@@ -131,16 +128,15 @@ static int not_among(const char *what, const char *spec, const char *text, struc
 static int unknown_option(const struct rn_cli *cli, const char *word, const char *name, size_t n,
                           struct rn_err *err)
 {
-    const char *names[NAMES_MAX + 1];
     char copy[64];
+    struct rn_nearest near = {.to = copy};
     snprintf(copy, sizeof copy, "%.*s", (int)n, name);
-    add_names(rn_opts_everywhere, names,
-              add_names(cli->command ? cli->command->opts : NULL, names, 0));
+    try_options(&near, cli->command ? cli->command->opts : NULL);
+    try_options(&near, rn_opts_everywhere);
     rn_fail(err, RN_EUSAGE, RN_NOWHERE, "unknown option '%.*s%s'%s%s", (int)(name - word), word,
             copy, cli->command ? " of runnel " : "", cli->command ? cli->command->name : "");
-    const char *near = rn_nearest(copy, names);
-    if (near)
-        rn_hint(err, "did you mean '--%s'?", near);
+    if (near.word)
+        rn_hint(err, "did you mean '--%s'?", near.word);
     return RN_EUSAGE;
 }
 
@@ -176,15 +172,12 @@ static int take_command(struct rn_cli *cli, const char *name, struct rn_err *err
     cli->command = rn_help_find(name);
     if (cli->command)
         return RN_OK;
-    const char *names[NAMES_MAX + 1];
-    size_t n = 0;
-    for (; rn_commands[n] && n < NAMES_MAX; n++)
-        names[n] = rn_commands[n]->name;
-    names[n] = NULL;
-    const char *near = rn_nearest(name, names);
+    struct rn_nearest near = {.to = name};
+    for (size_t i = 0; rn_commands[i]; i++)
+        rn_nearest_try(&near, rn_commands[i]->name);
     rn_fail(err, RN_EUSAGE, RN_NOWHERE, "unknown command '%.64s'", name);
-    if (near)
-        rn_hint(err, "did you mean 'runnel %s'?", near);
+    if (near.word)
+        rn_hint(err, "did you mean 'runnel %s'?", near.word);
     else
         rn_hint(err, "'runnel --help' lists the commands");
     return RN_EUSAGE;

@@ -1,8 +1,8 @@
 #include "complete.h"
 
-#include "file.h"
 #include "help.h"
 #include "journal.h"
+#include "path.h"
 #include "pipeline.h"
 #include "runs.h"
 #include "spec.h"

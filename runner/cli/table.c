@@ -1,6 +1,6 @@
 #include "table.h"
 
-#include "file.h"
+#include "clock.h"
 #include "mem.h"
 #include "progress.h"
 

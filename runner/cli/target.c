@@ -2,7 +2,6 @@
 #include "target.h"
 
 #include "comm.h"
-#include "file.h"
 #include "overrides.h"
 #include "runs.h"
 

@@ -6,6 +6,7 @@
 #include "locks.h"
 #include "mem.h"
 #include "metrics.h"
+#include "path.h"
 #include "store.h"
 
 #include <stdlib.h>

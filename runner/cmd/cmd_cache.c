@@ -1,7 +1,7 @@
 /* runnel cache - the verified downloads: where they are, whether they still are what they were,
  * which nobody needs, and for other machines. */
+#include "clock.h"
 #include "command.h"
-#include "file.h"
 #include "json.h"
 #include "mem.h"
 #include "serve.h"

@@ -4,6 +4,7 @@
 #include "consent.h"
 #include "file.h"
 #include "mem.h"
+#include "path.h"
 #include "table.h"
 #include "target.h"
 

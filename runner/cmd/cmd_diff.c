@@ -1,7 +1,7 @@
 /* runnel diff - in what two runs differ: configuration, data, results. Reads only. */
 #include "command.h"
 #include "facts.h"
-#include "file.h"
+#include "path.h"
 #include "runs.h"
 #include "table.h"
 

@@ -5,6 +5,7 @@
 #include "json.h"
 #include "mem.h"
 #include "model_use.h"
+#include "path.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* runnel explain - everything about one stage: keys, inputs, digests, what is there, why it would
  * run, what it would cost. Reads only. */
-#include "file.h"
 #include "loading.h"
+#include "path.h"
 #include "planview.h"
 #include "str.h"
 #include "target.h"

@@ -1,6 +1,6 @@
 /* runnel fetch - the files of all fetch stages, without a run: into the cache, with their pins. */
 #include "fetch_work.h"
-#include "file.h"
+#include "hash.h"
 #include "progress.h"
 #include "signals.h"
 #include "target.h"

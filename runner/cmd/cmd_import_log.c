@@ -1,8 +1,8 @@
 /* runnel import-log - other programs' training logs as a run, for report, compare and metrics. */
 #include "command.h"
-#include "file.h"
 #include "import_log.h"
 #include "mem.h"
+#include "path.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* runnel log - what the stages of a run said. Reads only, takes no lock. */
-#include "file.h"
 #include "journal.h"
 #include "locks.h"
+#include "path.h"
 #include "progress.h"
 #include "str.h"
 #include "table.h"

@@ -1,8 +1,9 @@
 /* runnel metrics - the numbers of a run in other programs' formats. */
+#include "clock.h"
 #include "exports.h"
-#include "file.h"
 #include "locks.h"
 #include "mem.h"
+#include "path.h"
 #include "sampler.h"
 #include "scrape.h"
 #include "signals.h"

@@ -1,7 +1,8 @@
 /* runnel monitor - power, heat and load of the GPUs, as a CSV file. */
+#include "clock.h"
 #include "command.h"
-#include "file.h"
 #include "mem.h"
+#include "path.h"
 #include "samples.h"
 #include "signals.h"
 #include "str.h"

@@ -4,6 +4,7 @@
 #include "mem.h"
 #include "page.h"
 #include "panels.h"
+#include "path.h"
 #include "target.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* runnel runs - all runs of the runs directory, and away with what none of them needs. */
 #include "consent.h"
-#include "file.h"
+#include "path.h"
 #include "prune.h"
 #include "runs.h"
 #include "runstate.h"

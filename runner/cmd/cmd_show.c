@@ -1,5 +1,4 @@
 /* runnel show - one run: what it is, what it was made of, what came out. Reads only. */
-#include "file.h"
 #include "journal.h"
 #include "runstate.h"
 #include "table.h"

@@ -1,6 +1,7 @@
 /* runnel status - how far a run is, from its folder. Reads only, takes no lock. */
 #include "alert_list.h"
-#include "file.h"
+#include "clock.h"
+#include "path.h"
 #include "pins.h"
 #include "runs.h"
 #include "runstate.h"

@@ -1,6 +1,5 @@
 #include "command.h"
 #include "encoder.h"
-#include "file.h"
 #include "json.h"
 #include "machine.h"
 #include "mem.h"

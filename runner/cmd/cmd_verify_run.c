@@ -1,5 +1,5 @@
 /* runnel verify-run - does the first steps of a run's trainings again and compares. */
-#include "file.h"
+#include "path.h"
 #include "receipt.h"
 #include "signals.h"
 #include "str.h"

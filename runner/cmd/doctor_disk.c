@@ -1,6 +1,8 @@
 #include "doctor_parts.h"
 #include "file.h"
+#include "machine.h"
 #include "mem.h"
+#include "path.h"
 #include "str.h"
 
 #include <stdlib.h>

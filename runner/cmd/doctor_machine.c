@@ -1,6 +1,6 @@
 #define _GNU_SOURCE /* sched_getaffinity */
+#include "clock.h"
 #include "doctor_parts.h"
-#include "file.h"
 #include "library.h"
 #include "mem.h"
 #include "str.h"

@@ -1,5 +1,5 @@
 #include "fetch_work.h"
-#include "file.h"
+#include "hash.h"
 #include "signals.h"
 
 #include <stdlib.h>

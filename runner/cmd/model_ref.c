@@ -4,6 +4,7 @@
 #include "file.h"
 #include "journal.h"
 #include "links.h"
+#include "path.h"
 #include "runs.h"
 #include "store.h"
 #include "str.h"

@@ -1,7 +1,7 @@
 #include "status_watch.h"
 
+#include "clock.h"
 #include "dashboard.h"
-#include "file.h"
 #include "mem.h"
 #include "progress.h"
 #include "table.h"

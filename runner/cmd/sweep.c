@@ -1,7 +1,7 @@
 #include "sweep.h"
 
-#include "file.h"
 #include "links.h"
+#include "path.h"
 #include "runstate.h"
 #include "table.h"
 

@@ -3,6 +3,7 @@
 #include "file.h"
 #include "journal.h"
 #include "metrics.h"
+#include "path.h"
 #include "receipt.h"
 #include "signals.h"
 

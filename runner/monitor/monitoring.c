@@ -1,7 +1,9 @@
 #include "monitoring.h"
 
+#include "clock.h"
 #include "file.h"
 #include "mem.h"
+#include "path.h"
 #include "samples.h"
 #include "signals.h"
 

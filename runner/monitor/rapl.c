@@ -2,6 +2,7 @@
 
 #include "file.h"
 #include "mem.h"
+#include "path.h"
 
 #include <errno.h>
 #include <fcntl.h>

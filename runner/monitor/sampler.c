@@ -1,6 +1,6 @@
 #include "sampler.h"
 
-#include "file.h"
+#include "clock.h"
 #include "mem.h"
 #include "signals.h"
 

@@ -1,7 +1,10 @@
 #include "signs.h"
 
 #include "checkpoint.h"
+#include "clock.h"
 #include "file.h"
+#include "machine.h"
+#include "path.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>

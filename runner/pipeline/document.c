@@ -2,6 +2,8 @@
 
 #include "file.h"
 #include "merge.h"
+#include "nearest.h"
+#include "path.h"
 #include "str.h"
 
 #include <dirent.h>
@@ -148,8 +150,9 @@ static void hint_file(struct rn_err *e, const char *path)
     DIR *d = opendir(dir);
     const struct dirent *entry;
     while (d && (entry = readdir(d))) {
-        const char *const words[] = {entry->d_name, NULL};
-        if (rn_nearest(rn_basename(path), words))
+        struct rn_nearest near = {.to = rn_basename(path)};
+        rn_nearest_try(&near, entry->d_name);
+        if (near.word)
             rn_hint(e, "did you mean %.*s%s?", (int)(rn_basename(path) - path), path,
                     entry->d_name);
     }

@@ -1,11 +1,10 @@
 #include "gates.h"
 
+#include "nearest.h"
 #include "str.h"
 #include "units.h"
 
 #include <string.h>
-
-enum { WORDS_MAX = 128 };
 
 static const struct {
     const char *text;
@@ -109,24 +108,19 @@ static bool known_metric(const struct rn_pstage *s, const char *name)
 static void unknown_metric(struct rn_loading *l, const struct rn_pstage *s, const char *metric,
                            struct rn_place at)
 {
-    const char *words[WORDS_MAX + 1];
+    const char *dot = strrchr(metric, '.');
+    struct rn_nearest near = {.to = dot ? dot + 1 : metric};
     struct rn_str all = {0};
-    size_t n = 0;
-    for (const struct rn_metric *m = s->stage->metrics; m && m->name && n < WORDS_MAX; m++) {
-        rn_str_printf(&all, "%s%s", n ? ", " : "known: ", m->name);
-        words[n++] = m->name;
+    for (const struct rn_metric *m = s->stage->metrics; m && m->name; m++) {
+        rn_nearest_try(&near, m->name);
+        rn_str_printf(&all, "%s%s", all.n ? ", " : "known: ", m->name);
     }
-    words[n] = NULL;
     struct rn_err *e =
         rn_problem_add(&l->problems, at, "stage %s has no metric '%.64s'", s->name, metric);
-    const char *dot = strrchr(metric, '.');
-    const char *near = rn_nearest(dot ? dot + 1 : metric, words);
     bool reference = dot && is_reference_of(s, metric, (size_t)(dot - metric));
-    if (near && reference)
-        rn_hint(e, "did you mean '%.*s.%s'?", (int)(dot - metric), metric, near);
-    else if (near && !dot)
-        rn_hint(e, "did you mean '%s'?", near);
-    else if (all.n)
+    if (near.word && reference)
+        rn_hint(e, "did you mean '%.*s.%s'?", (int)(dot - metric), metric, near.word);
+    else if (!rn_hint_near(e, dot ? NULL : near.word) && all.n)
         rn_hint(e, "%s", all.p);
     rn_str_release(&all);
 }

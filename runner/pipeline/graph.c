@@ -1,12 +1,13 @@
 #include "graph.h"
 
 #include "filled.h"
+#include "nearest.h"
 #include "str.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORDS_MAX = 256, NONE = -1 };
+enum { NONE = -1 };
 
 /* --- references --- */
 
@@ -29,16 +30,12 @@ static int stage_index(const struct rn_pipeline *p, const char *name)
 static void unknown_stage(struct resolving *r, const char *key, const struct rn_ref *ref)
 {
     const struct rn_pipeline *p = r->l->p;
-    const char *words[WORDS_MAX + 1];
-    size_t n = 0;
-    for (; n < p->n_stages && n < WORDS_MAX; n++)
-        words[n] = p->stages[n].name;
-    words[n] = NULL;
+    struct rn_nearest near = {.to = ref->stage};
+    for (size_t i = 0; i < p->n_stages; i++)
+        rn_nearest_try(&near, p->stages[i].name);
     struct rn_err *e = rn_problem_add(&r->l->problems, ref->at, "'%s' in stage %s: no stage '%s'",
                                       key, r->stage->name, ref->stage);
-    const char *near = rn_nearest(ref->stage, words);
-    if (near)
-        rn_hint(e, "did you mean '%s'?", near);
+    rn_hint_near(e, near.word);
 }
 
 /* "best", "step_005000": checkpoints of a stage that trains stand for its first output. */
@@ -74,20 +71,17 @@ static const struct rn_output *default_output(struct resolving *r, const char *k
 static void unknown_output(struct resolving *r, const char *key, const struct rn_ref *ref,
                            const struct rn_pstage *s)
 {
-    const char *words[WORDS_MAX + 1];
+    struct rn_nearest near = {.to = ref->output};
     struct rn_str all = {0};
-    size_t n = 0;
-    for (; n < s->n_outputs && n < WORDS_MAX; n++) {
-        words[n] = s->outputs[n].name;
-        rn_str_printf(&all, "%s%s", n ? ", " : "it has ", words[n]);
+    for (size_t i = 0; i < s->n_outputs; i++) {
+        rn_nearest_try(&near, s->outputs[i].name);
+        rn_str_printf(&all, "%s%s", i ? ", " : "it has ", s->outputs[i].name);
     }
-    words[n] = NULL;
     struct rn_err *e =
         rn_problem_add(&r->l->problems, ref->at, "'%s' in stage %s: stage '%s' has no output '%s'",
                        key, r->stage->name, s->name, ref->output);
-    const char *near = rn_nearest(ref->output, words);
-    if (near)
-        rn_hint(e, "did you mean '%s.%s'?", s->name, near);
+    if (near.word)
+        rn_hint(e, "did you mean '%s.%s'?", s->name, near.word);
     else if (all.n)
         rn_hint(e, "%s", all.p);
     rn_str_release(&all);

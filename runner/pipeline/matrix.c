@@ -1,6 +1,7 @@
 #include "matrix.h"
 
 #include "merge.h"
+#include "nearest.h"
 #include "overrides.h"
 #include "str.h"
 
@@ -60,10 +61,7 @@ static bool is_key(struct reading *r, const struct rn_entry *e)
         return true;
     struct rn_err *err =
         rn_problem_add(&r->d->problems, e->at, "the matrix knows no '%.64s'", e->key);
-    const char *near = rn_nearest(e->key, words);
-    if (near)
-        rn_hint(err, "did you mean '%s'?", near);
-    else
+    if (!rn_hint_near(err, rn_nearest_of(e->key, words)))
         rn_hint(err, "an axis is a key such as vars.%.64s or STAGE.%.64s", e->key, e->key);
     return false;
 }

@@ -1,31 +1,19 @@
 #include "merge.h"
 
+#include "nearest.h"
 #include "problems.h"
-#include "str.h"
 
 #include <string.h>
-
-enum { WORDS_MAX = 256 };
-
-/* Keys of a map for 'did you mean'. */
-static const char *nearest_key(const struct rn_node *map, const char *key)
-{
-    const char *words[WORDS_MAX + 1];
-    size_t n = 0;
-    for (size_t i = 0; map && i < map->n && n < WORDS_MAX; i++)
-        if (map->entries[i].key)
-            words[n++] = map->entries[i].key;
-    words[n] = NULL;
-    return rn_nearest(key, words);
-}
 
 struct rn_err *rn_merge_unknown(struct rn_problems *problems, struct rn_place at, const char *what,
                                 const char *name, const struct rn_node *among)
 {
     struct rn_err *e = rn_problem_add(problems, at, "%s '%.64s'", what, name);
-    const char *near = nearest_key(among, name);
-    if (near)
-        rn_hint(e, "did you mean '%s'?", near);
+    struct rn_nearest near = {.to = name};
+    for (size_t i = 0; among && i < among->n; i++)
+        if (among->entries[i].key)
+            rn_nearest_try(&near, among->entries[i].key);
+    rn_hint_near(e, near.word);
     return e;
 }
 

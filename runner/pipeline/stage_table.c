@@ -2,12 +2,11 @@
 #include "loading.h"
 
 #include "gates.h"
+#include "nearest.h"
 #include "str.h"
 
 #include <stdio.h>
 #include <string.h>
-
-enum { WORDS_MAX = 64 };
 
 static const struct rn_key spike_keys[] = {
     RN_KEY_STR(struct rn_common, watch.spike_metric, "metric", RN_NEUTRAL, "loss", "which number"),
@@ -51,20 +50,15 @@ const struct rn_key rn_common_keys[] = {
 static void unknown_kind(struct rn_loading *l, const struct rn_entry *stage,
                          const struct rn_node *kind)
 {
-    const char *words[WORDS_MAX + 1];
+    struct rn_nearest near = {.to = kind->text};
     struct rn_str all = {0};
-    size_t n = 0;
-    for (const struct rn_stage *const *k = l->kinds; *k && n < WORDS_MAX; k++) {
-        rn_str_printf(&all, "%s%s", n ? ", " : "known: ", (*k)->kind);
-        words[n++] = (*k)->kind;
+    for (const struct rn_stage *const *k = l->kinds; *k; k++) {
+        rn_nearest_try(&near, (*k)->kind);
+        rn_str_printf(&all, "%s%s", all.n ? ", " : "known: ", (*k)->kind);
     }
-    words[n] = NULL;
     struct rn_err *e = rn_problem_add(&l->problems, kind->at, "unknown kind '%.64s' of stage %s",
                                       kind->text, stage->key);
-    const char *near = rn_nearest(kind->text, words);
-    if (near)
-        rn_hint(e, "did you mean '%s'?", near);
-    else if (n)
+    if (!rn_hint_near(e, near.word) && all.n)
         rn_hint(e, "%s", all.p);
     rn_str_release(&all);
 }

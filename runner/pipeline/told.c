@@ -1,8 +1,8 @@
 #include "told.h"
 
-#include "file.h"
 #include "filled.h"
 #include "loading.h"
+#include "path.h"
 #include "str.h"
 
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #include "loading.h"
 
 #include "http.h"
-#include "str.h"
+#include "nearest.h"
 
 #include <string.h>
 
@@ -34,9 +34,7 @@ static void check_key(struct rn_loading *l, const struct rn_entry *e)
         if (strcmp(e->key, top_keys[i]) == 0)
             return;
     struct rn_err *err = rn_problem_add(&l->problems, e->at, "unknown key '%.64s'", e->key);
-    const char *near = rn_nearest(e->key, top_keys);
-    if (near)
-        rn_hint(err, "did you mean '%s'?", near);
+    rn_hint_near(err, rn_nearest_of(e->key, top_keys));
 }
 
 static void check_is_map(struct rn_loading *l, const char *key)

@@ -1,12 +1,13 @@
 #include "vars.h"
 
+#include "nearest.h"
 #include "str.h"
 #include "told.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXPANDED_MAX = 16 << 20, TEXT_MAX = 64 << 10, NEST_MAX = 64, WORDS_MAX = 256 };
+enum { EXPANDED_MAX = 16 << 20, TEXT_MAX = 64 << 10, NEST_MAX = 64 };
 
 struct rn_var {
     const char *name; /* "depth"; the pipeline's own name is kept as "" */
@@ -26,15 +27,13 @@ static struct rn_var *find(struct rn_vars *v, const char *name)
     return NULL;
 }
 
-static const char *nearest(struct rn_vars *v, const char *name)
+static const char *nearest(const struct rn_vars *v, const char *name)
 {
-    const char *words[WORDS_MAX + 1];
-    size_t n = 0;
-    for (size_t i = 0; i < v->n_vars && n < WORDS_MAX; i++)
+    struct rn_nearest near = {.to = name};
+    for (size_t i = 0; i < v->n_vars; i++)
         if (*v->vars[i].name)
-            words[n++] = v->vars[i].name;
-    words[n] = NULL;
-    return rn_nearest(name, words);
+            rn_nearest_try(&near, v->vars[i].name);
+    return near.word;
 }
 
 static struct rn_err *fail(struct rn_vars *v, struct rn_node *node, const char *text)

@@ -4,6 +4,7 @@
 #include "keydiff.h"
 #include "links.h"
 #include "mem.h"
+#include "path.h"
 #include "runs.h"
 #include "store.h"
 #include "str.h"

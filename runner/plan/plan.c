@@ -1,9 +1,9 @@
 #include "planning.h"
 
 #include "arrivals.h"
-#include "file.h"
 #include "gate_check.h"
 #include "metrics.h"
+#include "path.h"
 #include "runs.h"
 #include "str.h"
 

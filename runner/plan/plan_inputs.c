@@ -1,7 +1,7 @@
 #include "planning.h"
 
 #include "arrivals.h"
-#include "file.h"
+#include "path.h"
 #include "str.h"
 
 #include <stdlib.h>

@@ -1,8 +1,7 @@
 #include "planning.h"
 
-#include "str.h"
+#include "nearest.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 bool rn_in_list(const char *const *list, const char *word)
@@ -26,15 +25,11 @@ static int check_stage(const struct rn_pipeline *p, const char *option, const ch
 {
     if (!name || find_stage(p, name) < p->n_stages)
         return RN_OK;
-    const char **names = rn_xalloc((p->n_stages + 1) * sizeof *names);
+    struct rn_nearest near = {.to = name};
     for (size_t i = 0; i < p->n_stages; i++)
-        names[i] = p->stages[i].name;
-    const char *near = rn_nearest(name, names);
-    int rc = rn_fail(err, RN_EUSAGE, RN_NOWHERE, "%s: no stage '%s' in %s", option, name, p->path);
-    if (near)
-        rn_hint(err, "did you mean '%s'?", near);
-    free(names);
-    return rc;
+        rn_nearest_try(&near, p->stages[i].name);
+    rn_hint_near(err, near.word);
+    return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "%s: no stage '%s' in %s", option, name, p->path);
 }
 
 int rn_plan_check_options(const struct rn_pipeline *p, const struct rn_run_how *how,

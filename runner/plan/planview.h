@@ -1,6 +1,6 @@
 /* planview.h - a decided plan, for people and for programs: plan and explain share it.
  *
- *     char *cells[RN_PLANVIEW_CELLS];
+ *     char cells[RN_CELLS][32];
  *     rn_planview_cells(&plan.nodes[i], cells);      "2 min", "310 MiB", "1.2 GiB", "-"
  *     json_t *doc = rn_planview_json(&plan, i);      one line of `plan --json` */
 #ifndef RN_PLANVIEW_H

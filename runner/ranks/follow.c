@@ -1,6 +1,6 @@
 #include "follow.h"
 
-#include "file.h"
+#include "clock.h"
 #include "mem.h"
 #include "roll.h"
 #include "signals.h"

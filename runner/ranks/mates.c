@@ -1,5 +1,6 @@
 #include "mates.h"
 
+#include "clock.h"
 #include "file.h"
 #include "mem.h"
 

@@ -1,5 +1,6 @@
 #include "roll.h"
 
+#include "clock.h"
 #include "file.h"
 #include "mem.h"
 #include "roll_net.h"

@@ -1,6 +1,5 @@
 #include "team.h"
 
-#include "file.h"
 #include "running.h"
 #include "signals.h"
 #include "str.h"

@@ -1,7 +1,7 @@
 #define _GNU_SOURCE /* pipe2 */
 #include "trainer.h"
 
-#include "file.h"
+#include "clock.h"
 #include "roll.h"
 #include "running.h"
 

@@ -1,7 +1,9 @@
 #include "board.h"
 
+#include "clock.h"
 #include "file.h"
 #include "mem.h"
+#include "path.h"
 #include "tfevents.h"
 
 #include <errno.h>

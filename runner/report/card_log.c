@@ -1,7 +1,9 @@
 #include "card_log.h"
 
+#include "clock.h"
 #include "file.h"
 #include "mem.h"
+#include "path.h"
 #include "str.h"
 
 #include <ctype.h>

@@ -5,6 +5,7 @@
 #include "file.h"
 #include "hparams.h"
 #include "mem.h"
+#include "path.h"
 #include "tfevents.h"
 
 #include <stdlib.h>

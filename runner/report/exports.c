@@ -1,8 +1,8 @@
 #include "exports.h"
 
-#include "file.h"
 #include "journal.h"
 #include "mem.h"
+#include "path.h"
 #include "prometheus.h"
 #include "str.h"
 

@@ -3,6 +3,7 @@
 #include "file.h"
 #include "journal.h"
 #include "links.h"
+#include "path.h"
 #include "runstate.h"
 #include "yaml_tree.h"
 

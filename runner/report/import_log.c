@@ -5,6 +5,7 @@
 #include "foreign_log.h"
 #include "journal.h"
 #include "mem.h"
+#include "path.h"
 
 #include <errno.h>
 #include <math.h>

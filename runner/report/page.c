@@ -6,6 +6,7 @@
 #include "json.h"
 #include "mem.h"
 #include "page_assets.h"
+#include "path.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 #include "prometheus.h"
 
-#include "file.h"
 #include "journal.h"
 #include "mem.h"
+#include "path.h"
 #include "runstate.h"
 #include "store.h"
 #include "str.h"

@@ -5,7 +5,9 @@
  */
 #include "running.h"
 
+#include "clock.h"
 #include "file.h"
+#include "path.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,7 @@
 #include "arrivals.h"
 
 #include "file.h"
+#include "path.h"
 #include "store.h"
 
 #include <stdlib.h>

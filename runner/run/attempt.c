@@ -10,9 +10,11 @@
 #include "running.h"
 
 #include "arrivals.h"
+#include "clock.h"
 #include "file.h"
 #include "links.h"
 #include "locks.h"
+#include "path.h"
 #include "receipt.h"
 #include "snapshot.h"
 #include "team.h"

@@ -1,7 +1,7 @@
 #define _GNU_SOURCE /* pipe2 */
 #include "child.h"
 
-#include "file.h"
+#include "clock.h"
 #include "signals.h"
 
 #include <dirent.h>

@@ -1,5 +1,6 @@
 #include "engine.h"
 
+#include "clock.h"
 #include "file.h"
 #include "locks.h"
 #include "running.h"

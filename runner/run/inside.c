@@ -3,8 +3,9 @@
 #include "running.h"
 
 #include "board.h"
+#include "clock.h"
 #include "facts.h"
-#include "file.h"
+#include "hash.h"
 #include "hparams.h"
 #include "metrics.h"
 #include "spent.h"

@@ -1,5 +1,6 @@
 #include "journal.h"
 
+#include "clock.h"
 #include "file.h"
 #include "mem.h"
 #include "schema.h"

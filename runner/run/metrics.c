@@ -1,5 +1,6 @@
 #include "metrics.h"
 
+#include "clock.h"
 #include "file.h"
 #include "str.h"
 

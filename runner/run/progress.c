@@ -1,6 +1,6 @@
 #include "progress.h"
 
-#include "file.h"
+#include "clock.h"
 #include "mem.h"
 #include "progress_rows.h"
 #include "str.h"

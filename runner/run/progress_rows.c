@@ -1,6 +1,6 @@
 #include "progress_rows.h"
 
-#include "file.h"
+#include "clock.h"
 #include "mem.h"
 #include "str.h"
 #include "terminal.h"

@@ -5,6 +5,7 @@
 #include "hash.h"
 #include "journal.h"
 #include "metrics.h"
+#include "path.h"
 #include "runs.h"
 #include "str.h"
 #include "team.h"

@@ -1,5 +1,6 @@
 #include "running.h"
 
+#include "clock.h"
 #include "file.h"
 #include "runs.h"
 #include "synctime.h"

@@ -6,7 +6,8 @@
 #include "links.h"
 #include "mem.h"
 #include "metrics.h"
-#include "str.h"
+#include "nearest.h"
+#include "path.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -80,14 +81,11 @@ int rn_runs_find(const char *runs, const char *arg, char **dir, struct rn_err *e
     free(*dir);
     *dir = NULL;
     char **tags = rn_runs_tags(runs);
-    const char *near = rn_nearest(arg, (const char *const *)tags);
     rn_fail(err, RN_EUSAGE, RN_NOWHERE, "no run '%s' in %s", arg, runs);
-    if (near)
-        rn_hint(err, "did you mean '%s'?", near);
-    else if (*tags)
-        rn_hint(err, "there are %s%s%s", tags[0], tags[1] ? ", " : "", tags[1] ? tags[1] : "");
-    else
+    if (!*tags)
         rn_hint(err, "nothing has run here yet: runnel run PIPELINE.yaml");
+    else if (!rn_hint_near(err, rn_nearest_of(arg, (const char *const *)tags)))
+        rn_hint(err, "there are %s%s%s", tags[0], tags[1] ? ", " : "", tags[1] ? tags[1] : "");
     rn_runs_free_tags(tags);
     return RN_EUSAGE;
 }

@@ -6,6 +6,7 @@
 #include "running.h"
 
 #include "arrivals.h"
+#include "clock.h"
 #include "consent.h"
 #include "file.h"
 #include "gate_check.h"

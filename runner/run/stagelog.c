@@ -1,6 +1,6 @@
 #include "stagelog.h"
 
-#include "file.h"
+#include "clock.h"
 #include "mem.h"
 
 #include <fcntl.h>

@@ -1,5 +1,6 @@
 #include "synctime.h"
 
+#include "clock.h"
 #include "file.h"
 
 #include <stdatomic.h>

@@ -1,6 +1,6 @@
 /* tell.c - the transcript of a run: short, one line per transition, and where things lie. */
 #include "checkpoint.h"
-#include "file.h"
+#include "clock.h"
 #include "running.h"
 #include "str.h"
 

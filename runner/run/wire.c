@@ -1,6 +1,7 @@
 #include "wire.h"
 
-#include "file.h"
+#include "clock.h"
+#include "hash.h"
 #include "mem.h"
 #include "str.h"
 

@@ -4,6 +4,7 @@
 #include "journal.h"
 #include "links.h"
 #include "locks.h"
+#include "path.h"
 #include "str.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 #define _GNU_SOURCE /* F_OFD_SETLK */
 #include "lock.h"
 
-#include "file.h"
+#include "clock.h"
 #include "json.h"
 #include "mem.h"
 #include "process.h"

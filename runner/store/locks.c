@@ -1,6 +1,7 @@
 #include "locks.h"
 
 #include "file.h"
+#include "path.h"
 #include "plan.h"
 
 #include <stdlib.h>

@@ -1,10 +1,12 @@
 #define _GNU_SOURCE
 #include "prune.h"
 
+#include "clock.h"
 #include "file.h"
 #include "journal.h"
 #include "locks.h"
 #include "mem.h"
+#include "path.h"
 #include "runs.h"
 #include "store.h"
 #include "str.h"

@@ -1,6 +1,7 @@
 #include "store.h"
 
 #include "file.h"
+#include "path.h"
 #include "str.h"
 
 #include <dirent.h>

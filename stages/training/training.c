@@ -1,4 +1,6 @@
-#include "file.h"
+#include "clock.h"
+#include "hash.h"
+#include "path.h"
 #include "training_run.h"
 
 #include <inttypes.h>

@@ -1,5 +1,6 @@
 /* Trainings that differ in their horizon: the longer one goes on from where they part. */
 #include "file.h"
+#include "path.h"
 #include "training_run.h"
 
 #include <inttypes.h>

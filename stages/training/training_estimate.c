@@ -1,7 +1,7 @@
 /* What a training stage would cost, for `plan`: from the configuration alone, nothing is built. */
 #include "checkpoint.h"
-#include "file.h"
 #include "model_in.h"
+#include "path.h"
 #include "sizing.h"
 #include "tokens_in.h"
 #include "training_run.h"

@@ -2,7 +2,6 @@
 
 #include "eval_bpb.h"
 #include "evals.h"
-#include "file.h"
 #include "generate.h"
 #include "scorer.h"
 
@@ -11,17 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-int rn_training_eval_init(struct rn_training_eval *e, const struct rn_training_eval_setup *s,
-                          struct rn_err *err)
+void rn_training_eval_init(struct rn_training_eval *e, const struct rn_training_eval_setup *s)
 {
-    (void)err;
-    *e = (struct rn_training_eval){.s = *s};
-    int32_t vocab = rn_tokenizer_vocab_size(s->tokenizer);
-    e->scorer = rn_scorer_model(s->model);
-    bool old_rule = strcmp(rn_model_config(s->model)->arch, "nanochat-2025") == 0;
-    e->byte_counts = rn_xalloc((size_t)vocab * sizeof *e->byte_counts);
-    rn_tokenizer_byte_counts(s->tokenizer, old_rule, e->byte_counts);
-    return RN_OK;
+    *e = (struct rn_training_eval){.s = *s,
+                                   .scorer = rn_scorer_model(s->model),
+                                   .byte_counts =
+                                       rn_bpb_byte_counts(s->tokenizer, rn_model_config(s->model))};
 }
 
 void rn_training_eval_release(struct rn_training_eval *e)
@@ -35,11 +29,14 @@ void rn_training_eval_release(struct rn_training_eval *e)
 static int measure_bpb(struct rn_training_eval *e, struct rn_loader *loader, double *bpb,
                        struct rn_err *err)
 {
-    int64_t T = rn_model_config(e->s.model)->sequence_len, B = rn_bpb_rows(T, e->s.cfg->bpb_tokens);
-    int64_t batches = e->s.cfg->bpb_tokens / (B * T);
+    struct rn_bpb_of of = {.scorer = e->scorer,
+                           .loader = loader,
+                           .T = rn_model_config(e->s.model)->sequence_len,
+                           .tokens = e->s.cfg->bpb_tokens,
+                           .byte_counts = e->byte_counts,
+                           .vocab = rn_tokenizer_vocab_size(e->s.tokenizer)};
     struct rn_bpb sum;
-    RN_TRY(rn_eval_bpb(e->scorer, loader, B, T, batches > 0 ? batches : 1, e->byte_counts,
-                       rn_tokenizer_vocab_size(e->s.tokenizer), &sum, err));
+    RN_TRY(rn_eval_bpb(&of, &sum, err));
     *bpb = rn_bpb_value(&sum);
     return RN_OK;
 }

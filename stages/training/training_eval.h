@@ -1,6 +1,6 @@
 /* training_eval.h - what is measured on the way: bits per byte, CORE, HellaSwag, samples.
  *
- *     RN_TRY(rn_training_eval_init(&e, &setup, err));
+ *     rn_training_eval_init(&e, &setup);
  *     double bpb = rn_training_evaluate(&e, step, &due);      NaN: not asked for, or it failed
  *     rn_training_eval_release(&e);
  *
@@ -29,11 +29,10 @@ struct rn_training_eval_setup { /* borrowed for as long as the evaluation lives 
 
 struct rn_training_eval {
     struct rn_training_eval_setup s;
-    struct rn_scorer *scorer; /* made when first needed */
-    int32_t *byte_counts;     /* by id */
+    struct rn_scorer *scorer;
+    int32_t *byte_counts; /* by id */
 };
-int rn_training_eval_init(struct rn_training_eval *, const struct rn_training_eval_setup *,
-                          struct rn_err *);
+void rn_training_eval_init(struct rn_training_eval *, const struct rn_training_eval_setup *);
 void rn_training_eval_release(struct rn_training_eval *);
 double rn_training_evaluate(struct rn_training_eval *, int64_t step, struct rn_training_due *);
 

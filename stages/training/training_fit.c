@@ -35,28 +35,42 @@ struct rn_footprint_of rn_training_footprint_of(const struct rn_training_cfg *c,
     };
 }
 
-/* The most rows, at most `rows`, that fit; 0 if not one does. */
-static int most_that_fit(struct rn_footprint_of how, int64_t step_rows, struct rn_device *dev,
-                         int64_t *rows, struct rn_footprint *need, struct rn_err *err)
+/* What is asked for, and where it has to fit. */
+struct asked {
+    struct rn_footprint_of of;
+    int64_t step_rows;
+    struct rn_device *device;
+};
+
+static int measure(const struct asked *a, int64_t rows, struct rn_fit *fit, struct rn_err *err)
 {
-    for (*rows = how.rows; *rows > 0;
-         *rows = *rows > 1 ? rn_training_divisor(step_rows, *rows - 1) : 0) {
-        how.rows = *rows;
-        RN_TRY(rn_footprint_on(need, dev, &how, err));
-        if (need->total <= need->limit)
-            return RN_OK;
-    }
+    struct rn_footprint_of of = a->of;
+    of.rows = fit->rows = rows;
+    return rn_footprint_on(&fit->need, a->device, &of, err);
+}
+
+static bool fits(const struct rn_fit *fit)
+{
+    return fit->need.total <= fit->need.limit;
+}
+
+/* The most rows that fit, of as many as are asked for at most; if not one does, what one needs. */
+static int most_that_fit(const struct asked *a, struct rn_fit *fit, struct rn_err *err)
+{
+    RN_TRY(measure(a, a->of.rows, fit, err));
+    while (!fits(fit) && fit->rows > 1)
+        RN_TRY(measure(a, rn_training_divisor(a->step_rows, fit->rows - 1), fit, err));
     return RN_OK;
 }
 
-static int does_not_fit(struct rn_err *err, const struct rn_footprint_of *how,
-                        const struct rn_footprint *need)
+static int does_not_fit(struct rn_err *err, const struct rn_fit *fit)
 {
     char all[32], limit[32], weights[32], optimizer[32], activations[32];
+    const struct rn_footprint *need = &fit->need;
     return rn_fail(err, RN_ENOMEM, RN_NOWHERE,
                    "%" PRId64 " rows a micro-step need %s (weights and gradients %s, optimizer %s, "
                    "activations %s), a training may take %s here",
-                   how->rows, rn_show_bytes(all, need->total),
+                   fit->rows, rn_show_bytes(all, need->total),
                    rn_show_bytes(weights, need->weights + need->gradients),
                    rn_show_bytes(optimizer, need->optimizer),
                    rn_show_bytes(activations, need->activations),
@@ -64,18 +78,16 @@ static int does_not_fit(struct rn_err *err, const struct rn_footprint_of *how,
 }
 
 /* What would fit instead: fewer rows, then blocks that are made again, else nothing. */
-static int hint_at_what_fits(struct rn_footprint_of how, int64_t step_rows, struct rn_device *dev,
-                             struct rn_err *err)
+static int hint_at_what_fits(struct asked a, struct rn_err *err)
 {
-    int64_t rows;
-    struct rn_footprint f;
-    for (int again = how.recompute; again <= 1; again++) {
-        how.recompute = again;
-        RN_TRY(most_that_fit(how, step_rows, dev, &rows, &f, err));
-        if (rows > 0) {
+    struct rn_fit fit;
+    for (int again = a.of.recompute; again <= 1; again++) {
+        a.of.recompute = again;
+        RN_TRY(most_that_fit(&a, &fit, err));
+        if (fits(&fit)) {
             char need[32];
-            rn_hint(err, "'batch.device_rows: %" PRId64 "'%s needs %s", rows,
-                    again ? " with 'recompute: block'" : "", rn_show_bytes(need, f.total));
+            rn_hint(err, "'batch.device_rows: %" PRId64 "'%s needs %s", fit.rows,
+                    again ? " with 'recompute: block'" : "", rn_show_bytes(need, fit.need.total));
             return RN_OK;
         }
     }
@@ -83,27 +95,19 @@ static int hint_at_what_fits(struct rn_footprint_of how, int64_t step_rows, stru
     return RN_OK;
 }
 
-int rn_training_fit(const struct rn_training_cfg *c, const struct rn_model_cfg *mc,
-                    int64_t step_rows, struct rn_device *dev, struct rn_comm *comm, int64_t *rows,
-                    struct rn_footprint *need, struct rn_err *err)
+int rn_training_fit(const struct rn_training *t, const struct rn_model_cfg *mc, int64_t step_rows,
+                    struct rn_fit *fit, struct rn_err *err)
 {
-    struct rn_footprint_of how =
-        rn_training_footprint_of(c, mc, rn_training_rows_asked(c, step_rows));
-    how.comm = comm;
-    if (c->device_rows > 0) {
-        *rows = how.rows;
-        RN_TRY(rn_footprint_on(need, dev, &how, err));
-        if (need->total <= need->limit)
-            return RN_OK;
-    } else {
-        RN_TRY(most_that_fit(how, step_rows, dev, rows, need, err));
-        if (*rows > 0)
-            return RN_OK;
-        how.rows = 1;
-    }
+    int64_t most = rn_training_rows_asked(t->cfg, step_rows);
+    struct asked a = {rn_training_footprint_of(t->cfg, mc, most), step_rows, t->device};
+    a.of.comm = t->job->comm;
+    RN_TRY(t->cfg->device_rows > 0 ? measure(&a, most, fit, err) : most_that_fit(&a, fit, err));
+    if (fits(fit))
+        return RN_OK;
     struct rn_err why = {0};
-    RN_TRY(hint_at_what_fits(how, step_rows, dev, &why));
-    does_not_fit(err, &how, need);
+    a.of.rows = fit->rows;
+    if (hint_at_what_fits(a, &why) != RN_OK)
+        return rn_fail_as(err, &why);
     rn_hint(err, "%s", why.hint);
-    return err ? err->code : RN_ENOMEM;
+    return does_not_fit(err, fit);
 }

@@ -1,4 +1,3 @@
-#include "file.h"
 #include "model_in.h"
 #include "peak.h"
 #include "sizing.h"
@@ -47,14 +46,15 @@ static int choose_batch(struct rn_training *t, const struct rn_model_cfg *mc, st
     t->T = mc->sequence_len;
     t->batch_tokens = rn_training_batch(t->job, t->cfg, t->kind, mc);
     RN_TRY(rn_training_check_batch(t->batch_tokens, t->T, err));
-    struct rn_footprint need;
+    struct rn_fit fit;
     int64_t rows;
     RN_TRY(
         rn_training_rows_of_rank(t->batch_tokens, t->T, rn_comm_world(t->job->comm), &rows, err));
-    RN_TRY(rn_training_fit(t->cfg, mc, rows, t->device, t->job->comm, &t->B, &need, err));
+    RN_TRY(rn_training_fit(t, mc, rows, &fit, err));
+    t->B = fit.rows;
     RN_TRY(rn_training_least(t, &t->B, err));
     t->micro_steps = rows / t->B;
-    tell_memory(t, &need);
+    tell_memory(t, &fit.need);
     return RN_OK;
 }
 
@@ -200,7 +200,7 @@ int rn_training_open(struct rn_training *t, struct rn_err *err)
                                         .data = t->data,
                                         .model = t->model,
                                         .tokenizer = t->tokenizer};
-    RN_TRY(rn_training_eval_init(&t->eval, &es, err));
+    rn_training_eval_init(&t->eval, &es);
     t->config_extra = json_pack("{s:s, s:I}", "tokenizer", rn_tokenizer_digest(t->tokenizer),
                                 "batch_tokens", (json_int_t)t->batch_tokens);
     t->checkpoint = (struct rn_ckpt){.dir = job->work_dir,

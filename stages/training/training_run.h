@@ -46,12 +46,15 @@ struct rn_training {
     struct rn_histograms *histograms; /* NULL: none were taken yet */
 };
 
-/* Rows of a micro-step of this rank, whose share of a step is `step_rows`, on an open device: as
- * the file asks, or the most that fit, at most RN_SIZING_ROWS (more are no faster); always a
- * divisor. `need`: their memory. RN_ENOMEM says what is needed, what there is, what would fit. */
-int rn_training_fit(const struct rn_training_cfg *, const struct rn_model_cfg *, int64_t step_rows,
-                    struct rn_device *, struct rn_comm *, int64_t *rows, struct rn_footprint *need,
-                    struct rn_err *);
+struct rn_fit {
+    int64_t rows;             /* of a micro-step of this rank */
+    struct rn_footprint need; /* their memory */
+};
+/* Of a rank whose share of a step is `step_rows`, on its open device: as many rows as the file asks
+ * for, or the most that fit, at most RN_SIZING_ROWS (more are no faster); always a divisor.
+ * RN_ENOMEM says what is needed, what there is, what would fit. */
+int rn_training_fit(const struct rn_training *, const struct rn_model_cfg *, int64_t step_rows,
+                    struct rn_fit *, struct rn_err *);
 /* The largest divisor of step_rows that is at most `most`; at most what the file asks for. */
 int64_t rn_training_divisor(int64_t step_rows, int64_t most);
 int64_t rn_training_rows_asked(const struct rn_training_cfg *, int64_t step_rows);

@@ -1,4 +1,6 @@
-#include "file.h"
+#include "clock.h"
+#include "hash.h"
+#include "machine.h"
 #include "training_run.h"
 
 #include <inttypes.h>

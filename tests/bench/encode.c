@@ -6,6 +6,7 @@
  * the text. Wall and processor seconds go to standard output; to the file IDS, if given, goes for
  * each document the number of its ids and the ids, four bytes each. Reading, writing and loading
  * are not timed. */
+#include "clock.h"
 #include "encoder.h"
 #include "file.h"
 #include "mem.h"

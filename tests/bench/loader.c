@@ -8,8 +8,8 @@
  * spent in rn_loader_next, without the first batch, how long that one took, and how many tokens a
  * second the loader makes when nobody waits. */
 #include "loader.h"
+#include "clock.h"
 #include "corpus.h"
-#include "file.h"
 #include "parquet.h"
 
 #include <stdlib.h>

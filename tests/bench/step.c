@@ -9,7 +9,7 @@
  * GB" for each op to stdout, and AdamW is held against the speed of memory. BENCH_DEVICE names a
  * device other than the processor; BENCH_RECOMPUTE=1: blocks are computed again instead of kept;
  * BENCH_DETERMINISTIC=1: the same bits every time. */
-#include "file.h"
+#include "clock.h"
 #include "footprint.h"
 #include "model.h"
 #include "op_times.h"

@@ -45,30 +45,16 @@ head -c 100000 /dev/urandom >www/texts/a
 tar cf www/texts.tar -C www texts
 tar czf www/texts.tgz -C www texts
 cp www/texts.tgz www/texts.bin
-cat >p.yaml <<'YAML'
-runnel: 1
-name: p
-vars: {from: "http://127.0.0.1:1"}
-stages:
-  data:
-    kind: fetch
-    retries: 0
-    files:
-      plain: {urls: ["${vars.from}/texts/a"], check: {min_size: 1}}
-      texts: {urls: ["${vars.from}/texts.tar"], check: {format: tar}}
-      packed: {urls: ["${vars.from}/texts.tgz"], check: {format: tar}, unpack: {strip: 1, require: [a]}}
-YAML
-cat >named.yaml <<'YAML'
-runnel: 1
-name: named
-stages:
-  data:
-    kind: fetch
-    retries: 0
-    files:
-      plain: {urls: ["http://127.0.0.1:1/texts/a"], check: {min_size: 1}}
-      packed: {name: texts, urls: ["http://127.0.0.1:1/texts.tgz?raw=1"], unpack: {strip: 1}}
-YAML
+pipeline() { # NAME FILE...: NAME.yaml fetches these files
+    printf '%s\n' 'runnel: 1' "name: $1" 'vars: {from: "http://127.0.0.1:1"}' 'stages:' \
+        '  data:' '    kind: fetch' '    retries: 0' '    files:' >"$1.yaml"
+    printf '      %s\n' "${@:2}" >>"$1.yaml"
+}
+pipeline p 'plain: {urls: ["${vars.from}/texts/a"], check: {min_size: 1}}' \
+    'texts: {urls: ["${vars.from}/texts.tar"], check: {format: tar}}' \
+    'packed: {urls: ["${vars.from}/texts.tgz"], check: {format: tar}, unpack: {strip: 1, require: [a]}}'
+pipeline named 'plain: {urls: ["${vars.from}/texts/a"], check: {min_size: 1}}' \
+    'packed: {name: texts, urls: ["${vars.from}/texts.tgz?raw=1"], unpack: {strip: 1}}'
 serve www
 nothing_came() {
     says "libarchive.so"
@@ -95,17 +81,7 @@ same runs/p-*/stages/data/packed/a www/texts/a
 
 # An archive that nobody announced and that cannot be looked at is neither bad nor good: what came
 # of it stays, to be looked at when the library is there.
-cat >bare.yaml <<'YAML'
-runnel: 1
-name: bare
-vars: {from: "http://127.0.0.1:1"}
-stages:
-  data:
-    kind: fetch
-    retries: 0
-    files:
-      packed: {urls: ["${vars.from}/texts.bin"], unpack: {strip: 1, require: [a]}}
-YAML
+pipeline bare 'packed: {urls: ["${vars.from}/texts.bin"], unpack: {strip: 1, require: [a]}}'
 expect 1 hide libarchive "$RUNNEL" run bare.yaml "vars.from=$url"
 says "libarchive.so"
 says "install libarchive"

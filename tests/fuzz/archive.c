@@ -2,6 +2,7 @@
  * unpacks below its folder, into regular files of at most the allowed size, and nothing else. */
 #include "file.h"
 #include "mem.h"
+#include "path.h"
 #include "scratch.h"
 #include "unpack.h"
 

@@ -4,6 +4,7 @@
  * within bounds, and saving it adds nothing. */
 #include "file.h"
 #include "health.h"
+#include "path.h"
 #include "pins.h"
 #include "scratch.h"
 

@@ -1,6 +1,6 @@
 /* tests/fuzz/scratch.h - input bytes as a file in memory, for code that takes a path.
  *
- *     RN_ASSERT(rn_zip_check(scratch_put(bytes, n), ...));      one file, written anew each time */
+ *     rn_jsonl_open(&lines, scratch_put(bytes, n), &err);       one file, written anew each time */
 #ifndef SCRATCH_H
 #define SCRATCH_H
 

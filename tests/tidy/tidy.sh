@@ -30,6 +30,26 @@ complain "lines over 100 columns:" "$(awk 'length($0) > 100 {print FILENAME ":" 
 complain "banned calls (use rn_str, rn_xprintf, strtol; exit belongs to main):" \
     "$(grep -nE '\b(strcpy|strcat|sprintf|vsprintf|gets|atoi|atof|strtok|system|popen)\(' $(printf '%s\n' $files | grep -v '^tests/') /dev/null)"
 complain "exit outside main:" "$(grep -nE '(^|[^_a-z])exit\(' $(printf '%s\n' $files | grep -v -e '^tests/' -e runner/main.c) /dev/null)"
+# A comment that calls a function which is not there has outlived it.
+gone() { # FILES...
+    awk 'FNR == 1 { in_comment = 0 }
+        {
+            for (rest = $0; rest != ""; rest = at ? substr(rest, at + 2) : "") {
+                at = index(rest, in_comment ? "*/" : "/*")
+                part = at ? substr(rest, 1, at - 1) : rest
+                while (match(part, /(rn|RN)_[A-Za-z0-9_]+\(?/)) {
+                    name = substr(part, RSTART, RLENGTH)
+                    part = substr(part, RSTART + RLENGTH)
+                    called = sub(/\($/, "", name)
+                    if (!in_comment) there[name] = 1
+                    else if (called) said[name] = FILENAME ":" FNR
+                }
+                if (at) in_comment = !in_comment
+            }
+        }
+        END { for (name in said) if (!(name in there)) print said[name] ": " name }' "$@"
+}
+complain "comments call what is not there:" "$(gone $files | sort)"
 complain "unfinished marks:" "$(grep -nE '\b(TODO|FIXME|XXX)\b' $files)"
 complain "marks of a merge:" "$(grep -nE '^(<<<<<<<|>>>>>>>) ' $files)"
 complain "file names must be unique:" "$(printf '%s\n' $files | grep -v '^tests/' | sed 's|.*/||' | sort | uniq -d)"

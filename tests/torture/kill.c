@@ -12,8 +12,9 @@
 #define _GNU_SOURCE
 #include "trial.h"
 
-#include "file.h"
+#include "clock.h"
 #include "mem.h"
+#include "path.h"
 #include "rng.h"
 
 #include <signal.h>

@@ -3,8 +3,10 @@
  * and writes the state as its model, so that any broken resume shows in the bytes. Linked in place
  * of the real table (build/runnel-torture): a run takes milliseconds, a sweep can try
  * everything. */
+#include "../fake/fold_files.h"
 #include "file.h"
 #include "mem.h"
+#include "path.h"
 #include "stage.h"
 
 #include <inttypes.h>
@@ -62,66 +64,6 @@ static const struct rn_key train_keys[] = {
     RN_KEY_INT(struct train, every, "every", RN_NEUTRAL, "2", 1, 1e6, "steps", "between saves"),
     RN_KEYS_END};
 
-/* Newest checkpoint: its step, state and place in the numbers; -1 without one. */
-static int64_t newest(const struct rn_job *job, int64_t steps, char state[RN_HEX], int64_t *offset)
-{
-    for (int64_t step = steps; step > 0; step--) {
-        char *path = rn_xprintf("%s/step_%06" PRId64 "/state.json", job->work_dir, step);
-        json_t *doc = NULL;
-        bool ok = rn_exists(path) && rn_json_read(path, 1 << 16, &doc, NULL) == RN_OK;
-        if (ok) {
-            snprintf(state, RN_HEX, "%s", rn_json_str(doc, "state", ""));
-            *offset = rn_json_int(doc, "offset", 0);
-        }
-        json_decref(doc);
-        free(path);
-        if (ok)
-            return step;
-    }
-    return -1;
-}
-
-static int write_checkpoint(struct rn_job *job, const char *dir, int64_t step, const char *state,
-                            struct rn_err *err)
-{
-    char hex[RN_HEX], *model = rn_join(dir, "model.safetensors"),
-                      *path = rn_join(dir, "state.json");
-    char *manifest = rn_join(dir, "manifest.json");
-    rn_sha256_hex(state, strlen(state), hex);
-    json_t *doc =
-        json_pack("{s:s, s:I}", "state", state, "offset", (json_int_t)rn_job_metrics_offset(job));
-    json_t *list =
-        json_pack("{s:I, s:s, s:{s:{s:I, s:s}}}", "step", (json_int_t)step, "key", job->key,
-                  "files", "model.safetensors", "size", (json_int_t)strlen(state), "sha256", hex);
-    int rc;
-    RN_CHECK(rc = rn_mkdirs(dir, err));
-    RN_CHECK(rc = rn_file_write(model, state, strlen(state), err));
-    RN_CHECK(rc = rn_json_write(path, doc, err));
-    RN_CHECK(rc = rn_json_write(manifest, list, err));
-done:
-    json_decref(doc);
-    json_decref(list);
-    free(manifest);
-    free(path);
-    free(model);
-    return rc;
-}
-
-static int save(struct rn_job *job, int64_t step, const char *state, struct rn_err *err)
-{
-    char *tmp = rn_xprintf("%s/.step.tmp", job->work_dir);
-    char *dir = rn_xprintf("%s/step_%06" PRId64, job->work_dir, step);
-    int rc;
-    RN_CHECK(rc = rn_remove_tree(tmp, err));
-    RN_CHECK(rc = rn_remove_tree(dir, err));
-    RN_CHECK(rc = write_checkpoint(job, tmp, step, state, err));
-    RN_CHECK(rc = rn_rename(tmp, dir, err));
-done:
-    free(dir);
-    free(tmp);
-    return rc;
-}
-
 static void fold(const struct rn_job *job, const struct train *cfg, int64_t step,
                  char state[RN_HEX])
 {
@@ -133,32 +75,21 @@ static void fold(const struct rn_job *job, const struct train *cfg, int64_t step
     free(text);
 }
 
-static int write_model(struct rn_job *job, const char *state, struct rn_err *err)
-{
-    char *dir = rn_join(job->out_dir, "model"), *path = rn_join(dir, "model.safetensors");
-    int rc = rn_mkdirs(dir, err);
-    if (rc == RN_OK)
-        rc = rn_file_write(path, state, strlen(state), err);
-    free(path);
-    free(dir);
-    return rc;
-}
-
 static int train_run(struct rn_job *job, const void *config, struct rn_err *err)
 {
     const struct train *cfg = config;
     char state[RN_HEX] = "start";
-    int64_t offset = 0, step = newest(job, cfg->steps, state, &offset);
+    int64_t offset = 0, step = fold_newest(job, cfg->steps, state, &offset);
     RN_TRY(rn_job_metrics_cut(job, offset, err));
     for (step = step < 0 ? 1 : step + 1; step <= cfg->steps; step++) {
         fold(job, cfg, step, state);
         if (step % cfg->every == 0 || step == cfg->steps || rn_job_stopping(job))
-            RN_TRY(save(job, step, state, err));
+            RN_TRY(fold_save(job, step, state, err));
         if (rn_job_stopping(job) && step < cfg->steps)
             return rn_fail(err, RN_ESTOPPED, RN_NOWHERE, "stopped at step %" PRId64, step);
         rn_job_progress(job, (double)step, (double)cfg->steps, "steps", "");
     }
-    return write_model(job, state, err);
+    return fold_write_model(job, state, err);
 }
 
 static int train_estimate(const struct rn_job *job, const void *config, struct rn_estimate *e,
@@ -169,7 +100,7 @@ static int train_estimate(const struct rn_job *job, const void *config, struct r
     char state[RN_HEX];
     int64_t offset;
     e->steps = cfg->steps;
-    e->resume_step = *job->work_dir ? newest(job, cfg->steps, state, &offset) : -1;
+    e->resume_step = *job->work_dir ? fold_newest(job, cfg->steps, state, &offset) : -1;
     return RN_OK;
 }
 

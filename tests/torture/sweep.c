@@ -10,8 +10,9 @@
 #define _GNU_SOURCE
 #include "trial.h"
 
-#include "file.h"
+#include "clock.h"
 #include "mem.h"
+#include "path.h"
 
 #include <stdatomic.h>
 #include <stdio.h>

@@ -2,9 +2,11 @@
 #include "trial.h"
 
 #include "../shim/faults.h"
+#include "clock.h"
 #include "file.h"
 #include "json.h"
 #include "mem.h"
+#include "path.h"
 #include "str.h"
 
 #include <errno.h>

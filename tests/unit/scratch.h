@@ -6,6 +6,7 @@
 #define RN_TEST_SCRATCH_H
 
 #include "file.h"
+#include "path.h"
 #include "str.h"
 
 #include <criterion/criterion.h>

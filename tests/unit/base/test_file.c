@@ -2,6 +2,7 @@
 #include "../scratch.h"
 #include "file.h"
 #include "mem.h"
+#include "path.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -222,20 +223,21 @@ Test(file, copies_are_whole, .init = scratch_up, .fini = leave)
     free(text);
 }
 
-Test(file, names)
+Test(file, what_cannot_be_linked_is_copied, .init = scratch_up, .fini = leave)
 {
-    char *a = rn_dirname("a/b/c"), *b = rn_dirname("c"), *c = rn_dirname("/c"),
-         *d = rn_join("a/", "b");
-    cr_assert_str_eq(a, "a/b");
-    cr_assert_str_eq(b, ".");
-    cr_assert_str_eq(c, "/");
-    cr_assert_str_eq(d, "a/b");
-    cr_assert_str_eq(rn_basename("a/b/c"), "c");
-    cr_assert(rn_disk_free("/tmp/not/there") > 0);
-    free(a);
-    free(b);
-    free(c);
-    free(d);
+    struct rn_err err = {0};
+    char *to = rn_join(dir, "to"), *nothing = rn_join("/proc", "not-there"), head[100], *text;
+    size_t n = rn_file_head("/proc/version", head, sizeof head);
+    cr_assert_gt(n, 0);
+    cr_assert_eq(rn_copy_file("/proc/version", to, &err), RN_OK, "%s", err.msg);
+    cr_assert_eq(rn_file_read(to, 1000, &text, NULL, &err), RN_OK);
+    cr_expect_eq(strncmp(text, head, n), 0);
+    cr_expect_eq(rn_copy_file(nothing, to, &err), RN_EIO);
+    cr_expect_eq(rn_copy_file("/proc", to, NULL), RN_EIO, "a folder");
+    cr_expect_eq(files_in(dir), 1);
+    free(text);
+    free(nothing);
+    free(to);
 }
 
 /* --- syncing trees --- */

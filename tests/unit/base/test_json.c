@@ -1,6 +1,7 @@
 #include "file.h"
 #include "json.h"
 #include "mem.h"
+#include "path.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

@@ -41,22 +41,6 @@ Test(str, prefixes_and_suffixes)
     cr_assert(rn_ends_with("a.json", ".json") && !rn_ends_with("json", "a.json"));
 }
 
-Test(str, did_you_mean)
-{
-    static const char *const words[] = {"steps", "stall", "vocab_size", NULL};
-    cr_assert_eq(rn_edit_distance("kitten", "sitting"), 3);
-    cr_assert_eq(rn_edit_distance("", "abcd"), 4);
-    cr_assert_eq(rn_edit_distance("same", "same"), 0);
-    cr_assert_str_eq(rn_nearest("stpes", words), "steps");
-    cr_assert_str_eq(rn_nearest("vocabsize", words), "vocab_size");
-    cr_assert_null(rn_nearest("x", words));
-    cr_assert_null(rn_nearest("completely", words));
-    char long_word[300];
-    memset(long_word, 'a', 299);
-    long_word[299] = '\0';
-    cr_assert_null(rn_nearest(long_word, words));
-}
-
 Test(str, utf8)
 {
     static const char *const good[] = {

@@ -3,6 +3,7 @@
 #define RN_TEST_SHARDS_OF_H
 
 #include "../scratch.h"
+#include "file.h"
 
 /* In order of their names; borrowed until the next call. */
 static inline size_t scratch_shards(const char *const **paths)

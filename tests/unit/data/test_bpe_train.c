@@ -1,4 +1,5 @@
 /* Training: rustbpe's rule stated the slow way, and one vocabulary for any number of threads. */
+#include "clock.h"
 #include "docs.h"
 #include "file.h"
 #include "mem.h"

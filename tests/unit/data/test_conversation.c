@@ -4,6 +4,7 @@
 #include "shared.h"
 
 #include "file.h"
+#include "path.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

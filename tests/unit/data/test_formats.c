@@ -1,5 +1,6 @@
 /* Formats: what a fetched file is checked for, and what its refusal says. */
 #include "../scratch.h"
+#include "file.h"
 #include "formats.h"
 #include "shared.h"
 

@@ -1,5 +1,6 @@
 /* Parquet: real files read as other readers read them; broken ones give one line, never a crash. */
 #include "../scratch.h"
+#include "file.h"
 #include "json.h"
 #include "jsonl.h"
 #include "parquet.h"

@@ -1,6 +1,7 @@
 /* Parquet rows: one table in six manners of writing gives the same JSON; what others wrote reads as
  * they read it; broken nesting gives one line, never a crash. */
 #include "../scratch.h"
+#include "file.h"
 #include "jsonl.h"
 #include "mem.h"
 #include "parquet.h"

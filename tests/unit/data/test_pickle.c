@@ -1,5 +1,6 @@
 /* tokenizer.pkl: an Encoding is read, anything else refused by name, and nothing ever run. */
 #include "../scratch.h"
+#include "file.h"
 #include "pickle.h"
 #include "str.h"
 

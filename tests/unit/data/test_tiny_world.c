@@ -4,6 +4,7 @@
 #include "file.h"
 #include "json.h"
 #include "mem.h"
+#include "path.h"
 #include "str.h"
 #include "tiny_world.h"
 #include "world.h"

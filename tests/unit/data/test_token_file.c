@@ -1,6 +1,7 @@
 /* Token files of other programs: the same ids from each, documents where they say, and no damage
  * that is not noticed where it can be. */
 #include "../scratch.h"
+#include "file.h"
 #include "formats.h"
 #include "token_file.h"
 #include "tokens.h"

@@ -1,7 +1,6 @@
 /* Encoding and decoding: tiktoken's ids, and no text that takes long. */
 #include "bpe.h"
 #include "encoder.h"
-#include "file.h"
 #include "json.h"
 #include "mem.h"
 #include "rng.h"

@@ -1,6 +1,7 @@
 /* tokenizer.json: theirs gives their ids here, ours is what it was, and what would mean something
  * else is refused by its name. tests/oracle/tokenizer_json.py loads ours with their class. */
 #include "../scratch.h"
+#include "file.h"
 #include "jsonl.h"
 #include "str.h"
 #include "tokenizer.h"

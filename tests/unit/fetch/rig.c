@@ -1,5 +1,8 @@
 #include "rig.h"
 
+#include "file.h"
+#include "path.h"
+
 const char good_jsonl[] = "{\"text\": \"one\"}\n{\"text\": \"two\"}\n{\"text\": \"three\"}\n";
 
 static int check_lines(const char *path, const struct rn_expect *e, struct rn_err *err)

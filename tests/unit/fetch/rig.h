@@ -3,7 +3,6 @@
 #define RIG_H
 
 #include "fetcher.h"
-#include "file.h"
 #include "mem.h"
 #include "server.h"
 #include "str.h"

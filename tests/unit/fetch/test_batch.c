@@ -1,6 +1,7 @@
 /* Files on their way to their names and pins: two loads at once, pins of many together. */
 #include "../scratch.h"
 #include "batch.h"
+#include "path.h"
 #include "rig.h"
 
 #include <stdatomic.h>

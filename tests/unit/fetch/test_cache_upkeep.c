@@ -1,5 +1,8 @@
 /* What is in the cache, is it still that, who needs it, and who may have it. */
+#include "clock.h"
+#include "file.h"
 #include "partial.h"
+#include "path.h"
 #include "rig.h"
 #include "serve.h"
 #include "upkeep.h"

@@ -1,7 +1,9 @@
 /* What servers and publishers say about a file, and whether it holds. */
 #include "../scratch.h"
 #include "claims.h"
+#include "file.h"
 #include "lfs.h"
+#include "path.h"
 #include "rig.h"
 #include "sums.h"
 

@@ -1,4 +1,7 @@
 /* What one file must go through before it has a name. */
+#include "clock.h"
+#include "file.h"
+#include "path.h"
 #include "rig.h"
 
 #include <errno.h>

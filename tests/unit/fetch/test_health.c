@@ -1,5 +1,8 @@
 /* What is known of hosts outlives a process, ages, and only puts sources into another order. */
+#include "clock.h"
+#include "file.h"
 #include "health.h"
+#include "path.h"
 #include "probe.h"
 #include "rig.h"
 

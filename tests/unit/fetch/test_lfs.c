@@ -1,5 +1,8 @@
 /* A git-lfs pointer leads to its object: by an url that is known for the host, or by the word of
  * the repository's batch API, which may lie. */
+#include "clock.h"
+#include "file.h"
+#include "path.h"
 #include "rig.h"
 
 #include "lfs_api.h"

@@ -1,4 +1,7 @@
 /* Whom the loop asks, when it asks again, what it goes on with: minutes of waiting in no time. */
+#include "clock.h"
+#include "file.h"
+#include "path.h"
 #include "rig.h"
 
 #include "asking.h"
@@ -187,6 +190,19 @@ Test(loop, failures_that_differ_are_never_told_together)
               rig.err.msg);
 }
 
+/* The words around a name may hold the same letters. */
+Test(loop, failures_that_are_alike_are_told_together_whatever_the_names_of_the_files)
+{
+    static const char *const names[] = {"n", "o", "s", "u", "r", "c", "e", "gave"};
+    struct rig_many m = {0};
+    rig.fetcher.retries = 0;
+    for (size_t i = 0; i < RN_COUNT(names); i++)
+        rig_many_add(&rig, &m, names[i]);
+    cr_assert_eq(rig_fetch_many(&rig, &m), RN_EFETCH);
+    cr_expect_eq(count_said("no source gave", ""), RN_ALIKE_NAMED + 1, "%s", rig.said.p);
+    cr_expect_eq(count_said("no source gave", "(and 2 more alike)"), 1);
+}
+
 /* --- waiting --- */
 
 Test(loop, rounds_wait_longer_and_longer)
@@ -214,8 +230,12 @@ Test(loop, nobody_waits_for_a_day_and_the_message_says_who_asked_for_it)
     cr_assert_eq(rn_asking_next(&a, 0), RN_ASK);
     rn_asking_reject(&a, &r, false, 0);
     cr_assert_eq(rn_asking_next(&a, 0), RN_GIVE_UP);
-    cr_assert_eq(rn_asking_fail(&a, &rig.err), RN_EFETCH);
+    char *reason;
+    cr_assert_eq(rn_asking_fail(&a, &reason, &rig.err), RN_EFETCH);
     cr_assert(strstr(rig.err.msg, "asks to come back in 24 h"), "%s", rig.err.msg);
+    cr_expect_str_eq(reason, "one.example: transient: status 429, asks to come back in 24 h 00 "
+                             "min");
+    free(reason);
     rn_asking_release(&a);
     rn_alike_release(&alike);
     rn_hosts_release(&hosts);

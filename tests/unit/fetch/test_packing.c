@@ -1,6 +1,8 @@
 /* The payload inside gzip and zstd: whole, once, and nothing beside it. */
 #include "../scratch.h"
+#include "file.h"
 #include "packing.h"
+#include "path.h"
 #include "rig.h"
 
 #include <zlib.h>

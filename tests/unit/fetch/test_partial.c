@@ -5,6 +5,7 @@
 #include "file.h"
 #include "mem.h"
 #include "owner.h"
+#include "path.h"
 #include "process.h"
 #include "str.h"
 

@@ -1,5 +1,7 @@
 /* Pins survive, merge and never turn into something else in silence. */
 #include "../scratch.h"
+#include "file.h"
+#include "path.h"
 #include "rig.h"
 
 #include <pthread.h>

@@ -1,4 +1,6 @@
 /* Evidence: enough to diagnose, nothing secret, never too much. */
+#include "file.h"
+#include "path.h"
 #include "quarantine.h"
 #include "rig.h"
 

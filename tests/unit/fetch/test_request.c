@@ -2,6 +2,7 @@
 #include "../scratch.h"
 #include "file.h"
 #include "netrc.h"
+#include "path.h"
 #include "request.h"
 #include "str.h"
 

@@ -1,5 +1,7 @@
 /* From an url as written to a file that is proven: packings, pointers, the word of publishers and
  * servers, a second opinion, and secrets that stay where they belong. */
+#include "file.h"
+#include "path.h"
 #include "probe.h"
 #include "request.h"
 #include "rig.h"

@@ -1,7 +1,7 @@
 /* Room is asked for before the first byte. */
 #include "space.h"
 
-#include "file.h"
+#include "machine.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

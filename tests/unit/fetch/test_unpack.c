@@ -1,5 +1,7 @@
 /* Archives from strangers: what is refused leaves nothing, what is accepted is whole. */
 #include "../scratch.h"
+#include "file.h"
+#include "path.h"
 #include "rig.h"
 
 #include <errno.h>

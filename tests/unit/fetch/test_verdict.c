@@ -1,4 +1,5 @@
 /* Bytes decide; looks alike are told apart. */
+#include "file.h"
 #include "rig.h"
 
 TestSuite(verdict, .timeout = 300);

@@ -2,7 +2,9 @@
  * written beside it, by a process of its own within 64 MiB and one second, and leaves nothing. */
 #include "../fetch/rig.h"
 #include "../scratch.h"
+#include "file.h"
 #include "pack.h"
+#include "path.h"
 
 #include <sys/resource.h>
 #include <sys/stat.h>

@@ -5,6 +5,8 @@
  * request is answered by `first` ("cut" unless said: half of the true bytes with a strong ETag);
  * the second, by a new call, by `kind`. */
 #include "../fetch/rig.h"
+#include "file.h"
+#include "path.h"
 
 #include "ca.h"
 #include "conn.h"

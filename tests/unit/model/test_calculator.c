@@ -1,7 +1,6 @@
 /* The chat's calculator: what nanochat's finds for 30 expressions (tests/golden/calculator.json),
  * the edges of Python's arithmetic, and what must find nothing. */
 #include "calculator.h"
-#include "file.h"
 #include "json.h"
 #include "mem.h"
 

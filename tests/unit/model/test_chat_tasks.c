@@ -4,6 +4,7 @@
 #include "fake_scorer.h"
 #include "file.h"
 #include "fixture.h"
+#include "path.h"
 #include "read_json.h"
 
 #include <math.h>

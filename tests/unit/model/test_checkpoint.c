@@ -5,6 +5,7 @@
 
 #include "checkpoint.h"
 #include "file.h"
+#include "path.h"
 #include "str.h"
 
 #include <dirent.h>

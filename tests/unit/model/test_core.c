@@ -7,6 +7,7 @@
 #include "file.h"
 #include "fixture.h"
 #include "json.h"
+#include "path.h"
 #include "read_json.h"
 #include "tiny_world.h"
 #include "unpack.h"

@@ -7,6 +7,7 @@
 #include "file.h"
 #include "json.h"
 #include "mem.h"
+#include "path.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -15,14 +16,16 @@
 
 /* --- bits per byte --- */
 
-enum { B = 2, T = 3, VOCAB = 5 };
+enum { B = 2, T = 2048, BATCHES = 10, VOCAB = 5 };
 
+/* Six places with a target or none; there is none in all others. */
 static int fixed_next(void *self, int32_t *x, int32_t *y, struct rn_err *err)
 {
-    static const int32_t targets[B * T] = {1, 2, -1, 3, 4, 1};
+    static const int32_t targets[] = {1, 2, -1, 3, 4, 1};
     (void)self, (void)err;
     memset(x, 0, B * T * sizeof *x);
-    memcpy(y, targets, sizeof targets);
+    for (size_t i = 0; i < B * T; i++)
+        y[i] = i < RN_COUNT(targets) ? targets[i] : -1;
     return RN_OK;
 }
 static json_t *no_state(const void *self)
@@ -63,10 +66,17 @@ static int measure(const int32_t bytes[VOCAB], int32_t vocab, struct rn_bpb *sum
 {
     struct rn_loader *l = rn_loader_new(&fixed_kind, NULL);
     struct rn_scorer *s = rn_scorer_new(&own_id_kind, NULL, 0);
-    int rc = rn_eval_bpb(s, l, B, T, 10, bytes, vocab, sum, err);
+    struct rn_bpb_of of = {s, l, T, BATCHES * B * T, bytes, vocab};
+    int rc = rn_eval_bpb(&of, sum, err);
     rn_scorer_free(s);
     rn_loader_free(l);
     return rc;
+}
+
+Test(eval, the_rows_of_a_batch_of_bits_per_byte_follow_from_the_tokens)
+{
+    cr_expect_eq(rn_bpb_rows(T, BATCHES * B * T), B);
+    cr_expect_eq(rn_bpb_rows(T, T - 1), 1, "a row at least");
 }
 
 Test(eval, bits_per_byte_is_a_sum_over_a_sum_of_what_is_text)

@@ -1,7 +1,6 @@
 /* Code out of answers (tests/golden/humaneval_extract.json), programs made of it, and what becomes
  * of right and wrong ones. */
 #include "../data/shared.h"
-#include "file.h"
 #include "humaneval.h"
 #include "json.h"
 #include "mem.h"

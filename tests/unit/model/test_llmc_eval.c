@@ -6,6 +6,7 @@
 #include "fake_scorer.h"
 #include "fixture.h"
 #include "llmc_eval.h"
+#include "path.h"
 #include "read_json.h"
 
 TestSuite(llmc_eval, .init = scratch_up, .fini = scratch_down);

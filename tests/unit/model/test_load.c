@@ -2,6 +2,7 @@
 #include "fixture.h"
 
 #include "file.h"
+#include "path.h"
 #include "safetensors.h"
 
 #include <unistd.h>

@@ -5,6 +5,7 @@
 #include "evals.h"
 #include "file.h"
 #include "fixture.h"
+#include "path.h"
 #include "read_json.h"
 #include "safetensors.h"
 #include "unpack.h"

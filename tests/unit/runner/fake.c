@@ -1,6 +1,9 @@
 #include "fake.h"
 
+#include "../../fake/fold_files.h"
+#include "clock.h"
 #include "file.h"
+#include "path.h"
 #include "signals.h"
 #include "str.h"
 
@@ -90,58 +93,6 @@ static const struct rn_stage make = {
 
 /* --- train --- */
 
-static int64_t newest(const struct rn_job *job, const struct fake_cfg *cfg, char state[RN_HEX],
-                      int64_t *offset)
-{
-    for (int64_t step = cfg->steps; step > 0; step--) {
-        char *dir = rn_xprintf("%s/step_%06lld", job->work_dir, (long long)step);
-        char *path = rn_join(dir, "state.json");
-        json_t *doc = NULL;
-        bool ok = rn_exists(dir) && rn_json_read(path, 1 << 16, &doc, NULL) == RN_OK;
-        if (ok && state) {
-            snprintf(state, RN_HEX, "%s", rn_json_str(doc, "state", ""));
-            *offset = rn_json_int(doc, "offset", 0);
-        }
-        json_decref(doc);
-        free(path);
-        free(dir);
-        if (ok)
-            return step;
-    }
-    return -1;
-}
-
-static int save(struct rn_job *job, int64_t step, const char *state, struct rn_err *err)
-{
-    char *tmp = rn_xprintf("%s/.step.tmp", job->work_dir);
-    char *dir = rn_xprintf("%s/step_%06lld", job->work_dir, (long long)step);
-    char *model = rn_join(tmp, "model.safetensors"), *path = rn_join(tmp, "state.json");
-    char *manifest = rn_join(tmp, "manifest.json"), hex[RN_HEX];
-    rn_sha256_hex(state, strlen(state), hex);
-    json_t *doc =
-        json_pack("{s:s, s:I}", "state", state, "offset", (json_int_t)rn_job_metrics_offset(job));
-    json_t *list =
-        json_pack("{s:I, s:s, s:{s:{s:I, s:s}}}", "step", (json_int_t)step, "key", job->key,
-                  "files", "model.safetensors", "size", (json_int_t)strlen(state), "sha256", hex);
-    int rc;
-    RN_CHECK(rc = rn_remove_tree(tmp, err));
-    RN_CHECK(rc = rn_remove_tree(dir, err));
-    RN_CHECK(rc = rn_mkdirs(tmp, err));
-    RN_CHECK(rc = rn_file_write(model, state, strlen(state), err));
-    RN_CHECK(rc = rn_json_write(path, doc, err));
-    RN_CHECK(rc = rn_json_write(manifest, list, err));
-    RN_CHECK(rc = rn_rename(tmp, dir, err));
-done:
-    json_decref(doc);
-    json_decref(list);
-    free(manifest);
-    free(path);
-    free(model);
-    free(dir);
-    free(tmp);
-    return rc;
-}
-
 static void fold(const struct rn_job *job, const struct fake_cfg *cfg, int64_t step,
                  char state[RN_HEX])
 {
@@ -155,17 +106,6 @@ static void fold(const struct rn_job *job, const struct fake_cfg *cfg, int64_t s
     struct rn_metric_value v[] = {{"loss", 10.0 / (double)step}, {"dt_ms", 1.5 + rn_clock_s()}};
     rn_job_metrics(job, step, v, 2);
     free(text);
-}
-
-static int write_model(struct rn_job *job, const char *state, struct rn_err *err)
-{
-    char *dir = rn_join(job->out_dir, "model"), *path = rn_join(dir, "model.safetensors");
-    int rc = rn_mkdirs(dir, err);
-    if (rc == RN_OK)
-        rc = rn_file_write(path, state, strlen(state), err);
-    free(path);
-    free(dir);
-    return rc;
 }
 
 static void hang(const struct rn_job *job, bool deaf)
@@ -227,7 +167,7 @@ static int train_run(struct rn_job *job, const void *config, struct rn_err *err)
 {
     const struct fake_cfg *cfg = config;
     char state[RN_HEX] = "start";
-    int64_t offset = 0, step = newest(job, cfg, state, &offset);
+    int64_t offset = 0, step = fold_newest(job, cfg->steps, state, &offset);
     count(job);
     RN_TRY(meet(cfg, err));
     if (step >= 0)
@@ -237,13 +177,13 @@ static int train_run(struct rn_job *job, const void *config, struct rn_err *err)
         if (step == fake_stop_at)
             rn_signals_stop();
         if (step % cfg->every == 0 || step == cfg->steps || rn_job_stopping(job))
-            RN_TRY(save(job, step, state, err));
+            RN_TRY(fold_save(job, step, state, err));
         if (rn_job_stopping(job) && step < cfg->steps)
             return rn_fail(err, RN_ESTOPPED, RN_NOWHERE, "stopped at step %lld", (long long)step);
         RN_TRY(have_trouble(job, cfg, step, err));
         rn_job_progress(job, (double)step, (double)cfg->steps, "steps", "");
     }
-    return write_model(job, state, err);
+    return fold_write_model(job, state, err);
 }
 
 static int train_estimate(const struct rn_job *job, const void *config, struct rn_estimate *e,
@@ -251,9 +191,11 @@ static int train_estimate(const struct rn_job *job, const void *config, struct r
 {
     (void)err;
     const struct fake_cfg *cfg = config;
+    char state[RN_HEX];
+    int64_t offset;
     e->steps = cfg->steps;
     e->tokens = (double)cfg->steps * 100;
-    e->resume_step = *job->work_dir ? newest(job, cfg, NULL, NULL) : -1;
+    e->resume_step = *job->work_dir ? fold_newest(job, cfg->steps, state, &offset) : -1;
     return RN_OK;
 }
 

@@ -4,6 +4,7 @@
 #include "alerts.h"
 #include "file.h"
 #include "journal.h"
+#include "path.h"
 #include "str.h"
 
 #include <criterion/criterion.h>

@@ -3,6 +3,7 @@
 #include "card_log.h"
 #include "file.h"
 #include "mem.h"
+#include "path.h"
 #include "str.h"
 
 #include <criterion/criterion.h>

@@ -5,6 +5,7 @@
 #include "journal.h"
 #include "markdown.h"
 #include "mem.h"
+#include "path.h"
 #include "yaml_tree.h"
 
 #include <criterion/criterion.h>

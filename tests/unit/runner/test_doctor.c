@@ -2,6 +2,7 @@
 #include "doctor.h"
 #include "file.h"
 #include "mem.h"
+#include "path.h"
 
 #include <criterion/criterion.h>
 #include <dlfcn.h>

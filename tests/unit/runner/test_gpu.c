@@ -3,6 +3,7 @@
 #include "../scratch.h"
 #include "file.h"
 #include "mem.h"
+#include "path.h"
 #include "samples.h"
 
 #include <criterion/criterion.h>

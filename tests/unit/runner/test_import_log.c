@@ -1,11 +1,11 @@
 /* Logs of other programs become runs. */
 #include "../scratch.h"
 #include "curves.h"
-#include "file.h"
 #include "foreign_log.h"
 #include "import_log.h"
 #include "mem.h"
 #include "page.h"
+#include "path.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

@@ -3,6 +3,7 @@
 #include "../scratch.h"
 #include "lock.h"
 
+#include "clock.h"
 #include "file.h"
 #include "json.h"
 #include "mem.h"

@@ -1,5 +1,5 @@
 /* Alerts on their way to a webhook: posted once, and never in anybody's way. */
-#include "file.h"
+#include "clock.h"
 #include "messenger.h"
 #include "signals.h"
 #include "str.h"

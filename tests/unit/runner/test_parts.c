@@ -4,6 +4,7 @@
 #include "file.h"
 #include "gate_check.h"
 #include "metrics.h"
+#include "path.h"
 #include "runs.h"
 
 #include <criterion/criterion.h>

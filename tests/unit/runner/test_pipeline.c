@@ -1,5 +1,5 @@
 /* Pipelines with the kinds of tests/fake/kinds.c; what is said about bad files: e2e/config.sh. */
-#include "file.h"
+#include "path.h"
 #include "pipeline.h"
 #include "str.h"
 

@@ -3,6 +3,7 @@
 
 #include "file.h"
 #include "locks.h"
+#include "path.h"
 #include "str.h"
 
 #include <criterion/criterion.h>

@@ -8,6 +8,7 @@
 #include "mem.h"
 #include "page.h"
 #include "panels.h"
+#include "path.h"
 #include "protobuf.h"
 #include "tfevents.h"
 

@@ -3,7 +3,8 @@
 #include "signs.h"
 
 #include "../scratch.h"
-#include "file.h"
+#include "clock.h"
+#include "path.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

@@ -3,10 +3,10 @@
 #include "world.h"
 
 #include "adopt.h"
-#include "file.h"
 #include "journal.h"
 #include "links.h"
 #include "locks.h"
+#include "path.h"
 #include "str.h"
 
 #include <criterion/criterion.h>

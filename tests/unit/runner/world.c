@@ -1,6 +1,7 @@
 #include "world.h"
 
 #include "file.h"
+#include "path.h"
 #include "str.h"
 
 #include <criterion/criterion.h>

@@ -1,6 +1,7 @@
 /* The tokenize stage: the same shards for any number of threads; what it cannot do is one line. */
 #include "../scratch.h"
 #include "file.h"
+#include "path.h"
 #include "stage.h"
 #include "tokenizer.h"
 #include "tokens.h"

@@ -1,5 +1,6 @@
 /* The training loop under a runner that stops it, takes its disk away and breaks its evaluations:
  * what is published is what an unbroken run publishes. */
+#include "file.h"
 #include "training_rig.h"
 
 #include "training.h"

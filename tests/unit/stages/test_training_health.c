@@ -1,4 +1,5 @@
 /* Trainings that meet a document from another world, or a rate that ruins them. */
+#include "file.h"
 #include "training_rig.h"
 
 #include "checkpoint.h"

@@ -1,5 +1,6 @@
 #include "training_rig.h"
 #include "../scratch.h"
+#include "file.h"
 
 /* --- a rig with artifacts in a directory of its own --- */
 

@@ -13,7 +13,6 @@
 #ifndef TRAINING_RIG_H
 #define TRAINING_RIG_H
 
-#include "file.h"
 #include "mem.h"
 #include "model.h"
 #include "stage.h"
