@@ -100,6 +100,7 @@ struct rn_job {
     int threads;
     bool offline, locked;
     bool op_times;        /* tell at the end where the time of a training went */
+    bool rehash;          /* an estimate reads what it would otherwise believe of sizes */
     struct rn_memo *memo; /* digests of files that have not changed; NULL: none are known */
     const struct rn_log *log;
     struct rn_runner *runner; /* opaque; for the calls below */
@@ -203,6 +204,8 @@ struct rn_estimate {
     const char *resume_key;  /* ... of this earlier work (job->earlier); NULL: of work_dir */
     const char *restart_key; /* earlier work of which no step can be used; NULL: none */
     char note[160];          /* what one should know before it runs, in half a line; "": nothing */
+    char stuck[240];         /* why none of the checkpoints that are there can be continued, so that
+                                `run` would fail; "": it would not */
 };
 
 struct rn_fetcher;

@@ -59,6 +59,7 @@ struct rn_planned {
     bool consent;            /* the run would throw away costly work: needs --yes=STAGE */
     bool stale;              /* kept although not what the pipeline asks for (--accept-stale) */
     bool gated;              /* kept, but a gate is not met */
+    bool stuck;              /* blocked: it has checkpoints, and none is whole */
     bool keyed;              /* keys are known: all inputs exist */
     bool damaged;            /* an entry stands under the key and does not verify */
     bool begun;              /* by this run: what --force and --resume-from said is done */

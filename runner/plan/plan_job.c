@@ -141,6 +141,7 @@ struct rn_job rn_plan_job(struct rn_plan *plan, struct rn_runner *r)
                          .offline = plan->how->offline,
                          .locked = plan->how->locked,
                          .op_times = plan->how->op_times,
+                         .rehash = plan->how->verify == RN_VERIFY_HASH,
                          .memo = plan->memo,
                          .resume_from =
                              n->resume_named && !n->begun ? plan->how->resume_from : NULL,

@@ -126,7 +126,6 @@ static int publish(struct at_work *a, char out[RN_HEX], struct rn_err *err)
     if (rc == RN_OK)
         memcpy(out, w->node->keys.out, RN_HEX);
     json_decref(final);
-    rn_memo_save(plan->memo);
     return rc;
 }
 
@@ -162,6 +161,8 @@ int rn_work_do(struct rn_work *w, struct rn_wire *wire)
     }
     if (end.rc == RN_OK && leads(w))
         end.rc = publish(&a, end.out, &end.err);
+    if (leads(w))
+        rn_memo_save(w->run->plan.memo); /* of outputs, and of what was found damaged */
     end.sync_s = rn_sync_time_s() - sync_s;
     end.step = a.metrics.path ? a.metrics.step : -1;
     tell_lost(&a);
