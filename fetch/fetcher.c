@@ -99,7 +99,7 @@ static void tell_not_had(struct loop *l, const struct rn_errand *e)
 static void end_errand(struct loop *l, struct rn_errand *e)
 {
     if (e->state != RN_HAD && e->rc != RN_ESTOPPED && l->list->failed)
-        l->list->failed(l->list->ctx, e->file);
+        l->list->failed(l->list->ctx, e->file, &e->err);
     if (e->state == RN_HAD) {
         l->files_done++;
         l->done_bytes += e->got.size_bytes;
@@ -419,6 +419,17 @@ int rn_fetch_need(const struct rn_fetcher *f, const struct rn_fetch_file *file, 
         return RN_OK;
     const char *digest = rn_fetch_pin(f->lock, file, &trust);
     return digest && rn_cache_has(f->cache, digest) ? RN_OK : rn_fail_as(err, &missing);
+}
+
+struct rn_fetched_words rn_fetched_tell(const struct rn_fetched *got,
+                                        const struct rn_fetch_file *file,
+                                        const struct rn_pins *lock)
+{
+    const struct rn_pin *pin = rn_pins_find(lock, file->id);
+    bool pinned = got->trust == RN_TRUST_LOCK;
+    return (struct rn_fetched_words){.state = got->from_cache ? "cached" : "fetched",
+                                     .trust = rn_trust_word(pinned ? pin->trust : got->trust),
+                                     .where = pin ? pin->host : ""};
 }
 
 /* --- one file alone --- */

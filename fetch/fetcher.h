@@ -72,6 +72,15 @@ static inline void rn_fetched_release(struct rn_fetched *got)
     got->path = NULL;
 }
 
+/* How a file was had, in words that `fetch` and `run` share. */
+struct rn_fetched_words {
+    const char *state; /* "fetched" or "cached" */
+    const char *trust; /* whose word its digest rests on */
+    const char *where; /* the host that gave it, of the pin's life; "": not known */
+};
+struct rn_fetched_words rn_fetched_tell(const struct rn_fetched *, const struct rn_fetch_file *,
+                                        const struct rn_pins *);
+
 /* A million files need not exist at once: each is made when its turn comes. */
 struct rn_fetch_list {
     /* The next file, alive until `done`; NULL: there are no more. */
@@ -79,9 +88,10 @@ struct rn_fetch_list {
     /* Puts a verified file where it is wanted. Any thread, several at once. May be NULL. */
     int (*lay_out)(void *ctx, const struct rn_fetch_file *, const struct rn_fetched *,
                    struct rn_err *);
-    /* Before `done` of a file that could not be had. Those that are dropped because so many others
-     * failed, or on a stop, are not told: nobody knows. The caller's thread. May be NULL. */
-    void (*failed)(void *ctx, const struct rn_fetch_file *);
+    /* Before `done` of a file that could not be had, and why. Those that are dropped because so
+     * many others failed, or on a stop, are not told: nobody knows. The caller's thread. May be
+     * NULL. */
+    void (*failed)(void *ctx, const struct rn_fetch_file *, const struct rn_err *);
     /* Called once for every file that `next` gave, in no order, on the caller's thread; NULL: it
      * is not there. */
     int (*done)(void *ctx, struct rn_fetch_file *, struct rn_fetched *, struct rn_err *);

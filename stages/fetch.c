@@ -238,6 +238,32 @@ static void announce(const struct fetching *f, const struct item *item,
         rn_job_arrived(f->job, &a);
 }
 
+static void tell_had(const struct fetching *f, const struct rn_fetch_file *file,
+                     const struct rn_fetched *got)
+{
+    struct rn_fetched_words words = rn_fetched_tell(got, file, f->fetcher.lock);
+    rn_job_file_ended(f->job, &(struct rn_file_end){.file = file->id,
+                                                    .state = words.state,
+                                                    .sha256 = got->sha256,
+                                                    .size_bytes = got->size_bytes,
+                                                    .trust = words.trust,
+                                                    .where = words.where,
+                                                    .message = "",
+                                                    .more = got->more});
+}
+
+static void tell_failed(void *ctx, const struct rn_fetch_file *file, const struct rn_err *why)
+{
+    const struct fetching *f = ctx;
+    rn_job_file_ended(f->job, &(struct rn_file_end){.file = file->id,
+                                                    .state = "failed",
+                                                    .sha256 = "",
+                                                    .size_bytes = -1,
+                                                    .trust = "-",
+                                                    .where = "",
+                                                    .message = why->msg});
+}
+
 static int done_with(void *ctx, struct rn_fetch_file *file, struct rn_fetched *got,
                      struct rn_err *err)
 {
@@ -249,6 +275,7 @@ static int done_with(void *ctx, struct rn_fetch_file *file, struct rn_fetched *g
         f->from_cache += got->from_cache;
         f->size_bytes += (double)got->size_bytes;
         announce(f, item, got);
+        tell_had(f, file, got);
     }
     rn_arena_release(&item->arena);
     free(item);
@@ -294,7 +321,7 @@ static int fetch_all(struct fetching *f, const struct rn_fetch_cfg *c, struct rn
     char size[32];
     struct rn_estimate known = {0};
     struct rn_fetch_list list = {
-        .next = next_file, .lay_out = lay_out, .done = done_with, .ctx = f};
+        .next = next_file, .lay_out = lay_out, .failed = tell_failed, .done = done_with, .ctx = f};
     RN_TRY(check_machine(f, c, &known, err));
     f->cfg = c;
     f->total_bytes = known.disk_bytes;

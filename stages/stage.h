@@ -54,6 +54,18 @@ struct rn_arrival {
     bool more; /* others follow at once: whoever wants to hear of files need not be woken yet */
 };
 
+/* What became of a file that a stage was to bring, in the words of `fetch --json`. */
+struct rn_file_end {
+    const char *file;    /* "data.shards/shard_00003.parquet" */
+    const char *state;   /* "fetched", "cached" or "failed" */
+    const char *sha256;  /* "": not known */
+    int64_t size_bytes;  /* -1: not known */
+    const char *trust;   /* whose word the digest rests on; "-": nobody's */
+    const char *where;   /* the host that gave it; "": not known */
+    const char *message; /* why it failed, or "" */
+    bool more;           /* others follow at once */
+};
+
 struct rn_metric_value {
     const char *name; /* a name of the stage's metric table, or "<model>.<task>" for eval */
     double value;
@@ -78,6 +90,7 @@ struct rn_job_ops {
     void (*progress)(struct rn_runner *, double done, double total, const char *unit,
                      const char *text);
     void (*arrived)(struct rn_runner *, const struct rn_arrival *);
+    void (*file_ended)(struct rn_runner *, const struct rn_file_end *);
 };
 
 /* One running stage. Fields are borrowed and constant during run. */
@@ -181,6 +194,13 @@ static inline void rn_job_arrived(const struct rn_job *j, const struct rn_arriva
 {
     if (j->ops->arrived)
         j->ops->arrived(j->runner, a);
+}
+
+/* Every file once, for programs that listen: what is said to the log is for people. Optional. */
+static inline void rn_job_file_ended(const struct rn_job *j, const struct rn_file_end *f)
+{
+    if (j->ops->file_ended)
+        j->ops->file_ended(j->runner, f);
 }
 
 /* --- what a stage tells the runner --- */

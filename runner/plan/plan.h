@@ -126,6 +126,7 @@ struct rn_runner {
     struct rn_board *board;     /* likewise */
     struct rn_wire *wire;       /* NULL while planning */
     struct rn_spent *spent;     /* likewise */
+    bool each_file;             /* somebody reads events: what becomes of each file is told */
 };
 /* A job with everything but directories and log; strings live in the plan's arena. */
 struct rn_job rn_plan_job(struct rn_plan *, struct rn_runner *);

@@ -85,6 +85,7 @@ static int call_stage(struct at_work *a, struct rn_err *err)
         runner.metrics = &a->metrics;
         runner.board = &a->board;
         runner.spent = &a->spent;
+        runner.each_file = w->run->ui && w->run->ui->json; /* trainers of ranks have none */
         log = rn_stagelog_log(&w->log, show_log, a->wire);
     }
     struct rn_job job = rn_plan_job(&w->run->plan, &runner);

@@ -200,6 +200,24 @@ void rn_tell_end(struct rn_work *w, int rc, const struct rn_err *err)
     rn_tell_event(w->run, w->index, "interrupted", rn_clock_s() - w->start_s, err->msg);
 }
 
+/* Names and messages hold what servers said. */
+static json_t *any_text(const char *s)
+{
+    return rn_json_text(s, strlen(s));
+}
+
+void rn_tell_file(const struct rn_work *w, const struct rn_file_end *f)
+{
+    json_t *event =
+        json_pack("{s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:o}", "event", "file", "stage",
+                  w->stage->name, "file", any_text(f->file), "state", any_text(f->state), "sha256",
+                  any_text(f->sha256), "size_bytes", (json_int_t)f->size_bytes, "trust",
+                  any_text(f->trust), "where", any_text(f->where));
+    if (*f->message)
+        json_object_set_new(event, "message", any_text(f->message));
+    rn_ui_event(w->run->ui, event);
+}
+
 void rn_tell_alarm(struct rn_work *w, const char *snapshot)
 {
     rn_ui_stage(w->run->ui, '!', w->stage->name, "watch    %s; see %s", w->watching.why, snapshot);
