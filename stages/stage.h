@@ -106,10 +106,11 @@ struct rn_job {
     /* For `estimate` all there is; for `run` what the estimate chose, if work_dir has nothing. */
     const struct rn_earlier *earlier;
     size_t n_earlier;
-    const char *resume_from; /* checkpoint name from --resume-from, or NULL */
-    const char *device;      /* "cpu" */
-    struct rn_comm *comm;    /* the ranks that train together; NULL: this one is alone */
-    int ranks;               /* how many an estimate is for; 0: alone */
+    const struct rn_estimate *expected; /* for `run`: what its estimate said; NULL: nobody asked */
+    const char *resume_from;            /* checkpoint name from --resume-from, or NULL */
+    const char *device;                 /* "cpu" */
+    struct rn_comm *comm;               /* the ranks that train together; NULL: this one is alone */
+    int ranks;                          /* how many an estimate is for; 0: alone */
     int threads;
     bool offline, locked;
     bool op_times;        /* tell at the end where the time of a training went */
@@ -255,7 +256,8 @@ struct rn_stage {
      * with how many could. NULL: the work is never shared. */
     int (*share)(const void *cfg, const struct rn_stage *, int ranks, struct rn_err *);
     /* Extra content for the stage's key, e.g. digests of local files and pins. What is under
-     * "horizon" says how long the work is to be, not what it is: see rn_earlier. May be NULL. */
+     * "horizon" says how long the work is to be, not what it is: see rn_earlier. While the stage
+     * runs nothing but pins, in the lock file, may come to it. May be NULL. */
     int (*fingerprint)(const struct rn_job *, const void *cfg, json_t *into, struct rn_err *);
     /* Cost and resume point; inputs that do not exist yet are NULL artifacts. May be NULL. */
     int (*estimate)(const struct rn_job *, const void *cfg, struct rn_estimate *, struct rn_err *);

@@ -70,6 +70,7 @@ struct rn_planned {
     double time_s;           /* expected, from runs of comparable work; 0: unknown */
     bool time_guessed;       /* nothing comparable ran here: from the FLOPs alone */
     struct rn_keys keys;
+    struct rn_seen lock;               /* the lock file when the keys were made */
     struct rn_stored *entry;           /* outputs; NULL until they exist */
     struct rn_arrivals *arrivals;      /* what it announced; NULL: nothing, or not at work */
     const struct rn_artifact **inputs; /* one per edge; NULL where absent */

@@ -92,6 +92,7 @@ static int call_stage(struct at_work *a, struct rn_err *err)
     struct rn_earlier earlier;
     job.n_earlier = rn_plan_earlier(&w->run->plan, w->index, &earlier);
     job.earlier = &earlier;
+    job.expected = &w->node->cost;
     job.out_dir = w->attempt;
     job.log = &log;
     job.threads = w->threads;
