@@ -247,13 +247,24 @@ void rn_writer_abort(struct rn_writer *w)
     *w = (struct rn_writer){.fd = -1};
 }
 
-int rn_file_write(const char *path, const void *bytes, size_t n, struct rn_err *err)
+static int write_whole(const char *path, const void *bytes, size_t n, bool lasting,
+                       struct rn_err *err)
 {
     struct rn_writer w;
     RN_TRY(rn_writer_open(&w, path, err));
     rn_sha256_drop(&w.sha); /* nobody asks */
     rn_writer_add(&w, bytes, n);
-    return rn_writer_commit(&w, NULL, err);
+    return commit(&w, lasting, err);
+}
+
+int rn_file_write(const char *path, const void *bytes, size_t n, struct rn_err *err)
+{
+    return write_whole(path, bytes, n, true, err);
+}
+
+int rn_file_replace(const char *path, const void *bytes, size_t n, struct rn_err *err)
+{
+    return write_whole(path, bytes, n, false, err);
 }
 
 /* --- reading --- */

@@ -46,8 +46,9 @@ int rn_writer_commit(struct rn_writer *, char hex[RN_HEX], struct rn_err *);
 int rn_writer_replace(struct rn_writer *, struct rn_err *);
 void rn_writer_abort(struct rn_writer *); /* removes the temporary file; safe after commit */
 
-/* One call for small files. */
+/* One call for small files. Replace is rn_writer_replace's: no syncs. */
 int rn_file_write(const char *path, const void *bytes, size_t n, struct rn_err *);
+int rn_file_replace(const char *path, const void *bytes, size_t n, struct rn_err *);
 /* Whole file, NUL-terminated; *out is owned by the caller. Larger than cap_bytes: RN_ECORRUPT. */
 int rn_file_read(const char *path, size_t cap_bytes, char **out, size_t *n, struct rn_err *);
 /* The first bytes of a file, at most cap; returns how many, 0 if it cannot be read. */

@@ -162,14 +162,28 @@ static int fsync_below(const char *path, const struct entries *all, struct rn_er
     return rc == RN_OK ? rn_sync(path, rn_io.fsync, err) : rc;
 }
 
+/* Of a folder of a million no more is read than shows that. */
+static bool has_many(const char *path)
+{
+    enum { MANY = 32, DOTS = 2 };
+    size_t n = 0;
+    DIR *d = opendir(path);
+    while (d && n < MANY + DOTS && readdir(d))
+        n++;
+    if (d)
+        closedir(d);
+    return n == MANY + DOTS;
+}
+
 int rn_fsync_tree(const char *path, struct rn_err *err)
 {
-    enum { MANY = 32 };
     struct entries all;
     if (!is_dir(path))
         return rn_sync(path, rn_io.fsync, err);
+    if (has_many(path))
+        return rn_sync(path, rn_io.syncfs, err);
     RN_TRY(list_dir(path, &all, err));
-    int rc = all.n >= MANY ? rn_sync(path, rn_io.syncfs, err) : fsync_below(path, &all, err);
+    int rc = fsync_below(path, &all, err);
     release_entries(&all);
     return rc;
 }

@@ -100,7 +100,7 @@ int rn_sha256_file(const char *path, char hex[RN_HEX], size_t *size_bytes, struc
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return rn_fail_errno(err, RN_PATH(path), "cannot open");
-    unsigned char *buf = rn_xalloc(CHUNK);
+    unsigned char *buf = rn_xrealloc(NULL, CHUNK, 1); /* zeroes would cost more than a small file */
     struct rn_sha256 h;
     rn_sha256_init(&h);
     size_t total = 0;

@@ -29,10 +29,16 @@ int rn_json_read(const char *path, size_t cap_bytes, json_t **out, struct rn_err
     return rc;
 }
 
-int rn_json_write(const char *path, const json_t *doc, struct rn_err *err)
+char *rn_json_pretty(const json_t *doc)
 {
     char *text = json_dumps(doc, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
     RN_ASSERT(text);
+    return text;
+}
+
+int rn_json_write(const char *path, const json_t *doc, struct rn_err *err)
+{
+    char *text = rn_json_pretty(doc);
     size_t n = strlen(text);
     text[n] = '\n'; /* in place of the NUL, which nobody reads again */
     int rc = rn_file_write(path, text, n + 1, err);

@@ -22,6 +22,8 @@ int rn_json_read(const char *path, size_t cap_bytes, json_t **out, struct rn_err
 int rn_json_parse(const char *text, size_t n, struct rn_place at, json_t **out, struct rn_err *);
 /* Atomic write: sorted keys, two-space indent, final newline. */
 int rn_json_write(const char *path, const json_t *doc, struct rn_err *);
+/* The same as a text, without the newline; caller frees. */
+char *rn_json_pretty(const json_t *doc);
 /* Compact, sorted keys, shortest round-trip numbers: the form that is digested. Caller frees. */
 char *rn_json_canonical(const json_t *doc);
 void rn_json_digest(const json_t *doc, char hex[RN_HEX]);

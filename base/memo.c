@@ -28,6 +28,7 @@ struct rn_memo {
     pthread_mutex_t lock;
     struct record *slots; /* open addressing; size_bytes is UINT64_MAX in an empty one */
     size_t n, n_slots;    /* n_slots: a power of two */
+    struct rn_seen file;  /* that is in the table; zeroes: none, or one of our own */
     struct record *learnt;
     size_t n_learnt, cap_learnt;
     bool distrusted;
@@ -94,6 +95,16 @@ static void digest_of(const void *bytes, size_t n, unsigned char out[DIGEST])
     to_bytes(hex, out);
 }
 
+static void make_room(struct rn_memo *m, size_t n_records)
+{
+    enum { FIRST_SLOTS = 256 };
+    size_t n = FIRST_SLOTS;
+    while (n / 2 <= n_records)
+        n *= 2;
+    free(m->slots);
+    make_slots(m, n);
+}
+
 static void parse(struct rn_memo *m, const char *text, size_t n)
 {
     struct header h;
@@ -107,6 +118,7 @@ static void parse(struct rn_memo *m, const char *text, size_t n)
     digest_of(text + sizeof h, n - sizeof h, have);
     if (memcmp(have, h.sha256, DIGEST) != 0)
         return;
+    make_room(m, (size_t)h.n);
     for (size_t i = 0; i < h.n; i++) {
         struct record r;
         memcpy(&r, text + sizeof h + i * sizeof r, sizeof r);
@@ -115,16 +127,29 @@ static void parse(struct rn_memo *m, const char *text, size_t n)
     }
 }
 
+static struct rn_seen look_at_file(const struct rn_memo *m)
+{
+    struct rn_seen now = {0};
+    rn_seen_look(&now, m->path);
+    return now;
+}
+
 static void read_records(struct rn_memo *m)
 {
-    enum { FIRST_SLOTS = 256 };
     char *text = NULL;
     size_t n, cap = sizeof(struct header) + (size_t)RECORDS_MAX * sizeof(struct record);
-    free(m->slots);
-    make_slots(m, FIRST_SLOTS);
+    m->file = look_at_file(m); /* before: what another process writes meanwhile is read again */
+    make_room(m, 0);
     if (rn_exists(m->path) && rn_file_read(m->path, cap, &text, &n, NULL) == RN_OK)
         parse(m, text, n);
     free(text);
+}
+
+/* Nobody has written it since: what it holds is in the table. */
+static bool is_read(const struct rn_memo *m)
+{
+    struct rn_seen now = look_at_file(m);
+    return !m->distrusted && rn_seen_same(&now, &m->file);
 }
 
 struct rn_memo *rn_memo_open(const char *path)
@@ -162,25 +187,33 @@ static void write_records(const struct rn_memo *m)
 }
 
 /* What other processes have saved in the meantime stays. */
-void rn_memo_save(struct rn_memo *m)
+static void save_over(const struct rn_memo *m)
 {
     struct rn_memo all = {.path = m->path};
+    read_records(&all);
+    for (size_t i = 0; i < m->n_learnt; i++)
+        put(&all, &m->learnt[i]);
+    write_records(&all);
+    free(all.slots);
+}
+
+void rn_memo_save(struct rn_memo *m)
+{
     pthread_mutex_lock(&m->lock);
-    if (m->n_learnt) {
-        read_records(&all);
-        for (size_t i = 0; i < m->n_learnt; i++)
-            put(&all, &m->learnt[i]);
-        write_records(&all);
+    if (m->n_learnt && is_read(m)) {
+        write_records(m);
+        m->file = (struct rn_seen){0};
+    } else if (m->n_learnt) {
+        save_over(m);
     }
     m->n_learnt = 0;
     pthread_mutex_unlock(&m->lock);
-    free(all.slots);
 }
 
 void rn_memo_refresh(struct rn_memo *m)
 {
     pthread_mutex_lock(&m->lock);
-    if (!m->distrusted) {
+    if (!m->distrusted && !is_read(m)) {
         read_records(m);
         for (size_t i = 0; i < m->n_learnt; i++)
             put(m, &m->learnt[i]);
@@ -219,17 +252,22 @@ bool rn_seen_look(struct rn_seen *seen, const char *path)
     return true;
 }
 
-static bool same_file(const struct rn_seen *a, const struct rn_seen *b)
+bool rn_seen_same_bytes(const struct rn_seen *a, const struct rn_seen *b)
 {
     return a->device == b->device && a->inode == b->inode && a->size_bytes == b->size_bytes &&
-           a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns;
+           a->mtime_ns == b->mtime_ns;
+}
+
+bool rn_seen_same(const struct rn_seen *a, const struct rn_seen *b)
+{
+    return rn_seen_same_bytes(a, b) && a->ctime_ns == b->ctime_ns;
 }
 
 bool rn_memo_recall_seen(struct rn_memo *m, const struct rn_seen *now, char hex[RN_HEX])
 {
     pthread_mutex_lock(&m->lock);
     const struct record *r = slot_of(m, now->device, now->inode);
-    bool known = same_file(&r->seen, now);
+    bool known = rn_seen_same(&r->seen, now);
     if (known)
         rn_hex(hex, r->sha256, DIGEST);
     pthread_mutex_unlock(&m->lock);
@@ -252,7 +290,7 @@ static void remember(struct rn_memo *m, const char *path, const struct rn_seen *
 {
     struct rn_seen after;
     bool racy = start_ns - before->mtime_ns < RACY_S * 1000000000LL;
-    if (!racy && rn_seen_look(&after, path) && same_file(before, &after))
+    if (!racy && rn_seen_look(&after, path) && rn_seen_same(before, &after))
         rn_memo_learn_seen(m, &after, hex);
 }
 

@@ -42,6 +42,9 @@ struct rn_seen {
 };
 bool rn_seen_look(struct rn_seen *, const char *path); /* false: no plain file */
 struct rn_seen rn_seen_of(const struct stat *);        /* of a plain file */
+bool rn_seen_same(const struct rn_seen *, const struct rn_seen *);
+/* True if nothing but the ctime may differ, which a second name changes, too. */
+bool rn_seen_same_bytes(const struct rn_seen *, const struct rn_seen *);
 /* False: the file is not the one that was remembered. Any thread. */
 bool rn_memo_recall_seen(struct rn_memo *, const struct rn_seen *, char hex[RN_HEX]);
 void rn_memo_learn_seen(struct rn_memo *, const struct rn_seen *, const char *hex);

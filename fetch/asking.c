@@ -175,7 +175,8 @@ static void show_body(struct rn_str *out, const struct rn_response *r, const cha
     rn_str_printf(out, ", %s", rn_show_text(text, head, n));
 }
 
-static void tell_rejected(const struct rn_asking *a, const struct rn_response *r, double now_s)
+/* How many alike were told before. */
+static size_t tell_rejected(const struct rn_asking *a, const struct rn_response *r, double now_s)
 {
     char head[64];
     size_t n = r->has_body ? rn_file_head(r->body, head, sizeof head) : 0;
@@ -191,6 +192,7 @@ static void tell_rejected(const struct rn_asking *a, const struct rn_response *r
         rn_log(a->f->log, RN_WARN, "%s", r->hint);
     rn_str_release(&body);
     free(kind);
+    return before;
 }
 
 static void keep_evidence(const struct rn_asking *a, const struct rn_response *r)
@@ -307,8 +309,8 @@ void rn_asking_reject(struct rn_asking *a, const struct rn_response *r, bool fur
     if (s->mirror && r->status == 404) {
         rn_log(a->f->log, RN_DEBUG, "mirror %s does not hold %s", r->host, a->file->name);
     } else {
-        tell_rejected(a, r, now_s);
-        keep_evidence(a, r);
+        if (tell_rejected(a, r, now_s) < RN_ALIKE_NAMED) /* thousands prove what a few do */
+            keep_evidence(a, r);
     }
     if (r->finding.verdict == RN_LFS_POINTER)
         follow_pointer(a, r, now_s);

@@ -86,10 +86,10 @@ static void send(struct rn_task *t)
     l->rc = publish(l);
     for (size_t i = 0; i < l->n && l->rc == RN_OK; i++) {
         const struct rn_batch_item *item = &l->items[i];
+        if (b->list->lay_out && !rn_cache_knows(b->cache, &item->got->seen, item->got->sha256))
+            rn_seen_look(&item->got->seen, item->got->path); /* the same bytes twice in a list */
         if (item->payload)
             rn_checked_learn(b->cache, item->file, &item->got->seen);
-        else if (b->list->lay_out)
-            rn_seen_look(&item->got->seen, item->got->path);
         if (b->list->lay_out)
             l->rc = b->list->lay_out(b->list->ctx, item->file, item->got, &l->err);
     }

@@ -105,6 +105,7 @@ static void look_into_cache(struct rn_errand *e)
     e->got.path = rn_cache_recall(cache, e->asking.pin, &seen);
     if (e->got.path && rn_checked(cache, e->file, &seen)) {
         describe_cached(e, (int64_t)seen.size_bytes);
+        e->got.seen = seen;
         take_cached(e);
         return;
     }

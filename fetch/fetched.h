@@ -11,6 +11,7 @@
 #include "hash.h"
 #include "memo.h"
 #include "pins.h"
+#include "proof.h"
 
 struct rn_fetched {
     char *path;          /* in the cache; owned */
@@ -22,5 +23,14 @@ struct rn_fetched {
     bool more; /* `done` is called for other files right after this one */
 };
 void rn_fetched_release(struct rn_fetched *);
+
+/* How a file was had, in words that `fetch` and `run` share. */
+struct rn_fetched_words {
+    const char *state; /* "fetched" or "cached" */
+    const char *trust; /* whose word its digest rests on */
+    const char *where; /* the host that gave it, of the pin's life; "": not known */
+};
+struct rn_fetched_words rn_fetched_tell(const struct rn_fetched *, const struct rn_fetch_file *,
+                                        const struct rn_pins *);
 
 #endif

@@ -91,7 +91,7 @@ static void tell_not_had(struct loop *l, const struct rn_errand *e)
 static void end_errand(struct loop *l, struct rn_errand *e)
 {
     if (e->state != RN_HAD && e->rc != RN_ESTOPPED && l->list->failed)
-        l->list->failed(l->list->ctx, e->file);
+        l->list->failed(l->list->ctx, e->file, &e->err);
     if (e->state == RN_HAD) {
         l->files_done++;
         l->done_bytes += e->got.size_bytes;

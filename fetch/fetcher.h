@@ -63,9 +63,10 @@ struct rn_fetch_list {
     /* Puts a verified file where it is wanted. Any thread, several at once. May be NULL. */
     int (*lay_out)(void *ctx, const struct rn_fetch_file *, const struct rn_fetched *,
                    struct rn_err *);
-    /* Before `done` of a file that could not be had. Those that are dropped because so many others
-     * failed, or on a stop, are not told: nobody knows. The caller's thread. May be NULL. */
-    void (*failed)(void *ctx, const struct rn_fetch_file *);
+    /* Before `done` of a file that could not be had, and why. Those that are dropped because so
+     * many others failed, or on a stop, are not told: nobody knows. The caller's thread. May be
+     * NULL. */
+    void (*failed)(void *ctx, const struct rn_fetch_file *, const struct rn_err *);
     /* Called once for every file that `next` gave, in no order, on the caller's thread; NULL: it
      * is not there. */
     int (*done)(void *ctx, struct rn_fetch_file *, struct rn_fetched *, struct rn_err *);

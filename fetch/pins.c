@@ -32,6 +32,8 @@ const char *rn_trust_word(enum rn_trust t)
 static size_t lower_bound(const struct rn_pins *l, const char *id)
 {
     size_t low = 0, high = l->n;
+    if (high > 0 && strcmp(l->pins[high - 1].id, id) < 0)
+        return high; /* as for each line of a file */
     while (low < high) {
         size_t mid = low + (high - low) / 2;
         if (strcmp(l->pins[mid].id, id) < 0)
@@ -48,20 +50,11 @@ const struct rn_pin *rn_pins_find(const struct rn_pins *l, const char *id)
     return i < l->n && strcmp(l->pins[i].id, id) == 0 ? &l->pins[i] : NULL;
 }
 
-static void release_pin(struct rn_pin *p)
-{
-    free((char *)p->id);
-    free((char *)p->host);
-    free((char *)p->date);
-    free((char *)p->etag);
-    free((char *)p->line);
-}
-
 /* What a stranger's header says, as one column. */
-static char *as_column(const char *text)
+static const char *as_column(struct rn_pins *l, const char *text)
 {
     enum { LONGEST = 128 };
-    char *column = rn_xprintf("%.*s", LONGEST, text && *text ? text : "-");
+    char *column = rn_arena_printf(&l->texts, "%.*s", LONGEST, text && *text ? text : "-");
     for (char *p = column; *p; p++)
         if (*p <= ' ' || *p > '~')
             *p = '?';
@@ -69,40 +62,34 @@ static char *as_column(const char *text)
 }
 
 /* Printed once: the file is written anew for every batch of pins. */
-static const char *line_of(struct rn_pin *p)
+static const char *line_of(struct rn_pins *l, struct rn_pin *p)
 {
     if (!p->line)
-        p->line = rn_xprintf("%s %lld %s %s %s %s %s\n", p->id, (long long)p->size_bytes, p->sha256,
-                             rn_trust_word(p->trust), p->host, p->date, p->etag);
+        p->line =
+            rn_arena_printf(&l->texts, "%s %lld %s %s %s %s %s\n", p->id, (long long)p->size_bytes,
+                            p->sha256, rn_trust_word(p->trust), p->host, p->date, p->etag);
     return p->line;
 }
 
+/* Its strings live as long as the table. */
 static void set_pin(struct rn_pins *l, const struct rn_pin *pin)
 {
-    struct rn_pin own = *pin;
-    own.id = rn_xdup(pin->id);
-    own.host = rn_xdup(pin->host);
-    own.date = rn_xdup(pin->date);
-    own.etag = as_column(pin->etag);
-    own.line = NULL;
-    size_t i = lower_bound(l, own.id);
-    if (i < l->n && strcmp(l->pins[i].id, own.id) == 0) {
-        release_pin(&l->pins[i]);
-        l->pins[i] = own;
+    size_t i = lower_bound(l, pin->id);
+    if (i < l->n && strcmp(l->pins[i].id, pin->id) == 0) {
+        l->pins[i] = *pin;
         return;
     }
-    RN_PUSH(l->pins, l->n, l->cap, own);
-    memmove(&l->pins[i + 1], &l->pins[i], (l->n - 1 - i) * sizeof own);
-    l->pins[i] = own;
+    RN_PUSH(l->pins, l->n, l->cap, *pin);
+    memmove(&l->pins[i + 1], &l->pins[i], (l->n - 1 - i) * sizeof *pin);
+    l->pins[i] = *pin;
 }
 
 static void clear(struct rn_pins *l)
 {
-    for (size_t i = 0; i < l->n; i++)
-        release_pin(&l->pins[i]);
     free(l->pins);
     l->pins = NULL;
     l->n = l->cap = 0;
+    rn_arena_release(&l->texts);
 }
 
 void rn_pins_release(struct rn_pins *l)
@@ -133,7 +120,7 @@ static bool parse_trust(const char *s, enum rn_trust *out)
     return false;
 }
 
-/* Cuts the line into its columns and fills pin with borrowed strings. */
+/* Cuts the line into its columns, which become the pin's strings. */
 static bool parse_line(char *line, struct rn_pin *pin)
 {
     enum { OLD_COLUMNS = 5, COLUMNS = 7 };
@@ -193,6 +180,34 @@ static int parse(struct rn_pins *l, const char *path, char *text, struct rn_err 
     return RN_OK;
 }
 
+static struct rn_pin with_own_strings(struct rn_pins *l, const struct rn_pin *pin)
+{
+    struct rn_pin own = *pin;
+    own.id = rn_arena_dup(&l->texts, pin->id);
+    own.host = rn_arena_dup(&l->texts, pin->host);
+    own.date = rn_arena_dup(&l->texts, pin->date);
+    own.etag = as_column(l, pin->etag);
+    own.line = NULL;
+    return own;
+}
+
+static bool same_pin(const struct rn_pin *a, const struct rn_pin *b)
+{
+    return a && strcmp(a->sha256, b->sha256) == 0 && a->size_bytes == b->size_bytes &&
+           a->trust == b->trust && strcmp(a->host, b->host) == 0 && strcmp(a->date, b->date) == 0 &&
+           strcmp(a->etag, b->etag) == 0;
+}
+
+static void lay_over(struct rn_pins *l, const struct rn_pins *file)
+{
+    for (size_t i = 0; i < file->n; i++) {
+        if (same_pin(rn_pins_find(l, file->pins[i].id), &file->pins[i]))
+            continue;
+        struct rn_pin own = with_own_strings(l, &file->pins[i]);
+        set_pin(l, &own);
+    }
+}
+
 /* Lays the pins of a file over those of l. */
 static int read_file(struct rn_pins *l, const char *path, struct rn_err *err)
 {
@@ -203,19 +218,21 @@ static int read_file(struct rn_pins *l, const char *path, struct rn_err *err)
         return RN_OK;
     RN_TRY(rn_file_read(path, LARGEST_LOCK, &text, &n, err));
     struct rn_pins file = {0};
-    int rc = strlen(text) == n ? parse(&file, path, text, err)
-                               : rn_fail(err, RN_ECONFIG, RN_PATH(path), "holds a NUL byte");
+    char *own = memcpy(rn_arena_alloc(&file.texts, n + 1), text, n);
+    free(text);
+    int rc = strlen(own) == n ? parse(&file, path, own, err)
+                              : rn_fail(err, RN_ECONFIG, RN_PATH(path), "holds a NUL byte");
     if (rc == RN_OK && l->n == 0) {
-        free(l->pins);
+        clear(l);
         l->pins = file.pins;
         l->n = file.n;
         l->cap = file.cap;
-        file = (struct rn_pins){0};
+        l->texts = file.texts;
+        return RN_OK;
     }
-    for (size_t i = 0; i < file.n && rc == RN_OK; i++)
-        set_pin(l, &file.pins[i]);
+    if (rc == RN_OK)
+        lay_over(l, &file);
     clear(&file);
-    free(text);
     return rc;
 }
 
@@ -274,6 +291,7 @@ static void set_dated(struct rn_pins *l, const struct rn_pin *pin, const char *d
               !strpbrk(pin->host, " \t\r\n"));
     if (!dated.date)
         dated.date = date;
+    dated = with_own_strings(l, &dated);
     set_pin(l, &dated);
 }
 
@@ -325,7 +343,7 @@ int rn_pins_begin(struct rn_pins *l, const struct rn_pin *pins, size_t n, struct
     if (rc == RN_OK && l->path) {
         rn_str_puts(&text->lines, first_line);
         for (size_t i = 0; i < l->n; i++)
-            rn_str_puts(&text->lines, line_of(&l->pins[i]));
+            rn_str_puts(&text->lines, line_of(l, &l->pins[i]));
     }
     if (rc != RN_OK)
         rn_pins_end(l, text);

@@ -18,6 +18,7 @@
 #define RN_PINS_H
 
 #include "hash.h"
+#include "mem.h"
 #include "str.h"
 
 #include <stdint.h>
@@ -55,9 +56,10 @@ struct rn_pin {
 
 struct rn_pins {
     char *path;          /* that is written; NULL, as of zeroes: none, they are of this process */
-    struct rn_pin *pins; /* sorted by id; strings owned */
+    struct rn_pin *pins; /* sorted by id */
     size_t n, cap;
-    struct stat seen; /* the file as it was written last */
+    struct rn_arena texts; /* theirs, replaced ones included */
+    struct stat seen;      /* the file as it was written last */
 };
 
 /* RN_ECONFIG at the line that cannot be read, that a merge left behind, or that pins a file twice:

@@ -373,20 +373,37 @@ int rn_ckpt_forget_after(const struct rn_ckpt *c, int64_t step, struct rn_err *e
 
 /* --- verifying --- */
 
-static int verify_file(const char *dir, const char *name, const json_t *row, struct rn_err *err)
+/* Gigabytes, unless a glance is enough. Who found a file damaged remembers it for those. */
+static int verify_digest(const struct rn_ckpt *c, const char *path, const char *sha256,
+                         struct rn_err *err)
 {
-    char *path = rn_join(dir, name), hex[RN_HEX];
+    char hex[RN_HEX];
+    struct rn_seen now;
+    if (!c->glance)
+        RN_TRY(rn_sha256_file(path, hex, NULL, err));
+    else if (!c->memo || !rn_seen_look(&now, path) || !rn_memo_recall_seen(c->memo, &now, hex))
+        return RN_OK;
+    if (strcmp(hex, sha256) == 0)
+        return RN_OK;
+    if (!c->glance)
+        rn_memo_learn(c->memo, path, hex);
+    return rn_fail(err, RN_ECORRUPT, RN_PATH(path), "sha256 %.12s.., the manifest says %.12s..",
+                   hex, sha256);
+}
+
+static int verify_file(const struct rn_ckpt *c, const char *dir, const char *name,
+                       const json_t *row, struct rn_err *err)
+{
+    char *path = rn_join(dir, name);
     int64_t want = rn_json_int(row, "size", -1), have = rn_file_size(path);
-    const char *sha256 = rn_json_str(row, "sha256", "");
     int rc = RN_OK;
     if (have < 0)
         rc = rn_fail(err, RN_ECORRUPT, RN_PATH(path), "missing");
     else if (have != want)
         rc = rn_fail(err, RN_ECORRUPT, RN_PATH(path),
                      "%" PRId64 " bytes, the manifest says %" PRId64, have, want);
-    else if ((rc = rn_sha256_file(path, hex, NULL, err)) == RN_OK && strcmp(hex, sha256) != 0)
-        rc = rn_fail(err, RN_ECORRUPT, RN_PATH(path), "sha256 %.12s.., the manifest says %.12s..",
-                     hex, sha256);
+    else
+        rc = verify_digest(c, path, rn_json_str(row, "sha256", ""), err);
     free(path);
     return rc;
 }
@@ -402,8 +419,8 @@ static int verify_manifest(const struct rn_ckpt *c, int64_t step, const char *di
                        "belongs to another configuration (key %.12s.., expected %.12s..)", key,
                        c->key);
     for (size_t i = 0; i < RN_COUNT(parts); i++)
-        RN_TRY(verify_file(dir, parts[i], json_object_get(json_object_get(doc, "files"), parts[i]),
-                           err));
+        RN_TRY(verify_file(c, dir, parts[i],
+                           json_object_get(json_object_get(doc, "files"), parts[i]), err));
     return RN_OK;
 }
 
@@ -439,8 +456,13 @@ static int find_named(const struct rn_ckpt *c, const char *name, int64_t *step, 
     return rn_ckpt_verify(c, found, err);
 }
 
+struct damage { /* of the checkpoints that were passed over */
+    size_t n;
+    struct rn_err newest;
+};
+
 /* False, and told to the log, where the checkpoint cannot be taken up. */
-static bool usable(const struct rn_ckpt *c, int64_t step, size_t *n_damaged)
+static bool usable(const struct rn_ckpt *c, int64_t step, struct damage *damage)
 {
     struct rn_err why = {0};
     if (too_late(c, step)) {
@@ -450,7 +472,8 @@ static bool usable(const struct rn_ckpt *c, int64_t step, size_t *n_damaged)
     }
     if (rn_ckpt_verify(c, step, &why) == RN_OK)
         return true;
-    ++*n_damaged;
+    if (damage->n++ == 0)
+        damage->newest = why;
     rn_log(c->log, RN_WARN, "checkpoint step_%06" PRId64 " is passed over: %s: %s", step,
            rn_basename(why.path), why.msg);
     return false;
@@ -462,18 +485,19 @@ int rn_ckpt_find(const struct rn_ckpt *c, const char *name, int64_t *step, struc
     if (name)
         return find_named(c, name, step, err);
     int64_t *steps;
-    size_t n = rn_ckpt_list(c, &steps), n_damaged = 0;
-    while (n > 0 && !usable(c, steps[n - 1], &n_damaged))
+    struct damage damage = {0};
+    size_t n = rn_ckpt_list(c, &steps);
+    while (n > 0 && !usable(c, steps[n - 1], &damage))
         n--;
     if (n > 0)
         *step = steps[n - 1];
     free(steps);
-    if (n == 0 && n_damaged > 0) {
-        rn_hint(err, "remove %s to start from step 0", c->dir);
-        return rn_fail(err, RN_ECORRUPT, RN_PATH(c->dir), "none of %zu checkpoints verifies",
-                       n_damaged);
-    }
-    return RN_OK;
+    if (n > 0 || damage.n == 0)
+        return RN_OK;
+    rn_hint(err, "remove %s to start from step 0", c->dir);
+    return rn_fail(err, RN_ECORRUPT, RN_PATH(c->dir),
+                   "none of %zu checkpoints verifies; of the newest %s: %s", damage.n,
+                   rn_basename(damage.newest.path), damage.newest.msg);
 }
 
 /* --- loading --- */

@@ -29,6 +29,7 @@
 #define RN_CHECKPOINT_H
 
 #include "log.h"
+#include "memo.h"
 #include "model.h"
 #include "optim.h"
 #include "str.h"
@@ -37,8 +38,10 @@ struct rn_ckpt {
     const char *dir; /* the stage's work directory */
     const char *key; /* progress key; a checkpoint of another key is refused */
     const struct rn_log *log;
-    const json_t *extra; /* further keys of config.json; may be NULL */
-    int64_t steps;       /* the horizon: later checkpoints are passed over; 0: none is too late */
+    const json_t *extra;  /* further keys of config.json; may be NULL */
+    int64_t steps;        /* the horizon: later checkpoints are passed over; 0: none is too late */
+    struct rn_memo *memo; /* remembers what damaged files hold; may be NULL */
+    bool glance; /* no file is read: whole is what has its sizes and is not remembered as damaged */
 };
 
 /* Saves under step_NNNNNN; does nothing if a verified one of this step is there already.
@@ -66,7 +69,8 @@ int rn_ckpt_forget_after(const struct rn_ckpt *, int64_t step, struct rn_err *);
  * verifies: RN_ECORRUPT. A name ("best", "step_012750"): that one or RN_ECORRUPT. */
 int rn_ckpt_find(const struct rn_ckpt *, const char *name, int64_t *step, struct rn_err *);
 
-/* RN_OK if step_NNNNNN is whole: manifest, key (unless key is NULL), sizes and digests. */
+/* RN_OK if step_NNNNNN is whole: manifest, key (unless key is NULL), sizes, and digests but for a
+ * glance. */
 int rn_ckpt_verify(const struct rn_ckpt *, int64_t step, struct rn_err *);
 
 /* Fills the weights and the optimizer's moments (optim may be NULL); *state is a new reference. */

@@ -42,7 +42,6 @@ struct survey {
     json_t *into;                 /* fingerprint */
     const struct rn_cache *cache; /* estimate */
     struct rn_estimate *estimate;
-    double unpacked_bytes; /* at least */
 };
 
 static int add_local_digests(struct survey *s, const char *label, const struct rn_fetch_file *f,
@@ -78,6 +77,14 @@ static int add_fingerprint(void *ctx, const char *entry, const struct rn_fetch_f
     return rc;
 }
 
+/* At least; 0: nobody knows. */
+static double size_of(const struct rn_pins *pins, const struct rn_fetch_file *f)
+{
+    const struct rn_pin *pin = rn_pins_find(pins, f->id);
+    int64_t known = f->size_bytes >= 0 ? f->size_bytes : pin ? pin->size_bytes : f->expect.min_size;
+    return known > 0 ? (double)known : 0;
+}
+
 static int add_estimate(void *ctx, const char *entry, const struct rn_fetch_file *f,
                         struct rn_err *err)
 {
@@ -85,15 +92,12 @@ static int add_estimate(void *ctx, const char *entry, const struct rn_fetch_file
     (void)entry;
     (void)err;
     enum rn_trust trust;
-    const struct rn_pin *pin = rn_pins_find(s->pins, f->id);
     const char *digest = rn_fetch_pin(s->pins, f, &trust);
-    int64_t known = f->size_bytes >= 0 ? f->size_bytes : pin ? pin->size_bytes : f->expect.min_size;
-    double size_bytes = known > 0 ? (double)known : 0;
+    double size_bytes = size_of(s->pins, f);
     bool remote = false;
     for (size_t i = 0; i < f->n_sources; i++)
         remote = remote || rn_source_is_remote(f->sources[i].url);
     s->estimate->disk_bytes += size_bytes;
-    s->unpacked_bytes += f->unpack ? size_bytes : 0;
     if (remote && !(digest && rn_cache_has(s->cache, digest)))
         s->estimate->download_bytes += size_bytes;
     return RN_OK;
@@ -116,7 +120,7 @@ static int estimate(const struct rn_job *job, const void *cfg, struct rn_estimat
     struct rn_cache cache;
     struct survey s = {.job = job, .pins = &pins, .cache = &cache, .estimate = out};
     RN_TRY(rn_pins_open(&pins, job->lock_path, job->run_dir, err));
-    rn_cache_init(&cache, NULL);
+    rn_cache_locate(&cache, NULL);
     int rc = rn_fetch_each(cfg, job->stage, add_estimate, &s, err);
     rn_cache_release(&cache);
     rn_pins_release(&pins);
@@ -239,6 +243,32 @@ static void announce(const struct fetching *f, const struct item *item,
         rn_job_arrived(f->job, &a);
 }
 
+static void tell_had(const struct fetching *f, const struct rn_fetch_file *file,
+                     const struct rn_fetched *got)
+{
+    struct rn_fetched_words words = rn_fetched_tell(got, file, f->fetcher.lock);
+    rn_job_file_ended(f->job, &(struct rn_file_end){.file = file->id,
+                                                    .state = words.state,
+                                                    .sha256 = got->sha256,
+                                                    .size_bytes = got->size_bytes,
+                                                    .trust = words.trust,
+                                                    .where = words.where,
+                                                    .message = "",
+                                                    .more = got->more});
+}
+
+static void tell_failed(void *ctx, const struct rn_fetch_file *file, const struct rn_err *why)
+{
+    const struct fetching *f = ctx;
+    rn_job_file_ended(f->job, &(struct rn_file_end){.file = file->id,
+                                                    .state = "failed",
+                                                    .sha256 = "",
+                                                    .size_bytes = -1,
+                                                    .trust = "-",
+                                                    .where = "",
+                                                    .message = why->msg});
+}
+
 static int done_with(void *ctx, struct rn_fetch_file *file, struct rn_fetched *got,
                      struct rn_err *err)
 {
@@ -250,24 +280,47 @@ static int done_with(void *ctx, struct rn_fetch_file *file, struct rn_fetched *g
         f->from_cache += got->from_cache;
         f->size_bytes += (double)got->size_bytes;
         announce(f, item, got);
+        tell_had(f, file, got);
     }
     rn_arena_release(&item->arena);
     free(item);
     return RN_OK;
 }
 
-struct ahead {
-    struct survey survey; /* first: add_estimate's */
-    const struct rn_fetcher *fetcher;
-};
-
-/* What is unpacked is read in any case. */
-static int look_ahead(void *ctx, const char *entry, const struct rn_fetch_file *f,
-                      struct rn_err *err)
+/* What was found when the stage was decided, a moment ago, is not looked for again, unless this
+ * run's own folder stands in for a cache that cannot be written. */
+static int look_ahead(const struct fetching *f, const struct rn_fetch_cfg *c,
+                      struct rn_estimate *known, struct rn_err *err)
 {
-    const struct ahead *a = ctx;
-    RN_TRY(f->unpack ? rn_prove_need(f, err) : rn_fetch_need(a->fetcher, f, err));
-    return add_estimate(ctx, entry, f, err);
+    struct survey s = {
+        .job = f->job, .pins = f->fetcher.lock, .cache = f->fetcher.cache, .estimate = known};
+    if (!f->job->expected || f->fetcher.cache->spare)
+        return rn_fetch_each(c, f->job->stage, add_estimate, &s, err);
+    *known = *f->job->expected;
+    return RN_OK;
+}
+
+/* The files of an entry are alike: unless the first one's library lacks, none does. What is
+ * unpacked, a single file then, is read in any case. */
+static int check_entry(const struct fetching *f, const struct rn_fetch_cfg *c, size_t entry,
+                       double *unpacked_bytes, struct rn_err *err)
+{
+    int rc = RN_OK;
+    for (int64_t k = 0; k < rn_fetch_count(c, entry) && rc == RN_OK; k++) {
+        struct rn_arena arena = {0};
+        struct rn_err missing = {0};
+        struct rn_fetch_file file;
+        rc = rn_fetch_make(&arena, c, f->job->stage, entry, k, &file, err);
+        bool done = rc == RN_OK && rn_prove_need(&file, &missing) == RN_OK;
+        if (rc == RN_OK && !done)
+            rc = file.unpack ? rn_fail_as(err, &missing) : rn_fetch_need(&f->fetcher, &file, err);
+        if (rc == RN_OK && file.unpack)
+            *unpacked_bytes += size_of(f->fetcher.lock, &file);
+        rn_arena_release(&arena);
+        if (done)
+            break;
+    }
+    return rc;
 }
 
 /* What is missing goes into the cache; an output takes room of its own where it is unpacked, or
@@ -276,17 +329,14 @@ static int check_machine(const struct fetching *f, const struct rn_fetch_cfg *c,
                          struct rn_estimate *known, struct rn_err *err)
 {
     const char *home = rn_cache_home(f->fetcher.cache);
-    struct ahead a = {.survey = {.job = f->job,
-                                 .pins = f->fetcher.lock,
-                                 .cache = f->fetcher.cache,
-                                 .estimate = known},
-                      .fetcher = &f->fetcher};
+    double unpacked_bytes = 0;
     struct rn_space need = {0};
-    RN_TRY(rn_fetch_each(c, f->job->stage, look_ahead, &a, err));
+    for (size_t i = 0; i < c->files.n; i++)
+        RN_TRY(check_entry(f, c, i, &unpacked_bytes, err));
+    RN_TRY(look_ahead(f, c, known, err));
     rn_space_add(&need, home, (int64_t)known->download_bytes);
     bool shared = rn_space_shared(home, f->job->out_dir);
-    rn_space_add(&need, f->job->out_dir,
-                 (int64_t)(shared ? a.survey.unpacked_bytes : known->disk_bytes));
+    rn_space_add(&need, f->job->out_dir, (int64_t)(shared ? unpacked_bytes : known->disk_bytes));
     return rn_space_check(&need, err);
 }
 
@@ -295,7 +345,7 @@ static int fetch_all(struct fetching *f, const struct rn_fetch_cfg *c, struct rn
     char size[32];
     struct rn_estimate known = {0};
     struct rn_fetch_list list = {
-        .next = next_file, .lay_out = lay_out, .done = done_with, .ctx = f};
+        .next = next_file, .lay_out = lay_out, .failed = tell_failed, .done = done_with, .ctx = f};
     RN_TRY(check_machine(f, c, &known, err));
     f->cfg = c;
     f->total_bytes = known.disk_bytes;

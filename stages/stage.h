@@ -54,6 +54,18 @@ struct rn_arrival {
     bool more; /* others follow at once: whoever wants to hear of files need not be woken yet */
 };
 
+/* What became of a file that a stage was to bring, in the words of `fetch --json`. */
+struct rn_file_end {
+    const char *file;    /* "data.shards/shard_00003.parquet" */
+    const char *state;   /* "fetched", "cached" or "failed" */
+    const char *sha256;  /* "": not known */
+    int64_t size_bytes;  /* -1: not known */
+    const char *trust;   /* whose word the digest rests on; "-": nobody's */
+    const char *where;   /* the host that gave it; "": not known */
+    const char *message; /* why it failed, or "" */
+    bool more;           /* others follow at once */
+};
+
 struct rn_metric_value {
     const char *name; /* a name of the stage's metric table, or "<model>.<task>" for eval */
     double value;
@@ -78,6 +90,7 @@ struct rn_job_ops {
     void (*progress)(struct rn_runner *, double done, double total, const char *unit,
                      const char *text);
     void (*arrived)(struct rn_runner *, const struct rn_arrival *);
+    void (*file_ended)(struct rn_runner *, const struct rn_file_end *);
 };
 
 /* One running stage. Fields are borrowed and constant during run. */
@@ -93,13 +106,15 @@ struct rn_job {
     /* For `estimate` all there is; for `run` what the estimate chose, if work_dir has nothing. */
     const struct rn_earlier *earlier;
     size_t n_earlier;
-    const char *resume_from; /* checkpoint name from --resume-from, or NULL */
-    const char *device;      /* "cpu" */
-    struct rn_comm *comm;    /* the ranks that train together; NULL: this one is alone */
-    int ranks;               /* how many an estimate is for; 0: alone */
+    const struct rn_estimate *expected; /* for `run`: what its estimate said; NULL: nobody asked */
+    const char *resume_from;            /* checkpoint name from --resume-from, or NULL */
+    const char *device;                 /* "cpu" */
+    struct rn_comm *comm;               /* the ranks that train together; NULL: this one is alone */
+    int ranks;                          /* how many an estimate is for; 0: alone */
     int threads;
     bool offline, locked;
     bool op_times;        /* tell at the end where the time of a training went */
+    bool rehash;          /* an estimate reads what it would otherwise believe of sizes */
     struct rn_memo *memo; /* digests of files that have not changed; NULL: none are known */
     const struct rn_log *log;
     struct rn_runner *runner; /* opaque; for the calls below */
@@ -182,6 +197,13 @@ static inline void rn_job_arrived(const struct rn_job *j, const struct rn_arriva
         j->ops->arrived(j->runner, a);
 }
 
+/* Every file once, for programs that listen: what is said to the log is for people. Optional. */
+static inline void rn_job_file_ended(const struct rn_job *j, const struct rn_file_end *f)
+{
+    if (j->ops->file_ended)
+        j->ops->file_ended(j->runner, f);
+}
+
 /* --- what a stage tells the runner --- */
 
 struct rn_output {
@@ -203,6 +225,8 @@ struct rn_estimate {
     const char *resume_key;  /* ... of this earlier work (job->earlier); NULL: of work_dir */
     const char *restart_key; /* earlier work of which no step can be used; NULL: none */
     char note[160];          /* what one should know before it runs, in half a line; "": nothing */
+    char stuck[240];         /* why none of the checkpoints that are there can be continued, so that
+                                `run` would fail; "": it would not */
 };
 
 struct rn_fetcher;
@@ -232,7 +256,8 @@ struct rn_stage {
      * with how many could. NULL: the work is never shared. */
     int (*share)(const void *cfg, const struct rn_stage *, int ranks, struct rn_err *);
     /* Extra content for the stage's key, e.g. digests of local files and pins. What is under
-     * "horizon" says how long the work is to be, not what it is: see rn_earlier. May be NULL. */
+     * "horizon" says how long the work is to be, not what it is: see rn_earlier. While the stage
+     * runs nothing but pins, in the lock file, may come to it. May be NULL. */
     int (*fingerprint)(const struct rn_job *, const void *cfg, json_t *into, struct rn_err *);
     /* Cost and resume point; inputs that do not exist yet are NULL artifacts. May be NULL. */
     int (*estimate)(const struct rn_job *, const void *cfg, struct rn_estimate *, struct rn_err *);

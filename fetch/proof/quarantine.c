@@ -67,11 +67,13 @@ static int write_evidence(const char *place, const char *head, size_t n, const j
                           struct rn_err *err)
 {
     char *body = rn_join(place, "body"), *about = rn_join(place, "meta.json");
+    char *text = rn_json_pretty(meta);
     int rc = rn_mkdirs(place, err);
     if (rc == RN_OK)
-        rc = rn_file_write(body, head, n, err);
+        rc = rn_file_replace(body, head, n, err);
     if (rc == RN_OK)
-        rc = rn_json_write(about, meta, err);
+        rc = rn_file_replace(about, text, strlen(text), err);
+    free(text);
     free(about);
     free(body);
     return rc;

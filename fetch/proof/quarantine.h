@@ -6,7 +6,8 @@
  * Writes dir/<name>-<verdict>/{body, meta.json}; a second source with the same verdict gets -2, a
  * repeated answer of one source replaces the older. At most 64 KiB of the body are kept; of urls
  * neither user nor query, of secret headers only the name. The folder is bounded: the oldest
- * evidence goes first. Best effort: a failure is a log line. One thread at a time. */
+ * evidence goes first. Best effort: a failure is a log line, and nothing is synced, since whoever
+ * calls is talking to all hosts: a power cut may take it. One thread at a time. */
 #ifndef RN_QUARANTINE_H
 #define RN_QUARANTINE_H
 

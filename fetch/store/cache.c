@@ -29,9 +29,14 @@ static void open_memos(struct rn_cache *c)
     free(digests);
 }
 
-void rn_cache_init(struct rn_cache *c, const char *dir)
+void rn_cache_locate(struct rn_cache *c, const char *dir)
 {
     *c = (struct rn_cache){.dir = dir ? rn_xdup(dir) : rn_cache_dir()};
+}
+
+void rn_cache_init(struct rn_cache *c, const char *dir)
+{
+    rn_cache_locate(c, dir);
     c->shares = rn_new(_Atomic bool);
     *c->shares = true;
     open_memos(c);
@@ -144,12 +149,17 @@ bool rn_cache_has(const struct rn_cache *c, const char *sha256)
     return has;
 }
 
+bool rn_cache_knows(const struct rn_cache *c, const struct rn_seen *seen, const char *sha256)
+{
+    char hex[RN_HEX];
+    return rn_memo_recall_seen(c->digests, seen, hex) && strcmp(hex, sha256) == 0;
+}
+
 static char *recall_in(const struct rn_cache *c, const char *dir, const char *sha256,
                        struct rn_seen *seen)
 {
-    char hex[RN_HEX], *path = content_path(dir, sha256);
-    if (rn_seen_look(seen, path) && rn_memo_recall_seen(c->digests, seen, hex) &&
-        strcmp(hex, sha256) == 0)
+    char *path = content_path(dir, sha256);
+    if (rn_seen_look(seen, path) && rn_cache_knows(c, seen, sha256))
         return path;
     free(path);
     return NULL;
@@ -311,11 +321,10 @@ static void learn_again(const struct rn_cache *c, const struct rn_seen *before,
 static bool give_second_name(const struct rn_cache *c, const struct rn_cache_item *p,
                              const char *to, struct rn_seen *now)
 {
-    char digest[RN_HEX];
-    bool known = rn_memo_recall_seen(c->digests, &p->seen, digest) && !strcmp(digest, p->sha256);
     if (link(p->path, to) != 0)
         return false;
-    if (rn_seen_look(now, to) && known)
+    if (rn_seen_look(now, to) && rn_seen_same_bytes(now, &p->seen) &&
+        rn_cache_knows(c, &p->seen, p->sha256))
         learn_again(c, &p->seen, now);
     return true;
 }

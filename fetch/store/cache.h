@@ -33,6 +33,8 @@ struct rn_cache {
 
 /* dir NULL: from the environment. Writes nothing. */
 void rn_cache_init(struct rn_cache *, const char *dir);
+/* For rn_cache_has alone: reads nothing either. */
+void rn_cache_locate(struct rn_cache *, const char *dir);
 /* What is new goes below `dir` if the cache itself cannot be written. */
 void rn_cache_fall_back(struct rn_cache *, const char *dir);
 void rn_cache_release(struct rn_cache *); /* saves what was learnt */
@@ -51,6 +53,9 @@ bool rn_cache_has(const struct rn_cache *, const char *sha256);
 int rn_cache_find(const struct rn_cache *, const char *sha256, char **path, struct rn_err *);
 /* The same, where it needs no digest: NULL may also mean 'ask rn_cache_find'. seen: the file. */
 char *rn_cache_recall(const struct rn_cache *, const char *sha256, struct rn_seen *seen);
+
+/* True if that is how this process last saw the content. */
+bool rn_cache_knows(const struct rn_cache *, const struct rn_seen *, const char *sha256);
 
 /* True if this very file passed the check of that digest before; and remembers that it did. */
 bool rn_cache_checked(const struct rn_cache *, const struct rn_seen *, const char *check);

@@ -23,7 +23,8 @@ static void judge_content(struct rn_transfer *t, CURLcode code)
                 (long long)r->declared_bytes);
 }
 
-/* A body that is no content goes beside the partial, for the quarantine. */
+/* A body that is no content goes beside the partial, for the quarantine; nobody waits for the disk
+ * with it. */
 static int keep_refusal(struct rn_transfer *t, struct rn_err *err)
 {
     struct rn_response *r = &t->r;
@@ -34,7 +35,7 @@ static int keep_refusal(struct rn_transfer *t, struct rn_err *err)
     rn_sha256_hex(t->refusal.p, t->refusal.n, r->sha256);
     r->body = rn_xprintf("%s.refusal", t->to->path);
     r->has_body = true;
-    return rn_file_write(r->body, t->refusal.p, t->refusal.n, err);
+    return rn_file_replace(r->body, t->refusal.p, t->refusal.n, err);
 }
 
 /* The rest that was asked for is nothing: what is there is the whole body. */

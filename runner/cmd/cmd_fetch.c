@@ -40,10 +40,12 @@ static struct rn_fetch_row *row_of(struct rn_fetch_work *w, const struct rn_fetc
     return &w->rows.rows[w->first_row + (size_t)(file - w->files)];
 }
 
-static void note_failed(void *ctx, const struct rn_fetch_file *file)
+static void note_failed(void *ctx, const struct rn_fetch_file *file, const struct rn_err *why)
 {
-    struct rn_fetch_row *row = row_of(ctx, file);
+    struct rn_fetch_work *w = ctx;
+    struct rn_fetch_row *row = row_of(w, file);
     row->state = "failed";
+    row->message = rn_arena_dup(&w->rows.texts, why->msg);
     row->alone = true;
 }
 
@@ -55,10 +57,10 @@ static int note_file(void *ctx, struct rn_fetch_file *file, struct rn_fetched *g
     (void)err;
     if (!got)
         return RN_OK;
-    const struct rn_pin *pin = rn_pins_find(w->lock, file->id);
-    row->state = got->from_cache ? "cached" : "fetched";
-    row->trust = rn_trust_word(got->trust == RN_TRUST_LOCK ? pin->trust : got->trust);
-    row->where = pin ? rn_arena_dup(&w->rows.texts, pin->host) : "";
+    struct rn_fetched_words words = rn_fetched_tell(got, file, w->lock);
+    row->state = words.state;
+    row->trust = words.trust;
+    row->where = rn_arena_dup(&w->rows.texts, words.where);
     row->size_bytes = got->size_bytes;
     memcpy(row->sha256, got->sha256, RN_HEX);
     return RN_OK;
@@ -210,5 +212,6 @@ const struct rn_command rn_command_fetch = {
                "header (the server's own claim), agreed (two sources), first-use (one source, "
                "taken at its word).\n\n"
                "More than eight neighbours of one entry that say the same share a line, FIRST .. "
-               "LAST; a file that failed or changed has its own, and with --json every file has.",
+               "LAST; a file that failed or changed has its own, and with --json every file has; "
+               "there `message` says why one failed.",
     .examples = examples};

@@ -42,6 +42,8 @@ static json_t *object_of(const struct rn_fetch_row *row)
     RN_ASSERT(o); /* its words are our own */
     if (row->health)
         json_object_set_new(o, "health", text(row->health));
+    if (row->message)
+        json_object_set_new(o, "message", text(row->message));
     rn_str_release(&where);
     return o;
 }

@@ -30,6 +30,7 @@ struct rn_fetch_row {
     const char *where;   /* of static life, or in `texts` */
     const char *date;    /* follows `where`, lives there too; NULL: none */
     const char *health;  /* of the host, lives there too; NULL: nobody looked */
+    const char *message; /* for programs: why it failed; lives there too; NULL: it did not */
     char sha256[RN_HEX]; /* "": not known */
     int64_t size_bytes;  /* -1: not known */
     bool alone;          /* the file failed or is no longer what it was: never folded */

@@ -108,7 +108,7 @@ static void decide_stale(struct rn_plan *plan, size_t stage)
     const struct rn_pstage *s = &plan->p->stages[stage];
     struct rn_planned *n = &plan->nodes[stage];
     const char *why = rn_arena_dup(&plan->arena, n->reason);
-    n->consent = false;
+    n->consent = n->stuck = false;
     if (!needed_later(plan, stage)) {
         rn_plan_say(n, RN_ACT_SKIP, "not asked for");
         return;
@@ -178,6 +178,10 @@ static int decide_work(struct rn_plan *plan, size_t stage, bool forced, const ch
         rn_plan_say(n, RN_ACT_RESUME, "continued from %s", plan->how->resume_from);
     } else if (n->cost.resume_step >= 0) {
         rn_plan_tell_resumed(plan, stage);
+    } else if (*n->cost.stuck) {
+        n->stuck = true;
+        rn_plan_say(n, RN_ACT_BLOCKED, "cannot continue: %s; --force %s begins it anew",
+                    n->cost.stuck, plan->p->stages[stage].name);
     } else if (damage) {
         rn_plan_say(n, RN_ACT_RUN, "output damaged: %s", damage);
     } else {
@@ -247,6 +251,7 @@ int rn_plan_decide(struct rn_plan *plan, size_t stage, struct rn_err *err)
 {
     struct rn_planned *n = &plan->nodes[stage];
     size_t missing, gate = gated_before(plan, stage);
+    n->stuck = false;
     if (!plan->journal)
         plan->journal = rn_runs_journal(plan->how->runs, plan->p->tag);
     if (rn_plan_after_range(plan, stage)) {

@@ -59,6 +59,7 @@ struct rn_planned {
     bool consent;            /* the run would throw away costly work: needs --yes=STAGE */
     bool stale;              /* kept although not what the pipeline asks for (--accept-stale) */
     bool gated;              /* kept, but a gate is not met */
+    bool stuck;              /* blocked: it has checkpoints, and none is whole */
     bool keyed;              /* keys are known: all inputs exist */
     bool damaged;            /* an entry stands under the key and does not verify */
     bool begun;              /* by this run: what --force and --resume-from said is done */
@@ -69,6 +70,7 @@ struct rn_planned {
     double time_s;           /* expected, from runs of comparable work; 0: unknown */
     bool time_guessed;       /* nothing comparable ran here: from the FLOPs alone */
     struct rn_keys keys;
+    struct rn_seen lock;               /* the lock file when the keys were made */
     struct rn_stored *entry;           /* outputs; NULL until they exist */
     struct rn_arrivals *arrivals;      /* what it announced; NULL: nothing, or not at work */
     const struct rn_artifact **inputs; /* one per edge; NULL where absent */
@@ -125,6 +127,7 @@ struct rn_runner {
     struct rn_board *board;     /* likewise */
     struct rn_wire *wire;       /* NULL while planning */
     struct rn_spent *spent;     /* likewise */
+    bool each_file;             /* somebody reads events: what becomes of each file is told */
 };
 /* A job with everything but directories and log; strings live in the plan's arena. */
 struct rn_job rn_plan_job(struct rn_plan *, struct rn_runner *);

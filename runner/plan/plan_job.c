@@ -109,6 +109,12 @@ static void job_arrived(struct rn_runner *r, const struct rn_arrival *a)
         rn_wire_arrival(r->wire, a);
 }
 
+static void job_file_ended(struct rn_runner *r, const struct rn_file_end *f)
+{
+    if (r->wire && r->each_file)
+        rn_wire_file(r->wire, f);
+}
+
 static const struct rn_job_ops job_ops = {.stopping = job_stopping,
                                           .artifact = job_artifact,
                                           .watched = job_watched,
@@ -120,7 +126,8 @@ static const struct rn_job_ops job_ops = {.stopping = job_stopping,
                                           .metrics_offset = job_metrics_offset,
                                           .metrics_cut = job_metrics_cut,
                                           .progress = job_progress,
-                                          .arrived = job_arrived};
+                                          .arrived = job_arrived,
+                                          .file_ended = job_file_ended};
 
 struct rn_job rn_plan_job(struct rn_plan *plan, struct rn_runner *r)
 {
@@ -141,6 +148,7 @@ struct rn_job rn_plan_job(struct rn_plan *plan, struct rn_runner *r)
                          .offline = plan->how->offline,
                          .locked = plan->how->locked,
                          .op_times = plan->how->op_times,
+                         .rehash = plan->how->verify == RN_VERIFY_HASH,
                          .memo = plan->memo,
                          .resume_from =
                              n->resume_named && !n->begun ? plan->how->resume_from : NULL,

@@ -115,7 +115,7 @@ void rn_plan_tell_why(struct rn_plan *plan, size_t stage)
     rn_keydiff_tell(&n->diff, plan->p, name, diff, sizeof diff);
     if (compared && n->diff.n > 0)
         rn_plan_say(n, RN_ACT_RUN, "%s%s", diff,
-                    n->cost.restart_key ? "; from step 0: every checkpoint saw another schedule"
+                    n->cost.restart_key ? "; from step 0: no whole checkpoint saw this schedule"
                                         : "");
     else if (compared) /* as an entry that is gone or damaged, of another run */
         rn_plan_say(n, RN_ACT_RUN, "output missing from the store");

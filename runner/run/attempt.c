@@ -207,6 +207,9 @@ void rn_work_hear(struct rn_work *w, const struct rn_news *news)
     case RN_NEWS_ARRIVAL:
         rn_arrivals_add(&w->node->arrivals, &news->arrival);
         break;
+    case RN_NEWS_FILE:
+        rn_tell_file(w, &news->file);
+        break;
     case RN_NEWS_TICK:
         rn_team_hear_own(w, (int64_t)news->done);
         break;

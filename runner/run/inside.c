@@ -86,12 +86,14 @@ static int call_stage(struct at_work *a, struct rn_err *err)
         runner.metrics = &a->metrics;
         runner.board = &a->board;
         runner.spent = &a->spent;
+        runner.each_file = w->run->ui && w->run->ui->json; /* trainers of ranks have none */
         log = rn_stagelog_log(&w->log, show_log, a->wire);
     }
     struct rn_job job = rn_plan_job(&w->run->plan, &runner);
     struct rn_earlier earlier;
     job.n_earlier = rn_plan_earlier(&w->run->plan, w->index, &earlier);
     job.earlier = &earlier;
+    job.expected = &w->node->cost;
     job.out_dir = w->attempt;
     job.log = &log;
     job.threads = w->threads;
@@ -127,7 +129,6 @@ static int publish(struct at_work *a, char out[RN_HEX], struct rn_err *err)
     if (rc == RN_OK)
         memcpy(out, w->node->keys.out, RN_HEX);
     json_decref(final);
-    rn_memo_save(plan->memo);
     return rc;
 }
 
@@ -163,6 +164,8 @@ int rn_work_do(struct rn_work *w, struct rn_wire *wire)
     }
     if (end.rc == RN_OK && leads(w))
         end.rc = publish(&a, end.out, &end.err);
+    if (leads(w))
+        rn_memo_save(w->run->plan.memo); /* of outputs, and of what was found damaged */
     end.sync_s = rn_sync_time_s() - sync_s;
     end.step = a.metrics.path ? a.metrics.step : -1;
     tell_lost(&a);

@@ -166,7 +166,10 @@ int rn_run_fetch_metrics(struct rn_running *, size_t stage, struct rn_err *);
 void rn_tell_kept(struct rn_running *, size_t stage);
 void rn_tell_start(struct rn_running *, size_t stage);
 void rn_tell_done(const struct rn_work *, double wall_s);
-void rn_tell_end(struct rn_work *, int rc, const struct rn_err *); /* failed or stopped */
+void rn_tell_end(struct rn_work *, int rc, const struct rn_err *);     /* failed or stopped */
+void rn_tell_file(const struct rn_work *, const struct rn_file_end *); /* an event alone */
+/* A stage that was not even begun: it has checkpoints, and none is whole. */
+void rn_tell_stuck(struct rn_running *, size_t stage, const struct rn_err *);
 void rn_tell_alarm(struct rn_work *, const char *snapshot);
 void rn_tell_again(struct rn_running *, size_t stage); /* after an alarm: it goes on */
 void rn_tell_lost(struct rn_running *, size_t stage, size_t producer);

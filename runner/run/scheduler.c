@@ -73,6 +73,22 @@ static int fail_blocked(struct rn_running *r, size_t i, struct rn_err *err)
     return rc;
 }
 
+/* To begin anew is to throw its work away: nobody does that without being asked. */
+static int fail_stuck(struct rn_running *r, size_t i, struct rn_err *err)
+{
+    const struct rn_pstage *s = &r->plan.p->stages[i];
+    rn_fail(err, RN_ECORRUPT, s->at, "stage '%s' cannot continue: %s", s->name,
+            r->plan.nodes[i].cost.stuck);
+    rn_hint(err, "--force %s begins it anew", s->name);
+    json_t *record = rn_run_record(r, i, "failed");
+    json_object_set_new(record, "code", json_integer(rn_code_exit(RN_ECORRUPT)));
+    json_object_set_new(record, "message", json_string(err->msg));
+    rn_journal_add(&r->journal, record, NULL);
+    rn_tell_stuck(r, i, err);
+    rn_alerting_tell(r, i, NULL, RN_ALERT_failed, err->msg);
+    return RN_ECORRUPT;
+}
+
 /* --- a stage that is kept --- */
 
 static int record_kept(struct rn_running *r, size_t i, struct rn_err *err)
@@ -239,6 +255,8 @@ static int take_up(struct rn_running *r, size_t i, struct rn_err *err)
     RN_TRY(rn_plan_decide(&r->plan, i, err));
     if (n->action == RN_ACT_SKIP)
         return RN_OK;
+    if (n->stuck)
+        return fail_stuck(r, i, err);
     if (n->action == RN_ACT_BLOCKED && !n->gated)
         return fail_blocked(r, i, err);
     if (n->entry)

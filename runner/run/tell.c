@@ -1,5 +1,4 @@
 /* tell.c - the transcript of a run: short, one line per transition, and where things lie. */
-#include "checkpoint.h"
 #include "clock.h"
 #include "running.h"
 #include "str.h"
@@ -144,43 +143,27 @@ void rn_tell_how_to_continue(struct rn_running *r)
         rn_ui_say(r->ui, "to continue:  %s", r->plan.how->command);
 }
 
-/* By manifest and sizes: reading them all may take minutes, which is for whoever takes one up. */
-static bool is_whole(const struct rn_ckpt *c, int64_t step)
-{
-    struct rn_arena arena = {0};
-    const struct rn_artifact *model;
-    int64_t found;
-    char *dir = rn_ckpt_path(c, step);
-    int rc = rn_checkpoint_load(&arena, dir, c->key, false, &model, &found, NULL);
-    free(dir);
-    rn_arena_release(&arena);
-    return rc == RN_OK;
-}
-
-/* There are checkpoints, and the stage would end at once for want of a whole one. A training that
- * has read them all and could take up none says that of its directory. */
+/* A training that has read all its checkpoints and could take up none says that of its directory;
+ * what a glance shows was told before it began. */
 static bool is_stuck(const struct rn_work *w, const struct rn_err *err)
 {
-    const struct rn_ckpt c = {.dir = w->dir, .key = w->node->keys.progress};
-    int64_t *steps;
-    size_t n = w->stage->stage->trains ? rn_ckpt_list(&c, &steps) : 0;
-    if (n == 0)
-        return false;
-    bool none = err->code == RN_ECORRUPT && strcmp(err->path, w->dir) == 0 &&
-                !w->run->plan.how->resume_from;
-    size_t left = n;
-    while (left > 0 && !is_whole(&c, steps[left - 1]))
-        left--;
-    free(steps);
-    return none || left == 0;
+    return w->stage->stage->trains && err->code == RN_ECORRUPT && strcmp(err->path, w->dir) == 0 &&
+           !w->run->plan.how->resume_from;
 }
 
-static void tell_how_to_begin_anew(const struct rn_work *w)
+static void tell_how_to_begin_anew(struct rn_running *r, size_t i)
 {
-    const char *name = w->stage->name, *command = w->run->plan.how->command;
-    rn_ui_say(w->run->ui, "%s cannot continue: none of its checkpoints is whole", name);
+    const char *name = r->plan.p->stages[i].name, *command = r->plan.how->command;
+    rn_ui_say(r->ui, "%s cannot continue: none of its checkpoints is whole", name);
     if (command)
-        rn_ui_say(w->run->ui, "to begin it anew:  %s --force %s", command, name);
+        rn_ui_say(r->ui, "to begin it anew:  %s --force %s", command, name);
+}
+
+void rn_tell_stuck(struct rn_running *r, size_t i, const struct rn_err *err)
+{
+    rn_ui_stage(r->ui, '-', r->plan.p->stages[i].name, "failed   %s", r->plan.nodes[i].cost.stuck);
+    tell_how_to_begin_anew(r, i);
+    rn_tell_event(r, i, "failed", 0, err->msg);
 }
 
 static void tell_failure(struct rn_work *w, const struct rn_err *err)
@@ -198,7 +181,7 @@ static void tell_failure(struct rn_work *w, const struct rn_err *err)
     }
     free(tail);
     if (is_stuck(w, err))
-        tell_how_to_begin_anew(w);
+        tell_how_to_begin_anew(r, w->index);
     else
         rn_tell_how_to_continue(r);
     rn_tell_event(r, w->index, "failed", rn_clock_s() - w->start_s, err->msg);
@@ -215,6 +198,24 @@ void rn_tell_end(struct rn_work *w, int rc, const struct rn_err *err)
                                         : "the same command does it again");
     rn_tell_how_to_continue(w->run);
     rn_tell_event(w->run, w->index, "interrupted", rn_clock_s() - w->start_s, err->msg);
+}
+
+/* Names and messages hold what servers said. */
+static json_t *any_text(const char *s)
+{
+    return rn_json_text(s, strlen(s));
+}
+
+void rn_tell_file(const struct rn_work *w, const struct rn_file_end *f)
+{
+    json_t *event =
+        json_pack("{s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:o}", "event", "file", "stage",
+                  w->stage->name, "file", any_text(f->file), "state", any_text(f->state), "sha256",
+                  any_text(f->sha256), "size_bytes", (json_int_t)f->size_bytes, "trust",
+                  any_text(f->trust), "where", any_text(f->where));
+    if (*f->message)
+        json_object_set_new(event, "message", any_text(f->message));
+    rn_ui_event(w->run->ui, event);
 }
 
 void rn_tell_alarm(struct rn_work *w, const char *snapshot)

@@ -108,6 +108,14 @@ static void hold_frame(struct rn_wire *w, struct frame *f)
     pthread_mutex_unlock(&w->lock);
 }
 
+static void pass_on(struct rn_wire *w, struct frame *f, bool more)
+{
+    if (more)
+        hold_frame(w, f);
+    else
+        send_frame(w, f);
+}
+
 void rn_wire_log(struct rn_wire *w, enum rn_level level, const char *text)
 {
     struct frame f;
@@ -173,10 +181,21 @@ void rn_wire_arrival(struct rn_wire *w, const struct rn_arrival *a)
     put_text(&f, a->path);
     put_int(&f, a->size_bytes);
     put_text(&f, a->sha256);
-    if (a->more)
-        hold_frame(w, &f);
-    else
-        send_frame(w, &f);
+    pass_on(w, &f, a->more);
+}
+
+void rn_wire_file(struct rn_wire *w, const struct rn_file_end *end)
+{
+    struct frame f;
+    begin(&f, RN_NEWS_FILE);
+    put_text(&f, end->file);
+    put_text(&f, end->state);
+    put_text(&f, end->sha256);
+    put_int(&f, end->size_bytes);
+    put_text(&f, end->trust);
+    put_text(&f, end->where);
+    put_text(&f, end->message);
+    pass_on(w, &f, end->more);
 }
 
 void rn_wire_end(struct rn_wire *w, const struct rn_stage_end *end)
@@ -296,6 +315,17 @@ static void take_arrival(struct body *b, struct rn_arrival *a)
     a->sha256 = take_text(b);
 }
 
+static void take_file(struct body *b, struct rn_file_end *f)
+{
+    *f = (struct rn_file_end){.file = take_text(b)};
+    f->state = take_text(b);
+    f->sha256 = take_text(b);
+    f->size_bytes = take_int(b);
+    f->trust = take_text(b);
+    f->where = take_text(b);
+    f->message = take_text(b);
+}
+
 static bool is_code(int64_t code)
 {
     static const enum rn_code known[] = {
@@ -349,6 +379,9 @@ static bool parse(struct rn_news *news, uint32_t kind, struct body *b)
         break;
     case RN_NEWS_ARRIVAL:
         take_arrival(b, &news->arrival);
+        break;
+    case RN_NEWS_FILE:
+        take_file(b, &news->file);
         break;
     case RN_NEWS_END:
         take_end(b, &news->end);

@@ -32,7 +32,7 @@ struct rn_wire {
     pthread_mutex_t lock;
     double told_s; /* when progress went out last */
     double done;   /* what the last progress said */
-    size_t n_held; /* arrivals that were not sent yet */
+    size_t n_held; /* bytes of frames that were not sent yet */
     char held[1 << 14];
 };
 
@@ -54,6 +54,7 @@ void rn_wire_progress(struct rn_wire *, double done, double total, const char *u
 void rn_wire_numbers(struct rn_wire *, int64_t step, const struct rn_metric_value *, size_t n);
 /* With `more`, it may go with the next. */
 void rn_wire_arrival(struct rn_wire *, const struct rn_arrival *);
+void rn_wire_file(struct rn_wire *, const struct rn_file_end *); /* likewise */
 void rn_wire_end(struct rn_wire *, const struct rn_stage_end *);
 /* This process lives, and is as far as it said last. */
 void rn_wire_tick(struct rn_wire *);
@@ -67,6 +68,7 @@ enum rn_news_kind {
     RN_NEWS_PROGRESS, /* done, total, unit, text */
     RN_NEWS_NUMBERS,  /* step, values, n_values */
     RN_NEWS_ARRIVAL,  /* arrival */
+    RN_NEWS_FILE,     /* file */
     RN_NEWS_END,      /* end */
     RN_NEWS_TICK,     /* done */
     RN_NEWS_MEET,     /* text */
@@ -83,6 +85,7 @@ struct rn_news {
     struct rn_metric_value values[RN_NEWS_VALUES];
     size_t n_values;
     struct rn_arrival arrival;
+    struct rn_file_end file;
     struct rn_stage_end end;
 };
 

@@ -180,9 +180,9 @@ int rn_store_load_dir(struct rn_stored **out, const char *dir, enum rn_verify ho
     e->dir = rn_arena_dup(&e->arena, dir);
     e->name = rn_basename(e->dir);
     int rc = parse_manifest(e, err);
-    if (rc == RN_OK)
+    if (rc == RN_OK && how != RN_VERIFY_NONE)
         rc = verify_sizes(e, err);
-    if (rc == RN_OK && how != RN_VERIFY_SIZE)
+    if (rc == RN_OK && (how == RN_VERIFY_STAT || how == RN_VERIFY_HASH))
         rc = rn_stored_verify(e, NULL, err);
     if (rc == RN_OK)
         *out = e;

@@ -21,6 +21,7 @@ enum rn_verify {
     RN_VERIFY_SIZE, /* every file is there and has its size */
     RN_VERIFY_STAT, /* and its digest; a memo is believed about files that have not changed */
     RN_VERIFY_HASH, /* and its digest, read anew */
+    RN_VERIFY_NONE, /* the manifest alone: for outputs that were published a moment ago */
 };
 
 /* A loaded manifest. Outputs are artifacts whose `name` is the output's. */

@@ -45,28 +45,28 @@ static json_t *state_of(const struct rn_ckpt *c, int64_t step)
     return state;
 }
 
-/* Leading steps that both horizons share; the other's is in its newest checkpoint. */
-static int64_t common_steps(const struct rn_ckpt *c, const int64_t *list, size_t n,
-                            const struct rn_schedule *s, int64_t steps)
+/* Leading steps that both horizons share; the other's is in any of its checkpoints. */
+static int64_t common_steps(const struct rn_ckpt *c, int64_t any, const struct rn_schedule *s,
+                            int64_t steps)
 {
-    json_t *state = n ? state_of(c, list[n - 1]) : NULL;
+    json_t *state = state_of(c, any);
     int64_t other = rn_json_int(state, "steps", 0);
     json_decref(state);
     return other > 0 && steps > 0 ? rn_schedule_common(s, other, steps) : 0;
 }
 
-int64_t rn_training_shared_step(const struct rn_earlier *e, const struct rn_schedule *s,
-                                int64_t steps)
+int64_t rn_training_shared_step(const struct rn_job *job, const struct rn_earlier *e,
+                                const struct rn_schedule *s, int64_t steps)
 {
-    struct rn_ckpt c = {.dir = e->work_dir, .key = e->key};
-    int64_t *list, shared = -1;
-    size_t n = rn_ckpt_list(&c, &list);
-    int64_t common = common_steps(&c, list, n, s, steps);
-    for (size_t i = 0; i < n; i++)
-        if (list[i] > 0 && list[i] <= common)
-            shared = list[i];
-    free(list);
-    return shared;
+    struct rn_ckpt c = {
+        .dir = e->work_dir, .key = e->key, .memo = job->memo, .glance = !job->rehash};
+    int64_t step;
+    if (rn_ckpt_find(&c, NULL, &step, NULL) != RN_OK || step < 0)
+        return -1;
+    c.steps = common_steps(&c, step, s, steps);
+    if (c.steps <= 0 || rn_ckpt_find(&c, NULL, &step, NULL) != RN_OK)
+        return -1;
+    return step > 0 ? step : -1;
 }
 
 /* The best weights so far, unless they are those of `step` itself; losing them is no reason to
@@ -85,8 +85,12 @@ static void take_best(struct rn_training *t, const struct rn_ckpt *from, int64_t
 
 int rn_training_take_earlier(struct rn_training *t, const struct rn_earlier *e, struct rn_err *err)
 {
-    int64_t shared = rn_training_shared_step(e, &t->schedule, t->steps), step = -1;
-    struct rn_ckpt from = {.dir = e->work_dir, .key = e->key, .log = t->job->log, .steps = shared};
+    int64_t shared = rn_training_shared_step(t->job, e, &t->schedule, t->steps), step = -1;
+    struct rn_ckpt from = {.dir = e->work_dir,
+                           .key = e->key,
+                           .log = t->job->log,
+                           .steps = shared,
+                           .memo = t->job->memo};
     if (shared > 0)
         RN_TRY(rn_ckpt_find(&from, NULL, &step, err));
     if (step < 0)

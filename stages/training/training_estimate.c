@@ -70,17 +70,17 @@ int64_t rn_training_batch(const struct rn_job *job, const struct rn_training_cfg
     return inherited > 0 ? inherited : rn_scaling_batch(mc);
 }
 
-/* The newest checkpoint that is not beyond the horizon (0: unknown), -1: none. */
-static int64_t newest(const struct rn_job *job, int64_t horizon)
+/* The checkpoint that the training would take up, as far as it shows without reading gigabytes. */
+static void look_at_own(const struct rn_job *job, struct rn_estimate *e)
 {
-    struct rn_ckpt checkpoint = {.dir = job->work_dir, .key = job->key};
-    int64_t *steps, step = -1;
-    size_t n = rn_ckpt_list(&checkpoint, &steps);
-    for (size_t i = 0; i < n; i++)
-        if (horizon <= 0 || steps[i] <= horizon)
-            step = steps[i];
-    free(steps);
-    return step;
+    struct rn_err why = {0};
+    struct rn_ckpt own = {.dir = job->work_dir,
+                          .key = job->key,
+                          .steps = e->steps,
+                          .memo = job->memo,
+                          .glance = !job->rehash};
+    if (rn_ckpt_find(&own, NULL, &e->resume_step, &why) != RN_OK)
+        rn_copy_text(e->stuck, sizeof e->stuck, why.msg);
 }
 
 /* The newest step of trainings that differ in their horizon alone, where there is nothing else. */
@@ -88,7 +88,7 @@ static void look_at_earlier(const struct rn_job *job, const struct rn_schedule *
                             struct rn_estimate *e)
 {
     for (size_t i = 0; i < job->n_earlier; i++) {
-        int64_t step = rn_training_shared_step(&job->earlier[i], schedule, e->steps);
+        int64_t step = rn_training_shared_step(job, &job->earlier[i], schedule, e->steps);
         if (step > e->resume_step) {
             e->resume_step = step;
             e->resume_key = job->earlier[i].key;
@@ -199,13 +199,13 @@ int rn_training_estimate(const struct rn_job *job, const void *cfg, struct rn_es
     rn_tokens_in_note(rn_job_artifact(job, &c->in_tokens), e->note);
     if (!model_of(job, c, kind, &mc)) {
         estimate_steps(c, &h, e);
-        e->resume_step = newest(job, e->steps);
+        look_at_own(job, e);
         return RN_OK;
     }
     estimate_model(job, c, &mc, known ? &h : NULL, e);
-    e->resume_step = newest(job, e->steps);
+    look_at_own(job, e);
     struct rn_schedule schedule = rn_training_schedule(c, kind, &mc);
-    if (e->resume_step < 0)
+    if (e->resume_step < 0 && !*e->stuck)
         look_at_earlier(job, &schedule, e);
     return RN_OK;
 }

@@ -207,7 +207,8 @@ int rn_training_open(struct rn_training *t, struct rn_err *err)
                                      .key = job->key,
                                      .log = job->log,
                                      .extra = t->config_extra,
-                                     .steps = t->steps};
+                                     .steps = t->steps,
+                                     .memo = job->memo};
     t->peak_flops = rn_peak_flops(t->device, rn_model_computes_in(t->model));
     rn_health_init(&t->health, &t->cfg->health);
     t->best_bpb = INFINITY;

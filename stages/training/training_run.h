@@ -28,11 +28,11 @@ struct rn_training {
     json_t *config_extra; /* what config.json says beside the model's shape */
     struct rn_schedule schedule;
     int64_t B, T, micro_steps, batch_tokens, steps, step;
-    int32_t *x, *y;   /* (micro_steps, ranks, B, T) */
-    float *losses;    /* (micro_steps), of this rank */
-    float *amax;      /* what the program's state of that name is; NULL: nothing is fp8 */
-    double cut;       /* over all steps so far: see training_fp8.c */
-    double saturated; /* in the newest; NAN: nothing is fp8 */
+    int32_t *x, *y;    /* (micro_steps, ranks, B, T) */
+    float *losses;     /* (micro_steps), of this rank */
+    float *amax;       /* what the program's state of that name is; NULL: nothing is fp8 */
+    double cut;        /* over all steps so far: see training_fp8.c */
+    double saturated;  /* in the newest; NAN: nothing is fp8 */
     double peak_flops; /* of this rank's device */
     /* The part of the state that a checkpoint carries besides weights, moments and loader. */
     double best_bpb, total_time_s;
@@ -107,9 +107,10 @@ bool rn_training_every(int64_t step, int64_t cadence);
  * the file says so. */
 int rn_training_save(struct rn_training *, const struct rn_training_due *, struct rn_err *);
 /* Where a training of `steps` steps can take up one that set out the same with another horizon: the
- * newest step before which every step had the same multipliers. -1: there is none. */
-int64_t rn_training_shared_step(const struct rn_earlier *, const struct rn_schedule *,
-                                int64_t steps);
+ * newest whole checkpoint before which every step had the same multipliers, at a glance. -1: there
+ * is none. */
+int64_t rn_training_shared_step(const struct rn_job *, const struct rn_earlier *,
+                                const struct rn_schedule *, int64_t steps);
 /* Makes the newest such checkpoint that verifies, and the best before it, this training's own. */
 int rn_training_take_earlier(struct rn_training *, const struct rn_earlier *, struct rn_err *);
 

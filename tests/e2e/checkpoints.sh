@@ -54,14 +54,21 @@ expect 5 "$RUNNEL" checkpoints "$tag" export latest_backup --stage base --out ot
 
 # --- nothing to go on from ---
 # Its outputs gone, base would go on from its last step. While one checkpoint is whole, the same
-# command does that; when none is, it is no way to continue, and what is one is told.
+# command does that; when none is, it is no way to continue, and what is one is told. `plan` says the
+# same, as far as it shows without reading the files, or once somebody has read them.
 store=runs/.store
-work=$(echo $store/base-train-*.work)
+saved=$(echo $store/base-train-*.work)
 for output in $store/base-train-*/; do
-    [ "$output" = "$work/" ] || rm -rf "$output"
+    [ "$output" = "$saved/" ] || rm -rf "$output"
 done
 spoil() { # FILE...: other bytes, the same size
     for file in "$@"; do printf 'x' | dd of="$file" bs=1 seek=2000 conv=notrunc 2>/dev/null; done
+}
+often="stages.base.checkpoint.every=1 stages.base.checkpoint.keep=9"
+plans() { # SYMBOL MORE [OPTION]: of base
+    # shellcheck disable=SC2086 # words
+    expect 0 "$RUNNEL" plan p.yaml --until base $often ${3:-}
+    grep -qE "^$1 base .*$2" out || fail "plan does not say '$1 base .. $2'"
 }
 # Whatever else it fails of: here of a library, before it looks at any of them.
 mkdir hide
@@ -74,15 +81,30 @@ fails() { # the stage, not for its checkpoints
 }
 fails
 says "to continue:  runnel run p.yaml"
-cp -a "$work" kept
-truncate -s 100 "$work"/step_*/model.safetensors
-fails
-says "base cannot continue: none of its checkpoints is whole"
-rm -rf "$work"
-mv kept "$work"
-spoil "$work"/step_*/model.safetensors
+plans '>' 'at step 6 of 6'
+cp -a "$saved" kept
+truncate -s 100 "$saved"/step_000006/model.safetensors
+plans '>' 'at step 5 of 6'
+truncate -s 100 "$saved"/step_*/model.safetensors
+plans '-' 'cannot continue: none of 3 .*model.safetensors: 100 bytes.*--force base begins it anew'
+expect 10 "$RUNNEL" plan p.yaml --exit-code --json
+grep -q '"action":"blocked".*"stage":"base"' out || fail "--json does not say that base is blocked"
+grep -q '"reason":"needs base"' out || fail "mid could run"
+fails_stuck() {
+    expect 5 "$RUNNEL" run p.yaml --until base stages.base.checkpoint.every=1 stages.base.checkpoint.keep=9
+    says "base cannot continue: none of its checkpoints is whole"
+}
+fails_stuck
+says "stage 'base' cannot continue: none of 3 checkpoints verifies"
+rm -rf "$saved"
+mv kept "$saved"
+spoil "$saved"/step_*/model.safetensors
+plans '>' 'at step 6 of 6' # nobody has read them
+plans '-' 'cannot continue: .*sha256' --verify=hash
 expect 5 "$RUNNEL" run p.yaml --until base stages.base.checkpoint.every=1 stages.base.checkpoint.keep=9
 says "base cannot continue: none of its checkpoints is whole"
 says "runnel run p.yaml stages.base.checkpoint.every=1 stages.base.checkpoint.keep=9 --until base --force base"
 silent_about "to continue:"
+plans '-' 'cannot continue: none of 3 .*sha256'
+fails_stuck
 expect 0 "$RUNNEL" run p.yaml --until base stages.base.checkpoint.every=1 stages.base.checkpoint.keep=9 --force base

@@ -36,7 +36,9 @@ valid events
 [ -s talk ] && { cp talk out; fail "--json alone talks"; }
 head -n 1 events | grep -q '"event":"run"' || fail "the first event is not run"
 tail -n 1 events | grep -q '"event":"end"' || fail "the last event is not end"
-[ "$(names events | sed 's/progress //')" = "end log run stage " ] || fail "events: $(names events)"
+[ "$(names events | sed 's/progress //')" = "end file log run stage " ] || fail "events: $(names events)"
+grep -q '"event":"file","file":"data.shards/shard_00000.parquet","schema":1,"sha256":"[0-9a-f]*","size_bytes":[0-9]*,"stage":"data","state":"fetched"' events ||
+    fail "no event of the file that was fetched"
 "$RUNNEL" run tiny.yaml --json --progress=plain >events 2>talk || fail "run --json --progress=plain"
 valid events
 grep -q 'nothing to do' talk || fail "--json --progress=plain does not talk"
@@ -45,6 +47,25 @@ grep -q 'nothing to do' talk || fail "--json --progress=plain does not talk"
 [ $? -eq 3 ] || fail "a wrong key does not exit 3"
 valid events
 [ "$(names events)" = "error " ] || fail "a wrong key is no error event"
+
+# Of a dead host people hear by example, programs of every file that failed, once, and why.
+cat >dead.yaml <<'YAML'
+runnel: 1
+name: dead
+stages:
+  data:
+    kind: fetch
+    retries: 1
+    files: {f: {count: 40, name: "f{i}", urls: ["http://127.0.0.1:1/{file}"], check: {min_size: 1}}}
+YAML
+"$RUNNEL" run dead.yaml --json >events 2>talk
+[ $? -eq 4 ] || fail "a dead host does not exit 4"
+valid events
+sed -nE 's/^\{"event":"file","file":"data.f\/(f[0-9]+)".*"message":"no source gave .*127.0.0.1:1: .*"state":"failed".*/\1/p' \
+    events | sort >failed
+[ "$(wc -l <failed)" -ge 16 ] || fail "not every file that failed has its event"
+[ -z "$(uniq -d failed)" ] || fail "a file has two events"
+[ "$(grep -c '"event":"log"' events)" -lt 20 ] || fail "files are still told one by one"
 
 # A log: whole lines, no codes.
 RUNNEL_RUNS=plain "$RUNNEL" run tiny.yaml >out 2>talk || fail "plain run"

@@ -3,8 +3,10 @@
 . "$SRC/tests/e2e/lib.bash"
 cp "$SRC/tests/e2e/mini.yaml" .
 # tiny: every step a checkpoint, no evaluation on the way
-run=("$RUNNEL" run mini.yaml --until base base.checkpoint.every=2 base.eval.bpb.every=0)
-plan=("$RUNNEL" plan mini.yaml --until base base.checkpoint.every=2 base.eval.bpb.every=0)
+run=("$RUNNEL" run mini.yaml --until base base.checkpoint.every=2 base.checkpoint.keep=9
+    base.eval.bpb.every=0)
+plan=("$RUNNEL" plan mini.yaml --until base base.checkpoint.every=2 base.checkpoint.keep=9
+    base.eval.bpb.every=0)
 # everything of a tree that a writer could have changed
 tree() { find "$work/runs" -printf '%p %s %i %T@ %C@ %l\n' | sort; }
 weights() { sha256sum <"$RUNNEL_RUNS/$1/stages/base/model/model.safetensors"; }
@@ -23,6 +25,20 @@ says "extend"
 expect 0 "$RUNNEL" explain mini.yaml base "$rates" base.horizon.steps=14 --json
 tree >after
 same before after
+
+# A checkpoint that is damaged is none: the newest whole one counts, else the beginning.
+shorter=$(echo "$RUNNEL_RUNS"/.store/base-train-*.work)
+cp -a "$shorter" kept
+truncate -s 100 "$shorter/step_000008/model.safetensors"
+expect 0 "${plan[@]}" "$rates" base.horizon.steps=14
+says "goes on at step 6 of 14: horizon.steps 10 -> 14 (command line)"
+rm "$shorter"/step_00000[246]/manifest.json
+expect 0 "${plan[@]}" "$rates" base.horizon.steps=14
+says "+ base"
+says "horizon.steps 10 -> 14 (command line); from step 0: no whole checkpoint saw this schedule"
+rm -rf "$shorter"
+mv kept "$shorter"
+
 expect 0 "${run[@]}" "$rates" base.horizon.steps=14
 says "step 8 of a training with another horizon is taken up"
 extended=$(weights "$(tag "$rates" base.horizon.steps=14)")

@@ -305,7 +305,9 @@ Test(file, what_can_be_done_without_is_not_synced, .init = scratch_up, .fini = l
     cr_assert_eq(rn_writer_open(&w, path, NULL), RN_OK);
     rn_writer_add(&w, "x", 1);
     cr_assert_eq(rn_writer_replace(&w, NULL), RN_OK);
+    cr_expect_eq(rn_file_size(path), 1);
+    cr_assert_eq(rn_file_replace(path, "xy", 2, NULL), RN_OK);
+    cr_expect_eq(rn_file_size(path), 2);
     rn_io = real;
     cr_expect_eq(n_fsyncs, 0);
-    cr_expect_eq(rn_file_size(path), 1);
 }

@@ -136,9 +136,10 @@ static int give(void *ctx, struct rn_fetch_file **file, struct rn_err *err)
     return RN_OK;
 }
 
-static void hear_of(void *ctx, const struct rn_fetch_file *file)
+static void hear_of(void *ctx, const struct rn_fetch_file *file, const struct rn_err *why)
 {
     (void)file;
+    cr_expect(*why->msg);
     ((struct rig_many *)ctx)->failed++;
 }
 

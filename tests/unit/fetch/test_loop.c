@@ -7,7 +7,9 @@
 #include "asking.h"
 #include "owner.h"
 
+#include <dirent.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -201,6 +203,45 @@ Test(loop, failures_that_are_alike_are_told_together_whatever_the_names_of_the_f
     cr_assert_eq(rig_fetch_many(&rig, &m), RN_EFETCH);
     cr_expect_eq(count_said("no source gave", ""), RN_ALIKE_NAMED + 1, "%s", rig.said.p);
     cr_expect_eq(count_said("no source gave", "(and 2 more alike)"), 1);
+}
+
+static size_t count_pieces(void)
+{
+    size_t n = 0;
+    DIR *d = opendir(rig.quarantine);
+    for (struct dirent *e; d && (e = readdir(d));)
+        n += e->d_name[0] != '.';
+    if (d)
+        closedir(d);
+    return n;
+}
+
+static atomic_int syncs;
+
+static int count_sync(int fd)
+{
+    (void)fd;
+    syncs++;
+    return 0;
+}
+
+/* While it is written nobody is talked to. */
+Test(loop, evidence_is_that_of_a_few_alike_and_waits_for_no_disk)
+{
+    struct rn_io system = rn_io;
+    struct rig_many m;
+    make_many(&m, 15);
+    rig.fetcher.retries = 0;
+    server_fault(rig.server, "*", "403-xml");
+    server_fault(rig.server, "/f014", "html");
+    rn_io.fsync = rn_io.syncfs = count_sync;
+    int rc = rig_fetch_many(&rig, &m);
+    rn_io = system;
+    cr_assert_eq(rc, RN_EFETCH);
+    cr_expect_eq(m.failed, 15);
+    cr_expect_eq(count_pieces(), RN_ALIKE_NAMED + 1);
+    cr_expect(rig_quarantined(&rig, "f014-error-page"), "what differs is kept");
+    cr_expect_eq(syncs, 0);
 }
 
 /* --- waiting --- */

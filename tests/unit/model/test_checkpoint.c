@@ -396,9 +396,43 @@ Test(checkpoint, where_none_verifies_nothing_starts_over_silently)
     MUST(save(1, e));
     cut_to(path, 0);
     cr_expect_eq(rn_ckpt_find(&ckpt, NULL, &step, &err), RN_ECORRUPT);
-    cr_expect(strstr(err.msg, "none of 1"), "%s", err.msg);
+    cr_expect(strstr(err.msg, "none of 1 checkpoints verifies; of the newest manifest.json: "),
+              "%s", err.msg);
     cr_expect(*err.hint);
     free(path);
+}
+
+/* What a plan can know: sizes, and what somebody who read the files found. */
+Test(checkpoint, a_glance_reads_nothing_and_knows_what_readers_found)
+{
+    int64_t step;
+    char *memo = rn_join(dir, ".memo"), *weights = part(2, "model.safetensors"), byte;
+    ckpt.memo = rn_memo_open(memo);
+    struct rn_ckpt glance = ckpt;
+    glance.glance = true;
+    MUST(save_and_rotate(1, 9, e));
+    MUST(save_and_rotate(2, 9, e));
+    int fd = open(weights, O_RDWR);
+    cr_assert_eq(pread(fd, &byte, 1, 2000), 1);
+    byte ^= 1;
+    cr_assert_eq(pwrite(fd, &byte, 1, 2000), 1);
+    MUST(rn_ckpt_find(&glance, NULL, &step, e));
+    cr_expect_eq(step, 2, "the sizes are right, and nobody has read it");
+    cr_expect_eq(found(), 1);
+    MUST(rn_ckpt_find(&glance, NULL, &step, e));
+    cr_expect_eq(step, 1, "somebody has read it");
+    usleep(20000); /* the clock of files has a tick */
+    byte ^= 1;
+    cr_assert_eq(pwrite(fd, &byte, 1, 2000), 1);
+    MUST(rn_ckpt_find(&glance, NULL, &step, e));
+    cr_expect_eq(step, 2, "it is another file since");
+    cut_to(weights, 3);
+    MUST(rn_ckpt_find(&glance, NULL, &step, e));
+    cr_expect_eq(step, 1, "its size is wrong");
+    close(fd);
+    rn_memo_free(ckpt.memo);
+    free(weights);
+    free(memo);
 }
 
 /* latest, then latest_backup, then the rolling ones; names that lie about it change nothing. */

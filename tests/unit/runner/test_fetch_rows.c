@@ -187,12 +187,15 @@ Test(fetch_rows, programs_get_every_file)
     rn_fetch_rows_add(&rows, "data.t/raw", "ok")->health = "";
     last_row()->where = "h: \xff";
     last_row()->date = "2026-11-21";
+    rn_fetch_rows_add(&rows, "data.u/raw", "failed")->message = "no source";
     print(true);
-    cr_expect_eq(count_lines(), 21);
+    cr_expect_eq(count_lines(), 22);
     cr_expect(strstr(got, "{\"file\":\"data.s/f07\",\"sha256\":"
                           "\"0000000000000000000000000000000000000000000000000000000000000007\","
                           "\"size_bytes\":1024,\"state\":\"cached\",\"trust\":\"sums\","
                           "\"where\":\"a.example\"}\n"));
+    cr_expect(strstr(got, "{\"file\":\"data.u/raw\",\"message\":\"no source\",\"sha256\""), "%s",
+              got);
     cr_expect(strstr(got, "{\"file\":\"data.t/raw\",\"health\":\"\",\"sha256\":\"\","
                           "\"size_bytes\":-1,\"state\":\"ok\",\"trust\":\"-\","
                           "\"where\":\"h: \xef\xbf\xbd 2026-11-21\"}\n"),

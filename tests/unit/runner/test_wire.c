@@ -42,6 +42,7 @@ Test(wire, everything_arrives_as_it_was_said)
     rn_wire_progress(&wire, 3, 10, "files", "a.bin");
     rn_wire_numbers(&wire, 7, v, 6);
     rn_wire_arrival(&wire, &a);
+    rn_wire_file(&wire, &(struct rn_file_end){"data.f/a", "failed", "", -1, "-", "", "dead", true});
     rn_wire_tick(&wire);
     rn_wire_meet(&wire, "a0ff");
     struct rn_news n = next();
@@ -61,6 +62,10 @@ Test(wire, everything_arrives_as_it_was_said)
     n = next();
     cr_expect(n.kind == RN_NEWS_ARRIVAL && n.arrival.index == 3 && n.arrival.count == 8);
     cr_expect_str_eq(n.arrival.path, "/cache/ab");
+    n = next();
+    cr_expect(n.kind == RN_NEWS_FILE && n.file.size_bytes == -1);
+    cr_expect_str_eq(n.file.file, "data.f/a");
+    cr_expect_str_eq(n.file.message, "dead");
     n = next();
     cr_expect(n.kind == RN_NEWS_TICK && n.done == 3, "a tick says how far the last progress was");
     n = next();
