@@ -205,14 +205,15 @@ static void fill_row(struct rn_schema_pass *p, const struct rn_key *key, void *b
         set_default(p, key, at, to);
 }
 
-/* All names that may stand here; at most WORDS_MAX. */
-static void list_names(const struct rn_part *parts, size_t n_parts, const char *words[])
+/* All names that may stand here, NULL-ended; how many: at most WORDS_MAX. */
+static size_t list_names(const struct rn_part *parts, size_t n_parts, const char *words[])
 {
     size_t n = 0;
     for (size_t i = 0; i < n_parts; i++)
         for (const struct rn_key *k = parts[i].keys; k->name && n < WORDS_MAX; k++)
             words[n++] = k->name;
     words[n] = NULL;
+    return n;
 }
 
 /* The table that does hold `name`, when it was written one level too high. */
@@ -225,23 +226,27 @@ static const char *deeper(const struct rn_part *parts, size_t n_parts, const cha
     return NULL;
 }
 
+static void hint_all(const char *const *words, struct rn_err *e)
+{
+    struct rn_str all = {0};
+    for (size_t i = 0; words[i]; i++)
+        rn_str_printf(&all, "%s%s", i ? ", " : "", words[i]);
+    rn_hint(e, "known keys: %s", all.p);
+    rn_str_release(&all);
+}
+
 static void hint_known(const struct rn_part *parts, size_t n_parts, const char *name,
                        struct rn_err *e)
 {
     const char *words[WORDS_MAX + 1];
-    list_names(parts, n_parts, words);
+    size_t n = list_names(parts, n_parts, words);
     const char *near = rn_nearest(name, words), *table = deeper(parts, n_parts, name);
     if (table)
         rn_hint(e, "did you mean '%s.%s'?", table, name);
     else if (near)
         rn_hint(e, "did you mean '%s'?", near);
-    else if (words[0] && !words[8]) {
-        struct rn_str all = {0};
-        for (size_t i = 0; words[i]; i++)
-            rn_str_printf(&all, "%s%s", i ? ", " : "", words[i]);
-        rn_hint(e, "known keys: %s", all.p);
-        rn_str_release(&all);
-    }
+    else if (n > 0)
+        hint_all(words, e);
 }
 
 static void refuse_unknown(struct rn_schema_pass *p, const struct rn_part *parts, size_t n_parts,

@@ -35,8 +35,15 @@ static void check_key(struct rn_loading *l, const struct rn_entry *e)
             return;
     struct rn_err *err = rn_problem_add(&l->problems, e->at, "unknown key '%.64s'", e->key);
     const char *near = rn_nearest(e->key, top_keys);
-    if (near)
+    if (near) {
         rn_hint(err, "did you mean '%s'?", near);
+        return;
+    }
+    struct rn_str all = {0};
+    for (size_t i = 0; top_keys[i]; i++)
+        rn_str_printf(&all, "%s%s", i ? ", " : "", top_keys[i]);
+    rn_hint(err, "known keys: %s", all.p);
+    rn_str_release(&all);
 }
 
 static void check_is_map(struct rn_loading *l, const char *key)
