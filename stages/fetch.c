@@ -41,7 +41,8 @@ struct survey {
     json_t *into;                 /* fingerprint */
     const struct rn_cache *cache; /* estimate */
     struct rn_estimate *estimate;
-    double unpacked_bytes; /* at least */
+    double unpacked_bytes;      /* at least */
+    size_t n_remote, n_unknown; /* files from elsewhere, and those of them without a size */
 };
 
 static int add_local_digests(struct survey *s, const char *label, const struct rn_fetch_file *f,
@@ -86,13 +87,16 @@ static int add_estimate(void *ctx, const char *entry, const struct rn_fetch_file
     enum rn_trust trust;
     const struct rn_pin *pin = rn_pins_find(s->pins, f->id);
     const char *digest = rn_fetch_pin(s->pins, f, &trust);
-    int64_t known = f->size_bytes >= 0 ? f->size_bytes : pin ? pin->size_bytes : f->expect.min_size;
+    int64_t exact = f->size_bytes >= 0 ? f->size_bytes : pin ? pin->size_bytes : -1;
+    int64_t known = exact >= 0 ? exact : f->expect.min_size;
     double size_bytes = known > 0 ? (double)known : 0;
     bool remote = false;
     for (size_t i = 0; i < f->n_sources; i++)
         remote = remote || rn_source_is_remote(f->sources[i].url);
     s->estimate->disk_bytes += size_bytes;
     s->unpacked_bytes += f->unpack ? size_bytes : 0;
+    s->n_remote += remote;
+    s->n_unknown += remote && exact < 0;
     if (remote && !(digest && rn_cache_has(s->cache, digest)))
         s->estimate->download_bytes += size_bytes;
     return RN_OK;
@@ -117,6 +121,10 @@ static int estimate(const struct rn_job *job, const void *cfg, struct rn_estimat
     RN_TRY(rn_pins_open(&pins, job->lock_path, job->run_dir, err));
     rn_cache_init(&cache, NULL);
     int rc = rn_fetch_each(cfg, job->stage, add_estimate, &s, err);
+    if (s.n_unknown)
+        snprintf(out->note, sizeof out->note,
+                 "the size of %zu of %zu files from elsewhere is not known before they are fetched",
+                 s.n_unknown, s.n_remote);
     rn_cache_release(&cache);
     rn_pins_release(&pins);
     return rc;
