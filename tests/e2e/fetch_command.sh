@@ -53,6 +53,8 @@ expect 0 "$RUNNEL" fetch p.yaml "$mirror" --json --offline --locked
 expect 0 "$RUNNEL" fetch p.yaml "$mirror" --check
 row ok data.s/s_1.jsonl
 row refused data.packed/packed.jsonl AccessDenied
+says "127.0.0.1:"
+says "(url 1): S3 AccessDenied" # both urls are of one host
 says "1 source is not what the pipeline file says"
 lines 4 one >www/s_1.jsonl
 expect 4 "$RUNNEL" fetch p.yaml data.s "$mirror" --check
