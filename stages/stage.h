@@ -212,6 +212,7 @@ struct rn_stage {
     const char *doc;  /* one line */
     int version;      /* raise when results change for equal keys: makes old outputs stale */
     bool trains;      /* has a work directory and checkpoints */
+    bool talks;       /* its model was taught to answer: `runnel chat` */
     bool executes;    /* runs what the pipeline file says: only with --allow-exec */
     const void *own;  /* what sets it apart from kinds that share its functions; or NULL */
     const struct rn_key *keys; /* besides those that every stage has; `in` is listed here */
