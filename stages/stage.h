@@ -219,6 +219,7 @@ struct rn_stage {
     size_t cfg_bytes;
     const struct rn_output *outputs; /* ends with name NULL; first: default. NULL: list_outputs */
     const struct rn_metric *metrics; /* ends with name NULL; may be NULL */
+    bool metrics_of_inputs;          /* they are named after what is measured: sft.bpb */
     /* For kinds whose outputs depend on the config (fetch: one per entry). Items in the arena. */
     size_t (*list_outputs)(const void *cfg, struct rn_arena *, struct rn_output **out);
     /* Replaces what the file leaves to the machine (`auto`) by what this machine makes of it on

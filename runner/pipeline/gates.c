@@ -100,7 +100,7 @@ static bool is_reference_of(const struct rn_pstage *s, const char *text, size_t 
 static bool known_metric(const struct rn_pstage *s, const char *name)
 {
     const char *dot = strrchr(name, '.');
-    if (in_table(s->stage->metrics, name))
+    if (!s->stage->metrics_of_inputs && in_table(s->stage->metrics, name))
         return true;
     return dot && is_reference_of(s, name, (size_t)(dot - name)) &&
            in_table(s->stage->metrics, dot + 1);
@@ -122,7 +122,9 @@ static void unknown_metric(struct rn_loading *l, const struct rn_pstage *s, cons
     const char *dot = strrchr(metric, '.');
     const char *near = rn_nearest(dot ? dot + 1 : metric, words);
     bool reference = dot && is_reference_of(s, metric, (size_t)(dot - metric));
-    if (near && reference)
+    if (s->stage->metrics_of_inputs && near && !dot)
+        rn_hint(e, "write whose: MODEL.%s, MODEL being one of 'in.models'", near);
+    else if (near && reference)
         rn_hint(e, "did you mean '%.*s.%s'?", (int)(dot - metric), metric, near);
     else if (near && !dot)
         rn_hint(e, "did you mean '%s'?", near);

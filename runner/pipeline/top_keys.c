@@ -24,26 +24,58 @@ const struct rn_key rn_whole_keys[] = {
                  "tell what somebody who is away should hear; {}: in log, journal and status"),
     RN_KEYS_END};
 
-static const char *const top_keys[] = {"runnel",  "name",        "tag",     "vars",
-                                       "stages",  "profiles",    "include", "matrix",
-                                       "monitor", "tensorboard", "alerts",  NULL};
+const struct rn_top_key rn_top_keys[] = {
+    {"runnel", "the version of the format: 1"},
+    {"name", "of the pipeline: letters, digits, '.', '_' and '-'"},
+    {"tag", "name of the run's folder, by default ${name}-${key8}; key8 is of all that shapes the "
+            "numbers"},
+    {"vars", "values for ${vars.x}; beside them stand ${env.NAME}, ${env.NAME:-default}, ${name}, "
+             "and $$ for a dollar"},
+    {"stages", "by name: what is done; a stage runs when what it refers to is there"},
+    {"profiles",
+     "by name: what `-p NAME` lays over name, tag, vars and stages; null removes a key"},
+    {"include", "files laid under this one: mappings merge by key, other values give way"},
+    {"matrix",
+     "one pipeline for each combination: {vars.depth: [12, 16]}; its own keys are include, "
+     "exclude and fail_fast"},
+    {0}};
+
+bool rn_is_whole_key(const char *name)
+{
+    for (const struct rn_key *k = rn_whole_keys; k->name; k++)
+        if (strcmp(k->name, name) == 0)
+            return true;
+    return false;
+}
+
+static void hint_key(const char *name, struct rn_err *err)
+{
+    const char *names[32];
+    size_t n = 0;
+    struct rn_str all = {0};
+    for (const struct rn_top_key *k = rn_top_keys; k->name; k++)
+        names[n++] = k->name;
+    for (const struct rn_key *k = rn_whole_keys; k->name; k++)
+        names[n++] = k->name;
+    RN_ASSERT(n < RN_COUNT(names));
+    names[n] = NULL;
+    const char *near = rn_nearest(name, names);
+    for (size_t i = 0; i < n; i++)
+        rn_str_printf(&all, "%s%s", i ? ", " : "", names[i]);
+    if (near)
+        rn_hint(err, "did you mean '%s'?", near);
+    else
+        rn_hint(err, "known keys: %s", all.p);
+    rn_str_release(&all);
+}
 
 static void check_key(struct rn_loading *l, const struct rn_entry *e)
 {
-    for (size_t i = 0; top_keys[i]; i++)
-        if (strcmp(e->key, top_keys[i]) == 0)
+    for (const struct rn_top_key *k = rn_top_keys; k->name; k++)
+        if (strcmp(e->key, k->name) == 0)
             return;
-    struct rn_err *err = rn_problem_add(&l->problems, e->at, "unknown key '%.64s'", e->key);
-    const char *near = rn_nearest(e->key, top_keys);
-    if (near) {
-        rn_hint(err, "did you mean '%s'?", near);
-        return;
-    }
-    struct rn_str all = {0};
-    for (size_t i = 0; top_keys[i]; i++)
-        rn_str_printf(&all, "%s%s", i ? ", " : "", top_keys[i]);
-    rn_hint(err, "known keys: %s", all.p);
-    rn_str_release(&all);
+    if (!rn_is_whole_key(e->key))
+        hint_key(e->key, rn_problem_add(&l->problems, e->at, "unknown key '%.64s'", e->key));
 }
 
 static void check_is_map(struct rn_loading *l, const char *key)
@@ -53,14 +85,6 @@ static void check_is_map(struct rn_loading *l, const char *key)
     if (node && node->kind != RN_NODE_MAP && node->kind != RN_NODE_NULL)
         rn_problem_add(&l->problems, node->at, "'%s' takes a mapping, found %s", key,
                        rn_node_show(node, shown));
-}
-
-bool rn_is_whole_key(const char *name)
-{
-    for (const struct rn_key *k = rn_whole_keys; k->name; k++)
-        if (strcmp(k->name, name) == 0)
-            return true;
-    return false;
 }
 
 static void fill(struct rn_loading *l)

@@ -72,6 +72,16 @@ auto run own.yaml --until base
 auto checkpoints own.yaml --json
 silent_about '"stage":"sft"'
 
+# A number that no task measured: the gate says which there are, and a better one costs nothing.
+cat >>own.yaml <<'YAML'
+  eval: {kind: eval, in: {models: [base], tokenizer: tokenizer, tokens: tokens}, tasks: [bpb], bpb_tokens: 64, gate: [base.core > 0]}
+YAML
+expect 9 "$RUNNEL" run own.yaml
+says "measured were base.bpb"
+sed -i 's/base.core > 0/base.bpb > 0/' own.yaml
+expect 0 "$RUNNEL" run own.yaml
+says "nothing to do"
+
 # Time is that of the pipeline's own last run, where what there is to do is not known yet; a stage
 # that nothing is known of has none, and the sum says so.
 sed -i 's/^name: own/name: alien/' own.yaml
