@@ -78,8 +78,10 @@ const struct rn_key rn_training_schedule_keys[] = {
     RN_KEYS_END};
 
 const struct rn_key rn_training_loader_keys[] = {
-    RN_KEY_WORD(CFG, loader, "kind", RN_IDENTITY, "auto", loader_words,
-                "stream (2025, gpt2) or bestfit (2026); auto: by architecture"),
+    RN_KEY_WORD(
+        CFG, loader, "kind", RN_IDENTITY, "auto", loader_words,
+        "stream (2025, gpt2) or bestfit (2026), which drops what of a document is longer than "
+        "a row; auto: by architecture"),
     RN_KEY_WORD(CFG, shuffle, "shuffle", RN_IDENTITY, "none", rn_shuffle_words,
                 "anew in each pass, by `seed`: shards, or also the documents in each"),
     RN_KEY_INT(CFG, streams, "streams", RN_IDENTITY, "1", 1, 4096, "",

@@ -41,7 +41,12 @@ says "runnel chat $work/runs/own-"
 expect 0 "$RUNNEL" run own.yaml tokenizer.doc_chars=1M base.schedule.warmup=1
 silent_about "was left out"
 silent_about "is not over"
+silent_about "ever seen"
 other=(tokenizer.doc_chars=1M base.schedule.warmup=1)
+
+# Nor do rows that begin with a document hold more of it than fits, and each is a pass over the data.
+expect 0 "$RUNNEL" run own.yaml --runs bestfit --until base base.loader.kind=bestfit
+says "of the training tokens are ever seen"
 
 # What works on a run takes it by its file, with what the run was started with.
 for look in "status" "show" "metrics" "checkpoints" "checkpoints verify" "log base" "log"; do
