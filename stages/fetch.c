@@ -60,6 +60,9 @@ static int add_local_digests(struct survey *s, const char *label, const struct r
             free(key);
         }
         free(path);
+        if (rc != RN_OK)
+            rn_hint(err, "a source is one file that can be read; of many, name each, or count "
+                         "them with {i}");
         RN_TRY(rc);
     }
     return RN_OK;
@@ -76,6 +79,18 @@ static int add_fingerprint(void *ctx, const char *entry, const struct rn_fetch_f
     int rc = add_local_digests(s, key + strlen("pin "), f, err);
     free(key);
     return rc;
+}
+
+/* Whether none of the sources is elsewhere, and none of those here is there. */
+static bool is_nowhere(const struct survey *s, const struct rn_fetch_file *f)
+{
+    bool found = false;
+    for (size_t i = 0; i < f->n_sources && !found; i++) {
+        char *path = rn_source_path(s->job->pipeline_dir, f->sources[i].url);
+        found = !path || rn_exists(path);
+        free(path);
+    }
+    return !found;
 }
 
 static int add_estimate(void *ctx, const char *entry, const struct rn_fetch_file *f,
@@ -97,7 +112,11 @@ static int add_estimate(void *ctx, const char *entry, const struct rn_fetch_file
     s->unpacked_bytes += f->unpack ? size_bytes : 0;
     s->n_remote += remote;
     s->n_unknown += remote && exact < 0;
-    if (remote && !(digest && rn_cache_has(s->cache, digest)))
+    bool cached = digest && rn_cache_has(s->cache, digest);
+    if (!s->estimate->note[0] && !cached && is_nowhere(s, f))
+        snprintf(s->estimate->note, sizeof s->estimate->note, "no such file: %s",
+                 f->sources[0].url);
+    if (remote && !cached)
         s->estimate->download_bytes += size_bytes;
     return RN_OK;
 }
@@ -121,7 +140,7 @@ static int estimate(const struct rn_job *job, const void *cfg, struct rn_estimat
     RN_TRY(rn_pins_open(&pins, job->lock_path, job->run_dir, err));
     rn_cache_init(&cache, NULL);
     int rc = rn_fetch_each(cfg, job->stage, add_estimate, &s, err);
-    if (s.n_unknown)
+    if (s.n_unknown && !out->note[0])
         snprintf(out->note, sizeof out->note,
                  "the size of %zu of %zu files from elsewhere is not known before they are fetched",
                  s.n_unknown, s.n_remote);

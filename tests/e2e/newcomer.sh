@@ -77,6 +77,13 @@ auto run own.yaml --until base
 auto checkpoints own.yaml --json
 silent_about '"stage":"sft"'
 
+# What is not there is told by the plan, and a folder is no file.
+expect 0 "$RUNNEL" plan own.yaml --runs none 'data.files.book.urls=[bok.txt]'
+says "note: no such file: bok.txt"
+mkdir -p folder
+expect 1 "$RUNNEL" plan own.yaml --runs none 'data.files.book.urls=[folder]'
+says "a source is one file"
+
 # A number that no task measured: the gate says which there are, and a better one costs nothing.
 cat >>own.yaml <<'YAML'
   eval: {kind: eval, in: {models: [base], tokenizer: tokenizer, tokens: tokens}, tasks: [bpb], bpb_tokens: 64, gate: [base.core > 0]}
