@@ -183,4 +183,17 @@ row fetched data.f/f00
 row pending 'data\.f/f01 \.\. f39' '39 files'
 rows 2
 unserve
+# A limit of the size of files is no full disk.
+head -c 300000 /dev/zero | tr '\0' x >www/large.txt
+cat >large.yaml <<'YAML'
+runnel: 1
+name: large
+vars: {mirror: "http://127.0.0.1:1"}
+stages: {data: {kind: fetch, retries: 0, files: {g: {urls: ["${vars.mirror}/large.txt"], check: {min_size: 1}}}}}
+YAML
+serve www
+expect 8 bash -c 'ulimit -f 100; exec "$@"' _ "$RUNNEL" fetch large.yaml "vars.mirror=$url"
+says "look for a quota or a limit of file sizes (ulimit -f)"
+expect 0 "$RUNNEL" fetch large.yaml "vars.mirror=$url"
+
 echo "fetched, checked, updated and verified without a run"
