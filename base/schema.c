@@ -218,19 +218,17 @@ static const char *deeper(const struct rn_part *parts, size_t n_parts, const cha
 static void hint_known(const struct rn_part *parts, size_t n_parts, const char *name,
                        struct rn_err *e)
 {
-    enum { FEW = 8 };
     struct rn_nearest near = {.to = name};
     struct rn_str all = {0};
-    size_t n = 0;
     for (size_t i = 0; i < n_parts; i++)
         for (const struct rn_key *k = parts[i].keys; k->name; k++) {
             rn_nearest_try(&near, k->name);
-            rn_str_printf(&all, "%s%s", n++ ? ", " : "", k->name);
+            rn_str_printf(&all, "%s%s", all.n ? ", " : "", k->name);
         }
     const char *table = deeper(parts, n_parts, name);
     if (table)
         rn_hint(e, "did you mean '%s.%s'?", table, name);
-    else if (!rn_hint_near(e, near.word) && n > 0 && n <= FEW)
+    else if (!rn_hint_near(e, near.word) && all.n)
         rn_hint(e, "known keys: %s", all.p);
     rn_str_release(&all);
 }

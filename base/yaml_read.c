@@ -61,6 +61,25 @@ static size_t byte_of_character(const struct reader *r, size_t index)
     return i;
 }
 
+/* What libyaml says, and what is behind it nearly always. */
+static const struct {
+    const char *problem, *hint;
+} meanings[] = {{"mapping values are not allowed",
+                 "a ':' is missing after an earlier key, or a text that holds ': ' needs quotes"},
+                {"did not find expected key", "this line is indented unlike its neighbours"},
+                {"did not find expected ',' or '}'",
+                 "a comma, a quote or a '}' is missing, here or on a line before"},
+                {"did not find expected ',' or ']'",
+                 "a comma, a quote or a ']' is missing, here or on a line before"},
+                {"found unexpected end of stream", "a quote that opens is never closed"}};
+
+static void hint_meaning(const char *problem, struct rn_err *e)
+{
+    for (size_t i = 0; problem && i < RN_COUNT(meanings); i++)
+        if (strncmp(problem, meanings[i].problem, strlen(meanings[i].problem)) == 0)
+            rn_hint(e, "%s", meanings[i].hint);
+}
+
 static void hint_syntax(const struct reader *r, struct rn_err *e)
 {
     size_t i = byte_of_character(r, r->yaml.problem_mark.index);
@@ -69,6 +88,8 @@ static void hint_syntax(const struct reader *r, struct rn_err *e)
         rn_hint(e, "inside { } and [ ] a ${...} must stand in quotes: \"${vars.x}\"");
     else if (i < r->n && r->text[i] == '\t')
         rn_hint(e, "YAML indents with spaces, not with tabs");
+    else
+        hint_meaning(r->yaml.problem, e);
 }
 
 static void report_syntax(struct reader *r)

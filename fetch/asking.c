@@ -417,6 +417,7 @@ int rn_asking_fail(const struct rn_asking *a, char **reason, struct rn_err *err)
         return rn_fail(err, RN_ECONFIG, RN_PATH(a->f->lock->path),
                        "%s is not pinned and --locked forbids adding it", a->file->id);
     }
+    rn_hint(err, "fetch it once without --offline, or set RUNNEL_CACHE to a folder that holds it");
     return rn_fail(err, RN_EOFFLINE, RN_NOWHERE,
                    "%s is not in the cache and --offline forbids fetching it", a->file->name);
 }

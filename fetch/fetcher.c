@@ -75,9 +75,11 @@ static void tell_missing(const struct loop *l, struct rn_err *err)
         bytes += rn_errand_missing_bytes(l->live[i]);
     if (bytes > 0 && free_bytes >= 0)
         rn_hint(err,
-                "%s more are needed for the files on their way, %s are free: make room, run again, "
-                "and it goes on from there",
-                rn_show_bytes(missing, (double)bytes), rn_show_bytes(there, (double)free_bytes));
+                "%s more are needed for the files on their way, %s are free: %s, run again, and it "
+                "goes on from there",
+                rn_show_bytes(missing, (double)bytes), rn_show_bytes(there, (double)free_bytes),
+                free_bytes > bytes ? "look for a quota or a limit of file sizes (ulimit -f)"
+                                   : "make room");
     else
         rn_hint(err, "make room, run again, and it goes on from there");
 }

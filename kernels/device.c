@@ -17,7 +17,10 @@ static int plugin_of(const char *device, char name[RN_PLUGIN_NAME], int *card, c
     *path = rn_plugin_path(name);
     if (*path)
         return RN_OK;
-    rn_hint(err, "install the plugin there, or compute on the processor: --device cpu");
+    rn_hint(err,
+            strcmp(name, "cuda") == 0
+                ? "build it where the CUDA toolkit is, or compute on the processor: --device cpu"
+                : "devices are cuda, cuda:1 (the second card) and the processor: --device cpu");
     return rn_fail(err, RN_EDEVICE, RN_NOWHERE,
                    "no device '%s': librunnel-%s.so lies neither beside the program nor in "
                    "../lib/runnel",

@@ -76,6 +76,21 @@ static int check_shuffle(const CFG *c, const struct rn_corpus *train, struct rn_
                    "'loader.shuffle': rows needs token shards; text is encoded in its order");
 }
 
+/* Of a few long documents, such as books, rows that begin with one would hold their beginnings. */
+static void tell_dropped(const struct rn_job *job, const struct data *d, int64_t T)
+{
+    const double FEW = 0.1;
+    double docs = (double)rn_corpus_docs(d->train), tokens = (double)rn_corpus_tokens(d->train);
+    double used = docs * (double)(T + 1) / tokens;
+    if (d->rows == RN_ROWS_BESTFIT && tokens > 0 && used < FEW)
+        rn_log(
+            job->log, RN_WARN,
+            "at most %.2g %% of the training tokens are ever seen: rows of best fit begin with a "
+            "document and drop what of it is longer, and documents have %.0f tokens on average; "
+            "'loader: {kind: stream}' sees all",
+            100 * used, tokens / docs);
+}
+
 static int open_data(struct rn_job *job, const CFG *c, const struct rn_tokenizer *tokenizer,
                      const struct rn_model_cfg *mc, void **out, struct rn_err *err)
 {
@@ -86,6 +101,7 @@ static int open_data(struct rn_job *job, const CFG *c, const struct rn_tokenizer
     d->rows = rows_of(c, mc);
     RN_TRY(rn_tokens_in_open(&d->train, train, "train", tokenizer, job->log, err));
     RN_TRY(check_shuffle(c, d->train, err));
+    tell_dropped(job, d, mc->sequence_len);
     return val ? rn_tokens_in_open(&d->val, val, "val", tokenizer, job->log, err) : RN_OK;
 }
 

@@ -252,6 +252,7 @@ const struct rn_stage rn_stage_eval = {.kind = "eval",
                                        .cfg_bytes = sizeof(struct cfg),
                                        .outputs = outputs,
                                        .metrics = metrics,
+                                       .metrics_of_inputs = true,
                                        .settle = settle,
                                        .check = check,
                                        .run = run};

@@ -42,6 +42,7 @@ struct survey {
     json_t *into;                 /* fingerprint */
     const struct rn_cache *cache; /* estimate */
     struct rn_estimate *estimate;
+    size_t n_remote, n_unknown; /* files from elsewhere, and those of them without a size */
 };
 
 static int add_local_digests(struct survey *s, const char *label, const struct rn_fetch_file *f,
@@ -59,6 +60,9 @@ static int add_local_digests(struct survey *s, const char *label, const struct r
             free(key);
         }
         free(path);
+        if (rc != RN_OK)
+            rn_hint(err, "a source is one file that can be read; of many, name each, or count "
+                         "them with {i}");
         RN_TRY(rc);
     }
     return RN_OK;
@@ -77,12 +81,30 @@ static int add_fingerprint(void *ctx, const char *entry, const struct rn_fetch_f
     return rc;
 }
 
+/* -1: not known before it is there. */
+static int64_t exact_bytes(const struct rn_pins *pins, const struct rn_fetch_file *f)
+{
+    const struct rn_pin *pin = rn_pins_find(pins, f->id);
+    return f->size_bytes >= 0 ? f->size_bytes : pin ? pin->size_bytes : -1;
+}
+
 /* At least; 0: nobody knows. */
 static double size_of(const struct rn_pins *pins, const struct rn_fetch_file *f)
 {
-    const struct rn_pin *pin = rn_pins_find(pins, f->id);
-    int64_t known = f->size_bytes >= 0 ? f->size_bytes : pin ? pin->size_bytes : f->expect.min_size;
+    int64_t exact = exact_bytes(pins, f), known = exact >= 0 ? exact : f->expect.min_size;
     return known > 0 ? (double)known : 0;
+}
+
+/* Whether none of the sources is elsewhere, and none of those here is there. */
+static bool is_nowhere(const struct survey *s, const struct rn_fetch_file *f)
+{
+    bool found = false;
+    for (size_t i = 0; i < f->n_sources && !found; i++) {
+        char *path = rn_source_path(s->job->pipeline_dir, f->sources[i].url);
+        found = !path || rn_exists(path);
+        free(path);
+    }
+    return !found;
 }
 
 static int add_estimate(void *ctx, const char *entry, const struct rn_fetch_file *f,
@@ -98,7 +120,13 @@ static int add_estimate(void *ctx, const char *entry, const struct rn_fetch_file
     for (size_t i = 0; i < f->n_sources; i++)
         remote = remote || rn_source_is_remote(f->sources[i].url);
     s->estimate->disk_bytes += size_bytes;
-    if (remote && !(digest && rn_cache_has(s->cache, digest)))
+    s->n_remote += remote;
+    s->n_unknown += remote && exact_bytes(s->pins, f) < 0;
+    bool cached = digest && rn_cache_has(s->cache, digest);
+    if (!s->estimate->note[0] && !cached && is_nowhere(s, f))
+        snprintf(s->estimate->note, sizeof s->estimate->note, "no such file: %s",
+                 f->sources[0].url);
+    if (remote && !cached)
         s->estimate->download_bytes += size_bytes;
     return RN_OK;
 }
@@ -122,6 +150,10 @@ static int estimate(const struct rn_job *job, const void *cfg, struct rn_estimat
     RN_TRY(rn_pins_open(&pins, job->lock_path, job->run_dir, err));
     rn_cache_locate(&cache, NULL);
     int rc = rn_fetch_each(cfg, job->stage, add_estimate, &s, err);
+    if (s.n_unknown && !out->note[0])
+        snprintf(out->note, sizeof out->note,
+                 "the size of %zu of %zu files from elsewhere is not known before they are fetched",
+                 s.n_unknown, s.n_remote);
     rn_cache_release(&cache);
     rn_pins_release(&pins);
     return rc;

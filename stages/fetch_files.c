@@ -261,12 +261,19 @@ int rn_fetch_each(const struct rn_fetch_cfg *c, const char *stage,
 
 #define WRONG(key, ...) rn_fail(err, RN_ECONFIG, RN_NOWHERE, "'files.%s." key "': " __VA_ARGS__)
 
+static int unknown_source(const char *name, const char *key, const char *url, struct rn_err *err)
+{
+    rn_hint(err, "known: https://, http://, hf://, s3://, file://, builtin: and paths of files");
+    return rn_fail(err, RN_ECONFIG, RN_NOWHERE, "'files.%s.%s': unknown kind of source '%.80s'",
+                   name, key, url);
+}
+
 /* The form of an url, as far as it shows without a number in it. */
 static int check_url(const char *name, const struct entry *e, const struct url *u,
                      struct rn_err *err)
 {
     if (!given(u->url) || !rn_source_kind(u->url))
-        return WRONG("urls", "unknown kind of source '%.80s'", name, given(u->url) ? u->url : "");
+        return unknown_source(name, "urls", given(u->url) ? u->url : "", err);
     if (given(u->sha256) && !rn_sha256_is_hex(u->sha256))
         return WRONG("urls", "sha256 is not 64 hexadecimal digits in lower case", name);
     if (u->pack && (given(u->member) || given(e->member)))
@@ -287,7 +294,7 @@ static int check_urls(const char *name, const struct entry *e, struct rn_err *er
     for (size_t i = 0; i < e->urls.n; i++)
         RN_TRY(check_url(name, e, &urls_of(e)[i], err));
     if (given(e->sums) && !rn_source_is_remote(e->sums) && !rn_source_kind(e->sums))
-        return WRONG("sums", "unknown kind of source '%.80s'", name, e->sums);
+        return unknown_source(name, "sums", e->sums, err);
     return RN_OK;
 }
 

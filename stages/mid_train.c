@@ -31,5 +31,6 @@ static const struct rn_training_kind kind = {.continues = true,
 const struct rn_stage rn_stage_mid_train = {.kind = "mid-train",
                                             .doc = "go on with a base model on conversations",
                                             .keys = keys,
+                                            .talks = true,
                                             .own = &kind,
                                             RN_TRAINING_STAGE};

@@ -41,5 +41,6 @@ static const struct rn_training_kind kind = {.continues = true,
 const struct rn_stage rn_stage_sft = {.kind = "sft",
                                       .doc = "fine-tune on what the assistant says",
                                       .keys = keys,
+                                      .talks = true,
                                       .own = &kind,
                                       RN_TRAINING_STAGE};

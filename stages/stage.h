@@ -236,12 +236,14 @@ struct rn_stage {
     const char *doc;  /* one line */
     int version;      /* raise when results change for equal keys: makes old outputs stale */
     bool trains;      /* has a work directory and checkpoints */
+    bool talks;       /* its model was taught to answer: `runnel chat` */
     bool executes;    /* runs what the pipeline file says: only with --allow-exec */
     const void *own;  /* what sets it apart from kinds that share its functions; or NULL */
     const struct rn_key *keys; /* besides those that every stage has; `in` is listed here */
     size_t cfg_bytes;
     const struct rn_output *outputs; /* ends with name NULL; first: default. NULL: list_outputs */
     const struct rn_metric *metrics; /* ends with name NULL; may be NULL */
+    bool metrics_of_inputs;          /* they are named after what is measured: sft.bpb */
     /* For kinds whose outputs depend on the config (fetch: one per entry). Items in the arena. */
     size_t (*list_outputs)(const void *cfg, struct rn_arena *, struct rn_output **out);
     /* Replaces what the file leaves to the machine (`auto`) by what this machine makes of it on

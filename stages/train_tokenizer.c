@@ -19,7 +19,9 @@ struct cfg {
 static const char *const text_kinds[] = {"files", NULL};
 static const char *const import_kinds[] = {"files", "tokenizer", NULL};
 static const struct rn_key in_keys[] = {
-    RN_KEY_REF(struct cfg, text, "text", text_kinds, "~", "documents to learn from, in order"),
+    RN_KEY_REF(struct cfg, text, "text", text_kinds, "~",
+               "documents to learn from, in order; a row of parquet, a line of .jsonl or a "
+               ".txt file is one"),
     RN_KEYS_END};
 static const struct rn_key keys[] = {
     RN_KEY_TABLE("in", in_keys, "inputs"),
@@ -152,15 +154,20 @@ static int train(struct rn_tokenizer **t, struct rn_job *job, const struct cfg *
     struct rn_train_plan plan = plan_of(c, given, job->threads);
     struct rn_train_seen seen;
     struct rn_docs *docs = NULL;
+    char *left_out = NULL;
     int rc;
     RN_CHECK(rc = rn_docs_open(&docs, paths, text->n_files, "text", err));
     RN_CHECK(
         rc = rn_tokenizer_train(t, docs, &plan, (struct rn_train_watch){go_on, job}, &seen, err));
     report(job, &seen, rn_tokenizer_vocab_size(*t));
+    left_out = rn_train_left_out(&plan, &seen);
+    if (left_out)
+        rn_log(job->log, RN_WARN, "%s", left_out);
     if (seen.merges < rn_train_merges(&plan))
         rn_log(job->log, RN_WARN, "the text has no more pairs: %d tokens instead of %lld",
                rn_tokenizer_vocab_size(*t), (long long)c->vocab_size);
 done:
+    free(left_out);
     rn_docs_free(docs);
     free(paths);
     return rc;

@@ -2,6 +2,7 @@
 
 #include "clock.h"
 #include "machine.h"
+#include "mem.h"
 #include "unicode.h"
 
 enum { BYTE_TOKENS = 256, ASK_EVERY = 64 };
@@ -28,6 +29,7 @@ static int collect(struct rn_bpe_trainer *t, struct rn_docs *docs, const struct 
                    const struct rn_train_watch *w, struct rn_train_seen *seen, struct rn_err *err)
 {
     struct rn_doc doc;
+    double bytes = 0, left_bytes = 0;
     while (seen->chars <= p->max_chars) {
         RN_TRY(rn_docs_next(docs, &doc, err));
         if (!doc.text)
@@ -38,11 +40,26 @@ static int collect(struct rn_bpe_trainer *t, struct rn_docs *docs, const struct 
             break;
         seen->docs++;
         seen->chars += chars;
+        seen->cut += n < doc.n;
+        bytes += (double)doc.n;
+        left_bytes += (double)(doc.n - n);
+        seen->left_out = bytes > 0 ? left_bytes / bytes : 0;
         if (seen->docs % ASK_EVERY == 0 && stopped(w, seen->docs, rn_docs_rows(docs), "documents"))
             return rn_fail(err, RN_ESTOPPED, RN_NOWHERE, "stopped after %lld documents",
                            (long long)seen->docs);
     }
     return RN_OK;
+}
+
+char *rn_train_left_out(const struct rn_train_plan *p, const struct rn_train_seen *seen)
+{
+    if (!(seen->left_out > 0.5))
+        return NULL;
+    return rn_xprintf("%.4g %% of the text was left out: %lld of %lld documents are longer than "
+                      "doc_chars, %lld; raise it, or give a document a line (.jsonl): a .txt file "
+                      "is one document",
+                      100 * seen->left_out, (long long)seen->cut, (long long)seen->docs,
+                      (long long)p->doc_chars);
 }
 
 static bool merges_go_on(void *ctx, int64_t done, int64_t total)

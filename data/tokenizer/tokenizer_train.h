@@ -24,10 +24,14 @@ struct rn_train_plan {
 };
 struct rn_train_seen {
     int64_t docs, chars; /* taken */
+    int64_t cut;         /* of these documents: longer than doc_chars */
+    double left_out;     /* share of the bytes of all documents taken, behind doc_chars */
     int64_t words;       /* distinct pieces among them */
     int32_t merges;      /* learned: fewer than planned if the text has no more pairs */
     double seconds;
 };
+/* NULL, or what somebody should know who has few, long documents; caller frees. */
+char *rn_train_left_out(const struct rn_train_plan *, const struct rn_train_seen *);
 /* Asked between documents and merges; false stops (RN_ESTOPPED). total -1: unknown. */
 struct rn_train_watch {
     bool (*go_on)(void *ctx, int64_t done, int64_t total, const char *unit);

@@ -3,6 +3,7 @@
 #include "help.h"
 #include "mem.h"
 #include "nearest.h"
+#include "overrides.h"
 #include "spec.h"
 #include "str.h"
 #include "units.h"
@@ -169,6 +170,11 @@ static int take_option(struct rn_cli *cli, int argc, char **argv, int *i, struct
 
 static int take_command(struct rn_cli *cli, const char *name, struct rn_err *err)
 {
+    if (strcmp(name, "help") == 0) { /* `runnel help run`, as other programs have it */
+        RN_PUSH(cli->opts, cli->n_opts, cli->cap_opts,
+                ((struct given){rn_help_option(NULL, name, strlen(name)), ""}));
+        return RN_OK;
+    }
     cli->command = rn_help_find(name);
     if (cli->command)
         return RN_OK;
@@ -229,8 +235,11 @@ static int check_args(const struct rn_cli *cli, struct rn_err *err)
             rn_fail(err, RN_EUSAGE, RN_NOWHERE, "no %s given", slots[i].spec);
             return usage(cli, err);
         }
-    for (size_t i = 0; i < cli->n_args; i++) {
-        const struct rn_slot *slot = rn_slot_of(slots, n, i);
+    bool overrides = n > 0 && strcmp(slots[n - 1].spec, "key=value") == 0;
+    for (size_t i = 0, word = 0; i < cli->n_args; i++) {
+        if (overrides && i > 0 && rn_is_override(cli->args[i]))
+            continue;
+        const struct rn_slot *slot = rn_slot_of(slots, n, word++);
         if (!slot) {
             rn_fail(err, RN_EUSAGE, RN_NOWHERE, "'%.64s' is one argument too many", cli->args[i]);
             return usage(cli, err);

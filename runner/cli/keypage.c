@@ -14,6 +14,13 @@ static const char *const type_words[] = {
     [RN_T_REF] = "reference",    [RN_T_TABLE] = "mapping",    [RN_T_LIST] = "list",
     [RN_T_MAP] = "mapping"};
 
+/* Of those that are not plain YAML. */
+static const char *const written[] = {[RN_T_COUNT] = "4096, 10k, 1.5M, 2B, 2e9",
+                                      [RN_T_BYTES] = "4096, 10 KiB, 1.5 MiB, 2 GiB",
+                                      [RN_T_TIME] = "30 s, 10 min, 2 h",
+                                      [RN_T_STEPS] = "250, 250 steps",
+                                      [RN_T_REF] = "STAGE, STAGE.OUTPUT"};
+
 /* Text of a table's cell. */
 static void put_cell(FILE *f, const char *text)
 {
@@ -84,11 +91,17 @@ static void put_rows(FILE *f, const struct rn_key *keys, const char *prefix,
         put_row(f, keys, prefix, around);
 }
 
-static void put_table(FILE *f, const char *title, const char *doc, const struct rn_key *keys)
+static void put_rest(FILE *f, const char *doc, const struct rn_key *keys)
 {
-    fprintf(f, "\n## %s\n\n%s\n\n", title, doc);
+    fprintf(f, "\n%s\n\n", doc);
     fputs("| key | class | value | default | |\n| --- | --- | --- | --- | --- |\n", f);
     put_rows(f, keys, "", RN_IDENTITY);
+}
+
+static void put_table(FILE *f, const char *title, const char *doc, const struct rn_key *keys)
+{
+    fprintf(f, "\n## %s\n", title);
+    put_rest(f, doc, keys);
 }
 
 static void put_alerts(FILE *f)
@@ -99,6 +112,45 @@ static void put_alerts(FILE *f)
     for (size_t i = 0; i < RN_ALERTS; i++)
         fprintf(f, "| `%s` | %s | %s |\n", rn_alert_rows[i].name, rn_alert_rows[i].level,
                 rn_alert_rows[i].doc);
+}
+
+static void put_values(FILE *f)
+{
+    fputs("\n| value | is written |\n| --- | --- |\n", f);
+    for (size_t t = 0; t < RN_COUNT(written); t++)
+        if (written[t])
+            fprintf(f, "| %s | %s |\n", type_words[t], written[t]);
+}
+
+static void put_file(FILE *f)
+{
+    fputs("\n## the whole file\n\n| key | |\n| --- | --- |\n", f);
+    for (const struct rn_top_key *k = rn_top_keys; k->name; k++) {
+        fprintf(f, "| `%s` | ", k->name);
+        put_cell(f, k->doc);
+        fputs(" |\n", f);
+    }
+    put_rest(f, "and of the run, whatever its stages are:", rn_whole_keys);
+}
+
+/* What others may refer to, and what a gate may ask about. */
+static void put_results(FILE *f, const struct rn_stage *s)
+{
+    const char *last = NULL;
+    if (s->outputs)
+        fputs("\nGives", f);
+    for (const struct rn_output *o = s->outputs; o && o->name; o++) {
+        fprintf(f, "%s `%s` (%s)", last ? "," : "", o->name, o->kind);
+        last = o->name;
+    }
+    fputs(last ? "; the first where only the stage is named.\n" : "", f);
+    if (s->metrics)
+        fprintf(f, "\nNumbers, for gates%s:",
+                s->metrics_of_inputs ? ", behind the name of a model (`base.bpb`)" : "");
+    for (const struct rn_metric *m = s->metrics; m && m->name; m++)
+        if (!rn_starts_with(m->name, "op_ms_")) /* one for each op, with --op-times alone */
+            fprintf(f, "%s `%s`", m == s->metrics ? "" : ",", m->name);
+    fputs(s->metrics ? ".\n" : "", f);
 }
 
 void rn_keypage_write(FILE *f)
@@ -115,12 +167,12 @@ void rn_keypage_write(FILE *f)
           "nothing after it |\n"
           "| neutral | is recorded and changes nothing |\n",
           f);
-    put_table(f, "the whole file",
-              "beside `runnel`, `name`, `tag`, `vars`, `stages`, `profiles`, "
-              "`include` and `matrix`",
-              rn_whole_keys);
+    put_values(f);
+    put_file(f);
     put_alerts(f);
     put_table(f, "every kind", "beside those of its kind", rn_common_keys);
-    for (const struct rn_stage *const *s = rn_stages; *s; s++)
+    for (const struct rn_stage *const *s = rn_stages; *s; s++) {
         put_table(f, (*s)->kind, (*s)->doc, (*s)->keys);
+        put_results(f, *s);
+    }
 }

@@ -56,20 +56,26 @@ int rn_target_words(const struct rn_cli *cli, size_t n, struct rn_err *err)
     return RN_EUSAGE;
 }
 
-int rn_target_cells_of(struct rn_cells **out, const struct rn_cli *cli, const char *profile,
-                       struct rn_err *err)
+/* What the command line says about the pipeline; free the list of overrides. */
+static struct rn_pipeline_how how_of(const struct rn_cli *cli, const char *profile)
 {
     size_t n = 0;
-    *out = NULL;
-    RN_TRY(need_argument(cli, "pipeline file", err));
     const char **overrides = rn_xalloc((rn_cli_n(cli) + 1) * sizeof *overrides);
     for (size_t i = 1; i < rn_cli_n(cli); i++)
         if (rn_is_override(rn_cli_arg(cli, i)))
             overrides[n++] = rn_cli_arg(cli, i);
-    struct rn_pipeline_how how = {
+    return (struct rn_pipeline_how){
         .profile = profile, .overrides = overrides, .device = rn_target_device(cli)};
+}
+
+int rn_target_cells_of(struct rn_cells **out, const struct rn_cli *cli, const char *profile,
+                       struct rn_err *err)
+{
+    *out = NULL;
+    RN_TRY(need_argument(cli, "pipeline file", err));
+    struct rn_pipeline_how how = how_of(cli, profile);
     int rc = rn_cells_open(out, rn_cli_arg(cli, 0), &how, rn_cli_opt(cli, "cell"), err);
-    free(overrides);
+    free((void *)how.overrides);
     return rc;
 }
 
@@ -78,21 +84,64 @@ int rn_target_cells(struct rn_cells **out, const struct rn_cli *cli, struct rn_e
     return rn_target_cells_of(out, cli, rn_cli_opt(cli, "profile"), err);
 }
 
-int rn_target_pipeline(struct rn_pipeline **out, const struct rn_cli *cli, struct rn_err *err)
+static int one_pipeline(struct rn_pipeline **out, const char *path,
+                        const struct rn_pipeline_how *how, const char *cell, struct rn_err *err)
 {
     struct rn_cells *cells;
     *out = NULL;
-    RN_TRY(rn_target_cells(&cells, cli, err));
+    RN_TRY(rn_cells_open(&cells, path, how, cell, err));
     if (cells->n == 1) {
         *out = rn_cells_into_pipeline(cells);
         return RN_OK;
     }
-    rn_fail(err, RN_EUSAGE, RN_PATH(rn_cli_arg(cli, 0)), "the file has a matrix of %zu cells",
-            cells->n);
+    rn_fail(err, RN_EUSAGE, RN_PATH(path), "the file has a matrix of %zu cells", cells->n);
     rn_hint(err, "choose one: --cell 1 or --cell %.100s; `runnel plan` lists them",
             cells->cells[0].name);
     rn_cells_free(cells);
     return RN_EUSAGE;
+}
+
+int rn_target_pipeline(struct rn_pipeline **out, const struct rn_cli *cli, struct rn_err *err)
+{
+    *out = NULL;
+    RN_TRY(need_argument(cli, "pipeline file", err));
+    struct rn_pipeline_how how = how_of(cli, rn_cli_opt(cli, "profile"));
+    int rc = one_pipeline(out, rn_cli_arg(cli, 0), &how, rn_cli_opt(cli, "cell"), err);
+    free((void *)how.overrides);
+    return rc;
+}
+
+/* A tag holds what a device makes of `precision`, and who looks at a run does not say where it ran:
+ * of the processor's and the GPUs' the newer run is meant. `how` becomes that device's. */
+static int pipeline_that_ran(struct rn_pipeline **out, const char *runs, const char *path,
+                             struct rn_pipeline_how *how, const char *cell, struct rn_err *err)
+{
+    struct rn_pipeline *on_gpu;
+    struct rn_pipeline_how gpu = *how;
+    RN_TRY(one_pipeline(out, path, how, cell, err));
+    gpu.device = "cuda";
+    if (how->device || one_pipeline(&on_gpu, path, &gpu, cell, NULL) != RN_OK)
+        return RN_OK;
+    bool newer = rn_runs_is_newer(runs, on_gpu->tag, (*out)->tag);
+    rn_pipeline_free(newer ? *out : on_gpu);
+    if (newer) {
+        *out = on_gpu;
+        how->device = gpu.device;
+    }
+    return RN_OK;
+}
+
+int rn_target_that_ran(struct rn_pipeline **out, const char **device, const struct rn_cli *cli,
+                       struct rn_err *err)
+{
+    *out = NULL;
+    RN_TRY(need_argument(cli, "run", err));
+    struct rn_pipeline_how how = how_of(cli, rn_cli_opt(cli, "profile"));
+    int rc = pipeline_that_ran(out, rn_cli_runs(cli), rn_cli_arg(cli, 0), &how,
+                               rn_cli_opt(cli, "cell"), err);
+    *device = how.device ? how.device : "cpu";
+    free((void *)how.overrides);
+    return rc;
 }
 
 int rn_target_stage(struct rn_pipeline **out, const char **stage, const struct rn_cli *cli,
@@ -129,8 +178,22 @@ int rn_target_run(char **dir, const struct rn_cli *cli, struct rn_err *err)
         return rn_runs_find(rn_cli_runs(cli), rn_cli_arg(cli, 0), dir, err);
     }
     struct rn_pipeline *p;
-    RN_TRY(rn_target_pipeline(&p, cli, err));
+    const char *device;
+    RN_TRY(rn_target_that_ran(&p, &device, cli, err));
     int rc = rn_runs_find(rn_cli_runs(cli), p->tag, dir, err);
+    rn_pipeline_free(p);
+    return rc;
+}
+
+int rn_target_run_named(char **dir, const char *runs, const char *name, struct rn_err *err)
+{
+    struct rn_pipeline *p;
+    struct rn_pipeline_how how = {0};
+    *dir = NULL;
+    if (!is_file(name))
+        return rn_runs_find(runs, name, dir, err);
+    RN_TRY(pipeline_that_ran(&p, runs, name, &how, NULL, err));
+    int rc = rn_runs_find(runs, p->tag, dir, err);
     rn_pipeline_free(p);
     return rc;
 }

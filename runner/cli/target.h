@@ -28,9 +28,15 @@ int rn_target_words(const struct rn_cli *, size_t n, struct rn_err *);
 /* The pipeline of `explain FILE STAGE [key=value ...]`; *stage is borrowed. */
 int rn_target_stage(struct rn_pipeline **, const char **stage, const struct rn_cli *,
                     struct rn_err *);
+/* Like rn_target_pipeline, for who looks at a run: without --device, as the processor settled it or
+ * as a GPU did, whichever ran last. *device: that device, borrowed. */
+int rn_target_that_ran(struct rn_pipeline **, const char **device, const struct rn_cli *,
+                       struct rn_err *);
 /* Directory of the run; caller frees. A pipeline file stands for its current tag. RN_EUSAGE if it
  * never ran. */
 int rn_target_run(char **dir, const struct rn_cli *, struct rn_err *);
+/* The same for a name that is not argument 0, without profile, cell and overrides. */
+int rn_target_run_named(char **dir, const char *runs, const char *name, struct rn_err *);
 
 bool rn_target_is_file(const struct rn_cli *); /* argument 0 names a pipeline file, not a run */
 

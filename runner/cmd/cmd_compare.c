@@ -1,10 +1,9 @@
 /* runnel compare - several runs side by side in one HTML file: what differs first, curves over each
  * other. */
-#include "command.h"
 #include "file.h"
 #include "mem.h"
 #include "page.h"
-#include "runs.h"
+#include "target.h"
 
 #include <stdlib.h>
 
@@ -31,7 +30,7 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
     char **dirs = rn_xalloc(n * sizeof *dirs);
     int rc = RN_OK;
     while (found < n && rc == RN_OK) {
-        rc = rn_runs_find(rn_cli_runs(cli), rn_cli_arg(cli, found), &dirs[found], err);
+        rc = rn_target_run_named(&dirs[found], rn_cli_runs(cli), rn_cli_arg(cli, found), err);
         found += rc == RN_OK;
     }
     if (rc == RN_OK)

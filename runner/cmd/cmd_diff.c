@@ -1,9 +1,8 @@
 /* runnel diff - in what two runs differ: configuration, data, results. Reads only. */
-#include "command.h"
 #include "facts.h"
 #include "path.h"
-#include "runs.h"
 #include "table.h"
+#include "target.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -59,9 +58,9 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
     char *a = NULL, *b = NULL;
     if (rn_cli_n(cli) < 2)
         return rn_fail(err, RN_EUSAGE, RN_NOWHERE, "two runs are compared");
-    int rc = rn_runs_find(rn_cli_runs(cli), rn_cli_arg(cli, 0), &a, err);
+    int rc = rn_target_run_named(&a, rn_cli_runs(cli), rn_cli_arg(cli, 0), err);
     if (rc == RN_OK)
-        rc = rn_runs_find(rn_cli_runs(cli), rn_cli_arg(cli, 1), &b, err);
+        rc = rn_target_run_named(&b, rn_cli_runs(cli), rn_cli_arg(cli, 1), err);
     if (rc == RN_OK)
         rc = diff(cli, a, b, err);
     free(b);

@@ -22,7 +22,9 @@ static const struct rn_opt opts[] = {
     {"tokens", 0, "N", "tokens to train on"},
     {"ratio", 0, "X", "tokens for each parameter that counts (default: by the architecture)"},
     {"rows", 0, "N", "rows of a micro-step, for the memory (default: 16)"},
-    {"rate", 0, "X", "FLOP/s that training sustains (default: of a product of matrices, here)"},
+    {"rate", 0, "X",
+     "FLOP/s that training sustains, of all GPUs together (default: of a product of matrices, "
+     "here)"},
     {0}};
 
 /* What the architectures came with. A shard of text has 250 million characters, 4.8 of them a

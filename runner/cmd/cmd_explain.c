@@ -186,8 +186,10 @@ static void print_columns(const json_t *rows, const char *const *names, size_t n
                 printf(" ");
             for (size_t c = 0; c < n; c++) {
                 json_t *v = json_object_get(json_array_get(rows, r), names[c]);
+                char real[32];
                 char *text = json_is_string(v) ? rn_xdup(json_string_value(v))
                              : json_is_null(v) ? rn_xdup("-")
+                             : json_is_real(v) ? rn_xdup(rn_show_real(real, json_real_value(v)))
                                                : rn_json_canonical(v);
                 if (pass)
                     printf(" %-*s", c + 1 < n ? width[c] + 1 : 0, text);

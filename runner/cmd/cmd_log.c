@@ -144,5 +144,6 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
     return rc;
 }
 
-const struct rn_command rn_command_log = {"log", "RUN [STAGE]", "what the stages of a run said",
-                                          opts,  run,           .examples = examples};
+const struct rn_command rn_command_log = {
+    "log", "RUN [STAGE] [key=value ...]", "what the stages of a run said", opts,
+    run,   .examples = examples};

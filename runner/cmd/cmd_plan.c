@@ -67,15 +67,19 @@ static void print_totals(const struct table *t, const struct rn_plan *plan)
 {
     char cells[RN_CELLS][32], counts[96];
     const char *const shown[RN_CELLS] = {cells[0], cells[1], cells[2], cells[3]};
-    size_t n_kept = 0, n_work = 0, n_blocked = 0;
+    size_t n_kept = 0, n_work = 0, n_blocked = 0, n_timeless = 0;
     for (size_t i = 0; i < plan->p->n_stages; i++) {
         n_kept += plan->nodes[i].action == RN_ACT_KEEP;
         n_work += rn_planview_is_work(&plan->nodes[i]);
+        n_timeless += rn_planview_is_work(&plan->nodes[i]) && !(plan->nodes[i].time_s > 0);
         n_blocked += plan->nodes[i].action == RN_ACT_BLOCKED;
     }
     int used = snprintf(counts, sizeof counts, "%zu to keep, %zu to run", n_kept, n_work);
     if (n_blocked)
-        snprintf(counts + used, sizeof counts - (size_t)used, ", %zu blocked", n_blocked);
+        used += snprintf(counts + used, sizeof counts - (size_t)used, ", %zu blocked", n_blocked);
+    if (n_timeless && n_timeless < n_work)
+        snprintf(counts + used, sizeof counts - (size_t)used, ", %zu of unknown time",
+                 n_timeless);
     rn_planview_totals(plan, cells);
     print_row(t, ' ', "", "all", shown, counts);
 }

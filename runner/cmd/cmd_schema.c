@@ -43,27 +43,25 @@ static json_t *profile_schema(void)
 
 static json_t *matrix_schema(void)
 {
-    return json_pack("{s:s, s:s, s:{s:{s:s, s:{s:s}}, s:{s:s, s:{s:s}}, s:{s:s}}, s:{s:s}}", "type",
-                     "object", "description", "one pipeline for each combination of values",
-                     "properties", "include", "type", "array", "items", "type", "object", "exclude",
-                     "type", "array", "items", "type", "object", "fail_fast", "type", "boolean",
-                     "additionalProperties", "type", "array");
+    return json_pack("{s:s, s:{s:{s:s, s:{s:s}}, s:{s:s, s:{s:s}}, s:{s:s}}, s:{s:s}}", "type",
+                     "object", "properties", "include", "type", "array", "items", "type", "object",
+                     "exclude", "type", "array", "items", "type", "object", "fail_fast", "type",
+                     "boolean", "additionalProperties", "type", "array");
 }
 
 static json_t *properties(void)
 {
     const struct rn_key *const tables[] = {rn_whole_keys};
     json_t *whole = rn_json_schema(tables, 1),
-           *all = json_pack(
-               "{s:{s:i}, s:{s:s, s:s}, s:{s:s, s:s}, s:{s:s, s:{s:s}, s:s}, s:{s:s, s:s}, "
-               "s:{s:s}, s:{s:[s,s], s:o}, s:o}",
-               "runnel", "const", 1, "name", "type", "string", "description",
-               "name of the pipeline", "tag", "type", "string", "description",
-               "name of the run's folder; default ${name}-${key8}", "include", "type", "array",
-               "items", "type", "string", "description", "files laid under this one", "vars",
-               "type", "object", "description", "values for ${vars.x}", "stages", "type", "object",
-               "profiles", "type", "object", "null", "additionalProperties", profile_schema(),
-               "matrix", matrix_schema());
+           *all =
+               json_pack("{s:{s:i}, s:{s:s}, s:{s:s}, s:{s:s, s:{s:s}}, s:{s:s}, s:{s:s}, "
+                         "s:{s:[s,s], s:o}, s:o}",
+                         "runnel", "const", 1, "name", "type", "string", "tag", "type", "string",
+                         "include", "type", "array", "items", "type", "string", "vars", "type",
+                         "object", "stages", "type", "object", "profiles", "type", "object", "null",
+                         "additionalProperties", profile_schema(), "matrix", matrix_schema());
+    for (const struct rn_top_key *k = rn_top_keys; k->name; k++)
+        json_object_set_new(json_object_get(all, k->name), "description", json_string(k->doc));
     json_object_update(all, json_object_get(whole, "properties"));
     json_decref(whole);
     return all;

@@ -115,5 +115,6 @@ static int run(const struct rn_cli *cli, struct rn_err *err)
     return RN_OK;
 }
 
-const struct rn_command rn_command_show = {"show", "RUN", "one run: stages, data, results",
-                                           opts,   run,   .examples = examples};
+const struct rn_command rn_command_show = {
+    "show", "RUN [key=value ...]", "one run: stages, data, results", opts,
+    run,    .examples = examples};

@@ -71,12 +71,13 @@ static const struct rn_column columns[] = {{"", "state", cell_symbol},
 /* --- against the file --- */
 
 /* Finished stages that the file would make anew are stale, with the reason. */
-static int mark_stale(json_t *rows, const struct rn_pipeline *p, const struct rn_cli *cli,
-                      struct rn_err *err)
+static int mark_stale(json_t *rows, const struct rn_pipeline *p, const char *device,
+                      const struct rn_cli *cli, struct rn_err *err)
 {
     struct rn_run_how how;
     struct rn_plan plan;
     RN_TRY(rn_target_how(&how, cli, err));
+    how.device = device;
     int rc = rn_plan_init(&plan, p, &how, err);
     for (size_t i = 0; i < p->n_stages && rc == RN_OK; i++) {
         json_t *row = json_array_get(rows, i);
@@ -240,13 +241,14 @@ static int status_of_file(const struct rn_cli *cli, struct rn_err *err)
 {
     struct rn_pipeline *p;
     struct rn_runstate r;
-    RN_TRY(rn_target_pipeline(&p, cli, err));
+    const char *device;
+    RN_TRY(rn_target_that_ran(&p, &device, cli, err));
     char *dir = rn_join(rn_cli_runs(cli), p->tag);
     int rc = watch(cli, dir, err);
     rn_runstate_init(&r, dir);
     json_t *rows = rows_of_file(&r, p);
     if (rc == RN_OK && r.run && !r.running)
-        rc = mark_stale(rows, p, cli, err);
+        rc = mark_stale(rows, p, device, cli, err);
     if (rc == RN_OK)
         print_run(cli, &r, rows);
     json_decref(rows);

@@ -303,6 +303,10 @@ static int train_on(const struct rn_cli *cli, struct rn_docs *docs, const char *
         printf("%s: %d tokens from %lld characters in %lld documents, %.1f s\n", dir,
                rn_tokenizer_vocab_size(t), (long long)seen.chars, (long long)seen.docs,
                seen.seconds);
+    char *left_out = rn_train_left_out(&plan, &seen);
+    if (left_out)
+        fprintf(stderr, "warning: %s\n", left_out);
+    free(left_out);
     rn_tokenizer_free(t);
     return rc;
 }

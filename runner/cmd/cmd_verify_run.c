@@ -106,7 +106,7 @@ static const struct rn_example examples[] = {
 
 const struct rn_command rn_command_verify_run = {
     "verify-run",
-    "RUN [STAGE]",
+    "RUN [STAGE] [key=value ...]",
     "do the first steps of a training again and compare",
     opts,
     run,

@@ -5,14 +5,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void add_probe_row(struct rn_fetch_rows *rows, const struct rn_probe *probe, bool alone)
+/* Whether another source of the same file has the same host, so that its name says too little. */
+static bool host_repeats(const struct rn_probe *of_file, size_t n, size_t i)
 {
+    size_t same = 0;
+    for (size_t k = 0; k < n; k++)
+        same += strcmp(of_file[k].r.host, of_file[i].r.host) == 0;
+    return same > 1;
+}
+
+static void add_probe_row(struct rn_fetch_rows *rows, const struct rn_probe *of_file, size_t n,
+                          size_t i, bool alone)
+{
+    const struct rn_probe *probe = &of_file[i];
     const struct rn_response *r = &probe->r;
+    char which[32] = "";
+    if (host_repeats(of_file, n, i))
+        snprintf(which, sizeof which, " (url %zu)", i + 1);
     struct rn_fetch_row *row =
         rn_fetch_rows_add(rows, probe->file->id, rn_verdict_id(r->finding.verdict));
-    row->where =
-        rn_arena_printf(&rows->texts, "%s%s%s%s%s", r->host, *r->finding.detail ? ": " : "",
-                        r->finding.detail, *r->hint ? "; " : "", r->hint);
+    row->where = rn_arena_printf(&rows->texts, "%s%s%s%s%s%s", r->host, which,
+                                 *r->finding.detail ? ": " : "", r->finding.detail,
+                                 *r->hint ? "; " : "", r->hint);
     row->health = rn_arena_dup(&rows->texts, probe->health);
     row->size_bytes = r->declared_bytes;
     row->alone = alone;
@@ -28,7 +42,7 @@ static void count_probes(struct rn_fetch_work *w, const struct rn_probe *probes,
         for (size_t k = 0; k < of_file; k++)
             good += probes[i + k].r.finding.verdict == RN_ACCEPTED;
         for (size_t k = 0; k < of_file; k++)
-            add_probe_row(&w->rows, &probes[i + k], good == 0);
+            add_probe_row(&w->rows, &probes[i], of_file, k, good == 0);
         *bad += of_file - good;
         *without += good == 0;
     }

@@ -5,9 +5,9 @@
 #include "journal.h"
 #include "links.h"
 #include "path.h"
-#include "runs.h"
 #include "store.h"
 #include "str.h"
+#include "target.h"
 
 #include <dirent.h>
 #include <stdlib.h>
@@ -99,7 +99,7 @@ static int find_model(struct rn_model_ref *m, const char *runs, const char *text
         if (checkpoint)
             *checkpoint++ = '\0';
     }
-    int rc = rn_runs_find(runs, run, &dir, err);
+    int rc = rn_target_run_named(&dir, runs, run, err);
     if (rc == RN_OK)
         rc = find_in_run(m, dir, stage, checkpoint, err);
     free(dir);

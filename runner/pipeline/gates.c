@@ -99,7 +99,7 @@ static bool is_reference_of(const struct rn_pstage *s, const char *text, size_t 
 static bool known_metric(const struct rn_pstage *s, const char *name)
 {
     const char *dot = strrchr(name, '.');
-    if (in_table(s->stage->metrics, name))
+    if (!s->stage->metrics_of_inputs && in_table(s->stage->metrics, name))
         return true;
     return dot && is_reference_of(s, name, (size_t)(dot - name)) &&
            in_table(s->stage->metrics, dot + 1);
@@ -118,7 +118,9 @@ static void unknown_metric(struct rn_loading *l, const struct rn_pstage *s, cons
     struct rn_err *e =
         rn_problem_add(&l->problems, at, "stage %s has no metric '%.64s'", s->name, metric);
     bool reference = dot && is_reference_of(s, metric, (size_t)(dot - metric));
-    if (near.word && reference)
+    if (s->stage->metrics_of_inputs && near.word && !dot)
+        rn_hint(e, "write whose: MODEL.%s, MODEL being one of 'in.models'", near.word);
+    else if (near.word && reference)
         rn_hint(e, "did you mean '%.*s.%s'?", (int)(dot - metric), metric, near.word);
     else if (!rn_hint_near(e, dot ? NULL : near.word) && all.n)
         rn_hint(e, "%s", all.p);

@@ -29,6 +29,11 @@ struct rn_common {
 extern const struct rn_key rn_common_keys[];
 /* Keys of the whole file that are settings of the run, filled into struct rn_pipeline. */
 extern const struct rn_key rn_whole_keys[];
+/* Keys of the file that are no values of its own; ends with name NULL. */
+struct rn_top_key {
+    const char *name, *doc;
+};
+extern const struct rn_top_key rn_top_keys[];
 bool rn_is_whole_key(const char *name);
 
 struct rn_draft { /* a stage on its way to an rn_pstage */

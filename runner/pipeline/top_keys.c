@@ -24,17 +24,54 @@ const struct rn_key rn_whole_keys[] = {
                  "tell what somebody who is away should hear; {}: in log, journal and status"),
     RN_KEYS_END};
 
-static const char *const top_keys[] = {"runnel",  "name",        "tag",     "vars",
-                                       "stages",  "profiles",    "include", "matrix",
-                                       "monitor", "tensorboard", "alerts",  NULL};
+const struct rn_top_key rn_top_keys[] = {
+    {"runnel", "the version of the format: 1"},
+    {"name", "of the pipeline: letters, digits, '.', '_' and '-'"},
+    {"tag", "name of the run's folder, by default ${name}-${key8}; key8 is of all that shapes the "
+            "numbers"},
+    {"vars", "values for ${vars.x}; beside them stand ${env.NAME}, ${env.NAME:-default}, ${name}, "
+             "and $$ for a dollar"},
+    {"stages", "by name: what is done; a stage runs when what it refers to is there"},
+    {"profiles",
+     "by name: what `-p NAME` lays over name, tag, vars and stages; null removes a key"},
+    {"include", "files laid under this one: mappings merge by key, other values give way"},
+    {"matrix",
+     "one pipeline for each combination: {vars.depth: [12, 16]}; its own keys are include, "
+     "exclude and fail_fast"},
+    {0}};
+
+bool rn_is_whole_key(const char *name)
+{
+    for (const struct rn_key *k = rn_whole_keys; k->name; k++)
+        if (strcmp(k->name, name) == 0)
+            return true;
+    return false;
+}
+
+static void hint_key(const char *name, struct rn_err *err)
+{
+    struct rn_nearest near = {.to = name};
+    struct rn_str all = {0};
+    for (const struct rn_top_key *k = rn_top_keys; k->name; k++) {
+        rn_nearest_try(&near, k->name);
+        rn_str_printf(&all, "%s%s", all.n ? ", " : "", k->name);
+    }
+    for (const struct rn_key *k = rn_whole_keys; k->name; k++) {
+        rn_nearest_try(&near, k->name);
+        rn_str_printf(&all, ", %s", k->name);
+    }
+    if (!rn_hint_near(err, near.word))
+        rn_hint(err, "known keys: %s", all.p);
+    rn_str_release(&all);
+}
 
 static void check_key(struct rn_loading *l, const struct rn_entry *e)
 {
-    for (size_t i = 0; top_keys[i]; i++)
-        if (strcmp(e->key, top_keys[i]) == 0)
+    for (const struct rn_top_key *k = rn_top_keys; k->name; k++)
+        if (strcmp(e->key, k->name) == 0)
             return;
-    struct rn_err *err = rn_problem_add(&l->problems, e->at, "unknown key '%.64s'", e->key);
-    rn_hint_near(err, rn_nearest_of(e->key, top_keys));
+    if (!rn_is_whole_key(e->key))
+        hint_key(e->key, rn_problem_add(&l->problems, e->at, "unknown key '%.64s'", e->key));
 }
 
 static void check_is_map(struct rn_loading *l, const char *key)
@@ -44,14 +81,6 @@ static void check_is_map(struct rn_loading *l, const char *key)
     if (node && node->kind != RN_NODE_MAP && node->kind != RN_NODE_NULL)
         rn_problem_add(&l->problems, node->at, "'%s' takes a mapping, found %s", key,
                        rn_node_show(node, shown));
-}
-
-bool rn_is_whole_key(const char *name)
-{
-    for (const struct rn_key *k = rn_whole_keys; k->name; k++)
-        if (strcmp(k->name, name) == 0)
-            return true;
-    return false;
 }
 
 static void fill(struct rn_loading *l)

@@ -19,8 +19,8 @@ enum { RUNS_MAX = 64, ENTRIES_MAX = 2000, COMPARISONS_MAX = 20000, DOC_CAP = 64 
 struct run {
     char *tag;
     struct timespec when;
-    json_t *journal;      /* NULL until asked for */
-    const char *pipeline; /* in the journal */
+    json_t *journal;     /* NULL until asked for */
+    const json_t *start; /* in the journal */
 };
 struct entry { /* of the store */
     char *name;
@@ -112,15 +112,22 @@ const json_t *rn_history_journal(struct rn_history *h, size_t i)
     return h->run[i].journal;
 }
 
-/* Name of the pipeline whose run it is; "" if the journal does not say. */
-static const char *pipeline_of(struct rn_history *h, size_t i)
+/* The newest record of a start; NULL if the journal has none. */
+static const json_t *start_of(struct rn_history *h, size_t i)
 {
     struct run *run = &h->run[i];
     const json_t *journal = rn_history_journal(h, i);
-    for (size_t k = json_array_size(journal); k-- > 0 && !run->pipeline;)
+    for (size_t k = json_array_size(journal); k-- > 0 && !run->start;)
         if (strcmp(rn_json_str(json_array_get(journal, k), "event", ""), "run") == 0)
-            run->pipeline = rn_json_str(json_array_get(journal, k), "pipeline", "");
-    return run->pipeline ? run->pipeline : (run->pipeline = "");
+            run->start = json_array_get(journal, k);
+    return run->start;
+}
+
+bool rn_history_is_of(struct rn_history *h, size_t i, const char *pipeline, const char *profile)
+{
+    const json_t *start = start_of(h, i);
+    return strcmp(rn_json_str(start, "pipeline", ""), pipeline) == 0 &&
+           strcmp(rn_json_str(start, "profile", ""), profile ? profile : "") == 0;
 }
 
 /* --- entries of the store --- */
@@ -201,7 +208,8 @@ bool rn_history_of_stage(struct rn_history *h, const char *but_tag, const char *
     struct entry *found = NULL;
     list_runs(h);
     for (size_t i = 0; i < h->n_runs && !found; i++) {
-        if (strcmp(h->run[i].tag, but_tag) == 0 || strcmp(pipeline_of(h, i), pipeline) != 0)
+        if (strcmp(h->run[i].tag, but_tag) == 0 ||
+            strcmp(rn_json_str(start_of(h, i), "pipeline", ""), pipeline) != 0)
             continue;
         char *run_dir = rn_join(h->runs, h->run[i].tag);
         char *target = rn_link_target(run_dir, stage, "");

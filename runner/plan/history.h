@@ -21,6 +21,8 @@ void rn_history_free(struct rn_history *); /* takes NULL */
 /* Runs with a journal, the 64 with the newest journals at most; i 0 is the newest. */
 size_t rn_history_n(struct rn_history *);
 const json_t *rn_history_journal(struct rn_history *, size_t i); /* borrowed */
+/* Whether run i is of the pipeline of that name, under that profile (NULL: none). */
+bool rn_history_is_of(struct rn_history *, size_t i, const char *pipeline, const char *profile);
 
 struct rn_past {
     json_t *doc;      /* of rn_keys; borrowed */

@@ -44,13 +44,17 @@ struct amount {
     double all, left; /* left: behind the checkpoint that is continued */
 };
 
+/* 0 while one of them does not exist: a part of them is no measure of the work. */
 static double input_bytes(const struct rn_plan *plan, size_t stage)
 {
     double bytes = 0;
     const struct rn_planned *n = &plan->nodes[stage];
-    for (size_t e = 0; e < plan->p->stages[stage].n_edges; e++)
-        for (size_t f = 0; n->inputs[e] && f < n->inputs[e]->n_files; f++)
+    for (size_t e = 0; e < plan->p->stages[stage].n_edges; e++) {
+        if (!n->inputs[e])
+            return 0;
+        for (size_t f = 0; f < n->inputs[e]->n_files; f++)
             bytes += (double)n->inputs[e]->files[f].size_bytes;
+    }
     return bytes;
 }
 
@@ -62,7 +66,7 @@ static struct amount amount_of(const struct rn_plan *plan, size_t stage)
         a = (struct amount){"steps", (double)c->steps, 0};
     if (!(a.all > 0))
         a = (struct amount){"bytes", input_bytes(plan, stage), 0};
-    if (!(a.all > 0))
+    if (!(a.all > 0) && plan->p->stages[stage].n_edges == 0)
         a = (struct amount){"bytes", c->disk_bytes, 0};
     double done =
         c->steps > 0 && c->resume_step > 0 ? (double)c->resume_step / (double)c->steps : 0;
@@ -125,14 +129,26 @@ static void look_through(struct closest *c, const json_t *journal)
     }
 }
 
-/* What the stage of this name took last, where nothing says how much there is to do. */
-static double time_of_last(struct rn_plan *plan, size_t stage)
+/* Of the same amount of work in two runs; steps say that only beside a model. */
+static bool is_comparable(const struct amount *a)
+{
+    return a->left > 0 && strcmp(a->unit, "steps") != 0;
+}
+
+/* What the pipeline's stage of this name took last, by its steps where both are known: a guess for
+ * where nothing says how much there is to do. */
+static double time_of_last(struct rn_plan *plan, size_t stage, const struct amount *wanted)
 {
     const struct rn_pstage *s = &plan->p->stages[stage];
     for (size_t i = 0; i < rn_history_n(plan->history); i++) {
+        if (!rn_history_is_of(plan->history, i, plan->p->name, plan->p->profile))
+            continue;
         const json_t *last = rn_journal_last(rn_history_journal(plan->history, i), s->name, "done");
-        if (last && strcmp(rn_json_str(last, "kind", ""), s->stage->kind) == 0)
-            return rn_json_real(last, "wall_s", 0);
+        if (!last || strcmp(rn_json_str(last, "kind", ""), s->stage->kind) != 0)
+            continue;
+        double steps = (double)rn_json_int(last, "steps", 0);
+        double ratio = wanted->left > 0 && steps > 0 ? wanted->left / steps : 1;
+        return rn_json_real(last, "wall_s", 0) * ratio;
     }
     return 0;
 }
@@ -158,8 +174,8 @@ void rn_plan_expect_time(struct rn_plan *plan, size_t stage)
                         .wanted = amount_of(plan, stage),
                         .ranks = rn_plan_ranks(plan->how),
                         .distance = INFINITY};
-    n->time_guessed = !(c.wanted.left > 0);
-    n->time_s = n->time_guessed ? time_of_last(plan, stage) : 0;
+    n->time_guessed = !is_comparable(&c.wanted);
+    n->time_s = n->time_guessed ? time_of_last(plan, stage, &c.wanted) : 0;
     if (n->time_guessed)
         return;
     for (size_t i = 0; i < rn_history_n(plan->history); i++)

@@ -95,8 +95,8 @@ static bool is_said(const struct rn_running *r, const json_t *record)
 static int open_run(struct rn_running *r, struct rn_err *err)
 {
     const struct rn_pipeline *p = r->plan.p;
-    RN_TRY(make_dirs(r, err));
     RN_TRY(take_run_lock(r, err));
+    RN_TRY(make_dirs(r, err));
     rn_sweep_tmp(r->plan.run_dir);
     rn_sweep_tmp(r->plan.how->runs); /* of the memo; who loses one at work only hashes again */
     RN_TRY(keep_text(r, "pipeline.yaml", p->text, err));

@@ -1,6 +1,7 @@
 #include "gate_check.h"
 
 #include "metrics.h"
+#include "str.h"
 
 #include <math.h>
 
@@ -67,14 +68,30 @@ static bool measured(const struct rn_gate *g, const json_t *final, const json_t 
     return f.n > 0;
 }
 
+static void hint_measured(const json_t *final, struct rn_err *err)
+{
+    struct rn_str all = {0};
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *) final, name, value)
+        rn_str_printf(&all, "%s%s", all.n ? ", " : "", name);
+    if (all.n)
+        rn_hint(err,
+                "measured were %s; another gate may be written without running the stage again",
+                all.p);
+    rn_str_release(&all);
+}
+
 static int check(const struct rn_pstage *s, const struct rn_gate *g, const json_t *final,
                  const json_t *lines, struct rn_err *err)
 {
     static const char *const words[] = {"", "smallest ", "largest ", "mean "};
     double v;
-    if (!measured(g, final, lines, &v))
+    if (!measured(g, final, lines, &v)) {
+        hint_measured(final, err);
         return rn_fail(err, RN_EGATE, g->at, "stage '%s': gate '%s': '%s' was never measured",
                        s->name, g->text, g->metric);
+    }
     if (holds(g, v))
         return RN_OK;
     return rn_fail(err, RN_EGATE, g->at, "stage '%s': gate '%s' not met: %s%s is %.6g", s->name,

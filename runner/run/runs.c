@@ -90,6 +90,23 @@ int rn_runs_find(const char *runs, const char *arg, char **dir, struct rn_err *e
     return RN_EUSAGE;
 }
 
+/* When the journal was written to; before all times if there is none. */
+static struct timespec journal_time(const char *runs, const char *tag)
+{
+    struct stat st = {.st_mtim = {-1, 0}};
+    char *path = rn_xprintf("%s/%s/journal.jsonl", runs, tag);
+    if (stat(path, &st) != 0)
+        st.st_mtim.tv_sec = -1;
+    free(path);
+    return st.st_mtim;
+}
+
+bool rn_runs_is_newer(const char *runs, const char *a, const char *b)
+{
+    struct timespec x = journal_time(runs, a), y = journal_time(runs, b);
+    return x.tv_sec != y.tv_sec ? x.tv_sec > y.tv_sec : x.tv_nsec > y.tv_nsec;
+}
+
 json_t *rn_runs_journal(const char *runs, const char *tag)
 {
     char *path = rn_xprintf("%s/%s/journal.jsonl", runs, tag);

@@ -16,6 +16,9 @@
  * none, with a hint. */
 int rn_runs_find(const char *runs, const char *arg, char **dir, struct rn_err *err);
 
+/* Whether the run of tag `a` wrote into its journal after that of tag `b`, or is the only one. */
+bool rn_runs_is_newer(const char *runs, const char *a, const char *b);
+
 /* RN_EIO: the runs directory is there and cannot be listed, which is not the same as no runs. */
 int rn_runs_check(const char *runs, struct rn_err *);
 /* Tags of all runs that have a journal, by name: NULL-ended; free with rn_runs_free_tags. */

@@ -243,27 +243,28 @@ void rn_tell_lost(struct rn_running *r, size_t i, size_t producer)
 }
 
 /* The last stage that made a model, to talk to. */
-static const char *last_model(const struct rn_running *r)
+static const struct rn_pstage *last_model(const struct rn_running *r)
 {
     for (size_t i = r->plan.p->n_stages; i-- > 0;)
         for (size_t o = 0; r->plan.nodes[i].entry && o < r->plan.nodes[i].entry->n_outputs; o++)
             if (strcmp(r->plan.nodes[i].entry->outputs[o].kind, "model") == 0)
-                return r->plan.p->stages[i].name;
+                return &r->plan.p->stages[i];
     return NULL;
 }
 
 /* By the run's folder, which is found under any --runs. */
 static void say_what_next(struct rn_running *r)
 {
-    const char *model = last_model(r);
+    const struct rn_pstage *model = last_model(r);
     struct rn_str word = {0};
     rn_str_shell(&word, r->plan.run_dir);
     rn_ui_say(r->ui, "  numbers    runnel metrics %s --to csv", word.p);
     if (model) {
-        char *asked = rn_xprintf("%s:%s", r->plan.run_dir, model);
+        char *asked = rn_xprintf("%s:%s", r->plan.run_dir, model->name);
         rn_str_clear(&word);
         rn_str_shell(&word, asked);
-        rn_ui_say(r->ui, "  ask it     runnel sample %s", word.p);
+        rn_ui_say(r->ui, "  ask it     runnel %s %s", model->stage->talks ? "chat" : "sample",
+                  word.p);
         free(asked);
     }
     rn_str_release(&word);

@@ -78,8 +78,10 @@ const struct rn_key rn_training_schedule_keys[] = {
     RN_KEYS_END};
 
 const struct rn_key rn_training_loader_keys[] = {
-    RN_KEY_WORD(CFG, loader, "kind", RN_IDENTITY, "auto", loader_words,
-                "stream (2025, gpt2) or bestfit (2026); auto: by architecture"),
+    RN_KEY_WORD(
+        CFG, loader, "kind", RN_IDENTITY, "auto", loader_words,
+        "stream (2025, gpt2) or bestfit (2026), which drops what of a document is longer than "
+        "a row; auto: by architecture"),
     RN_KEY_WORD(CFG, shuffle, "shuffle", RN_IDENTITY, "none", rn_shuffle_words,
                 "anew in each pass, by `seed`: shards, or also the documents in each"),
     RN_KEY_INT(CFG, streams, "streams", RN_IDENTITY, "1", 1, 4096, "",
@@ -142,7 +144,7 @@ static const char *const file_kinds[] = {"files", NULL};
 const struct rn_key rn_training_mixture_keys[] = {
     RN_KEY_WORD(struct rn_mixture_part, task, "task", RN_IDENTITY, RN_REQUIRED, rn_task_names,
                 "what the rows are"),
-    RN_KEY_REF(struct rn_mixture_part, in, "in", file_kinds, "~", "the file with the rows"),
+    RN_KEY_REF(struct rn_mixture_part, in, "in", file_kinds, RN_REQUIRED, "the file with the rows"),
     RN_KEY_STR(struct rn_mixture_part, split, "split", RN_IDENTITY, "train",
                "of tasks whose rows are made: train or test; files are a split each"),
     RN_KEY_INT(struct rn_mixture_part, rows, "rows", RN_IDENTITY, "-1", -1, 1e9, "rows",
@@ -229,8 +231,8 @@ static int check_groups(const struct rn_training_cfg *c, struct rn_err *err)
     bool has_arch = c->shape.depth > 0;
     for (size_t i = 0; i < c->groups.n; i++) {
         const char *name = c->groups.names[i];
-        if (has_arch)
-            RN_TRY(rn_optim_check_group(rn_arch_names[c->arch], name, err));
+        if (has_arch && rn_optim_check_group(rn_arch_names[c->arch], name, err) != RN_OK)
+            return rn_while(err, "'optimizer.groups.%s'", name);
         if (groups[i].betas.n != 0 && groups[i].betas.n != 2)
             return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
                            "'optimizer.groups.%s.betas' has %zu numbers, expected 2", name,

@@ -36,9 +36,6 @@ static int add_part(struct rn_job *job, struct rn_mixture *m, const struct rn_mi
 {
     const struct rn_artifact *a = rn_job_artifact(job, &part->in);
     const char *name = rn_task_names[part->task];
-    if (!a)
-        return rn_fail(err, RN_ECONFIG, part->in.at, "task %s needs its rows: in: <reference>",
-                       name);
     const char **paths = rn_artifact_paths(a);
     struct rn_task *task;
     int rc = rn_task_open(&task, name, part->split, paths, a->n_files, err);

@@ -157,6 +157,14 @@ static void note_precision(const struct rn_training_cfg *c, const struct rn_mode
     rn_training_fp8_tell(c, rn_model_fp8_layers(mc, &c->fp8, tokens), e->note, sizeof e->note);
 }
 
+/* A card's memory is asked of the card. */
+static void note_unmeasured(const struct rn_job *job, struct rn_estimate *e)
+{
+    if (!*e->note && !(e->memory_bytes > 0))
+        snprintf(e->note, sizeof e->note, "what it takes of memory is told where device '%s' is",
+                 job->device);
+}
+
 static void estimate_model(const struct rn_job *job, const struct rn_training_cfg *c,
                            const struct rn_model_cfg *mc, const struct rn_horizon *h,
                            struct rn_estimate *e)
@@ -182,6 +190,7 @@ static void estimate_model(const struct rn_job *job, const struct rn_training_cf
     note_what_does_not_fit(e, &s.memory, fitting);
     if (rows > 0)
         note_precision(c, mc, rows, e);
+    note_unmeasured(job, e);
     e->steps = known ? s.steps : 0;
     e->tokens = known ? s.tokens : 0;
     e->flops = known ? s.flops : 0;

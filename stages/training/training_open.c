@@ -163,6 +163,17 @@ static int open_program(struct rn_training *t, struct rn_err *err)
     return rn_prog_put_positions(t->program.prog, t->program.pos, err);
 }
 
+/* Rates by rule are those of long trainings: a short one may never leave the warm-up. */
+static void tell_warmup(const struct rn_training *t)
+{
+    if (t->schedule.warmup >= t->steps && t->steps > 0)
+        rn_log(t->job->log, RN_WARN,
+               "%s: the warm-up of %" PRId64 " steps (schedule.warmup) is not over in %" PRId64
+               ": learning rates stay below %.2g %% of what they are meant to be",
+               t->job->kind->kind, t->schedule.warmup, t->steps,
+               100.0 * (double)t->steps / (double)t->schedule.warmup);
+}
+
 static void tell_training(const struct rn_training *t)
 {
     char params[32], tokens[32];
@@ -214,6 +225,7 @@ int rn_training_open(struct rn_training *t, struct rn_err *err)
     t->best_bpb = INFINITY;
     t->best_step = -1;
     tell_training(t);
+    tell_warmup(t);
     return RN_OK;
 }
 

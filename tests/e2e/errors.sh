@@ -57,6 +57,14 @@ wrong "A template that has no number" 's/shard_\{i:05d\}/shard_{n:05d}/'
 wrong "An override of a key that is not there" '' base.horizn.steps=10
 wrong "An override that is a variable" '' seed=7
 wrong "A profile that is not there" '' -p smal
+wrong "A key that is not there, and like no other" 's/horizon: \{steps: 120\}/lr: 3e-4/'
+wrong "A mixture that does not say where its rows are" 's/in: data.conversations, rows: 1600/rows: 1600/'
+wrong "A group of weights that the architecture does not have" 's/^(    )horizon: \{steps: 120\}/\1optimizer: {groups: {wte: {lr: 0.1}}}/'
+wrong "An url without a kind" 's#builtin:access-denied#htps://first.example/{file}#'
+wrong "A colon that is missing" 's/^  export: /  export /'
+wrong "A gate that does not say which model" 's/sft.tiny_world >= 0.9/tiny_world >= 0.9/'
+wrong "A key of the file that is not there" 's/^vars:/device: cuda\nvars:/'
+wrong "A line that stands out" 's/^    kind: mid-train/     kind: mid-train/'
 {
     printf '\n## %d. %s\n\n```\n$ runnel check smoke.yml\n' $((number + 1)) "A file that is not there"
     "$RUNNEL" check smoke.yml 2>&1

@@ -53,6 +53,8 @@ expect 0 "$RUNNEL" fetch p.yaml "$mirror" --json --offline --locked
 expect 0 "$RUNNEL" fetch p.yaml "$mirror" --check
 row ok data.s/s_1.jsonl
 row refused data.packed/packed.jsonl AccessDenied
+says "127.0.0.1:"
+says "(url 1): S3 AccessDenied" # both urls are of one host
 says "1 source is not what the pipeline file says"
 lines 4 one >www/s_1.jsonl
 expect 4 "$RUNNEL" fetch p.yaml data.s "$mirror" --check
@@ -181,4 +183,17 @@ row fetched data.f/f00
 row pending 'data\.f/f01 \.\. f39' '39 files'
 rows 2
 unserve
+# A limit of the size of files is no full disk.
+head -c 300000 /dev/zero | tr '\0' x >www/large.txt
+cat >large.yaml <<'YAML'
+runnel: 1
+name: large
+vars: {mirror: "http://127.0.0.1:1"}
+stages: {data: {kind: fetch, retries: 0, files: {g: {urls: ["${vars.mirror}/large.txt"], check: {min_size: 1}}}}}
+YAML
+serve www
+expect 8 bash -c 'ulimit -f 100; exec "$@"' _ "$RUNNEL" fetch large.yaml "vars.mirror=$url"
+says "look for a quota or a limit of file sizes (ulimit -f)"
+expect 0 "$RUNNEL" fetch large.yaml "vars.mirror=$url"
+
 echo "fetched, checked, updated and verified without a run"

@@ -11,7 +11,7 @@ says "never run"
 # A device that is not there is told before anything is fetched.
 expect 11 "$RUNNEL" run mini.yaml --device none
 says "no device 'none'"
-says "--device cpu"
+says "devices are cuda, cuda:1 (the second card) and the processor: --device cpu"
 [ ! -e "$RUNNEL_RUNS" ] || fail "a run began without its device"
 
 # What can not be run is told with what can.

@@ -34,6 +34,13 @@ same one-thread/tokenizer.json two-threads/tokenizer.json
 expect 0 "$RUNNEL" tokenizer info one-thread
 says '"<|bos|>":331'
 
+# A text file is one document: most of it is left out, and that is said.
+for i in $(seq 3000); do echo "sheep $i of farm $((i % 7))"; done >book.txt
+expect 0 "$RUNNEL" tokenizer train book.txt --vocab-size 280 --out book
+says "a .txt file is one document"
+expect 0 "$RUNNEL" tokenizer train book.txt --vocab-size 280 --out whole --doc-chars 1M
+silent_about "left out"
+
 # A pattern of one's own: for training, encoding, tokenizer.json, and as a stage below.
 expect 0 "$RUNNEL" tokenizer train docs.jsonl --vocab-size 340 --out own --pattern 'regex:\p{L}+|[0-9]{1,2}+|.'
 expect 0 "$RUNNEL" tokenizer info own

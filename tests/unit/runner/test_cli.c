@@ -35,6 +35,17 @@ Test(cli, options_stand_anywhere)
     rn_cli_free(cli);
 }
 
+Test(cli, help_is_a_word_as_well)
+{
+    cr_assert_eq(PARSE("help", "run"), RN_OK);
+    cr_assert_not_null(rn_cli_opt(cli, "help"));
+    cr_assert_eq(rn_cli_n(cli), 0);
+    rn_cli_free(cli);
+    cr_assert_eq(PARSE("run", "help"), RN_OK);
+    cr_assert_null(rn_cli_opt(cli, "help"), "a file may have that name");
+    rn_cli_free(cli);
+}
+
 Test(cli, runs_lie_where_option_environment_or_habit_say)
 {
     unsetenv("RUNNEL_RUNS");
