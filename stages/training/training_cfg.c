@@ -30,7 +30,7 @@ const struct rn_key rn_training_model_keys[] = {
     RN_KEYS_END};
 
 const struct rn_key rn_training_batch_keys[] = {
-    RN_KEY_COUNT(CFG, batch_tokens, "tokens", RN_IDENTITY, "0", 0, 1e9,
+    RN_KEY_COUNT(CFG, batch_tokens, "tokens", RN_IDENTITY, "0", 0, RN_BATCH_MAX,
                  "per optimizer step; 0: by the architecture's rule"),
     RN_KEY_INT(CFG, device_rows, "device_rows", RN_NEUTRAL, "0", 0, 65536, "rows",
                "rows of a micro-step; 0: what fits"),
@@ -241,6 +241,9 @@ static int check_groups(const struct rn_training_cfg *c, struct rn_err *err)
 
 int rn_training_check_batch(int64_t tokens, int64_t sequence_len, struct rn_err *err)
 {
+    if (tokens > RN_BATCH_MAX)
+        return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
+                       "'batch.tokens' is %" PRId64 ", expected %d at most", tokens, RN_BATCH_MAX);
     if (tokens % sequence_len == 0)
         return RN_OK;
     return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
