@@ -3,7 +3,7 @@
  *     static __global__ void softcap(float *y, const float *x, int64_t n, float cap) { ... }
  *     static void fwd(struct rn_cuda *c, const struct rn_args *a)              <op>_cuda.cu
  *     {
- *         RN_LAUNCH(softcap, rn_grid(n, 256), 256, 0, rn_cuda_stream(c), ...);
+ *         RN_LAUNCH(softcap, rn_vec_blocks(n), RN_BLOCK_THREADS, 0, rn_cuda_stream(c), ...);
  *     }
  *     const struct rn_cuda_kernel rn_cuda_softcap = {fwd, NULL, NULL};
  *
