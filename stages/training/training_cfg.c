@@ -96,9 +96,9 @@ const struct rn_key rn_training_fp8_keys[] = {
                "micro-steps", "how far back delayed scales look; 16"),
     RN_KEY_INT(CFG, fp8.margin, "margin", RN_IDENTITY, "~", 0, 16, "",
                "scales are divided by 2^margin"),
-    RN_KEY_INT(
-        CFG, fp8.min_dim, "min_dim", RN_IDENTITY, "~", RN_FP8_MULTIPLE, 1e9, "",
-        "layers with a side below 128, or this, stay in bf16, as those that 16 does not divide"),
+    RN_KEY_INT(CFG, fp8.min_dim, "min_dim", RN_IDENTITY, "~", RN_FP8_MULTIPLE, 1e9, "",
+               "layers with a side below 128, or this, stay in bf16, as those that 16 does not "
+               "divide; all do where it does not divide sequence_len"),
     RN_KEYS_END};
 
 const struct rn_key rn_training_checkpoint_keys[] = {
