@@ -103,7 +103,7 @@ int rn_training_fit(const struct rn_training_cfg *c, const struct rn_model_cfg *
     }
     struct rn_err why = {0};
     RN_TRY(hint_at_what_fits(how, step_rows, dev, &why));
-    does_not_fit(err, &how, need);
+    int rc = does_not_fit(err, &how, need);
     rn_hint(err, "%s", why.hint);
-    return err ? err->code : RN_ENOMEM;
+    return rc;
 }
