@@ -95,7 +95,7 @@ static void cpu_free(void *dev, void *mem)
 static void copy(const struct cpu *c, char *to, const char *from, size_t size_bytes)
 {
     const size_t share = 1 << 18;
-    /* No "if": behind one that says no, LLVM 14 gives its num_threads to whatever region is next. */
+    /* No "if": behind one that is false, LLVM 14 gives its num_threads to the next region. */
     const int threads = size_bytes > share ? c->threads : 1;
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (size_t at = 0; at < size_bytes; at += share)
