@@ -164,7 +164,7 @@ int rn_check_safetensors(const char *path, const struct rn_expect *want, struct 
                          ? json_loadb(text + LENGTH, (size_t)n, JSON_REJECT_DUPLICATES, &why)
                          : NULL;
     free(text);
-    int rc = json_is_object(header) ? check_header(path, header, size - LENGTH - n, err)
+    int rc = json_is_object(header) ? check_header(path, header, size - LENGTH - (int64_t)n, err)
                                     : BAD("not safetensors: its header is no JSON object");
     json_decref(header);
     return rc;

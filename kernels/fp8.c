@@ -20,8 +20,8 @@ float rn_fp8_headroom(const struct rn_fp8 *f)
     return ldexpf(1, (int)-f->margin);
 }
 
-bool rn_fp8_takes(const struct rn_fp8 *f, int64_t R, int64_t N, int64_t K)
+bool rn_fp8_takes(const struct rn_fp8 *f, int64_t T, int64_t N, int64_t K)
 {
-    bool fits = R % RN_FP8_MULTIPLE == 0 && N % RN_FP8_MULTIPLE == 0 && K % RN_FP8_MULTIPLE == 0;
+    bool fits = T % RN_FP8_MULTIPLE == 0 && N % RN_FP8_MULTIPLE == 0 && K % RN_FP8_MULTIPLE == 0;
     return f->on && fits && N >= f->min_dim && K >= f->min_dim;
 }

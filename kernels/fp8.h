@@ -40,8 +40,9 @@ enum { RN_FP8_MULTIPLE = 16, RN_FP8_HISTORY_MAX = 4096 };
 enum rn_dtype rn_fp8_forward_code(const struct rn_fp8 *);
 enum rn_dtype rn_fp8_backward_code(const struct rn_fp8 *);
 float rn_fp8_headroom(const struct rn_fp8 *); /* 2^-margin */
-/* Whether y(R,N) = x(R,K) w(N,K)^T is. */
-bool rn_fp8_takes(const struct rn_fp8 *, int64_t R, int64_t N, int64_t K);
+/* Whether y(B*T,N) = x(B*T,K) w(N,K)^T is: whatever B, which follows from a device's memory, while
+ * the products are the same wherever a training goes on. */
+bool rn_fp8_takes(const struct rn_fp8 *, int64_t T, int64_t N, int64_t K);
 
 enum rn_amax_column {
     RN_AMAX_NOW,   /* largest magnitude in this run so far */

@@ -220,7 +220,7 @@ static void set_addresses(struct rn_prog *p)
 
 static uint8_t type_of(const struct rn_prog *p, rn_val v)
 {
-    return v == RN_NONE ? RN_F32 : rn_value_at(p, v)->dtype;
+    return (uint8_t)(v == RN_NONE ? RN_F32 : rn_value_at(p, v)->dtype);
 }
 
 static void fill_shapes(const struct rn_prog *p, const struct rn_op *op, struct rn_args *a)

@@ -120,7 +120,7 @@ static bool is_fp8(const struct rn_build *b, rn_val w)
     if (!b->fp8.how || w == RN_NONE)
         return false;
     struct rn_shape s = rn_prog_shape(b->p, w);
-    return rn_fp8_takes(b->fp8.how, b->B * b->T, s.d[0], s.d[1]);
+    return rn_fp8_takes(b->fp8.how, b->T, s.d[0], s.d[1]);
 }
 
 rn_val rn_build_linear(struct rn_build *b, rn_val x, rn_val w, rn_val bias, bool kn,

@@ -49,8 +49,8 @@ enum rn_dtype rn_model_computes_in(const struct rn_model *);
 /* Of later training programs: which layers of blocks multiply codes of eight bits; the others, and
  * scoring programs, compute as above. Default: none. */
 void rn_model_fp8(struct rn_model *, const struct rn_fp8 *);
-/* How many those are, in a micro-step of so many tokens. */
-int64_t rn_model_fp8_layers(const struct rn_model_cfg *, const struct rn_fp8 *, int64_t tokens);
+/* How many those are, where rows are of T tokens. */
+int64_t rn_model_fp8_layers(const struct rn_model_cfg *, const struct rn_fp8 *, int64_t T);
 /* Of later training programs: blocks are made again in backward instead of being kept. The same
  * bits, less memory, about a third more time. Default: kept. */
 void rn_model_recompute(struct rn_model *, bool blocks);

@@ -7,23 +7,22 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-int64_t rn_model_fp8_layers(const struct rn_model_cfg *cfg, const struct rn_fp8 *how,
-                            int64_t tokens)
+int64_t rn_model_fp8_layers(const struct rn_model_cfg *cfg, const struct rn_fp8 *how, int64_t T)
 {
     struct rn_weight *w;
     size_t all = rn_model_weights(cfg, &w);
     int64_t n = 0;
     for (size_t i = 0; i < all; i++)
         n += rn_starts_with(w[i].name, "transformer.h.") && w[i].shape.n == 2 &&
-             rn_fp8_takes(how, tokens, w[i].shape.d[0], w[i].shape.d[1]);
+             rn_fp8_takes(how, T, w[i].shape.d[0], w[i].shape.d[1]);
     free(w);
     return n;
 }
 
 /* Room for three rows a layer; what tells of the layers is in the order of their making. */
-static struct rn_build_fp8 start_fp8(const struct rn_model *m, struct rn_prog *p, int64_t tokens)
+static struct rn_build_fp8 start_fp8(const struct rn_model *m, struct rn_prog *p, int64_t T)
 {
-    int64_t layers = rn_model_fp8_layers(&m->cfg, &m->fp8, tokens);
+    int64_t layers = rn_model_fp8_layers(&m->cfg, &m->fp8, T);
     if (layers == 0)
         return (struct rn_build_fp8){.amax = RN_NONE};
     struct rn_shape shape = RN_SHAPE(layers * 3, RN_AMAX_HISTORY + m->fp8.amax_history);
@@ -41,7 +40,7 @@ static rn_val forward(struct rn_model *m, struct rn_build *b)
     b->deterministic = m->deterministic;
     b->rope = RN_NONE;
     if (b->trains)
-        b->fp8 = start_fp8(m, b->p, b->B * b->T);
+        b->fp8 = start_fp8(m, b->p, b->T);
     b->ids = rn_prog_input(b->p, "x", RN_I32, RN_SHAPE(b->B, b->T));
     b->pos = rn_prog_input(b->p, "pos", RN_I32, RN_SHAPE(b->B, b->T));
     if (b->slots)

@@ -34,7 +34,7 @@ static void zigzag(struct rn_str *s, int64_t v)
 }
 static void field(struct thrift_out *t, int id, enum thrift type)
 {
-    rn_str_putc(&t->s, (char)((id - t->last[t->depth]) << 4 | type));
+    rn_str_putc(&t->s, (char)((id - t->last[t->depth]) << 4 | (int)type));
     t->last[t->depth] = id;
 }
 static void field_i32(struct thrift_out *t, int id, int64_t v)

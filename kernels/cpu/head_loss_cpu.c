@@ -34,7 +34,7 @@ static struct head head_of(const struct rn_args *a)
                          .chunk = a->ys[3].d[0],
                          .cap = a->attrs.f[0],
                          .k = dloss ? *scale * *dloss : 0,
-                         .gradient_type = a->compute,
+                         .gradient_type = (uint8_t)a->compute,
                          .acc = a->acc};
 }
 
@@ -263,7 +263,7 @@ static size_t scratch_bytes(const struct rn_args *a, int threads)
                      .C = rn_cols(a->xs[0]),
                      .V = a->attrs.i[0],
                      .chunk = a->ys[3].d[0],
-                     .gradient_type = a->compute};
+                     .gradient_type = (uint8_t)a->compute};
     struct rn_product p[] = {logits_product(&h, 0, h.chunk), dx_product(&h, 0, h.chunk),
                              dw_product(&h, 0, h.chunk)};
     size_t most = 0;

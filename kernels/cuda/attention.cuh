@@ -24,6 +24,7 @@ struct rn_att {
     float *lse, *mean; /* (B,H,T): log-sums; backward: sums of dy * y */
     int64_t B, T, H, K, D, window;
     int slices;
+    int64_t first;       /* slice of all rows that a launch begins with */
     float scale, scale2; /* of scores; times log2(e), for powers of two */
     unsigned acc;
 };
@@ -36,8 +37,9 @@ struct rn_spot {             /* what a block works on */
 
 static __device__ __forceinline__ struct rn_spot rn_spot_of(const struct rn_att &t, int64_t tile)
 {
-    int64_t b = blockIdx.z / (unsigned)t.slices, h = blockIdx.y;
-    return {b, h, h / (t.H / t.K), tile * RN_TILE, (int)(blockIdx.z % (unsigned)t.slices)};
+    unsigned slice = (unsigned)t.first + blockIdx.z, slices = (unsigned)t.slices;
+    int64_t h = blockIdx.y;
+    return {slice / slices, h, h / (t.H / t.K), tile * RN_TILE, (int)(slice % slices)};
 }
 
 /* Element (b, i, head, 0) of x. */

@@ -27,18 +27,24 @@ static struct rn_att att_of(const struct rn_args *a, int DP)
     return t;
 }
 
-static dim3 grid_of(const struct rn_att &t, int64_t heads)
+/* A grid is as deep as a batch has slices, up to a bound: then comes another. */
+static void launch(struct rn_cuda *c, void (*kernel)(struct rn_att), struct rn_att t, int64_t heads,
+                   int threads, size_t shared_bytes)
 {
-    return dim3(rn_blocks(t.T, RN_TILE), (unsigned)heads, (unsigned)(t.B * t.slices));
+    const int64_t deep = 256, all = t.B * t.slices;
+    if (!rn_allow_shared(c, (const void *)kernel, shared_bytes))
+        return;
+    for (t.first = 0; t.first < all; t.first += deep) {
+        int64_t now = all - t.first < deep ? all - t.first : deep;
+        RN_LAUNCH(kernel, dim3(rn_blocks(t.T, RN_TILE), (unsigned)heads, (unsigned)now), threads,
+                  shared_bytes, rn_cuda_stream(c), t);
+    }
 }
 
 template <class T, int DP> static void run_fwd(struct rn_cuda *c, const struct rn_args *a)
 {
     struct rn_att t = att_of(a, DP);
-    size_t shared_bytes = sizeof(struct rn_fwd_tiles<T, DP>);
-    if (rn_allow_shared(c, (const void *)rn_attention_fwd<T, DP>, shared_bytes))
-        RN_LAUNCH((rn_attention_fwd<T, DP>), grid_of(t, t.H), RN_FWD_THREADS, shared_bytes,
-                  rn_cuda_stream(c), t);
+    launch(c, rn_attention_fwd<T, DP>, t, t.H, RN_FWD_THREADS, sizeof(struct rn_fwd_tiles<T, DP>));
 }
 
 template <class T, int DP> static void run_bwd(struct rn_cuda *c, const struct rn_args *a)
@@ -46,17 +52,12 @@ template <class T, int DP> static void run_bwd(struct rn_cuda *c, const struct r
     struct rn_att t = att_of(a, DP);
     size_t shared_bytes = sizeof(struct rn_bwd_tiles<T, DP>);
     int lanes = rn_group_lanes(t.D);
-    if (!rn_allow_shared(c, (const void *)rn_attention_dq<T, DP>, shared_bytes) ||
-        !rn_allow_shared(c, (const void *)rn_attention_dkv<T, DP>, shared_bytes))
-        return;
     RN_LAUNCH(rn_attention_means, rn_group_blocks(t.B * t.T * t.H, lanes), RN_BLOCK_THREADS, 0,
               rn_cuda_stream(c), t, lanes);
     if (t.dq.x.p)
-        RN_LAUNCH((rn_attention_dq<T, DP>), grid_of(t, t.H), RN_BWD_THREADS, shared_bytes,
-                  rn_cuda_stream(c), t);
+        launch(c, rn_attention_dq<T, DP>, t, t.H, RN_BWD_THREADS, shared_bytes);
     if (t.dk.x.p || t.dv.x.p)
-        RN_LAUNCH((rn_attention_dkv<T, DP>), grid_of(t, t.K), RN_BWD_THREADS, shared_bytes,
-                  rn_cuda_stream(c), t);
+        launch(c, rn_attention_dkv<T, DP>, t, t.K, RN_BWD_THREADS, shared_bytes);
 }
 
 static void fwd(struct rn_cuda *c, const struct rn_args *a)

@@ -55,7 +55,7 @@ struct query {                     /* what a block works on */
 
 static __device__ struct query query_of(const struct decode &t)
 {
-    int64_t b = blockIdx.z, i = blockIdx.x, h = blockIdx.y;
+    int64_t b = blockIdx.x / (unsigned)t.T, i = blockIdx.x % (unsigned)t.T, h = blockIdx.y;
     return {b, i, h, t.span[2 * b], t.span[2 * b + 1], ((b * t.T + i) * t.H + h) * t.D};
 }
 
@@ -141,7 +141,7 @@ template <int REGS> static __global__ void attention_decode(struct decode t)
 
 template <int REGS> static void launch(struct rn_cuda *c, const struct decode &t)
 {
-    dim3 grid((unsigned)t.T, (unsigned)t.H, (unsigned)t.B);
+    dim3 grid(rn_blocks(t.B * t.T, 1), (unsigned)t.H);
     RN_LAUNCH(attention_decode<REGS>, grid, RN_BLOCK_THREADS, WARPS * (size_t)t.D * sizeof(float),
               rn_cuda_stream(c), t);
 }

@@ -45,7 +45,7 @@ static void give_dx(struct rn_cuda *c, const struct rn_args *a, struct sizes s,
     p.b = with_ld(w, s.kn ? s.N : s.K, s.kn);
     p.d = (struct rn_cuda_matrix){.p = a->dx[0], .ld = s.K, .type = a->dx_type[0]};
     p.c = a->dx[0];
-    p.beta = a->acc & 1 ? 1 : 0;
+    p.beta = a->acc & 1 ? 1.0f : 0.0f;
     rn_cuda_matmul(c, &p);
 }
 
@@ -59,7 +59,7 @@ static void give_dw(struct rn_cuda *c, const struct rn_args *a, struct sizes s,
     p.b = s.kn ? with_ld(dy, s.N, false) : with_ld(x, s.K, false);
     p.d = (struct rn_cuda_matrix){.p = a->dx[1], .ld = p.N, .type = a->dx_type[1]};
     p.c = a->dx[1];
-    p.beta = a->acc & 2 ? 1 : 0;
+    p.beta = a->acc & 2 ? 1.0f : 0.0f;
     rn_cuda_matmul(c, &p);
 }
 

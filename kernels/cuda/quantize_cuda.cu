@@ -58,6 +58,16 @@ static __global__ void find_largest(struct rn_quantizing q)
     note_largest(&q.row[RN_AMAX_NOW], most);
 }
 
+struct corner { /* of a block's square, in x; squares of the same rows follow each other */
+    int64_t row, col;
+};
+
+static __device__ __forceinline__ struct corner corner_of(const struct rn_quantizing &q)
+{
+    unsigned across = (unsigned)((q.K + SIDE - 1) / SIDE);
+    return {(int64_t)(blockIdx.x / across) * SIDE, (int64_t)(blockIdx.x % across) * SIDE};
+}
+
 struct line {         /* of a square: LINE elements of a row, which a thread handles */
     int64_t row, col; /* in x */
     int r, c;         /* in the square */
@@ -66,11 +76,12 @@ struct line {         /* of a square: LINE elements of a row, which a thread han
 
 static __device__ __forceinline__ struct line line_of(const struct rn_quantizing &q)
 {
+    struct corner at = corner_of(q);
     struct line l;
     l.r = (int)threadIdx.x / LINES;
     l.c = (int)threadIdx.x % LINES * LINE;
-    l.row = (int64_t)blockIdx.y * SIDE + l.r;
-    l.col = (int64_t)blockIdx.x * SIDE + l.c;
+    l.row = at.row + l.r;
+    l.col = at.col + l.c;
     l.exists = l.row < q.R && l.col < q.K;
     return l;
 }
@@ -113,7 +124,8 @@ static __device__ __forceinline__ void store_turned(const struct rn_quantizing &
                                                     const uint32_t *square)
 {
     int c = (int)threadIdx.x / LINES, r = (int)threadIdx.x % LINES * LINE;
-    int64_t col = (int64_t)blockIdx.x * SIDE + c, row = (int64_t)blockIdx.y * SIDE + r;
+    struct corner at = corner_of(q);
+    int64_t col = at.col + c, row = at.row + r;
     struct codes out = {};
     if (col >= q.K || row >= q.R)
         return;
@@ -139,7 +151,7 @@ static __global__ void quantize(struct rn_quantizing q)
     __syncthreads();
     store_turned(q, square);
     note_largest(&q.row[RN_AMAX_NOW], most);
-    if (blockIdx.x == 0 && blockIdx.y == 0 && threadIdx.x == 0) {
+    if (blockIdx.x == 0 && threadIdx.x == 0) {
         q.row[RN_AMAX_STEP] = 1 / scale;
         q.row[RN_AMAX_LIMIT] = rn_fp8_limit(scale, q.code);
     }
@@ -148,7 +160,7 @@ static __global__ void quantize(struct rn_quantizing q)
 void rn_cuda_encode(struct rn_cuda *c, const struct rn_quantizing *q)
 {
     cudaStream_t s = rn_cuda_stream(c);
-    dim3 squares(rn_blocks(q->K, SIDE), rn_blocks(q->R, SIDE));
+    unsigned squares = rn_blocks(rn_div_up(q->K, SIDE) * rn_div_up(q->R, SIDE), 1);
     RN_LAUNCH(find_largest, rn_part_blocks(q->R * q->K), RN_BLOCK_THREADS, 0, s, *q);
     RN_LAUNCH(quantize, squares, RN_BLOCK_THREADS, 0, s, *q);
 }

@@ -180,10 +180,13 @@ static inline int64_t rn_div_up(int64_t n, int64_t by)
 {
     return (n + by - 1) / by;
 }
-/* Grids, never empty: a launch of no blocks is an error. */
+/* Grids, never empty: a launch of no blocks is an error. Only x takes more than 65535: y and z are
+ * for what does not grow with a batch. */
 static inline unsigned rn_blocks(int64_t n, int64_t of_block)
 {
-    return (unsigned)(n > 0 ? rn_div_up(n, of_block) : 1);
+    int64_t blocks = n > 0 ? rn_div_up(n, of_block) : 1;
+    RN_ASSERT(blocks <= INT32_MAX);
+    return (unsigned)blocks;
 }
 static inline unsigned rn_row_blocks(int64_t R)
 {

@@ -128,7 +128,9 @@ struct rn_training_kind {
  * device has none. */
 void rn_training_settle(void *cfg, const char *device);
 int rn_training_check(const void *cfg, struct rn_err *);
-/* A step is whole rows. RN_ECONFIG. */
+/* A step is whole rows, and not too many: a model that is continued says what it likes.
+ * RN_ECONFIG. */
+enum { RN_BATCH_MAX = 1000000000 }; /* tokens */
 int rn_training_check_batch(int64_t tokens, int64_t sequence_len, struct rn_err *);
 int rn_training_share(const void *cfg, const struct rn_stage *, int ranks, struct rn_err *);
 int rn_training_fingerprint(const struct rn_job *, const void *cfg, json_t *into, struct rn_err *);

@@ -30,7 +30,7 @@ const struct rn_key rn_training_model_keys[] = {
     RN_KEYS_END};
 
 const struct rn_key rn_training_batch_keys[] = {
-    RN_KEY_COUNT(CFG, batch_tokens, "tokens", RN_IDENTITY, "0", 0, 1e9,
+    RN_KEY_COUNT(CFG, batch_tokens, "tokens", RN_IDENTITY, "0", 0, RN_BATCH_MAX,
                  "per optimizer step; 0: by the architecture's rule"),
     RN_KEY_INT(CFG, device_rows, "device_rows", RN_NEUTRAL, "0", 0, 65536, "rows",
                "rows of a micro-step; 0: what fits"),
@@ -98,9 +98,9 @@ const struct rn_key rn_training_fp8_keys[] = {
                "micro-steps", "how far back delayed scales look; 16"),
     RN_KEY_INT(CFG, fp8.margin, "margin", RN_IDENTITY, "~", 0, 16, "",
                "scales are divided by 2^margin"),
-    RN_KEY_INT(
-        CFG, fp8.min_dim, "min_dim", RN_IDENTITY, "~", RN_FP8_MULTIPLE, 1e9, "",
-        "layers with a side below 128, or this, stay in bf16, as those that 16 does not divide"),
+    RN_KEY_INT(CFG, fp8.min_dim, "min_dim", RN_IDENTITY, "~", RN_FP8_MULTIPLE, 1e9, "",
+               "layers with a side below 128, or this, stay in bf16, as those that 16 does not "
+               "divide; all do where it does not divide sequence_len"),
     RN_KEYS_END};
 
 const struct rn_key rn_training_checkpoint_keys[] = {
@@ -243,6 +243,9 @@ static int check_groups(const struct rn_training_cfg *c, struct rn_err *err)
 
 int rn_training_check_batch(int64_t tokens, int64_t sequence_len, struct rn_err *err)
 {
+    if (tokens > RN_BATCH_MAX)
+        return rn_fail(err, RN_ECONFIG, RN_NOWHERE,
+                       "'batch.tokens' is %" PRId64 ", expected %d at most", tokens, RN_BATCH_MAX);
     if (tokens % sequence_len == 0)
         return RN_OK;
     return rn_fail(err, RN_ECONFIG, RN_NOWHERE,

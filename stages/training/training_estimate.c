@@ -144,7 +144,7 @@ static void note_what_does_not_fit(struct rn_estimate *e, const struct rn_footpr
 
 /* Unless there is worse to say. */
 static void note_precision(const struct rn_training_cfg *c, const struct rn_model_cfg *mc,
-                           int64_t step_rows, struct rn_estimate *e)
+                           struct rn_estimate *e)
 {
     if (*e->note)
         return;
@@ -153,8 +153,8 @@ static void note_precision(const struct rn_training_cfg *c, const struct rn_mode
                  c->precision_why);
     if (!c->fp8.on)
         return;
-    int64_t tokens = rn_training_rows_asked(c, step_rows) * mc->sequence_len;
-    rn_training_fp8_tell(c, rn_model_fp8_layers(mc, &c->fp8, tokens), e->note, sizeof e->note);
+    int64_t layers = rn_model_fp8_layers(mc, &c->fp8, mc->sequence_len);
+    rn_training_fp8_tell(c, layers, e->note, sizeof e->note);
 }
 
 /* A card's memory is asked of the card. */
@@ -189,7 +189,7 @@ static void estimate_model(const struct rn_job *job, const struct rn_training_cf
     e->disk_bytes = s.checkpoint_bytes * (double)(c->checkpoint_keep + MORE);
     note_what_does_not_fit(e, &s.memory, fitting);
     if (rows > 0)
-        note_precision(c, mc, rows, e);
+        note_precision(c, mc, e);
     note_unmeasured(job, e);
     e->steps = known ? s.steps : 0;
     e->tokens = known ? s.tokens : 0;

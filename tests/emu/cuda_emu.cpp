@@ -67,6 +67,8 @@ enum : size_t {
     DYNAMIC_MAX = 227 * 1024, /* of sm_90; smaller cards have 99 KiB */
     FENCE = 64                /* bytes behind a block's memory that must stay as they are */
 };
+/* Of a grid's y and z. A GPU takes 65535; what grows with a batch is found by a small one. */
+const unsigned SIDE_MAX = 256;
 const unsigned char POISON = 0xff; /* as a float, a NaN */
 
 struct memory { /* of a block */
@@ -319,8 +321,10 @@ void check_launch(dim3 grid, dim3 block, size_t shared_bytes)
 {
     if (now)
         fail("a launch from inside of a kernel", now);
-    if (!grid.x || !grid.y || !grid.z || grid.x > 0x7fffffffu || grid.y > 65535 || grid.z > 65535)
+    if (!grid.x || !grid.y || !grid.z || grid.x > 0x7fffffffu)
         fail("a grid that no GPU takes", NULL);
+    if (grid.y > SIDE_MAX || grid.z > SIDE_MAX)
+        fail("a grid that grows in y or z", NULL);
     size_t threads = (size_t)block.x * block.y * block.z;
     if (threads == 0 || threads > THREADS_MAX || shared_bytes > DYNAMIC_MAX)
         fail("a block that no GPU takes", NULL);

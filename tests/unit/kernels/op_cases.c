@@ -595,6 +595,11 @@ static void one_token(int operand, double *x, int64_t n)
     if (operand == 5)
         put_spans(x, (const int[]){0, 1, 3, 1, 5, 1}, n);
 }
+static void one_token_each(int operand, double *x, int64_t n)
+{
+    for (int64_t i = 0; operand == 5 && i < n; i++)
+        x[i] = i % 2 ? 1 : (double)(i / 2 % 6);
+}
 static void some_tokens(int operand, double *x, int64_t n)
 {
     if (operand == 5)
@@ -731,6 +736,12 @@ const struct op_case op_cases[] = {
      {S(3, 1, 4, 3), S(3, 1, 2, 3), S(3, 1, 2, 3), S(3, 6, 2, 3), S(3, 6, 2, 3), S(3, 2)},
      ATT(0.7f, 2),
      .fill = one_token},
+    {"many rows",
+     RN_OP_ATTENTION_DECODE,
+     {S(257, 1, 1, 2), S(257, 1, 1, 2), S(257, 1, 1, 2), S(257, 6, 1, 2), S(257, 6, 1, 2),
+      S(257, 2)},
+     ATT(0.7f, -1),
+     .fill = one_token_each},
     {"some tokens, kept",
      RN_OP_ATTENTION_DECODE,
      {S(4, 5, 4, 3), S(4, 5, 2, 3), S(4, 5, 2, 3), S(4, 9, 2, 3), S(4, 9, 2, 3), S(4, 2)},

@@ -223,6 +223,28 @@ Test(fp8, tensors_of_every_cut_are_rounded_and_turned)
     on_all(shapes_are_whole);
 }
 
+/* As many squares down as would end the launch if they stood in y (cuda_emu.cpp). */
+static void rows_are_many(struct rn_device *dev, int type)
+{
+    enum { SQUARES = 257, R = SQUARES * 64, K = 16, LAST = R * K - K };
+    float *x = normal("many", R * K), row[COLUMNS];
+    uint8_t *codes = malloc(R * K);
+    struct rig g;
+    rig_init(&g, dev, R, K, type, true, 1);
+    run(&g, x, codes, row);
+    float scale = rn_fp8_scale(row[RN_AMAX_HISTORY], type, 1);
+    for (int i = LAST; i < R * K; i++)
+        cr_expect_eq(codes[i], nearest((double)(x[i] * scale), type));
+    rig_release(&g);
+    free(codes);
+    free(x);
+}
+
+Test(fp8, rows_are_as_many_as_a_batch_has)
+{
+    on_all(rows_are_many);
+}
+
 /* --- scales --- */
 
 /* A tensor whose largest magnitude is `most`, in one run; its row afterwards. */

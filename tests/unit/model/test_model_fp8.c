@@ -8,7 +8,7 @@
 #include <math.h>
 #include <unistd.h>
 
-enum { ROWS = 2, STEPS = 12 };
+enum { ROWS = 2, LENGTH = 32, STEPS = 12 };
 
 struct bench {
     struct fixture f;
@@ -24,12 +24,15 @@ static struct rn_fp8 every_layer(int format)
     return how;
 }
 
-static struct bench bench_new(const char *arch, const struct rn_fp8 *how, bool recompute)
+/* Trained in micro-steps of so many rows of T tokens. */
+static struct bench bench_of(const char *arch, const struct rn_fp8 *how, bool recompute,
+                             int64_t rows, int64_t T)
 {
     struct rn_model_cfg c = small(arch);
     struct rn_optim_cfg oc = RN_OPTIM_DEFAULTS;
+    c.sequence_len = T;
     struct bench b = {.f = fixture_new(&c, 1, true)};
-    int64_t n = ROWS * c.sequence_len;
+    int64_t n = rows * T;
     int32_t *x = random_ids(n, c.vocab_size, 3);
     const float scale = 1 / (float)n;
     rn_model_compute_in(b.f.model, RN_BF16);
@@ -37,7 +40,7 @@ static struct bench bench_new(const char *arch, const struct rn_fp8 *how, bool r
     if (how)
         rn_model_fp8(b.f.model, how);
     MUST(rn_optim_new(&b.o, b.f.model, &oc, e));
-    MUST(rn_model_train_prog(b.f.model, ROWS, c.sequence_len, &b.t, e));
+    MUST(rn_model_train_prog(b.f.model, rows, T, &b.t, e));
     MUST(rn_prog_put(b.t.prog, b.t.x, x, e));
     MUST(rn_prog_put(b.t.prog, b.t.y, x, e));
     MUST(rn_prog_put(b.t.prog, b.t.scale, &scale, e));
@@ -46,6 +49,11 @@ static struct bench bench_new(const char *arch, const struct rn_fp8 *how, bool r
         rn_optim_carry(b.o, b.t.prog, b.t.amax);
     free(x);
     return b;
+}
+
+static struct bench bench_new(const char *arch, const struct rn_fp8 *how, bool recompute)
+{
+    return bench_of(arch, how, recompute, ROWS, LENGTH);
 }
 
 static void bench_free(struct bench *b)
@@ -94,10 +102,10 @@ Test(model_fp8, every_format_learns_as_bf16_does)
     }
 }
 
-static int64_t layers(const char *arch, const struct rn_fp8 *how, int64_t tokens)
+static int64_t layers(const char *arch, const struct rn_fp8 *how, int64_t T)
 {
     struct rn_model_cfg c = small(arch);
-    return rn_model_fp8_layers(&c, how, tokens);
+    return rn_model_fp8_layers(&c, how, T);
 }
 
 Test(model_fp8, layers_of_blocks_are_those_that_are_large_and_that_16_divides)
@@ -108,7 +116,7 @@ Test(model_fp8, layers_of_blocks_are_those_that_are_large_and_that_16_divides)
     cr_expect_eq(rn_rows(rn_prog_shape(b.t.prog, b.t.amax)), 36);
     cr_expect_eq(layers("gpt2", &how, 48), 12);
     cr_expect_eq(layers("nanochat-2026", &how, 48), 18);
-    cr_expect_eq(layers("gpt2", &how, 40), 0, "16 does not divide the tokens");
+    cr_expect_eq(layers("gpt2", &how, 40), 0, "16 does not divide a row");
     bench_free(&b);
     how.min_dim = 64;
     cr_expect_eq(layers("gpt2", &how, 48), 0, "sides of 32 are small");
@@ -209,4 +217,29 @@ Test(model_fp8, a_file_that_knows_no_scales_lets_them_start_anew)
     free(moments);
     bench_free(&old);
     bench_free(&b);
+}
+
+/* As many rows as the device's memory takes at once: on another device it is another number. */
+Test(model_fp8, a_training_goes_on_where_fewer_rows_fit)
+{
+    char dir[] = "/tmp/rn-fp8-XXXXXX";
+    cr_assert(mkdtemp(dir));
+    char *moments = rn_xprintf("%s/m", dir);
+    struct rn_fp8 how = every_layer(RN_FP8_HYBRID);
+    for (int64_t T = 24; T <= 32; T += 8) { /* 24: two rows are of 16 times something, one is not */
+        struct bench two = bench_of("gpt2", &how, false, 2, T);
+        struct bench one = bench_of("gpt2", &how, false, 1, T);
+        cr_expect_eq(two.t.fp8_layers, T == 32 ? 12 : 0);
+        cr_expect_eq(one.t.fp8_layers, two.t.fp8_layers);
+        train(&two, 0, 2);
+        MUST(rn_optim_save(two.o, moments, NULL, e));
+        MUST(rn_optim_load(one.o, moments, e));
+        cr_expect_eq(rn_optim_found_carried(one.o), T == 32);
+        train(&one, 2, 3);
+        bench_free(&two);
+        bench_free(&one);
+    }
+    unlink(moments);
+    rmdir(dir);
+    free(moments);
 }

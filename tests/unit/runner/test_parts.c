@@ -144,7 +144,7 @@ static struct rn_metrics filled(int lines)
     struct rn_metrics m;
     cr_assert_eq(rn_metrics_open(&m, fake_path(&f, "m.jsonl"), NULL), RN_OK);
     for (int i = 0; i < lines; i++) {
-        struct rn_metric_value v[] = {{"loss", 1.0 / (i + 1)}, {"norm", i == 2 ? NAN : i}};
+        struct rn_metric_value v[] = {{"loss", 1.0 / (i + 1)}, {"norm", i == 2 ? NAN : (float)i}};
         rn_metrics_add(&m, i, v, 2);
     }
     return m;

@@ -36,7 +36,7 @@ Test(wire, everything_arrives_as_it_was_said)
 {
     struct rn_metric_value v[6];
     for (int i = 0; i < 6; i++)
-        v[i] = (struct rn_metric_value){i % 2 ? "loss" : "norm", i == 5 ? NAN : i};
+        v[i] = (struct rn_metric_value){i % 2 ? "loss" : "norm", i == 5 ? NAN : (float)i};
     struct rn_arrival a = {"shards", 3, 8, "a.bin", "/cache/ab", 12, "00ff"};
     rn_wire_log(&wire, RN_WARN, "low on space");
     rn_wire_progress(&wire, 3, 10, "files", "a.bin");

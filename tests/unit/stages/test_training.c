@@ -229,3 +229,23 @@ Test(training, a_group_that_the_architecture_lacks_is_refused_before_anything_is
     cfg.shape.depth = 0; /* as in sft: what the model is shows when it is there */
     cr_expect_eq(rn_stage_base_train.check(&cfg, &err), RN_OK);
 }
+
+/* A model that is continued says how large its steps were, in a file that anybody may have made. */
+Test(training, a_step_is_whole_rows_of_which_a_loader_can_hold_as_many)
+{
+    static const struct {
+        int64_t tokens, T;
+        int rc;
+    } cases[] = {{0, 1024, RN_OK},
+                 {524288, 2048, RN_OK},
+                 {524289, 2048, RN_ECONFIG},
+                 {RN_BATCH_MAX, 1, RN_OK},
+                 {(int64_t)RN_BATCH_MAX + 1, 1, RN_ECONFIG},
+                 {INT64_C(1) << 40, 2048, RN_ECONFIG}};
+    for (size_t i = 0; i < RN_COUNT(cases); i++) {
+        struct rn_err err = {0};
+        cr_expect_eq(rn_training_check_batch(cases[i].tokens, cases[i].T, &err), cases[i].rc,
+                     "%lld of %lld: %s", (long long)cases[i].tokens, (long long)cases[i].T,
+                     err.msg);
+    }
+}
