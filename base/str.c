@@ -233,8 +233,10 @@ const char *rn_show_time(char buf[32], double seconds)
         snprintf(buf, 32, "%.1f s", seconds);
     else if (seconds < 3600)
         snprintf(buf, 32, "%d min %02d s", (int)seconds / 60, (int)seconds % 60);
+    else if (seconds < 100 * 3600.0)
+        snprintf(buf, 32, "%d h %02d min", (int)(seconds / 3600), (int)fmod(seconds / 60, 60));
     else
-        snprintf(buf, 32, "%.0f h %02d min", floor(seconds / 3600), (int)fmod(seconds / 60, 60));
+        snprintf(buf, 32, "%.0f d %02d h", floor(seconds / 86400), (int)fmod(seconds / 3600, 24));
     return buf;
 }
 

@@ -43,7 +43,8 @@ bool rn_is_control(uint32_t code_point);
 
 /* The shorter of 15 and 17 digits that gives the same number. Written to buf, which is returned. */
 const char *rn_show_real(char buf[32], double value);
-/* Sizes for people: "3.2 MiB", "12.5 M", "1 h 03 min". Written to buf, which is returned. */
+/* Sizes for people: "3.2 MiB", "12.5 M", "1 h 03 min", from 100 hours on
+ * "4 d 04 h". Written to buf, which is returned. */
 const char *rn_show_bytes(char buf[32], double size_bytes);
 const char *rn_show_count(char buf[32], double count);
 const char *rn_show_time(char buf[32], double seconds);

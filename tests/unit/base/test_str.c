@@ -97,4 +97,6 @@ Test(str, sizes_for_people)
     cr_assert_str_eq(rn_show_bytes(buf, 3.2 * 1024 * 1024), "3.2 MiB");
     cr_assert_str_eq(rn_show_count(buf, 12.5e6), "12.5 M");
     cr_assert_str_eq(rn_show_time(buf, 3780), "1 h 03 min");
+    cr_assert_str_eq(rn_show_time(buf, 100 * 3600 - 1), "99 h 59 min");
+    cr_assert_str_eq(rn_show_time(buf, 100 * 3600), "4 d 04 h");
 }
