@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Downloads from a TLS server on loopback: runnel beside curl --parallel, aria2c and the hub's own
-# downloader, same files, same server, taking turns; medians of ROUNDS.
+# downloader, same files, same server, taking turns; medians of ROUNDS, of small files
+# five times as many.
 #   tests/bench/fetch.sh build/runnel [ROUNDS]
 # Each turn has a folder of its own and nothing is deleted before the end: ext4 shuns inodes that were
 # freed in the last minutes and looks at each of them again for every file that is made, which costs
@@ -101,9 +102,11 @@ command -v aria2c >/dev/null && contenders+=(aria2c) || echo "SKIP aria2c: not i
 median() {
     sort -n "$1" | awk '{a[NR] = $1} END {print a[int((NR + 1) / 2)]}'
 }
-measure() { # FOLDER COUNT LABEL
-    for _ in $(seq "$rounds"); do
+# Short turns are noisy and cheap: TIMES as many rounds, of which the slow take part in the first.
+measure() { # FOLDER COUNT LABEL TIMES
+    for round in $(seq "$((rounds * $4))"); do
         for c in "${contenders[@]}"; do
+            [ "$round" -gt "$rounds" ] && [[ $c = aria2c || $c = hub ]] && continue
             cd "$(mktemp -d -p "$work" turn-XXXXXX)"
             export RUNNEL_CACHE="$PWD/cache"
             mkdir out
@@ -137,9 +140,9 @@ printf '| files |'
 printf ' %s |' "${contenders[@]}"
 printf ' fastest other / %s |' "${ours[@]}"
 echo
-measure large 64 "64 x 16 MiB"
-measure small 2000 "2,000 x 16 KiB"
+measure large 64 "64 x 16 MiB" 1
+measure small 2000 "2,000 x 16 KiB" 5
 if command -v curl >/dev/null; then # the fastest of the others; they take half a minute each
     contenders=("${ours[@]}" curl)
-    measure many 20000 "20,000 x 16 KiB"
+    measure many 20000 "20,000 x 16 KiB" 1
 fi
