@@ -329,7 +329,7 @@ Test(hostile, files_are_refused_in_time_space_and_words, .timeout = 120)
 {
     int failed = 0;
     for (size_t i = 0; i < RN_COUNT(cases); i++) {
-        int status;
+        int status = 0;
         pid_t child = fork();
         if (child == 0)
             _exit(refuse(&cases[i]));
