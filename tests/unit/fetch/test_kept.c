@@ -13,8 +13,8 @@ static struct rig rig;
 /* --- the network: libcurl's send comes here --- */
 
 /* What happens to the requests that begin so, one error after the other. */
-static const char *doomed;
-static const int *errors; /* ends with 0 */
+static const char *_Atomic doomed; /* the server sends, too */
+static const int *errors;          /* ends with 0 */
 static int refusals;
 /* The line is full, then the connection is gone: then libcurl does not ask once more by itself. */
 static const int full_then_gone[] = {EAGAIN, EPIPE, 0}, gone[] = {ECONNRESET, 0};
@@ -28,7 +28,8 @@ __attribute__((constructor)) static void find_honest(void) /* before there are t
 
 ssize_t send(int fd, const void *buf, size_t n, int flags)
 {
-    bool hit = doomed && n > strlen(doomed) && memcmp(buf, doomed, strlen(doomed)) == 0;
+    const char *start = doomed;
+    bool hit = start && n > strlen(start) && memcmp(buf, start, strlen(start)) == 0;
     if (!hit || errors[refusals] == 0)
         return honest(fd, buf, n, flags);
     errno = errors[refusals++];
